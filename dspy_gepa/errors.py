@@ -1,0 +1,52 @@
+"""Every error this package raises, in one tree.
+
+GEPAError
+├── ConfigurationError   an argument is wrong; nothing was run (also a ValueError)
+├── MetricError          the metric does not keep its contract
+├── ProgramError         the program itself cannot run on its own data
+├── ReflectionError      the reflection language model gives no usable answer
+└── InfrastructureError  a provider failed; carries the best program so far
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class GEPAError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        program: The best program found before the error, or None when the search had not started.
+            It is set by `GEPA.compile` on its way out.
+    """
+
+    program: Any = None
+
+
+class ConfigurationError(GEPAError, ValueError):
+    """An argument is wrong. Raised before any rollout is spent."""
+
+
+class MetricError(GEPAError):
+    """The metric raised, or returned something that is not a score, on the first rollout."""
+
+
+class ProgramError(GEPAError):
+    """The program raises on every row it is given, so that there is nothing to optimize."""
+
+
+class ReflectionError(GEPAError):
+    """The reflection language model failed too often in a row to go on."""
+
+
+class InfrastructureError(GEPAError):
+    """A language model or another service failed for good. Such failures never become scores.
+
+    Attributes:
+        causes: How often each cause was met, e.g. ``{"LMRateLimitError": 12}``.
+    """
+
+    def __init__(self, message: str, causes: dict[str, int] | None = None) -> None:
+        super().__init__(message)
+        self.causes = dict(causes or {})

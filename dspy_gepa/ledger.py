@@ -1,0 +1,62 @@
+"""What one effect used of language models: calls, tokens, dollars, by model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import dspy
+from dspy.utils.usage_tracker import UsageTracker
+
+from dspy_gepa.types import Outcome, Reflection, Usage
+
+Signed = TypeVar("Signed", Outcome, Reflection)
+
+
+class Ledger:
+    """Collects DSPy's records of every LM call made inside a `dspy.context` with its settings.
+
+    DSPy appends each call to the `history` of every module on its stack of callers. The ledger puts a
+    module of its own at the bottom of that stack, so that it sees the calls of the program, of the metric
+    and of judges alike, and no one else's.
+    """
+
+    def __init__(self) -> None:
+        self._collector = dspy.Module()
+        self._outer = dspy.settings.usage_tracker
+        self._tracker = UsageTracker()
+
+    def settings(self) -> dict[str, Any]:
+        """Overrides for `dspy.context`."""
+        return {
+            "caller_modules": [*(dspy.settings.caller_modules or []), self._collector],
+            "usage_tracker": self._tracker,
+        }
+
+    def stamp(self, prediction: Any) -> None:
+        """Give the prediction its usage, as DSPy does under `track_usage=True`; the metric may read it."""
+        if dspy.settings.track_usage and isinstance(prediction, dspy.Prediction):
+            prediction.set_lm_usage(self._tracker.get_total_tokens())
+
+    def sign(self, result: Signed) -> Signed:
+        """`result` with the usage recorded so far; a tracker around the whole run gets it too."""
+        if self._outer is not None:
+            for lm, entries in self._tracker.usage_data.items():
+                self._outer.usage_data[lm].extend(entries)
+        return replace(result, usage=self.usage())
+
+    def usage(self) -> Usage:
+        """Calls, tokens per model and known cost so far."""
+        tokens: dict[str, tuple[int, int]] = {}
+        for entry in self._collector.history:
+            spent = entry["usage"]
+            asked, answered = tokens.get(entry["model"], (0, 0))
+            tokens[entry["model"]] = (
+                asked + int(spent.get("prompt_tokens") or 0),
+                answered + int(spent.get("completion_tokens") or 0),
+            )
+        return Usage(
+            calls=len(self._collector.history),
+            tokens=tokens,
+            cost=sum(e["cost"] or 0.0 for e in self._collector.history if e["usage"]),
+        )

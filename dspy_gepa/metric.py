@@ -1,0 +1,170 @@
+"""The metric's contract: how a user's function is called, and what its answer means."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dspy
+import numpy as np
+
+from dspy_gepa.errors import ConfigurationError, MetricError
+
+Trace = Sequence[tuple[Any, Mapping[str, Any], Any]]
+
+_REMEDY = (
+    "Return a finite number, a bool, a dict like {'score': 0.5, 'feedback': 'why'}, or "
+    "dspy.Prediction(score=0.5, feedback='why'). Return a low score, not an error, for a bad output."
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A metric's answer in one shape.
+
+    Attributes:
+        score: Finite; higher is better.
+        feedback: The metric's text, or None when it gave none.
+        objectives: The metric's `objective_scores`, or empty.
+    """
+
+    score: float
+    feedback: str | None = None
+    objectives: Mapping[str, float] = field(default_factory=dict)
+
+
+class Metric:
+    """A user's metric behind one interface.
+
+    Accepted forms are DSPy's ``metric(gold, pred)`` and ``metric(gold, pred, trace)`` and GEPA's
+    ``metric(gold, pred, trace, pred_name, pred_trace)``, synchronous or async.
+
+    The score comes from one call with ``trace=None``, which is how `dspy.Evaluate` calls a metric on a
+    test set: many metrics turn strict when they see a trace. A metric that takes `pred_name` is called
+    once more per component with the trace, for feedback only; a score in that answer is ignored.
+
+    Raises:
+        ConfigurationError: `function` cannot be called with two arguments (gold, pred).
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self.name = _name_of(function)
+        parameters = _positional_parameters(function)
+        self.takes_pred_name = parameters is None or len(parameters) >= 5 or "pred_name" in parameters
+        self._takes_trace = parameters is None or len(parameters) >= 3
+
+    def judge(self, gold: dspy.Example, pred: Any) -> Judgement:
+        """Score and feedback for a whole rollout, from one call.
+
+        Raises:
+            MetricError: The answer is not a score.
+        """
+        if self.takes_pred_name:
+            answer = self._call(gold, pred, None, None, None)
+        elif self._takes_trace:
+            answer = self._call(gold, pred, None)
+        else:
+            answer = self._call(gold, pred)
+        return read_answer(answer)
+
+    def component_feedback(
+        self, gold: dspy.Example, pred: Any, trace: Trace, component: str, component_trace: Trace
+    ) -> str | None:
+        """The metric's words on one component, or None when it has none.
+
+        Args:
+            gold: The example.
+            pred: The program's prediction.
+            trace: All calls of the rollout as (predictor, inputs, prediction).
+            component: The component's name, passed as `pred_name`.
+            component_trace: This component's calls alone, in order, passed as `pred_trace`.
+        """
+        return read_answer(self._call(gold, pred, trace, component, component_trace)).feedback
+
+    def _call(self, *args: Any) -> Any:
+        answer = self._function(*args)
+        return asyncio.run(_wait(answer)) if inspect.isawaitable(answer) else answer
+
+
+def read_answer(answer: Any) -> Judgement:
+    """Turn what a metric returned into a `Judgement`.
+
+    Raises:
+        MetricError: It is None, a string, NaN, infinite, or has no score.
+    """
+    if isinstance(answer, (dspy.Example, Mapping)):
+        if "score" not in answer:
+            raise MetricError(f"The metric returned {answer!r}, which has no 'score'. {_REMEDY}")
+        feedback = answer.get("feedback")
+        objectives = answer.get("objective_scores") or {}
+        return Judgement(
+            score=_number(answer["score"]),
+            feedback=str(feedback) if feedback else None,
+            objectives={str(name): _number(value) for name, value in dict(objectives).items()},
+        )
+    return Judgement(_number(answer))
+
+
+def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
+    """What a reflector can use when the metric gives a bare number: score, expected and given fields."""
+    expected = _fields(gold.labels())
+    given = _fields(pred) if isinstance(pred, dspy.Example) else repr(pred)
+    parts = [f"The score of this output is {score:g}."]
+    if expected:
+        parts.append(f"Expected: {expected}.")
+    if given:
+        parts.append(f"Given: {given}.")
+    return " ".join(parts)
+
+
+def _fields(fields: dspy.Example) -> str:
+    return "; ".join(
+        f"{name} = {json.dumps(value, ensure_ascii=False, default=str)}" for name, value in fields.items()
+    )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (bool, int, float, np.number, np.bool_)):
+        number = float(value)
+        if math.isfinite(number):
+            return number
+    raise MetricError(f"The metric gave {value!r} ({type(value).__name__}) where a score belongs. {_REMEDY}")
+
+
+def _positional_parameters(function: Callable[..., Any]) -> list[str] | None:
+    """Names of the parameters a metric takes by position; None when it takes any number."""
+    if not callable(function):
+        raise ConfigurationError(f"metric={function!r} is not callable. Pass a function metric(gold, pred).")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some callables written in C have no signature
+        return ["gold", "pred", "trace"]
+    kinds = [p.kind for p in signature.parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return None
+    names = [
+        p.name
+        for p in signature.parameters.values()
+        if p.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    required = [p for p in signature.parameters.values() if p.default is inspect.Parameter.empty]
+    if len(names) < 2 or len(names) == 4 or len(required) > len(names):
+        raise ConfigurationError(
+            f"The metric {_name_of(function)}{signature} cannot be used: it must be metric(gold, pred), "
+            "metric(gold, pred, trace) or metric(gold, pred, trace, pred_name, pred_trace)."
+        )
+    return names
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return function.__qualname__ if inspect.isroutine(function) else type(function).__qualname__
+
+
+async def _wait(answer: Awaitable[Any]) -> Any:
+    return await answer

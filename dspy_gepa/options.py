@@ -1,0 +1,151 @@
+"""Checks of what a user passes in. Every message says what was wrong, the value, the rule and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import dspy
+
+from dspy_gepa.errors import ConfigurationError
+
+F = TypeVar("F", bound=Callable[..., Any])
+Choice = TypeVar("Choice")
+
+# Validated children a run should be able to afford, per auto size.
+AUTO_CHILDREN = {"light": 6, "medium": 12, "heavy": 18}
+
+
+class UnknownOptionError(ConfigurationError, TypeError):
+    """A keyword argument that does not exist. The message names the nearest one that does."""
+
+
+def names_near_options(function: F) -> F:
+    """Make `function` answer an unknown keyword with the name that was probably meant.
+
+    Its signature, and with it completion and type checking, stays as it is written.
+    """
+    names = list(inspect.signature(function).parameters)[1:]
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        for name in kwargs:
+            if name not in names:
+                raise UnknownOptionError(f"There is no option {name!r}. {_nearest(name, names)}")
+        return function(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]  # functools.wraps keeps the signature
+
+
+def pick(option: str, value: str | None, choices: Mapping[str, Choice]) -> Choice | None:
+    """The choice that `value` names; None when it names none on purpose.
+
+    Raises:
+        ConfigurationError: No choice has that name.
+    """
+    if value is None:
+        return None
+    if value not in choices:
+        raise ConfigurationError(f"{option}={value!r} is not known. {_nearest(value, choices)}")
+    return choices[value]
+
+
+def require_whole(option: str, value: int | None, *, least: int) -> None:
+    """Refuse a number that is not whole or below `least`; None passes.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(f"{option}={value!r} must be a whole number of at least {least}.")
+
+
+def require_one_budget(**budgets: Any) -> None:
+    """Exactly one of the budgets must be given.
+
+    Raises:
+        ConfigurationError: None or several are.
+    """
+    given = {name: value for name, value in budgets.items() if value is not None}
+    if len(given) == 1:
+        return
+    what = "none was given" if not given else "got " + ", ".join(f"{n}={v!r}" for n, v in given.items())
+    raise ConfigurationError(
+        f"Set exactly one budget of {', '.join(budgets)}; {what}. max_metric_calls=600 is a fair start "
+        "for a validation set of 50."
+    )
+
+
+def require_examples(name: str, examples: Sequence[Any]) -> None:
+    """Refuse an empty data set, and rows that are not examples with inputs.
+
+    Raises:
+        ConfigurationError: With the first row that is wrong.
+    """
+    if not examples:
+        raise ConfigurationError(f"{name} is empty. Pass a list of dspy.Example with inputs set.")
+    for index, example in enumerate(examples):
+        if not isinstance(example, dspy.Example):
+            raise ConfigurationError(
+                f"{name}[{index}] is {type(example).__name__}, not dspy.Example. "
+                "Write dspy.Example(question=..., answer=...).with_inputs('question')."
+            )
+        if not _has_inputs(example):
+            raise ConfigurationError(
+                f"{name}[{index}] does not say which fields are inputs (it has {sorted(example.keys())}). "
+                "Call .with_inputs('question', ...) on every example."
+            )
+
+
+def rollout_limit(
+    *,
+    auto: str | None,
+    max_full_evals: int | None,
+    max_metric_calls: int | None,
+    train_size: int,
+    val_size: int,
+    separate_valset: bool,
+    components: int,
+    minibatch_size: int,
+) -> int:
+    """The budget in rollouts.
+
+    `max_full_evals` counts passes over train and validation set together, as in `dspy.GEPA`. `auto` is priced
+    from this loop's own costs: so many validated children, each at the price of a validation pass and of the
+    three or four trials that it takes to find it, and more of them the more components there are.
+
+    Raises:
+        ConfigurationError: `auto` is unknown, or the budget does not cover the seed's validation.
+    """
+    if max_metric_calls is not None:
+        limit, origin = max_metric_calls, f"max_metric_calls={max_metric_calls}"
+    elif max_full_evals is not None:
+        limit = max_full_evals * (train_size + (val_size if separate_valset else 0))
+        origin = f"max_full_evals={max_full_evals}"
+    else:
+        wanted = (pick("auto", auto, AUTO_CHILDREN) or 0) * min(4, max(1, (components + 1) // 2))
+        limit, origin = val_size + wanted * (val_size + 4 * 2 * minibatch_size), f"auto={auto!r}"
+    if limit < val_size:
+        raise ConfigurationError(
+            f"{origin} allows {limit} rollouts, fewer than the {val_size} validation rows that the program "
+            f"itself is run on first. Raise it to {10 * val_size} or so, or pass a smaller valset."
+        )
+    return limit
+
+
+def _has_inputs(example: dspy.Example) -> bool:
+    try:
+        return len(example.inputs()) > 0
+    except ValueError:
+        return False
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(names)}."

@@ -1,0 +1,238 @@
+"""The one file that knows DSPy's insides: components, candidates' programs, rollouts, failures."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dspy
+from dspy.utils.callback import BaseCallback
+from pydantic import BaseModel
+
+from dspy_gepa.failures import describe, expected_format, is_infrastructure
+from dspy_gepa.ledger import Ledger
+from dspy_gepa.metric import Metric, default_feedback
+from dspy_gepa.types import Candidate, Component, Outcome, Rollout, Row, TraceStep
+
+# Set on our copies of the predictors only. Unlike id(), it survives the deep copies that modules such as
+# dspy.BestOfN make of their children while they run.
+_COMPONENT = "_dspy_gepa_component"
+
+
+def read_components(program: dspy.Module) -> tuple[Component, ...]:
+    """The predictors whose instructions can be rewritten, in the program's order.
+
+    Submodules that are compiled already are frozen in DSPy and left out.
+    """
+    return tuple(
+        Component(
+            name=name,
+            inputs={n: _description(n, f) for n, f in predictor.signature.input_fields.items()},
+            outputs={n: _description(n, f) for n, f in predictor.signature.output_fields.items()},
+        )
+        for name, predictor in program.named_predictors()
+    )
+
+
+def read_candidate(program: dspy.Module) -> Candidate:
+    """The program's present instructions as a candidate."""
+    return Candidate.of({name: p.signature.instructions for name, p in program.named_predictors()})
+
+
+def build_program(student: dspy.Module, candidate: Candidate) -> dspy.Module:
+    """A copy of `student` with the candidate's instructions; demos, LMs and all else stay as they are."""
+    program = student.deepcopy()
+    for name, predictor in program.named_predictors():
+        if name in candidate:
+            predictor.signature = predictor.signature.with_instructions(candidate[name])
+    return program
+
+
+class RolloutRunner:
+    """Runs rollouts: a candidate's program on a row, then the metric. Safe to use from many threads.
+
+    Args:
+        student: The program; never changed.
+        metric: The user's metric.
+        examples: Every train and validation row.
+        failure_score: Score of a rollout in which the program failed.
+        programs_kept: How many candidates' programs are kept built.
+    """
+
+    def __init__(
+        self,
+        student: dspy.Module,
+        metric: Metric,
+        examples: Mapping[Row, dspy.Example],
+        *,
+        failure_score: float = 0.0,
+        programs_kept: int = 32,
+    ) -> None:
+        self._student = student
+        self._metric = metric
+        self._examples = examples
+        self._failure_score = failure_score
+        self._programs: dict[str, dspy.Module] = {}
+        self._programs_kept = programs_kept
+        self._lock = threading.Lock()
+
+    def __call__(self, rollout: Rollout) -> Outcome:
+        """Run one rollout. Returns an outcome whatever happens in the program, the metric or a provider."""
+        example = self._examples[rollout.row]
+        program = self._program(rollout.candidate)
+        ledger = Ledger()
+        watch = _FailureWatch()
+        prediction, error = None, None
+        callbacks = [*dspy.settings.callbacks, watch]
+        with dspy.context(trace=[], callbacks=callbacks, **ledger.settings()):
+            try:
+                prediction = _run(program, example)
+            except Exception as e:
+                error = e
+            trace = list(dspy.settings.trace)
+        ledger.stamp(prediction)
+        steps = _trace_steps(trace, watch) if rollout.row.split == "train" else ()
+        if error is None:
+            with dspy.context(trace=[], **ledger.settings()):
+                outcome = self._judge(example, prediction, trace, steps)
+        else:
+            outcome = self._failed(error, steps)
+        return ledger.sign(outcome)
+
+    def _program(self, candidate: Candidate) -> dspy.Module:
+        with self._lock:
+            program = self._programs.pop(candidate.id, None) or _marked(
+                build_program(self._student, candidate)
+            )
+            self._programs[candidate.id] = program
+            if len(self._programs) > self._programs_kept:
+                del self._programs[next(iter(self._programs))]
+            return program
+
+    def _judge(
+        self, example: dspy.Example, prediction: Any, trace: list[Any], steps: tuple[TraceStep, ...]
+    ) -> Outcome:
+        try:
+            judgement = self._metric.judge(example, prediction)
+            by_component = self._component_feedback(example, prediction, trace) if steps else {}
+        except Exception as error:
+            if is_infrastructure(error):
+                return Outcome("infrastructure_failed", error=describe(error), cause=type(error).__name__)
+            return Outcome(
+                "program_failed",
+                score=self._failure_score,
+                feedback=f"The output could not be scored: {describe(error)}",
+                trace=steps,
+                output=as_data(prediction),
+                error=describe(error),
+                cause=f"metric:{type(error).__name__}",
+            )
+        return Outcome(
+            "scored",
+            score=judgement.score,
+            objectives=judgement.objectives,
+            feedback=judgement.feedback or default_feedback(example, prediction, judgement.score),
+            component_feedback=by_component,
+            trace=steps,
+            output=as_data(prediction),
+        )
+
+    def _component_feedback(self, example: dspy.Example, prediction: Any, trace: list[Any]) -> dict[str, str]:
+        if not self._metric.takes_pred_name:
+            return {}
+        found: dict[str, str] = {}
+        for name in dict.fromkeys(_component_of(call[0]) for call in trace):
+            if name is not None:
+                own = [call for call in trace if _component_of(call[0]) == name]
+                text = self._metric.component_feedback(example, prediction, trace, name, own)
+                found |= {name: text} if text else {}
+        return found
+
+    def _failed(self, error: Exception, steps: tuple[TraceStep, ...]) -> Outcome:
+        if is_infrastructure(error):
+            return Outcome("infrastructure_failed", error=describe(error), cause=type(error).__name__)
+        return Outcome(
+            "program_failed",
+            score=self._failure_score,
+            feedback=f"The program stopped with an error and gave no answer: {describe(error)}",
+            trace=steps,
+            error=describe(error),
+            cause=type(error).__name__,
+        )
+
+
+class _FailureWatch(BaseCallback):
+    """Notes which predictor's call raised, with its inputs, which DSPy's own trace leaves out."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[dspy.Predict, Mapping[str, Any]]] = {}
+        self.failed: list[tuple[int, TraceStep]] = []
+
+    def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        if isinstance(instance, dspy.Predict):
+            self._open[call_id] = (instance, inputs.get("kwargs", {}))
+
+    def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
+        predictor, inputs = self._open.pop(call_id, (None, {}))
+        if predictor is None or exception is None or is_infrastructure(exception):
+            return
+        step = TraceStep(
+            component=_component_of(predictor),
+            inputs=as_data(inputs),
+            outputs={},
+            failure=expected_format(exception, predictor.signature),
+        )
+        self.failed.append((len(dspy.settings.trace or ()), step))
+
+
+def _run(program: dspy.Module, example: dspy.Example) -> Any:
+    inputs = dict(example.inputs())
+    if _is_async_only(program):
+        return asyncio.run(program.acall(**inputs))
+    return program(**inputs)
+
+
+def _is_async_only(program: dspy.Module) -> bool:
+    return not hasattr(type(program), "forward") and hasattr(type(program), "aforward")
+
+
+def _marked(program: dspy.Module) -> dspy.Module:
+    for name, predictor in program.named_predictors():
+        setattr(predictor, _COMPONENT, name)
+    return program
+
+
+def _component_of(predictor: Any) -> str | None:
+    name = vars(predictor).get(_COMPONENT)
+    return name if isinstance(name, str) else None
+
+
+def _trace_steps(trace: Sequence[tuple[Any, Any, Any]], watch: _FailureWatch) -> tuple[TraceStep, ...]:
+    steps = [TraceStep(_component_of(p), as_data(inputs), as_data(outputs)) for p, inputs, outputs in trace]
+    for shift, (position, step) in enumerate(watch.failed):
+        steps.insert(position + shift, step)
+    return tuple(steps)
+
+
+def as_data(value: Any) -> Any:
+    """`value` as JSON-like data: what reflections, the journal and reports can hold."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, BaseModel):
+        return as_data(value.model_dump(mode="json"))
+    if isinstance(value, dspy.Example):
+        return {str(k): as_data(v) for k, v in value.items()}
+    if isinstance(value, Mapping):
+        return {str(k): as_data(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_data(v) for v in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((as_data(v) for v in value), key=str)
+    return str(value)
+
+
+def _description(name: str, field: Any) -> str:
+    text = (field.json_schema_extra or {}).get("desc", "")
+    return "" if text == f"${{{name}}}" else str(text)

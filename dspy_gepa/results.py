@@ -1,0 +1,132 @@
+"""What a finished run tells: the fields of `dspy.GEPA`'s result under their names, and our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import dspy
+import numpy as np
+
+from dspy_gepa.search.frontier import winners
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.types import Candidate, Proposal
+
+
+@dataclass(frozen=True)
+class GEPAResult:
+    """Everything a run found. Lists are in order of discovery; the seed program is candidate 0.
+
+    Attributes:
+        candidates: The programs in the pool.
+        texts: Their texts, component name to instruction.
+        parents: Indices of each candidate's parents; ``[None]`` for the seed.
+        val_aggregate_scores: Mean validation score of each candidate.
+        val_subscores: Score of each candidate by index of the validation row.
+        per_val_instance_best_candidates: By validation row, the candidates that are best on it.
+        discovery_eval_counts: Rollouts spent when each candidate was found, before its validation.
+        total_metric_calls: Rollouts executed.
+        num_full_val_evals: Candidates that were run on the whole validation set.
+        log_dir: Where files were written, or None.
+        seed: The run's seed.
+        best_idx: Index of the candidate that `compile` returned.
+        proposals: What every step came to, rejected proposals with their reasons included.
+        reflection_calls: Answers asked of the reflection LM.
+        stop_reason: Why the search ended.
+    """
+
+    candidates: list[dspy.Module]
+    texts: list[dict[str, str]]
+    parents: list[list[int | None]]
+    val_aggregate_scores: list[float]
+    val_subscores: list[dict[int, float]]
+    per_val_instance_best_candidates: dict[int, set[int]]
+    discovery_eval_counts: list[int]
+    total_metric_calls: int
+    num_full_val_evals: int
+    log_dir: str | None
+    seed: int
+    best_idx: int
+    proposals: tuple[Proposal, ...]
+    reflection_calls: int
+    stop_reason: str
+
+    @property
+    def best_candidate(self) -> dspy.Module:
+        """The program that `compile` returned."""
+        return self.candidates[self.best_idx]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON-like data, with texts in place of programs."""
+        return {
+            "candidates": self.texts,
+            "parents": self.parents,
+            "val_aggregate_scores": self.val_aggregate_scores,
+            "val_subscores": self.val_subscores,
+            "per_val_instance_best_candidates": {
+                row: sorted(best) for row, best in self.per_val_instance_best_candidates.items()
+            },
+            "discovery_eval_counts": self.discovery_eval_counts,
+            "total_metric_calls": self.total_metric_calls,
+            "num_full_val_evals": self.num_full_val_evals,
+            "log_dir": self.log_dir,
+            "seed": self.seed,
+            "best_idx": self.best_idx,
+            "proposals": [_proposal_to_dict(p) for p in self.proposals],
+            "reflection_calls": self.reflection_calls,
+            "stop_reason": self.stop_reason,
+        }
+
+
+def summarize(
+    pool: Pool,
+    *,
+    best: int,
+    rollouts: int,
+    seed: int,
+    log_dir: str | None,
+    stop_reason: str,
+    build: Callable[[Candidate], dspy.Module],
+) -> GEPAResult:
+    """The result of a run that ended with `pool`; `build` makes a candidate's program."""
+    known = ~np.isnan(pool.scores)
+    wins = winners(pool.scores)
+    return GEPAResult(
+        candidates=[build(m.candidate) for m in pool.members],
+        texts=[dict(m.candidate) for m in pool.members],
+        parents=[list(m.parents) or [None] for m in pool.members],
+        val_aggregate_scores=[pool.mean(m.index) for m in pool.members],
+        val_subscores=[
+            {int(c): float(pool.scores[m.index, c]) for c in np.flatnonzero(known[m.index])}
+            for m in pool.members
+        ],
+        per_val_instance_best_candidates={
+            row.position: {int(i) for i in np.flatnonzero(wins[:, column])}
+            for column, row in enumerate(pool.val_rows)
+        },
+        discovery_eval_counts=[m.discovered_at for m in pool.members],
+        total_metric_calls=rollouts,
+        num_full_val_evals=int(known.all(axis=1).sum()),
+        log_dir=log_dir,
+        seed=seed,
+        best_idx=best,
+        proposals=pool.proposals,
+        reflection_calls=sum(p.reflections for p in pool.proposals),
+        stop_reason=stop_reason,
+    )
+
+
+def _proposal_to_dict(proposal: Proposal) -> dict[str, Any]:
+    return {
+        "kind": proposal.kind,
+        "parents": list(proposal.parents),
+        "verdict": proposal.verdict,
+        "reason": proposal.reason,
+        "changed": {name: proposal.candidate[name] for name in proposal.changed}
+        if proposal.candidate
+        else {},
+        "rows": [str(row) for row in proposal.rows],
+        "before": list(proposal.before),
+        "after": list(proposal.after),
+    }

@@ -1,0 +1,195 @@
+"""Algorithm 1: plan a step, run it, commit it, until the budget ends.
+
+The algorithm as published, where the artifact (the authors' own code) or the reference (`dspy.GEPA`, which
+wraps the `gepa` package) differ, and which way this code goes:
+
+- *Budget.* They look at it at the top of an iteration only and overshoot by up to a validation pass. Here a
+  step that could overshoot is not begun.
+- *Rollouts.* They run a parent again on train rows it has been run on. Here each is run once and reused.
+- *Domination* (frontier.py), *padding of minibatches* (sampling.py), *order and ties of merges, weights of
+  ancestors* (merge.py), *what counts as a merge* (strategy.py): see there.
+- *Trace steps* belong to predictors by identity, not by equal signature (program.py).
+- *Failed parses* are shown to the reflector with the raw text; they drop them unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from dspy_gepa.errors import MetricError, ProgramError
+from dspy_gepa.runtime.budget import Budget
+from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.search.merge import find_merge, merge, trial_rows
+from dspy_gepa.search.mutation import Reflector, mutate
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.sampling import minibatch, stream
+from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.types import Candidate, Outcome, Proposal, Row, Step, rollouts
+
+Listener = Callable[[Pool, Finished], None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is searched.
+
+    Attributes:
+        seed: The program's texts as the user wrote them.
+        components: The components to rewrite, in the program's order.
+        train_size: How many train rows there are.
+        val_rows: The validation rows.
+        reflector: How evidence is shown to the reflection LM.
+    """
+
+    seed: Candidate
+    components: Sequence[str]
+    train_size: int
+    val_rows: tuple[Row, ...]
+    reflector: Reflector
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A step that is ready to start, with the most rollouts it can spend."""
+
+    step: Step
+    cost: int
+
+
+@dataclass
+class Search:
+    """The state of a search and its loop.
+
+    Attributes:
+        problem: What is searched.
+        strategy: How.
+        seed: Seed of all random streams.
+        scheduler: Runs the steps.
+        budget: Limits the rollouts.
+        width: Steps in flight; 1 is the paper's sequential algorithm.
+        listen: Called after every commit with the new pool and the finished step.
+        pool: Everything found so far.
+        stop_reason: Why the search ended, as one sentence.
+    """
+
+    problem: Problem
+    strategy: Strategy
+    seed: int
+    scheduler: Scheduler
+    budget: Budget
+    width: int = 1
+    listen: Listener = lambda pool, finished: None
+    pool: Pool = field(init=False)
+    stop_reason: str = ""
+    _steps_without_rollout: int = 0
+
+    def __post_init__(self) -> None:
+        self.pool = Pool(self.problem.val_rows)
+
+    def run(self) -> Pool:
+        """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""
+        self._start(
+            Plan(validate_seed(self.problem.seed, self.problem.val_rows), len(self.problem.val_rows)), 0
+        )
+        self._commit(self.scheduler.finish())
+        started = 1
+        while True:
+            while self.scheduler.in_flight < self.width and (plan := self._plan(started)) is not None:
+                self._start(plan, started)
+                started += 1
+            if not self.scheduler.in_flight:
+                return self.pool
+            self._commit(self.scheduler.finish())
+
+    def _plan(self, number: int) -> Plan | None:
+        """What step `number` does, from the pool as it stands; None when the search is over."""
+        if self._steps_without_rollout >= self._patience:
+            self.stop_reason = f"nothing left to try: {self._patience} steps in a row led to no new rollout"
+            return None
+        plan = plan_step(number, self.pool, self.problem, self.strategy, self.seed)
+        if plan.cost > self.budget.room:
+            self.stop_reason = f"budget: {self.budget.spent} of {self.budget.limit} rollouts are spent"
+            self.stop_reason += f", the next step may need {plan.cost}"
+            return None
+        return plan
+
+    @property
+    def _patience(self) -> int:
+        steps_per_epoch = -(-self.problem.train_size // self.strategy.minibatch_size)
+        return max(20, steps_per_epoch)
+
+    def _start(self, plan: Plan, number: int) -> None:
+        self.budget.reserve(number, plan.cost)
+        self.scheduler.start(number, plan.step)
+
+    def _commit(self, finished: Finished) -> None:
+        self.budget.settle(finished.step, finished.rollouts)
+        self.pool = self.pool.commit(finished.proposal, spent=self.budget.spent)
+        self._steps_without_rollout = 0 if finished.rollouts else self._steps_without_rollout + 1
+        self.listen(self.pool, finished)
+
+
+def plan_step(number: int, pool: Pool, problem: Problem, strategy: Strategy, seed: int) -> Plan:
+    """Merge after a success while merges are left and a pair can be merged; else mutate."""
+    validation = len(problem.val_rows)
+    if pool.merge_due and _merges_tried(pool) < strategy.max_merges:
+        rng = stream(seed, number, "merge")
+        found = find_merge(pool, rng)
+        if found is not None:
+            rows = trial_rows(pool, found.first, found.second, strategy.merge_rows, rng)
+            return Plan(merge(found, pool, rows), validation)
+    parent = pool.members[strategy.choose_parent(pool, stream(seed, number, "parent"))]
+    rows = minibatch(seed, number - 1, problem.train_size, strategy.minibatch_size)
+    step = mutate(
+        parent,
+        rows,
+        strategy.choose_components(problem.components, pool.turns[parent.index]),
+        pool=pool,
+        reflector=problem.reflector,
+        perfect_score=strategy.perfect_score,
+        show_history=strategy.show_history,
+    )
+    return Plan(step, 2 * len(rows) + validation)
+
+
+def validate_seed(seed: Candidate, val_rows: Sequence[Row]) -> Step:
+    """The first step: the seed on the validation set, its first row alone as a pre-flight check.
+
+    Raises:
+        MetricError: The metric failed on the pre-flight row.
+        ProgramError: The program failed on every row for a reason other than a model's bad output.
+    """
+    outcomes = yield from rollouts(seed, val_rows[:1])
+    _refuse_broken_metric(outcomes)
+    outcomes += yield from rollouts(seed, val_rows[1:])
+    _refuse_broken_metric(outcomes)
+    if all(_is_broken(outcome) for outcome in outcomes):
+        raise ProgramError(
+            f"The program raised on each of the {len(outcomes)} validation rows; the first time: "
+            f"{outcomes[0].error}. Run it by hand, program(**example.inputs()), and mend that first."
+        )
+    return Proposal(
+        kind="seed",
+        parents=(),
+        candidate=seed,
+        verdict="accepted",
+        reason="the program as it was given",
+        validation=dict(zip(val_rows, outcomes, strict=True)),
+    )
+
+
+def _refuse_broken_metric(outcomes: Sequence[Outcome]) -> None:
+    """Once one row was scored, a metric that fails on another row is taken to dislike that output."""
+    failures = [o for o in outcomes if o.cause.startswith("metric:")]
+    if failures and not any(o.status == "scored" for o in outcomes):
+        raise MetricError(failures[0].error)
+
+
+def _is_broken(outcome: Outcome) -> bool:
+    models_fault = ("AdapterParseError", "ContextWindowExceededError", "LMInvalidRequestError")
+    return outcome.status == "program_failed" and outcome.cause not in models_fault
+
+
+def _merges_tried(pool: Pool) -> int:
+    return sum(proposal.kind == "merge" for proposal in pool.proposals)

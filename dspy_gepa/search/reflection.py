@@ -1,0 +1,202 @@
+"""From evidence to a new text: what the reflector is shown, and what its answer must pass.
+
+Everything here is pure. Asking the language model is an effect (`Reflect`); turning the request into a
+prompt is the business of `dspy_gepa.reflector`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dspy_gepa.types import Component, Outcome, Proposal, TraceStep
+
+TextCheck = Callable[[str], str | None]
+
+_THINK = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_OPEN_THINK = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
+_FENCED = re.compile(r"\A```[\w-]*\n(.*?)\n?```\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class EvidenceLimits:
+    """How much of the rollouts a reflection may show.
+
+    Attributes:
+        field_chars: Longest value of one field; more is elided in the middle.
+        total_chars: Longest evidence as a whole, about four characters a token; the fields share it.
+        calls: Most calls of one predictor shown per rollout, the failed and the last ones first.
+    """
+
+    field_chars: int = 6_000
+    total_chars: int = 120_000
+    calls: int = 8
+
+
+@dataclass(frozen=True)
+class TextRules:
+    """What a proposed text must respect.
+
+    Attributes:
+        max_chars: Longest allowed text, or None.
+        keep: Placeholders and sentences that must survive if the current text has them.
+        max_copied_words: Longest run of words that may be copied from a training row's inputs.
+    """
+
+    max_chars: int | None = None
+    keep: tuple[str, ...] = ()
+    max_copied_words: int | None = 40
+
+
+def has_evidence(component: str, outcomes: Sequence[Outcome]) -> bool:
+    """Whether any rollout called the component, so that there is something to reflect on."""
+    return any(step.component == component for outcome in outcomes for step in outcome.trace)
+
+
+def render_evidence(component: str, outcomes: Sequence[Outcome], limits: EvidenceLimits) -> str:
+    """The rollouts of one component as Markdown: inputs, outputs or the failure, score and feedback.
+
+    Args:
+        component: The component that is rewritten. Rollouts that never called it are left out.
+        outcomes: Outcomes with traces, in the order in which they are shown.
+        limits: How long fields and the whole may be.
+    """
+    shown = [o for o in outcomes if has_evidence(component, [o])]
+    field_chars = min(
+        limits.field_chars, max(200, limits.total_chars // max(1, _count_fields(component, shown)))
+    )
+    parts = [
+        f"# Example {number}\n" + _render_rollout(component, outcome, field_chars, limits.calls)
+        for number, outcome in enumerate(shown, start=1)
+    ]
+    return "\n\n".join(parts)
+
+
+def feedback_for(component: str, outcome: Outcome) -> str:
+    """The component's own feedback where the metric gave one, else that of the whole rollout."""
+    return outcome.component_feedback.get(component) or outcome.feedback
+
+
+def render_program(components: Sequence[Component]) -> str:
+    """One line per component: its name, what goes in and what comes out."""
+    return "\n".join(f"- {c.name}: {_fields(c.inputs)} -> {_fields(c.outputs)}" for c in components)
+
+
+def render_history(edits: Sequence[Proposal], component: str, most: int = 5, chars: int = 600) -> str:
+    """The latest edits of a component and what they did, for a reflector that should not repeat them."""
+    lines = []
+    for edit in edits[-most:]:
+        assert edit.candidate is not None
+        text = elide(edit.candidate[component], chars)
+        change = f"score on {len(edit.after)} rows went from {sum(edit.before):g} to {sum(edit.after):g}"
+        lines.append(f"- {edit.verdict} ({change}): {json.dumps(text, ensure_ascii=False)}")
+    return "\n".join(lines)
+
+
+def elide(text: str, chars: int) -> str:
+    """`text`, or its beginning and end around a note of how much was left out."""
+    if len(text) <= chars:
+        return text
+    head = chars * 2 // 3
+    tail = chars - head
+    return f"{text[:head]} [... {len(text) - chars} characters left out ...] {text[-tail:]}"
+
+
+def clean_text(text: str) -> str:
+    """The proposed text without closed think blocks and without a fence around the whole of it."""
+    stripped = _THINK.sub("", text).strip()
+    fenced = _FENCED.match(stripped)
+    return (fenced.group(1) if fenced and "```" not in fenced.group(1) else stripped).strip()
+
+
+def objection_to(
+    text: str, *, current: str, truncated: bool, rules: TextRules, training_texts: Sequence[str]
+) -> str | None:
+    """Why a cleaned text cannot be tried, as a sentence that the reflector can act on; None if it can.
+
+    Args:
+        text: The proposed text after `clean_text`.
+        current: The component's text today.
+        truncated: Whether the provider cut the answer off.
+        rules: What the user demands of texts.
+        training_texts: Inputs of the rows shown as evidence, against verbatim copying.
+    """
+    if truncated:
+        return "The answer was cut off at the model's length limit. Write a shorter text."
+    if not text:
+        return "The answer was empty. Write the full text."
+    if _OPEN_THINK.search(text):
+        return "The answer holds an unfinished thinking block. Give the text alone."
+    if text == current.strip():
+        return "The answer equals the current text. Change what the feedback shows to be wrong."
+    if rules.max_chars is not None and len(text) > rules.max_chars:
+        return f"The text has {len(text)} characters; at most {rules.max_chars} are allowed. Shorten it."
+    lost = [kept for kept in rules.keep if kept in current and kept not in text]
+    if lost:
+        return f"These parts must be kept word for word and are missing: {lost!r}."
+    return _copied_run(text, training_texts, rules.max_copied_words)
+
+
+def _copied_run(text: str, sources: Sequence[str], most: int | None) -> str | None:
+    if most is None:
+        return None
+    words = text.split()
+    runs = {tuple(words[i : i + most + 1]) for i in range(len(words) - most)}
+    for source in sources if runs else ():
+        theirs = source.split()
+        for i in range(len(theirs) - most):
+            if tuple(theirs[i : i + most + 1]) in runs:
+                start = " ".join(theirs[i : i + 8])
+                return (
+                    f"The text copies more than {most} words in a row from one example, beginning {start!r}. "
+                    "State what is general instead."
+                )
+    return None
+
+
+def training_texts(outcomes: Sequence[Outcome]) -> list[str]:
+    """Input values of all shown calls, as text."""
+    return [as_text(v) for outcome in outcomes for step in outcome.trace for v in step.inputs.values()]
+
+
+def as_text(value: Any) -> str:
+    """A field value as the reflector reads it: strings as they are, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=1)
+
+
+def _render_rollout(component: str, outcome: Outcome, chars: int, most_calls: int) -> str:
+    calls = _most_telling([s for s in outcome.trace if s.component == component], most_calls)
+    lines = [
+        _render_call(call, f" (call {n})" if len(calls) > 1 else "", chars) for n, call in enumerate(calls, 1)
+    ]
+    lines.append(f"## Score\n{outcome.score:g}")
+    lines.append(f"## Feedback\n{elide(feedback_for(component, outcome), chars)}")
+    return "\n".join(lines)
+
+
+def _most_telling(calls: list[TraceStep], most: int) -> list[TraceStep]:
+    by_weight = sorted(range(len(calls)), key=lambda i: (calls[i].failure is None, -i))
+    return [calls[i] for i in sorted(by_weight[:most])]
+
+
+def _render_call(call: TraceStep, label: str, chars: int) -> str:
+    inputs = _render_fields(call.inputs, chars)
+    if call.failure is not None:
+        return f"## Inputs{label}\n{inputs}\n## Failed output{label}\n{elide(call.failure, chars)}"
+    return f"## Inputs{label}\n{inputs}\n## Generated outputs{label}\n{_render_fields(call.outputs, chars)}"
+
+
+def _render_fields(fields: Mapping[str, Any], chars: int) -> str:
+    return "\n".join(f"### {name}\n{elide(as_text(value), chars)}" for name, value in fields.items())
+
+
+def _count_fields(component: str, outcomes: Sequence[Outcome]) -> int:
+    calls = [step for outcome in outcomes for step in outcome.trace if step.component == component]
+    return sum(len(call.inputs) + len(call.outputs) + 1 for call in calls)
+
+
+def _fields(fields: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({desc})" if desc else name for name, desc in fields.items())

@@ -1,0 +1,254 @@
+"""The vocabulary of the optimizer: immutable values that every other module passes around.
+
+Nothing here does any work. All of it is plain data (strings, numbers, mappings), so that it can be
+recorded, compared and sent to another process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+Split: TypeAlias = Literal["train", "val"]
+Status: TypeAlias = Literal["scored", "program_failed", "infrastructure_failed"]
+Kind: TypeAlias = Literal["seed", "mutation", "merge"]
+Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
+
+
+class Row(NamedTuple):
+    """One example of a data set. Train and validation rows never share an identity."""
+
+    split: Split
+    position: int
+
+    def __str__(self) -> str:
+        return f"{self.split}/{self.position}"
+
+
+@dataclass(frozen=True)
+class Candidate(Mapping[str, str]):
+    """An immutable mapping from component name to text. Two candidates with equal texts are equal."""
+
+    texts: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, texts: Mapping[str, str]) -> Candidate:
+        """The candidate with these texts, components in the mapping's order."""
+        return cls(tuple(texts.items()))
+
+    @cached_property
+    def id(self) -> str:
+        """Sixteen hex digits that depend on the content alone."""
+        canonical = json.dumps(sorted(self.texts), ensure_ascii=False)
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        return dict(self.texts)
+
+    def with_texts(self, changes: Mapping[str, str]) -> Candidate:
+        """The same candidate with some components rewritten; the order of components is kept."""
+        return Candidate(tuple((name, changes.get(name, text)) for name, text in self.texts))
+
+    def __getitem__(self, name: str) -> str:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Candidate) and self.id == other.id
+
+
+@dataclass(frozen=True)
+class Component:
+    """What the reflector is told about a component.
+
+    Attributes:
+        name: Path of the predictor in the program, as `named_predictors` gives it.
+        inputs: Input field names with their descriptions.
+        outputs: Output field names with their descriptions.
+    """
+
+    name: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TraceStep:
+    """One call of one predictor during a rollout.
+
+    Attributes:
+        component: The predictor's name, or None for a predictor that is not a component of the program.
+        inputs: Field values as plain data.
+        outputs: Field values as plain data; empty when the call failed.
+        failure: None, or the error with the raw text and the format that was expected.
+    """
+
+    component: str | None
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Language model use of one effect, summed over its calls.
+
+    Attributes:
+        calls: Answers received, cached ones included.
+        tokens: Prompt and completion tokens per model: ``{"openai/x": (120, 40)}``.
+        cost: US dollars as far as prices are known.
+    """
+
+    calls: int = 0
+    tokens: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    cost: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one rollout.
+
+    Attributes:
+        status: `scored`, `program_failed` (the candidate's fault: it has a score and feedback) or
+            `infrastructure_failed` (a provider's fault: it has neither and is never kept).
+        score: The metric's score; higher is better.
+        objectives: Further named scores from the metric, if any.
+        feedback: Text for the whole rollout.
+        component_feedback: Text per component, when the metric takes `pred_name`.
+        trace: The predictors' calls in order; kept for train rows only.
+        output: The program's prediction as plain data.
+        error: The exception that ended a failed rollout, as one line.
+        cause: Class name of that exception; `"metric"` errors are prefixed ``metric:``.
+        usage: Language model use, judge calls in the metric included.
+    """
+
+    status: Status
+    score: float = 0.0
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    feedback: str = ""
+    component_feedback: Mapping[str, str] = field(default_factory=dict)
+    trace: tuple[TraceStep, ...] = ()
+    output: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    cause: str = ""
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Effect: run one candidate on one row. Executed at most once per run for each key."""
+
+    candidate: Candidate
+    row: Row
+    replicate: int = 0
+
+    @cached_property
+    def key(self) -> str:
+        """What makes two rollouts the same: candidate, row and replicate."""
+        return f"{self.candidate.id}:{self.row}:{self.replicate}"
+
+
+@dataclass(frozen=True)
+class Reflect:
+    """Effect: ask the reflection language model for a new text of one component.
+
+    Attributes:
+        component: Which component.
+        current_text: Its text today.
+        program: The program's components and what each is for.
+        evidence: Rollouts of this component with their feedback, as Markdown.
+        history: Earlier edits of this component and what they did, or "".
+        objection: Why the model's previous answer could not be used, or "".
+    """
+
+    component: str
+    current_text: str
+    program: str
+    evidence: str
+    history: str = ""
+    objection: str = ""
+
+
+@dataclass(frozen=True)
+class Reflection:
+    """What the reflection language model answered.
+
+    Attributes:
+        text: The proposed text as it came; unchecked.
+        truncated: True when the provider cut the answer off at its length limit.
+        error: Empty, or why there is no text (parse failure or provider failure).
+        cause: Class name of the exception behind `error`.
+        infrastructure: True when the provider, not the model's answer, is to blame.
+        usage: Language model use.
+    """
+
+    text: str = ""
+    truncated: bool = False
+    error: str = ""
+    cause: str = ""
+    infrastructure: bool = False
+    usage: Usage = field(default_factory=Usage)
+
+
+Effect: TypeAlias = Rollout | Reflect
+Result: TypeAlias = Outcome | Reflection
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A candidate on trial, with its evidence and the verdict: what a step of the search comes to.
+
+    Attributes:
+        kind: How it was made.
+        parents: Indices of the pool members it came from.
+        candidate: The candidate on trial; None when the step ended before there was one.
+        changed: Components whose text differs from the first parent's.
+        rows: The rows the trial was held on.
+        before: Scores of the (better) parent on these rows.
+        after: Scores of the candidate on these rows; empty when the trial was not held.
+        verdict: `accepted`, `rejected`, or `skipped` when nothing was put on trial.
+        reason: One sentence for people.
+        validation: Outcomes by validation row, for accepted candidates.
+        evidence: What the reflector was shown, per component.
+        ancestor: For merges, the common ancestor's index.
+        reflections: How many answers the reflection model gave in this step.
+    """
+
+    kind: Kind
+    parents: tuple[int, ...]
+    candidate: Candidate | None
+    verdict: Verdict
+    reason: str
+    changed: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    before: tuple[float, ...] = ()
+    after: tuple[float, ...] = ()
+    validation: Mapping[Row, Outcome] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    ancestor: int | None = None
+    reflections: int = 0
+
+
+Step: TypeAlias = Generator[Sequence[Effect], Sequence[Any], Proposal]
+"""A step of the search: yields batches of effects, receives their results, returns its proposal."""
+
+
+def rollouts(
+    candidate: Candidate, rows: Sequence[Row]
+) -> Generator[Sequence[Effect], Sequence[Any], tuple[Outcome, ...]]:
+    """Within a step: run `candidate` on `rows`; results come in the order of the rows."""
+    results = yield [Rollout(candidate, row) for row in rows]
+    return tuple(results)
