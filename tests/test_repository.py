@@ -1,0 +1,83 @@
+"""What a newcomer relies on: the Makefile's help, the README's code, and tests that stay on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+# The README names real models; here every `dspy.LM(...)` is a simulated one.
+PREAMBLE = """
+import conftest  # no network and no keys here either
+import dspy
+from benchmarks.simulated import AnswerKey, reflection_lm, task_lm
+
+dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
+models = {"task": task_lm(AnswerKey()), "reflection": reflection_lm()}
+first = []
+
+def simulated(model, **options):
+    \"\"\"The first model named is the one that works, any other the one that reflects.\"\"\"
+    first.append(model)
+    return models["task" if model == first[0] else "reflection"]
+
+dspy.LM = simulated
+"""
+
+
+def python_blocks(markdown: str) -> list[str]:
+    """The code of blocks fenced as exactly ```python; padded so that line numbers are the file's."""
+    blocks = re.finditer(r"^```python\n(.*?)^```$", markdown, flags=re.MULTILINE | re.DOTALL)
+    return ["\n" * markdown.count("\n", 0, block.start(1)) + block[1] for block in blocks]
+
+
+def test_make_without_a_target_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
+    assert targets
+    listing = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True).stdout
+    listed = re.findall(r"^  make (\w+) +\S", listing, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(targets[1].split())
+
+
+def test_python_blocks_are_found_with_their_lines() -> None:
+    assert python_blocks("a\n```python\nx = 1\n```\n```sh\nls\n```\n```python\ny = 2\n```\n") == [
+        "\n\nx = 1\n",
+        "\n" * 8 + "y = 2\n",
+    ]
+
+
+@pytest.mark.skipif(not README.exists(), reason="README.md is not written yet")
+def test_the_readmes_code_runs(tmp_path: Path) -> None:
+    blocks = python_blocks(README.read_text(encoding="utf-8"))
+    assert blocks, "README.md shows no Python"
+    script = tmp_path / "run_readme.py"
+    runs = "\n".join(f"exec(compile({block!r}, 'README.md', 'exec'), names)" for block in blocks)
+    script.write_text(f"{PREAMBLE}\nnames = {{'__name__': 'readme'}}\n{runs}\n", encoding="utf-8")
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "example.org"])
+def test_the_network_is_out_of_reach(address: str, refused_connections: list[str]) -> None:
+    with pytest.raises(RuntimeError, match="must not reach the network"):
+        socket.create_connection((address, 80), timeout=1)
+    assert len(refused_connections) == 1
+    refused_connections.clear()
