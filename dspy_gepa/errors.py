@@ -5,6 +5,8 @@ GEPAError
 ├── MetricError          the metric does not keep its contract
 ├── ProgramError         the program itself cannot run on its own data
 ├── ReflectionError      the reflection language model gives no usable answer
+├── RunInterrupted       somebody pressed Ctrl-C (also a KeyboardInterrupt)
+├── JournalError         the run in log_dir cannot be resumed or written
 └── InfrastructureError  a provider failed; carries the best program so far
 """
 
@@ -38,6 +40,14 @@ class ProgramError(GEPAError):
 
 class ReflectionError(GEPAError):
     """The reflection language model failed too often in a row to go on."""
+
+
+class JournalError(GEPAError):
+    """The journal in `log_dir` is damaged, in use, or belongs to another run."""
+
+
+class RunInterrupted(GEPAError, KeyboardInterrupt):  # noqa: N818  # named like KeyboardInterrupt
+    """The run was stopped by SIGINT or SIGTERM; ``error.program`` is the best program so far."""
 
 
 class InfrastructureError(GEPAError):

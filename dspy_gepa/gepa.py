@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,14 +30,15 @@ from dspy_gepa.options import (
 from dspy_gepa.program import RolloutRunner, build_program, read_candidate, read_components
 from dspy_gepa.reflector import ReflectionRunner
 from dspy_gepa.results import GEPAResult, summarize
-from dspy_gepa.runtime.budget import Budget
+from dspy_gepa.runtime.budget import Budget, Limits
+from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.search.evolve import Problem, Search
 from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.reflection import TextRules, elide, render_program
 from dspy_gepa.search.strategy import COMPONENT_CHOICES, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
-from dspy_gepa.types import Effect, Result, Rollout, Row
+from dspy_gepa.types import Effect, Fault, Outcome, Reflection, Result, Rollout, Row
 
 
 class GEPA(Teleprompter):
@@ -181,19 +183,28 @@ class GEPA(Teleprompter):
         run_rollout = RolloutRunner(student, self.metric, examples, failure_score=self.failure_score)
         reflect = ReflectionRunner(self.reflection_lm)
 
-        def execute(effect: Effect) -> Result:
-            return run_rollout(effect) if isinstance(effect, Rollout) else reflect(effect)
+        def execute(effect: Effect) -> Result | Fault:
+            result = run_rollout(effect) if isinstance(effect, Rollout) else reflect(effect)
+            if isinstance(result, Outcome) and result.status == "infrastructure_failed":
+                return Fault(result.cause, result.error)
+            if isinstance(result, Reflection) and result.infrastructure:
+                return Fault(result.cause, result.error)
+            return result
+
+        def submit(effect: Effect) -> Future[Result | Fault]:
+            # Each effect gets its own copy of the caller's context: DSPy's settings live there.
+            return executor.submit(contextvars.copy_context().run, execute, effect)
 
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
         threads = self.num_threads or dspy.settings.num_threads
         with ThreadPoolExecutor(threads, thread_name_prefix="dspy_gepa") as executor:
-            scheduler = Scheduler(execute, executor)
+            scheduler = Scheduler(Dispatcher(submit, workers=threads))
             search = Search(
                 problem=problem,
                 strategy=replace(self.strategy, perfect_score=self.perfect_score),
                 seed=seed,
                 scheduler=scheduler,
-                budget=Budget(limit),
+                budget=Budget(Limits(limit)),
                 width=self.width,
                 listen=log_step,
             )
@@ -205,7 +216,7 @@ class GEPA(Teleprompter):
         result = summarize(
             search.pool,
             best=best_on_average(search.pool.scores),
-            rollouts=search.budget.spent,
+            rollouts=search.budget.spent.rollouts,
             seed=search.seed,
             log_dir=self.log_dir,
             stop_reason=search.stop_reason,

@@ -56,7 +56,7 @@ class Metric:
         self._function = function
         self.name = _name_of(function)
         parameters = _positional_parameters(function)
-        self.takes_pred_name = parameters is None or len(parameters) >= 5 or "pred_name" in parameters
+        self.takes_pred_name = parameters is None or len(parameters) >= 5
         self._takes_trace = parameters is None or len(parameters) >= 3
 
     def judge(self, gold: dspy.Example, pred: Any) -> Judgement:
@@ -76,7 +76,7 @@ class Metric:
     def component_feedback(
         self, gold: dspy.Example, pred: Any, trace: Trace, component: str, component_trace: Trace
     ) -> str | None:
-        """The metric's words on one component, or None when it has none.
+        """The metric's words on one component, or None when it has none. They need no score with them.
 
         Args:
             gold: The example.
@@ -85,7 +85,9 @@ class Metric:
             component: The component's name, passed as `pred_name`.
             component_trace: This component's calls alone, in order, passed as `pred_trace`.
         """
-        return read_answer(self._call(gold, pred, trace, component, component_trace)).feedback
+        answer = self._call(gold, pred, trace, component, component_trace)
+        feedback = answer.get("feedback") if isinstance(answer, (dspy.Example, Mapping)) else None
+        return str(feedback) if feedback else None
 
     def _call(self, *args: Any) -> Any:
         answer = self._function(*args)
@@ -145,21 +147,19 @@ def _positional_parameters(function: Callable[..., Any]) -> list[str] | None:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some callables written in C have no signature
         return ["gold", "pred", "trace"]
-    kinds = [p.kind for p in signature.parameters.values()]
-    if inspect.Parameter.VAR_POSITIONAL in kinds:
-        return None
-    names = [
-        p.name
-        for p in signature.parameters.values()
-        if p.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    required = [p for p in signature.parameters.values() if p.default is inspect.Parameter.empty]
-    if len(names) < 2 or len(names) == 4 or len(required) > len(names):
+    parameters = signature.parameters.values()
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in parameters if p.kind in by_position]
+    required = [p for p in parameters if p.kind in by_position and p.default is p.empty]
+    missing = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    any_number = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    # A fourth parameter with a default of its own is DSPy's: answer_exact_match(gold, pred, trace, frac=1.0).
+    if missing or len(required) not in (0, 1, 2, 3, 5) or not (any_number or len(names) >= 2):
         raise ConfigurationError(
             f"The metric {_name_of(function)}{signature} cannot be used: it must be metric(gold, pred), "
             "metric(gold, pred, trace) or metric(gold, pred, trace, pred_name, pred_trace)."
         )
-    return names
+    return None if any_number else names
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dspy
@@ -93,6 +94,7 @@ class RolloutRunner:
                 error = e
             trace = list(dspy.settings.trace)
         ledger.stamp(prediction)
+        error = next(iter(watch.unanswered.values()), error)
         steps = _trace_steps(trace, watch) if rollout.row.split == "train" else ()
         if error is None:
             with dspy.context(trace=[], **ledger.settings()):
@@ -116,7 +118,6 @@ class RolloutRunner:
     ) -> Outcome:
         try:
             judgement = self._metric.judge(example, prediction)
-            by_component = self._component_feedback(example, prediction, trace) if steps else {}
         except Exception as error:
             if is_infrastructure(error):
                 return Outcome("infrastructure_failed", error=describe(error), cause=type(error).__name__)
@@ -129,15 +130,22 @@ class RolloutRunner:
                 error=describe(error),
                 cause=f"metric:{type(error).__name__}",
             )
-        return Outcome(
+        scored = Outcome(
             "scored",
             score=judgement.score,
             objectives=judgement.objectives,
             feedback=judgement.feedback or default_feedback(example, prediction, judgement.score),
-            component_feedback=by_component,
             trace=steps,
             output=as_data(prediction),
         )
+        try:
+            words = self._component_feedback(example, prediction, trace) if steps else {}
+        except Exception as error:
+            if is_infrastructure(error):
+                return Outcome("infrastructure_failed", error=describe(error), cause=type(error).__name__)
+            # The score stands; the error is kept with it, and the whole rollout's feedback serves instead.
+            return replace(scored, error=describe(error), cause=f"metric:{type(error).__name__}")
+        return replace(scored, component_feedback=words)
 
     def _component_feedback(self, example: dspy.Example, prediction: Any, trace: list[Any]) -> dict[str, str]:
         if not self._metric.takes_pred_name:
@@ -164,11 +172,18 @@ class RolloutRunner:
 
 
 class _FailureWatch(BaseCallback):
-    """Notes which predictor's call raised, with its inputs, which DSPy's own trace leaves out."""
+    """Notes which predictor's call raised, with its inputs, which DSPy's own trace leaves out.
+
+    Attributes:
+        failed: Steps that failed by the candidate's fault, each with its place in the trace.
+        unanswered: By predictor the provider's error of its last call. A program may catch such an error
+            and go on with an empty answer; what it scores then says nothing about the candidate.
+    """
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[dspy.Predict, Mapping[str, Any]]] = {}
         self.failed: list[tuple[int, TraceStep]] = []
+        self.unanswered: dict[str | int, Exception] = {}
 
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         if isinstance(instance, dspy.Predict):
@@ -176,7 +191,14 @@ class _FailureWatch(BaseCallback):
 
     def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         predictor, inputs = self._open.pop(call_id, (None, {}))
-        if predictor is None or exception is None or is_infrastructure(exception):
+        if predictor is None:
+            return
+        caller = _component_of(predictor) or id(predictor)
+        self.unanswered.pop(caller, None)
+        if exception is None:
+            return
+        if isinstance(exception, Exception) and is_infrastructure(exception):
+            self.unanswered[caller] = exception
             return
         step = TraceStep(
             component=_component_of(predictor),

@@ -148,6 +148,27 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """An attempt at an effect that failed because of a provider. It is retried and never scored.
+
+    Attributes:
+        cause: Class name of the error.
+        error: The error as one line.
+        retry_after: Seconds the provider asked to wait, or None.
+        overload: The provider wants fewer requests at a time (HTTP 429).
+        fatal: Trying again cannot help, e.g. a wrong API key or an unknown model.
+        timeout: The rollout's own time limit ran out.
+    """
+
+    cause: str
+    error: str
+    retry_after: float | None = None
+    overload: bool = False
+    fatal: bool = False
+    timeout: bool = False
+
+
+@dataclass(frozen=True)
 class Rollout:
     """Effect: run one candidate on one row. Executed at most once per run for each key."""
 

@@ -24,7 +24,7 @@ def log_step(pool: Pool, finished: Finished) -> None:
         proposal.reason,
         len(pool),
         best,
-        finished.rollouts,
+        finished.spent.rollouts,
     )
     if proposal.candidate is not None:
         for name in proposal.changed:

@@ -1,24 +1,33 @@
-"""Runs steps: several in flight, each rollout at most once, commits in the order of the steps.
+"""Runs steps: several in flight, each rollout at most once, finished in the order of the steps.
 
-The scheduler is the only place that knows threads. It pulls effects out of the steps' generators, has
-them executed in whatever order the workers are free, and hands the results back in. Because a step gets
-nothing but the results of its own effects, and because steps are finished in order, the outcome of a
-run does not depend on timing.
+The scheduler pulls effects out of the steps' generators, gets their results from the journal or from the
+dispatcher, and hands them back in. Because a step sees nothing but the results of its own effects, and
+because steps are finished in order, what a run finds does not depend on timing.
 """
 
 from __future__ import annotations
 
-import contextvars
-import queue
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from dspy_gepa.errors import InfrastructureError
-from dspy_gepa.types import Effect, Outcome, Proposal, Reflection, Result, Rollout, Step
+from dspy_gepa.errors import RunInterrupted
+from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.runtime.dispatcher import Dispatcher, Done
+from dspy_gepa.types import Effect, Outcome, Proposal, Result, Rollout, Step
 
-Execute = Callable[[Effect], Result]
+
+class Memory(Protocol):
+    """Where results outlive the process; see `dspy_gepa.runtime.journal.Journal`."""
+
+    def recall(self, key: str) -> Result | None:
+        """The recorded result of an effect, or None."""
+
+    def record(
+        self, key: str, kind: str, step: int, result: Result, *, attempts: int, seconds: float
+    ) -> None:
+        """Write a result down before it is used."""
 
 
 @dataclass(frozen=True)
@@ -28,46 +37,57 @@ class Finished:
     Attributes:
         step: Its number.
         proposal: What it came to.
-        rollouts: Rollouts it is charged for: those it asked for that no earlier step was charged for.
+        spent: What it is charged for: its reflections, and the rollouts that no earlier step was charged for.
+        replayed: True when all its results came from the journal.
     """
 
     step: int
     proposal: Proposal
-    rollouts: int
+    spent: Spending
+    replayed: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class _Flight:
-    """A step between its start and its commit."""
+    """A step between its start and its end, with the results it waits for and those it was given."""
 
     number: int
     step: Step
-    waiting_for: list[Result | None] = field(default_factory=list)
+    results: list[Result | None] = field(default_factory=list)
     missing: int = 0
-    keys: dict[str, None] = field(default_factory=dict)
+    used: dict[str, Result] = field(default_factory=dict)
+    reflections: int = 0
+    executed: int = 0
     proposal: Proposal | None = None
 
 
-Slot = tuple[_Flight, int]
+@dataclass(frozen=True)
+class _Slot:
+    flight: _Flight
+    place: int
 
 
 class Scheduler:
     """Drives steps to their ends.
 
     Args:
-        execute: Runs one effect; called on the executor's workers.
-        executor: Where effects run.
-        attempts: How often an effect is tried when the infrastructure fails.
+        dispatcher: Executes effects.
+        memory: Records results and answers what was executed before; None remembers nothing.
+        on_result: Told of every result that was executed, not replayed.
     """
 
-    def __init__(self, execute: Execute, executor: Executor, *, attempts: int = 3) -> None:
-        self._execute = execute
-        self._executor = executor
-        self._attempts = attempts
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        memory: Memory | None = None,
+        on_result: Callable[[Done], None] = lambda done: None,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._memory = memory
+        self._on_result = on_result
         self._flights: deque[_Flight] = deque()
-        self._done: queue.SimpleQueue[tuple[Effect, list[Slot], int, Future[Result]]] = queue.SimpleQueue()
-        self._known: dict[str, Outcome] = {}
-        self._awaited: dict[str, list[Slot]] = {}
+        self._known: dict[str, Result] = {}
+        self._awaited: dict[str, list[_Slot]] = {}
         self._charged: set[str] = set()
 
     @property
@@ -86,74 +106,91 @@ class Scheduler:
 
         Raises:
             InfrastructureError: An effect failed for good.
+            RunInterrupted: The dispatcher was woken up; what was running has been waited for and recorded.
         """
         oldest = self._flights[0]
         while oldest.proposal is None:
-            self._receive(*self._done.get())
+            done = self._dispatcher.next()
+            if done is None:
+                self._drain()
+                raise RunInterrupted("The run was interrupted.")
+            self._receive(done)
         self._flights.popleft()
-        charged = [key for key in oldest.keys if key not in self._charged]
-        self._charged.update(charged)
-        return Finished(oldest.number, oldest.proposal, len(charged))
+        return Finished(oldest.number, oldest.proposal, self._charge(oldest), replayed=oldest.executed == 0)
 
     def _advance(self, flight: _Flight, results: Sequence[Result] | None) -> None:
-        """Give a step its results and ask it for its next effects, until it has to wait or ends."""
+        """Give a step its results and ask for its next effects."""
         try:
             effects = flight.step.send(results)  # type: ignore[arg-type]  # None starts a generator
         except StopIteration as end:
             flight.proposal = end.value
             return
-        flight.waiting_for = [None] * len(effects)
+        flight.results = [None] * len(effects)
         flight.missing = len(effects)
         for place, effect in enumerate(effects):
-            self._request(effect, (flight, place))
+            self._request(effect, _Slot(flight, place))
         if not effects:
             self._advance(flight, [])
 
-    def _request(self, effect: Effect, slot: Slot) -> None:
-        if not isinstance(effect, Rollout):
-            self._submit(effect, [slot], attempt=1)
+    def _request(self, effect: Effect, slot: _Slot) -> None:
+        key = self._key(effect, slot.flight)
+        if key in self._awaited:
+            self._awaited[key].append(slot)
             return
-        slot[0].keys[effect.key] = None
-        if effect.key in self._known:
-            self._deliver(self._known[effect.key], [slot])
-        elif effect.key in self._awaited:
-            self._awaited[effect.key].append(slot)
+        result = self._known.get(key) or (self._memory.recall(key) if self._memory else None)
+        if result is None:
+            slot.flight.executed += 1
+            self._awaited[key] = [slot]
+            self._dispatcher.request(effect, key)
         else:
-            self._awaited[effect.key] = [slot]
-            self._submit(effect, self._awaited[effect.key], attempt=1)
+            self._deliver(key, result, [slot])
 
-    def _submit(self, effect: Effect, slots: list[Slot], attempt: int) -> None:
-        # Each effect gets its own copy of the caller's context: DSPy's settings live there.
-        context = contextvars.copy_context()
-        future = self._executor.submit(context.run, self._execute, effect)
-        future.add_done_callback(lambda done: self._done.put((effect, slots, attempt, done)))
+    def _key(self, effect: Effect, flight: _Flight) -> str:
+        if isinstance(effect, Rollout):
+            return effect.key
+        # A reflection model may answer the same question differently: each question is its own.
+        flight.reflections += 1
+        return f"step {flight.number} reflection {flight.reflections}"
 
-    def _receive(self, effect: Effect, slots: list[Slot], attempt: int, done: Future[Result]) -> None:
-        result = done.result()
-        if _infrastructure_failed(result):
-            if attempt >= self._attempts:
-                raise InfrastructureError(_obituary(effect, result, attempt), {result.cause: attempt})
-            self._submit(effect, slots, attempt + 1)
-            return
-        if isinstance(effect, Rollout) and isinstance(result, Outcome):
-            self._known[effect.key] = result
-            del self._awaited[effect.key]
-        self._deliver(result, slots)
+    def _receive(self, done: Done) -> None:
+        slots = self._awaited.pop(done.key)
+        self._record(done, slots[0].flight.number)
+        self._deliver(done.key, done.result, slots)
 
-    def _deliver(self, result: Result, slots: Sequence[Slot]) -> None:
-        for flight, place in slots:
-            flight.waiting_for[place] = result
+    def _record(self, done: Done, step: int) -> None:
+        if self._memory is not None:
+            kind = "rollout" if isinstance(done.effect, Rollout) else "reflection"
+            self._memory.record(
+                done.key, kind, step, done.result, attempts=done.attempts, seconds=done.seconds
+            )
+        self._on_result(done)
+
+    def _deliver(self, key: str, result: Result, slots: Sequence[_Slot]) -> None:
+        if isinstance(result, Outcome):
+            self._known[key] = result
+        for slot in slots:
+            flight = slot.flight
+            flight.used[key] = result
+            flight.results[slot.place] = result
             flight.missing -= 1
             if flight.missing == 0:
-                self._advance(flight, [r for r in flight.waiting_for if r is not None])
+                self._advance(flight, [r for r in flight.results if r is not None])
 
+    def _charge(self, flight: _Flight) -> Spending:
+        fresh = {key: result for key, result in flight.used.items() if key not in self._charged}
+        self._charged.update(fresh)
+        return Spending(
+            rollouts=sum(isinstance(r, Outcome) for r in fresh.values()),
+            reflections=flight.reflections,
+            tokens=sum(sum(map(sum, r.usage.tokens.values())) for r in fresh.values()),
+            cost=sum(r.usage.cost for r in fresh.values()),
+        )
 
-def _infrastructure_failed(result: Result) -> bool:
-    if isinstance(result, Reflection):
-        return result.infrastructure
-    return result.status == "infrastructure_failed"
-
-
-def _obituary(effect: Effect, result: Result, attempts: int) -> str:
-    what = f"rollout on {effect.row}" if isinstance(effect, Rollout) else f"reflection on {effect.component}"
-    return f"A {what} failed {attempts} times because of its provider: {result.error}"
+    def _drain(self) -> None:
+        """Let what is running finish and record it, so that it need not be paid again."""
+        self._dispatcher.abandon()
+        while self._dispatcher.running:
+            done = self._dispatcher.next()
+            if done is None:
+                raise RunInterrupted("The run was interrupted twice; what was running is lost.")
+            self._record(done, self._awaited[done.key][0].flight.number)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dspy_gepa.errors import MetricError, ProgramError
-from dspy_gepa.runtime.budget import Budget
+from dspy_gepa.runtime.budget import Budget, Spending
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
 from dspy_gepa.search.merge import find_merge, merge, trial_rows
 from dspy_gepa.search.mutation import Reflector, mutate
@@ -51,10 +51,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Plan:
-    """A step that is ready to start, with the most rollouts it can spend."""
+    """A step that is ready to start, with the most it can spend."""
 
     step: Step
-    cost: int
+    need: Spending
 
 
 @dataclass
@@ -89,9 +89,8 @@ class Search:
 
     def run(self) -> Pool:
         """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""
-        self._start(
-            Plan(validate_seed(self.problem.seed, self.problem.val_rows), len(self.problem.val_rows)), 0
-        )
+        val_rows = self.problem.val_rows
+        self._start(Plan(validate_seed(self.problem.seed, val_rows), Spending(rollouts=len(val_rows))), 0)
         self._commit(self.scheduler.finish())
         started = 1
         while True:
@@ -108,9 +107,9 @@ class Search:
             self.stop_reason = f"nothing left to try: {self._patience} steps in a row led to no new rollout"
             return None
         plan = plan_step(number, self.pool, self.problem, self.strategy, self.seed)
-        if plan.cost > self.budget.room:
-            self.stop_reason = f"budget: {self.budget.spent} of {self.budget.limit} rollouts are spent"
-            self.stop_reason += f", the next step may need {plan.cost}"
+        refusal = self.budget.refusal(plan.need)
+        if refusal is not None:
+            self.stop_reason = f"budget: {refusal}"
             return None
         return plan
 
@@ -120,13 +119,13 @@ class Search:
         return max(20, steps_per_epoch)
 
     def _start(self, plan: Plan, number: int) -> None:
-        self.budget.reserve(number, plan.cost)
+        self.budget.reserve(number, plan.need)
         self.scheduler.start(number, plan.step)
 
     def _commit(self, finished: Finished) -> None:
-        self.budget.settle(finished.step, finished.rollouts)
-        self.pool = self.pool.commit(finished.proposal, spent=self.budget.spent)
-        self._steps_without_rollout = 0 if finished.rollouts else self._steps_without_rollout + 1
+        self.budget.settle(finished.step, finished.spent)
+        self.pool = self.pool.commit(finished.proposal, spent=self.budget.spent.rollouts)
+        self._steps_without_rollout = 0 if finished.spent.rollouts else self._steps_without_rollout + 1
         self.listen(self.pool, finished)
 
 
@@ -138,19 +137,21 @@ def plan_step(number: int, pool: Pool, problem: Problem, strategy: Strategy, see
         found = find_merge(pool, rng)
         if found is not None:
             rows = trial_rows(pool, found.first, found.second, strategy.merge_rows, rng)
-            return Plan(merge(found, pool, rows), validation)
+            return Plan(merge(found, pool, rows), Spending(rollouts=validation))
     parent = pool.members[strategy.choose_parent(pool, stream(seed, number, "parent"))]
     rows = minibatch(seed, number - 1, problem.train_size, strategy.minibatch_size)
+    components = strategy.choose_components(problem.components, pool.turns[parent.index])
     step = mutate(
         parent,
         rows,
-        strategy.choose_components(problem.components, pool.turns[parent.index]),
+        components,
         pool=pool,
         reflector=problem.reflector,
         perfect_score=strategy.perfect_score,
         show_history=strategy.show_history,
     )
-    return Plan(step, 2 * len(rows) + validation)
+    # Each component may be asked for twice, see mutation.py.
+    return Plan(step, Spending(rollouts=2 * len(rows) + validation, reflections=2 * len(components)))
 
 
 def validate_seed(seed: Candidate, val_rows: Sequence[Row]) -> Step:

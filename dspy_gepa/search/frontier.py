@@ -6,6 +6,7 @@ was not run on, which can never win.
 
 from __future__ import annotations
 
+import math
 from random import Random
 
 import numpy as np
@@ -61,6 +62,6 @@ def best_on_average(scores: Scores) -> int:
     The mean is only comparable between members that were run on the same rows, so members that miss rows
     are left out; the seed is always complete.
     """
-    complete = ~np.isnan(scores).any(axis=1)
-    means = np.where(complete, scores.mean(axis=1, where=~np.isnan(scores)), -np.inf)
-    return int(np.argmax(means))
+    # fsum: a sum that depends on the order of its terms would break ties by rounding.
+    sums = [-math.inf if np.isnan(row).any() else math.fsum(row) for row in scores]
+    return sums.index(max(sums))

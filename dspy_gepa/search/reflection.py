@@ -97,12 +97,16 @@ def render_history(edits: Sequence[Proposal], component: str, most: int = 5, cha
 
 
 def elide(text: str, chars: int) -> str:
-    """`text`, or its beginning and end around a note of how much was left out."""
+    """`text`, or at most `chars` characters of it: beginning and end around a note of how much is missing."""
     if len(text) <= chars:
         return text
-    head = chars * 2 // 3
-    tail = chars - head
-    return f"{text[:head]} [... {len(text) - chars} characters left out ...] {text[-tail:]}"
+    note = " [... {} characters left out ...] "
+    room = chars - len(note.format(len(text)))
+    if room < 2:
+        return text[:chars]
+    head = room * 2 // 3
+    tail = room - head
+    return text[:head] + note.format(len(text) - room) + text[-tail:]
 
 
 def clean_text(text: str) -> str:

@@ -1,0 +1,100 @@
+"""Results as JSON text and back: the only form in which they are written down or leave a process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from dspy_gepa.types import Fault, Outcome, Reflection, Result, TraceStep, Usage
+
+
+def encode(result: Result) -> str:
+    """A result as one line of JSON."""
+    data = _outcome_data(result) if isinstance(result, Outcome) else _reflection_data(result)
+    return json.dumps(data, ensure_ascii=True, separators=(",", ":"), default=str)
+
+
+def decode(text: str) -> Result:
+    """The result that `encode` wrote.
+
+    Raises:
+        ValueError: The text is not JSON of that form.
+    """
+    try:
+        data = json.loads(text)
+        return _outcome(data) if "status" in data else _reflection(data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a recorded result: {text[:80]!r}") from error
+
+
+def _outcome_data(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "status": outcome.status,
+        "score": outcome.score,
+        "objectives": dict(outcome.objectives),
+        "feedback": outcome.feedback,
+        "component_feedback": dict(outcome.component_feedback),
+        "trace": [[s.component, s.inputs, s.outputs, s.failure] for s in outcome.trace],
+        "output": outcome.output,
+        "error": outcome.error,
+        "cause": outcome.cause,
+        "usage": _usage_data(outcome.usage),
+    }
+
+
+def _outcome(data: Mapping[str, Any]) -> Outcome:
+    return Outcome(
+        status=data["status"],
+        score=data["score"],
+        objectives=data["objectives"],
+        feedback=data["feedback"],
+        component_feedback=data["component_feedback"],
+        trace=tuple(TraceStep(*step) for step in data["trace"]),
+        output=data["output"],
+        error=data["error"],
+        cause=data["cause"],
+        usage=_usage(data["usage"]),
+    )
+
+
+def _reflection_data(reflection: Reflection) -> dict[str, Any]:
+    return {
+        "text": reflection.text,
+        "truncated": reflection.truncated,
+        "error": reflection.error,
+        "cause": reflection.cause,
+        "infrastructure": reflection.infrastructure,
+        "usage": _usage_data(reflection.usage),
+    }
+
+
+def _reflection(data: Mapping[str, Any]) -> Reflection:
+    return Reflection(
+        text=data["text"],
+        truncated=data["truncated"],
+        error=data["error"],
+        cause=data["cause"],
+        infrastructure=data["infrastructure"],
+        usage=_usage(data["usage"]),
+    )
+
+
+def _usage_data(usage: Usage) -> list[Any]:
+    return [usage.calls, {model: list(tokens) for model, tokens in usage.tokens.items()}, usage.cost]
+
+
+def _usage(data: list[Any]) -> Usage:
+    calls, tokens, cost = data
+    return Usage(calls, {model: (asked, answered) for model, (asked, answered) in tokens.items()}, cost)
+
+
+def encode_fault(fault: Fault) -> str:
+    """A fault as one line of JSON."""
+    return json.dumps(asdict(fault))
+
+
+def decode_fault(text: str) -> Fault:
+    """The fault that `encode_fault` wrote."""
+    return Fault(**json.loads(text))

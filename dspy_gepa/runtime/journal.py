@@ -1,0 +1,249 @@
+"""The record of every effect of a run, in SQLite: what makes a killed run go on as if nothing had happened.
+
+A journal holds data only, never pickles. Each result is written before the search sees it. Resuming runs the
+same search from its beginning and answers every recorded effect from the journal; because a search is a
+function of its effects' results, it ends where an uninterrupted run would have ended.
+
+The file can be read while the run goes on (WAL mode); one process at a time may write it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from dspy_gepa.errors import JournalError
+from dspy_gepa.runtime.codec import decode, encode
+from dspy_gepa.types import Result
+
+SCHEMA_VERSION = 1
+FILE_NAME = "run.sqlite"
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE effects (
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL,
+    result TEXT NOT NULL, digest TEXT NOT NULL,
+    attempts INTEGER NOT NULL, seconds REAL NOT NULL, recorded_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE steps (number INTEGER PRIMARY KEY, proposal TEXT, rollouts INTEGER, committed_at REAL);
+CREATE TABLE sessions (id INTEGER PRIMARY KEY, started_at REAL NOT NULL, last_seen REAL NOT NULL, ended TEXT);
+CREATE TABLE failures (cause TEXT NOT NULL, kind TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL);
+"""
+
+
+class Journal:
+    """The journal of one run, open for writing.
+
+    Args:
+        directory: The run's `log_dir`; it is made when missing.
+        identity: What must be the same for a recorded result to be an answer: program, data, metric,
+            strategy, seed and so on, as JSON-like data. Compared name by name with the recorded one.
+
+    Raises:
+        JournalError: Another process is writing here, the file is damaged or of another version, or it
+            belongs to another run; the message names the difference.
+    """
+
+    def __init__(self, directory: Path, identity: Mapping[str, Any]) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.path = directory / FILE_NAME
+        self._lock = _lock(directory / "run.lock")
+        try:
+            self._db = _open(self.path)
+            self._check_identity(identity)
+            self.replayed_steps = self._count("SELECT count(*) FROM steps")
+            self.recorded = self._count("SELECT count(*) FROM effects")
+            now = time.time()
+            self._session = self._write(
+                "INSERT INTO sessions (started_at, last_seen) VALUES (?, ?)", now, now
+            ).lastrowid
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def recall(self, key: str) -> Result | None:
+        """The recorded result of an effect, or None.
+
+        Raises:
+            JournalError: The record is damaged.
+        """
+        found = self._db.execute("SELECT result, digest FROM effects WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            return None
+        text, digest = found
+        if digest != _digest(key, text):
+            raise JournalError(f"The record of {key} in {self.path} is damaged. {_REMEDY}")
+        try:
+            return decode(text)
+        except ValueError as error:
+            raise JournalError(
+                f"The record of {key} in {self.path} cannot be read: {error}. {_REMEDY}"
+            ) from error
+
+    def record(
+        self, key: str, kind: str, step: int, result: Result, *, attempts: int, seconds: float
+    ) -> None:
+        """Write a result down, for good, before anybody uses it."""
+        text = encode(result)
+        self._write(
+            "INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(key, kind, step, text, _digest(key, text), attempts, seconds, time.time()),
+        )
+
+    def record_failure(self, cause: str, kind: str, error: str) -> None:
+        """Note a failed attempt; it is never an answer."""
+        self._write("INSERT INTO failures VALUES (?, ?, ?, ?)", cause, kind, error, time.time())
+
+    def record_step(self, number: int, proposal: Mapping[str, Any], rollouts: int) -> None:
+        """Write down what a step came to, for reports; resuming does not need it."""
+        text = json.dumps(proposal, ensure_ascii=True, default=str)
+        self._write("INSERT OR IGNORE INTO steps VALUES (?, ?, ?, ?)", number, text, rollouts, time.time())
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep a value under a name, replacing an earlier one."""
+        self._write("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, json.dumps(value, default=str))
+
+    def noted(self, name: str) -> Any:
+        """The value kept under a name, or None."""
+        found = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if found is None else json.loads(found[0])
+
+    @property
+    def seconds_before(self) -> float:
+        """Seconds that earlier sessions of this run lasted."""
+        sql = "SELECT coalesce(sum(last_seen - started_at), 0) FROM sessions WHERE id < ?"
+        return float(self._db.execute(sql, (self._session,)).fetchone()[0])
+
+    def close(self, ended: str) -> None:
+        """End the session, saying how, and let others write."""
+        sql = "UPDATE sessions SET last_seen = ?, ended = ? WHERE id = ?"
+        self._write(sql, time.time(), ended, self._session)
+        self._db.close()
+        self._lock.close()
+
+    def _write(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        with self._db:
+            if not sql.startswith("INSERT INTO sessions"):
+                self._db.execute(
+                    "UPDATE sessions SET last_seen = ? WHERE id = ?", (time.time(), self._session)
+                )
+            return self._db.execute(sql, values)
+
+    def _count(self, sql: str) -> int:
+        return int(self._db.execute(sql).fetchone()[0])
+
+    def _check_identity(self, identity: Mapping[str, Any]) -> None:
+        mine = json.loads(json.dumps(identity, default=str))
+        theirs = self.noted("identity")
+        if theirs is None:
+            with self._db:
+                self._db.execute("INSERT INTO meta VALUES ('identity', ?)", (json.dumps(mine),))
+            return
+        different = [name for name in {**theirs, **mine} if theirs.get(name) != mine.get(name)]
+        if different:
+            changes = "; ".join(_difference(name, theirs.get(name), mine.get(name)) for name in different)
+            raise JournalError(
+                f"{self.path} belongs to another run: {changes}. Use the same arguments to resume it, or "
+                "another log_dir to start a new run."
+            )
+
+
+_REMEDY = (
+    "Restore the file from a backup, try `sqlite3 run.sqlite .recover`, or choose another log_dir to start "
+    "anew; nothing was overwritten."
+)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    existed = path.exists()
+    if existed and path.stat().st_size == 0:
+        raise JournalError(f"{path} is empty, so its run cannot be resumed. {_REMEDY}")
+    db = sqlite3.connect(path, isolation_level="DEFERRED", check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        if not existed:
+            with db:
+                db.executescript(_SCHEMA)
+                db.execute("INSERT INTO meta VALUES ('version', ?)", (str(SCHEMA_VERSION),))
+            return db
+        problem = db.execute("PRAGMA quick_check").fetchone()[0]
+        if problem != "ok":
+            raise JournalError(f"{path} is damaged ({problem}). {_REMEDY}")
+        version = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+    except sqlite3.Error as error:
+        db.close()
+        raise JournalError(f"{path} is not a readable journal ({error}). {_REMEDY}") from error
+    if version is None or version[0] != str(SCHEMA_VERSION):
+        db.close()
+        raise JournalError(
+            f"{path} has schema version {version and version[0]}; this release writes {SCHEMA_VERSION}. "
+            "Resume it with the release that wrote it."
+        )
+    return db
+
+
+@contextmanager
+def read_journal(directory: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection to a run's journal, also while the run goes on.
+
+    Raises:
+        JournalError: There is no journal in `directory`.
+    """
+    path = directory / FILE_NAME
+    if not path.exists():
+        raise JournalError(f"There is no journal in {directory}: {FILE_NAME} is missing.")
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def _lock(path: Path) -> IO[str]:
+    """Hold `path` locked until it is closed or the process ends, however it ends."""
+    file = path.open("a+", encoding="utf-8")
+    try:
+        _lock_file(file)
+    except OSError as error:
+        file.seek(0)
+        owner = file.read().strip() or "unknown"
+        file.close()
+        raise JournalError(
+            f"Another process (pid {owner}) is running in {path.parent}. Wait for it, stop it, or choose "
+            "another log_dir."
+        ) from error
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def _lock_file(file: IO[str]) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _digest(key: str, text: str) -> str:
+    return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()[:16]
+
+
+def _difference(name: str, theirs: Any, mine: Any) -> str:
+    then, now = json.dumps(theirs), json.dumps(mine)
+    if max(len(then), len(now)) > 120:
+        return f"{name} differs"
+    return f"{name} was {then} and is now {now}"
