@@ -9,8 +9,24 @@ import dspy
 from dspy.utils.exceptions import (
     AdapterParseError,
     ContextWindowExceededError,
+    LMAuthError,
+    LMBillingError,
+    LMConfigurationError,
     LMError,
     LMInvalidRequestError,
+    LMRateLimitError,
+    LMUnsupportedFeatureError,
+    LMUnsupportedModelError,
+)
+
+from dspy_gepa.types import Fault
+
+# Trying again cannot mend these.
+_FATAL = (
+    LMAuthError,
+    LMBillingError,
+    LMConfigurationError,
+    LMUnsupportedFeatureError,
     LMUnsupportedModelError,
 )
 
@@ -35,6 +51,19 @@ def is_infrastructure(error: BaseException) -> bool:
         if type(link).__module__.split(".")[0] in _SERVICE_PACKAGES:
             return True
     return False
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The fault that an infrastructure error is."""
+    origin = next((link for link in _chain(error) if isinstance(link, LMError)), error)
+    retry_after = origin.retry_after if isinstance(origin, LMError) else None
+    return Fault(
+        cause=type(origin).__name__,
+        error=describe(origin),
+        retry_after=float(retry_after) if retry_after else None,
+        overload=isinstance(origin, LMRateLimitError),
+        fatal=isinstance(origin, _FATAL),
+    )
 
 
 def describe(error: BaseException, chars: int = 1_000) -> str:

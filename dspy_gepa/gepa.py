@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-import contextvars
-import json
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import dspy
 from dspy.teleprompt import Teleprompter
 
+from dspy_gepa.assembly import adjust, announce_once, check_data, forecast_run, read_problem, shape_of
 from dspy_gepa.errors import ConfigurationError, GEPAError, MetricError
+from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
-from dspy_gepa.observe.log import log_step, log_warning
+from dspy_gepa.observe.log import log_step
 from dspy_gepa.options import (
     AUTO_CHILDREN,
+    UNLIMITED,
     names_near_options,
     pick,
-    require_examples,
-    require_one_budget,
+    require_budget,
+    require_positive,
     require_whole,
     rollout_limit,
 )
-from dspy_gepa.program import RolloutRunner, build_program, read_candidate, read_components
+from dspy_gepa.program import RolloutRunner, build_program
 from dspy_gepa.reflector import ReflectionRunner
-from dspy_gepa.results import GEPAResult, summarize
-from dspy_gepa.runtime.budget import Budget, Limits
-from dspy_gepa.runtime.dispatcher import Dispatcher
-from dspy_gepa.runtime.scheduler import Scheduler
-from dspy_gepa.search.evolve import Problem, Search
+from dspy_gepa.results import summarize
+from dspy_gepa.runtime.budget import Limits
+from dspy_gepa.runtime.forecast import Forecast
+from dspy_gepa.runtime.journal import Resume
+from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.frontier import best_on_average
-from dspy_gepa.search.mutation import Reflector
-from dspy_gepa.search.reflection import TextRules, elide, render_program
-from dspy_gepa.search.strategy import COMPONENT_CHOICES, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
-from dspy_gepa.types import Effect, Fault, Outcome, Reflection, Result, Rollout, Row
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.reflection import TextRules, elide
+from dspy_gepa.search.strategy import COMPONENT_CHOICES, PAPER, PARENT_CHOICES, STRATEGIES
+from dspy_gepa.session import Setup, run_search
+from dspy_gepa.types import Row
+from dspy_gepa.worker import Worker
 
 
 class GEPA(Teleprompter):
     """Improve a program's instructions by reflecting on its own traces (GEPA, arXiv 2507.19457).
 
-    Give exactly one of `auto`, `max_full_evals` and `max_metric_calls`. Options that are None take the
-    strategy's value.
+    Give a budget: at most one of `auto`, `max_full_evals` and `max_metric_calls`, and any of the other
+    limits; the first one reached ends the run. Options that are None take the strategy's value.
 
     Args:
         metric: ``metric(gold, pred)``, ``metric(gold, pred, trace)`` or
@@ -54,6 +57,10 @@ class GEPA(Teleprompter):
         auto: ``"light"``, ``"medium"`` or ``"heavy"``: a budget sized to the program and the data.
         max_full_evals: Budget as passes over train and validation set together.
         max_metric_calls: Budget in rollouts (runs of the program on one example). Never exceeded.
+        max_reflections: Most answers asked of the reflection LM.
+        max_cost: Most US dollars, over task, reflection and judge models, as far as prices are known.
+        max_tokens: Most tokens over the same models.
+        max_seconds: Most seconds, all sessions of a resumed run together.
         reflection_lm: The language model that rewrites instructions; a strong one pays.
         strategy: ``"paper"``: Algorithms 1 to 4 as published.
         reflection_minibatch_size: Train rows per mutation (paper: 3).
@@ -66,8 +73,13 @@ class GEPA(Teleprompter):
         max_merge_invocations: Most merges that are tried.
         max_chars: Longest instruction the reflector may write, in characters.
         num_threads: Rollouts and reflections at a time; default ``dspy.settings.num_threads``.
-        width: Steps of the search in flight at a time; 1 is the paper's sequential search.
-        log_dir: A directory for the run's files: ``result.json``.
+        width: Steps of the search in flight at a time; default 1, the paper's sequential search.
+        executor: Where rollouts and reflections run: any `concurrent.futures.Executor`; default threads of
+            this process. See `dspy_gepa.runtime.executors`.
+        rollout_timeout: Seconds after which a rollout is given up; the second time it counts as failed.
+        log_dir: A directory for the run's journal. Compiling again with the same arguments resumes the run.
+        resume: With a journal in `log_dir`: ``"auto"`` goes on with the same run, ``"extend"`` also under
+            other limits, ``"never"`` refuses.
         track_stats: Attach a `GEPAResult` to the returned program as ``detailed_results``.
         seed: Seed of every random choice; None draws one and records it in the result.
 
@@ -83,6 +95,10 @@ class GEPA(Teleprompter):
         auto: Literal["light", "medium", "heavy"] | None = None,
         max_full_evals: int | None = None,
         max_metric_calls: int | None = None,
+        max_reflections: int | None = None,
+        max_cost: float | None = None,
+        max_tokens: int | None = None,
+        max_seconds: float | None = None,
         reflection_lm: Any = None,
         strategy: Literal["paper"] = "paper",
         reflection_minibatch_size: int | None = None,
@@ -95,21 +111,38 @@ class GEPA(Teleprompter):
         max_merge_invocations: int | None = None,
         max_chars: int | None = None,
         num_threads: int | None = None,
-        width: int = 1,
+        width: int | None = None,
+        executor: Executor | None = None,
+        rollout_timeout: float | None = None,
         log_dir: str | None = None,
+        resume: Resume = "auto",
         track_stats: bool = False,
         seed: int | None = 0,
     ) -> None:
         super().__init__()
-        require_one_budget(auto=auto, max_full_evals=max_full_evals, max_metric_calls=max_metric_calls)
+        require_budget(
+            {"auto": auto, "max_full_evals": max_full_evals, "max_metric_calls": max_metric_calls},
+            {
+                "max_reflections": max_reflections,
+                "max_cost": max_cost,
+                "max_tokens": max_tokens,
+                "max_seconds": max_seconds,
+            },
+        )
         pick("auto", auto, AUTO_CHILDREN)
         require_whole("max_full_evals", max_full_evals, least=1)
         require_whole("max_metric_calls", max_metric_calls, least=1)
-        require_whole("reflection_minibatch_size", reflection_minibatch_size, least=1)
+        require_whole("max_reflections", max_reflections, least=1)
+        require_whole("max_tokens", max_tokens, least=1)
         require_whole("max_merge_invocations", max_merge_invocations, least=0)
+        require_whole("reflection_minibatch_size", reflection_minibatch_size, least=1)
         require_whole("max_chars", max_chars, least=1)
         require_whole("num_threads", num_threads, least=1)
         require_whole("width", width, least=1)
+        require_positive("max_cost", max_cost)
+        require_positive("max_seconds", max_seconds)
+        require_positive("rollout_timeout", rollout_timeout)
+        pick("resume", resume, dict.fromkeys(get_args(Resume), True))
         if reflection_lm is None:
             raise ConfigurationError(
                 "reflection_lm is missing: GEPA needs a language model that rewrites instructions. "
@@ -119,8 +152,11 @@ class GEPA(Teleprompter):
         self.auto = auto
         self.max_full_evals = max_full_evals
         self.max_metric_calls = max_metric_calls
+        self.limits = Limits(
+            UNLIMITED, reflections=max_reflections, tokens=max_tokens, cost=max_cost, seconds=max_seconds
+        )
         self.reflection_lm = reflection_lm
-        self.strategy = _adjust(
+        self.strategy = adjust(
             pick("strategy", strategy, STRATEGIES) or PAPER,
             minibatch_size=reflection_minibatch_size,
             choose_parent=pick("candidate_selection_strategy", candidate_selection_strategy, PARENT_CHOICES),
@@ -132,7 +168,10 @@ class GEPA(Teleprompter):
         self.max_chars = max_chars
         self.num_threads = num_threads
         self.width = width
+        self.executor = executor
+        self.rollout_timeout = rollout_timeout
         self.log_dir = log_dir
+        self.resume: Resume = resume
         self.track_stats = track_stats
         self.seed = seed
 
@@ -161,16 +200,47 @@ class GEPA(Teleprompter):
         """
         if teacher is not None:
             raise ConfigurationError("GEPA has no use for a teacher. Leave teacher=None.")
-        require_examples("trainset", trainset)
-        if valset is None:
-            log_warning("no valset was given: the train rows serve as validation rows too")
-        else:
-            require_examples("valset", valset)
-        val_rows = tuple(Row("val", i) for i in range(len(trainset if valset is None else valset)))
+        check_data(trainset, valset)
+        setup, work = self._set_up(student, trainset, valset)
+        first = valset[0] if valset else trainset[0]
+
+        def on_error(error: GEPAError, pool: Pool) -> None:
+            if len(pool):
+                best = pool.members[best_on_average(pool.scores)]
+                error.program = build_program(student, best.candidate)
+            if isinstance(error, MetricError):
+                shown = elide(repr(first), 600)
+                error.args = (f"{error}\nIt was called on the first validation example:\n{shown}",)
+
+        return self._deliver(student, run_search(setup, work, on_error))
+
+    def plan(
+        self,
+        student: dspy.Module,
+        trainset: Sequence[dspy.Example],
+        valset: Sequence[dspy.Example] | None = None,
+    ) -> Forecast:
+        """What `compile` with these arguments will come to, without running it.
+
+        One pre-flight rollout of the program is run, and paid, to learn what a rollout takes.
+
+        Raises:
+            ConfigurationError: The program or the data cannot be used.
+            InfrastructureError: The pre-flight rollout failed because of its provider.
+        """
+        check_data(trainset, valset)
+        setup, work = self._set_up(student, trainset, valset)
+        return forecast_run(setup, work, self.reflection_lm)
+
+    def _set_up(
+        self, student: dspy.Module, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] | None
+    ) -> tuple[Setup, Worker]:
+        val_examples = trainset if valset is None else valset
+        val_rows = tuple(Row("val", i) for i in range(len(val_examples)))
         examples = {Row("train", i): example for i, example in enumerate(trainset)}
-        examples |= dict(zip(val_rows, trainset if valset is None else valset, strict=True))
-        problem = _read_problem(student, len(trainset), val_rows, TextRules(max_chars=self.max_chars))
-        limit = rollout_limit(
+        examples |= dict(zip(val_rows, val_examples, strict=True))
+        problem = read_problem(student, len(trainset), val_rows, TextRules(max_chars=self.max_chars))
+        rollouts = rollout_limit(
             auto=self.auto,
             max_full_evals=self.max_full_evals,
             max_metric_calls=self.max_metric_calls,
@@ -180,95 +250,48 @@ class GEPA(Teleprompter):
             components=len(problem.components),
             minibatch_size=self.strategy.minibatch_size,
         )
-        run_rollout = RolloutRunner(student, self.metric, examples, failure_score=self.failure_score)
-        reflect = ReflectionRunner(self.reflection_lm)
-
-        def execute(effect: Effect) -> Result | Fault:
-            result = run_rollout(effect) if isinstance(effect, Rollout) else reflect(effect)
-            if isinstance(result, Outcome) and result.status == "infrastructure_failed":
-                return Fault(result.cause, result.error)
-            if isinstance(result, Reflection) and result.infrastructure:
-                return Fault(result.cause, result.error)
-            return result
-
-        def submit(effect: Effect) -> Future[Result | Fault]:
-            # Each effect gets its own copy of the caller's context: DSPy's settings live there.
-            return executor.submit(contextvars.copy_context().run, execute, effect)
-
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
-        threads = self.num_threads or dspy.settings.num_threads
-        with ThreadPoolExecutor(threads, thread_name_prefix="dspy_gepa") as executor:
-            scheduler = Scheduler(Dispatcher(submit, workers=threads))
-            search = Search(
-                problem=problem,
-                strategy=replace(self.strategy, perfect_score=self.perfect_score),
+        strategy = replace(self.strategy, perfect_score=self.perfect_score)
+        work = Worker(
+            RolloutRunner(student, self.metric, examples, failure_score=self.failure_score),
+            ReflectionRunner(self.reflection_lm),
+        )
+        setup = Setup(
+            problem=problem,
+            strategy=strategy,
+            limits=replace(self.limits, rollouts=rollouts),
+            seed=seed,
+            width=self.width or 1,
+            threads=self.num_threads or dspy.settings.num_threads,
+            policy=RetryPolicy(timeout=self.rollout_timeout, timeout_score=self.failure_score),
+            executor=self.executor,
+            log_dir=None if self.log_dir is None else Path(self.log_dir),
+            resume=self.resume,
+            identity=identify(
+                student=student,
+                examples=examples,
+                metric=self.metric.name,
+                strategy=strategy,
                 seed=seed,
-                scheduler=scheduler,
-                budget=Budget(Limits(limit)),
-                width=self.width,
-                listen=log_step,
-            )
-            with _best_program_on_error(student, search, examples[val_rows[0]]):
-                search.run()
-        return self._deliver(student, search)
+                width=self.width or 1,
+                reflection_lm=self.reflection_lm,
+                options={"max_chars": self.max_chars, "failure_score": self.failure_score},
+            ),
+            on_step=log_step,
+        )
+        return replace(setup, on_result=announce_once(setup, shape_of(setup, self.reflection_lm))), work
 
     def _deliver(self, student: dspy.Module, search: Search) -> dspy.Module:
         result = summarize(
             search.pool,
             best=best_on_average(search.pool.scores),
-            rollouts=search.budget.spent.rollouts,
+            spent=search.budget.spent,
             seed=search.seed,
             log_dir=self.log_dir,
             stop_reason=search.stop_reason,
             build=lambda candidate: build_program(student, candidate),
         )
-        if self.log_dir is not None:
-            _write_result(Path(self.log_dir), result)
         program = build_program(student, search.pool.members[result.best_idx].candidate)
         if self.track_stats:
             program.detailed_results = result
         return program
-
-
-@contextmanager
-def _best_program_on_error(student: dspy.Module, search: Search, first: dspy.Example) -> Iterator[None]:
-    """Let errors carry the best program so far, and metric errors the example they were met on."""
-    try:
-        yield
-    except GEPAError as error:
-        if len(search.pool):
-            best = search.pool.members[best_on_average(search.pool.scores)]
-            error.program = build_program(student, best.candidate)
-        if isinstance(error, MetricError):
-            shown = elide(repr(first), 600)
-            raise MetricError(f"{error}\nIt was called on the first validation example:\n{shown}") from error
-        raise
-
-
-def _read_problem(
-    student: dspy.Module, train_size: int, val_rows: tuple[Row, ...], rules: TextRules
-) -> Problem:
-    components = read_components(student)
-    if not components:
-        raise ConfigurationError(
-            f"The program {type(student).__name__} has no predictor whose instructions could be improved. "
-            "Predictors must be attributes (self.answer = dspy.Predict(...)). Submodules that were compiled "
-            "before are frozen: set their _compiled = False to open them."
-        )
-    return Problem(
-        seed=read_candidate(student),
-        components=[c.name for c in components],
-        train_size=train_size,
-        val_rows=val_rows,
-        reflector=Reflector(render_program(components), rules=rules),
-    )
-
-
-def _adjust(strategy: Strategy, **explicit: Any) -> Strategy:
-    return replace(strategy, **{name: value for name, value in explicit.items() if value is not None})
-
-
-def _write_result(directory: Path, result: GEPAResult) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result.to_dict(), ensure_ascii=False, indent=1)
-    (directory / "result.json").write_text(text, encoding="utf-8")

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import dspy
+from dspy.clients.model_metadata import model_info
 from dspy.utils.usage_tracker import UsageTracker
 
 from dspy_gepa.types import Outcome, Reflection, Usage
 
-Signed = TypeVar("Signed", Outcome, Reflection)
+Signed = TypeVar("Signed", "Outcome", "Reflection")
 
 
 class Ledger:
@@ -60,3 +61,13 @@ class Ledger:
             tokens=tokens,
             cost=sum(e["cost"] or 0.0 for e in self._collector.history if e["usage"]),
         )
+
+
+def price_per_token(lm: Any) -> float | None:
+    """US dollars per prompt token of a language model, by the price list in DSPy; None if it is not there."""
+    if not isinstance(lm, dspy.BaseLM):
+        return None
+    provider, _, model = str(lm.model).rpartition("/")
+    prices = model_info(provider or "openai", model) or {}
+    price = prices.get("input_cost_per_token")
+    return None if price is None else float(price)

@@ -15,6 +15,9 @@ from dspy_gepa.errors import ConfigurationError
 F = TypeVar("F", bound=Callable[..., Any])
 Choice = TypeVar("Choice")
 
+# Rollouts of a run that is limited by something else.
+UNLIMITED = 10**9
+
 # Validated children a run should be able to afford, per auto size.
 AUTO_CHILDREN = {"light": 6, "medium": 12, "heavy": 18}
 
@@ -57,27 +60,35 @@ def require_whole(option: str, value: int | None, *, least: int) -> None:
     """Refuse a number that is not whole or below `least`; None passes.
 
     Raises:
-        ConfigurationError: It is neither.
+        ConfigurationError: It is not.
     """
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise ConfigurationError(f"{option}={value!r} must be a whole number of at least {least}.")
 
 
-def require_one_budget(**budgets: Any) -> None:
-    """Exactly one of the budgets must be given.
+def require_positive(option: str, value: float | None) -> None:
+    """Refuse a number that is not above zero; None passes.
 
     Raises:
-        ConfigurationError: None or several are.
+        ConfigurationError: It is not.
     """
-    given = {name: value for name, value in budgets.items() if value is not None}
-    if len(given) == 1:
+    if value is not None and not (isinstance(value, (int, float)) and value > 0):
+        raise ConfigurationError(f"{option}={value!r} must be a number above 0.")
+
+
+def require_budget(sizes: Mapping[str, Any], limits: Mapping[str, Any]) -> None:
+    """At most one of the sizes may be given, and some size or limit must be.
+
+    Raises:
+        ConfigurationError: Otherwise.
+    """
+    given = {name: value for name, value in sizes.items() if value is not None}
+    if len(given) == 1 or (not given and any(value is not None for value in limits.values())):
         return
     what = "none was given" if not given else "got " + ", ".join(f"{n}={v!r}" for n, v in given.items())
     raise ConfigurationError(
-        f"Set exactly one budget of {', '.join(budgets)}; {what}. max_metric_calls=600 is a fair start "
-        "for a validation set of 50."
+        f"Set exactly one budget of {', '.join(sizes)}; {what}. max_metric_calls=600 is a fair start for a "
+        f"validation set of 50. {', '.join(limits)} may be added, or stand alone."
     )
 
 
@@ -127,6 +138,8 @@ def rollout_limit(
     elif max_full_evals is not None:
         limit = max_full_evals * (train_size + (val_size if separate_valset else 0))
         origin = f"max_full_evals={max_full_evals}"
+    elif auto is None:
+        return UNLIMITED
     else:
         wanted = (pick("auto", auto, AUTO_CHILDREN) or 0) * min(4, max(1, (components + 1) // 2))
         limit, origin = val_size + wanted * (val_size + 4 * 2 * minibatch_size), f"auto={auto!r}"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dspy
 from dspy.utils.callback import BaseCallback
 from pydantic import BaseModel
 
-from dspy_gepa.failures import describe, expected_format, is_infrastructure
+from dspy_gepa.failures import describe, expected_format, fault_of, is_infrastructure
 from dspy_gepa.ledger import Ledger
 from dspy_gepa.metric import Metric, default_feedback
-from dspy_gepa.types import Candidate, Component, Outcome, Rollout, Row, TraceStep
+from dspy_gepa.types import Candidate, Component, Fault, Outcome, Rollout, Row, TraceStep
 
 # Set on our copies of the predictors only. Unlike id(), it survives the deep copies that modules such as
 # dspy.BestOfN make of their children while they run.
@@ -79,29 +80,47 @@ class RolloutRunner:
         self._programs_kept = programs_kept
         self._lock = threading.Lock()
 
-    def __call__(self, rollout: Rollout) -> Outcome:
-        """Run one rollout. Returns an outcome whatever happens in the program, the metric or a provider."""
-        example = self._examples[rollout.row]
+    def __call__(self, rollout: Rollout) -> Outcome | Fault:
+        """Run one rollout; never raises, whatever the program, the metric or a provider does."""
+        with self._attempt(rollout) as attempt:
+            attempt.prediction = _run(attempt.program, attempt.example)
+        return self._conclude(attempt)
+
+    async def arun(self, rollout: Rollout) -> Outcome | Fault:
+        """The same on an event loop. Only the program is awaited; the metric runs in a helper thread."""
+        with self._attempt(rollout) as attempt:
+            attempt.prediction = await _arun(attempt.program, attempt.example)
+        return await asyncio.to_thread(self._conclude, attempt)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if k != "_lock"} | {"_programs": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+
+    @contextlib.contextmanager
+    def _attempt(self, rollout: Rollout) -> Iterator[_Attempt]:
+        """Run the body under DSPy settings that record what the program does, and keep what it raises."""
         program = self._program(rollout.candidate)
-        ledger = Ledger()
-        watch = _FailureWatch()
-        prediction, error = None, None
-        callbacks = [*dspy.settings.callbacks, watch]
-        with dspy.context(trace=[], callbacks=callbacks, **ledger.settings()):
+        attempt = _Attempt(rollout.row, program, self._examples[rollout.row])
+        callbacks = [*dspy.settings.callbacks, attempt.watch]
+        with dspy.context(trace=[], callbacks=callbacks, **attempt.ledger.settings()):
             try:
-                prediction = _run(program, example)
-            except Exception as e:
-                error = e
-            trace = list(dspy.settings.trace)
-        ledger.stamp(prediction)
-        error = next(iter(watch.unanswered.values()), error)
-        steps = _trace_steps(trace, watch) if rollout.row.split == "train" else ()
-        if error is None:
-            with dspy.context(trace=[], **ledger.settings()):
-                outcome = self._judge(example, prediction, trace, steps)
-        else:
-            outcome = self._failed(error, steps)
-        return ledger.sign(outcome)
+                yield attempt
+            except Exception as error:
+                attempt.error = error
+            attempt.trace = list(dspy.settings.trace)
+        attempt.error = next(iter(attempt.watch.unanswered.values()), attempt.error)
+        attempt.ledger.stamp(attempt.prediction)
+
+    def _conclude(self, attempt: _Attempt) -> Outcome | Fault:
+        """Score what the program did. The metric's own calls are counted but are no part of the trace."""
+        steps = _trace_steps(attempt.trace, attempt.watch) if attempt.row.split == "train" else ()
+        with dspy.context(trace=[], **attempt.ledger.settings()):
+            outcome = (
+                self._judge(attempt, steps) if attempt.error is None else self._failed(attempt.error, steps)
+            )
+        return outcome if isinstance(outcome, Fault) else attempt.ledger.sign(outcome)
 
     def _program(self, candidate: Candidate) -> dspy.Module:
         with self._lock:
@@ -113,14 +132,13 @@ class RolloutRunner:
                 del self._programs[next(iter(self._programs))]
             return program
 
-    def _judge(
-        self, example: dspy.Example, prediction: Any, trace: list[Any], steps: tuple[TraceStep, ...]
-    ) -> Outcome:
+    def _judge(self, attempt: _Attempt, steps: tuple[TraceStep, ...]) -> Outcome | Fault:
+        example, prediction = attempt.example, attempt.prediction
         try:
             judgement = self._metric.judge(example, prediction)
         except Exception as error:
             if is_infrastructure(error):
-                return Outcome("infrastructure_failed", error=describe(error), cause=type(error).__name__)
+                return fault_of(error)
             return Outcome(
                 "program_failed",
                 score=self._failure_score,
@@ -139,10 +157,10 @@ class RolloutRunner:
             output=as_data(prediction),
         )
         try:
-            words = self._component_feedback(example, prediction, trace) if steps else {}
+            words = self._component_feedback(example, prediction, attempt.trace) if steps else {}
         except Exception as error:
             if is_infrastructure(error):
-                return Outcome("infrastructure_failed", error=describe(error), cause=type(error).__name__)
+                return fault_of(error)
             # The score stands; the error is kept with it, and the whole rollout's feedback serves instead.
             return replace(scored, error=describe(error), cause=f"metric:{type(error).__name__}")
         return replace(scored, component_feedback=words)
@@ -158,9 +176,9 @@ class RolloutRunner:
                 found |= {name: text} if text else {}
         return found
 
-    def _failed(self, error: Exception, steps: tuple[TraceStep, ...]) -> Outcome:
+    def _failed(self, error: Exception, steps: tuple[TraceStep, ...]) -> Outcome | Fault:
         if is_infrastructure(error):
-            return Outcome("infrastructure_failed", error=describe(error), cause=type(error).__name__)
+            return fault_of(error)
         return Outcome(
             "program_failed",
             score=self._failure_score,
@@ -209,15 +227,32 @@ class _FailureWatch(BaseCallback):
         self.failed.append((len(dspy.settings.trace or ()), step))
 
 
+@dataclass
+class _Attempt:
+    """A rollout while it runs."""
+
+    row: Row
+    program: dspy.Module
+    example: dspy.Example
+    watch: _FailureWatch = field(default_factory=_FailureWatch)
+    ledger: Ledger = field(default_factory=Ledger)
+    trace: list[Any] = field(default_factory=list)
+    prediction: Any = None
+    error: Exception | None = None
+
+
 def _run(program: dspy.Module, example: dspy.Example) -> Any:
     inputs = dict(example.inputs())
-    if _is_async_only(program):
+    if not hasattr(type(program), "forward"):
         return asyncio.run(program.acall(**inputs))
     return program(**inputs)
 
 
-def _is_async_only(program: dspy.Module) -> bool:
-    return not hasattr(type(program), "forward") and hasattr(type(program), "aforward")
+async def _arun(program: dspy.Module, example: dspy.Example) -> Any:
+    inputs = dict(example.inputs())
+    if hasattr(type(program), "aforward"):
+        return await program.acall(**inputs)
+    return await asyncio.to_thread(program, **inputs)
 
 
 def _marked(program: dspy.Module) -> dspy.Module:

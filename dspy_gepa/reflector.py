@@ -6,9 +6,9 @@ from typing import Any
 
 import dspy
 
-from dspy_gepa.failures import describe, is_infrastructure
+from dspy_gepa.failures import describe, fault_of, is_infrastructure
 from dspy_gepa.ledger import Ledger
-from dspy_gepa.types import Reflect, Reflection
+from dspy_gepa.types import Fault, Reflect, Reflection
 
 
 class RewriteInstruction(dspy.Signature):
@@ -46,8 +46,8 @@ class ReflectionRunner:
         self._lm = lm
         self._adapter = adapter
 
-    def __call__(self, request: Reflect) -> Reflection:
-        """Ask once. Returns a reflection whatever happens; the provider's failures are marked as such."""
+    def __call__(self, request: Reflect) -> Reflection | Fault:
+        """Ask once; never raises. An answer that cannot be parsed is a reflection that says so."""
         ledger = Ledger()
         predictor = dspy.Predict(_signature(request))
         adapter = self._adapter or dspy.settings.adapter
@@ -55,10 +55,9 @@ class ReflectionRunner:
             try:
                 answer = predictor(**_fields(request))
             except Exception as error:
-                failed = Reflection(
-                    error=describe(error), cause=type(error).__name__, infrastructure=is_infrastructure(error)
-                )
-                return ledger.sign(failed)
+                if is_infrastructure(error):
+                    return fault_of(error)
+                return ledger.sign(Reflection(error=describe(error), cause=type(error).__name__))
         text = answer.new_instruction
         return ledger.sign(Reflection(text=str(text or ""), truncated=_was_truncated(predictor)))
 

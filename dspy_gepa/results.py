@@ -9,6 +9,8 @@ from typing import Any
 import dspy
 import numpy as np
 
+from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.runtime.codec import proposal_data
 from dspy_gepa.search.frontier import winners
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.types import Candidate, Proposal
@@ -33,6 +35,8 @@ class GEPAResult:
         best_idx: Index of the candidate that `compile` returned.
         proposals: What every step came to, rejected proposals with their reasons included.
         reflection_calls: Answers asked of the reflection LM.
+        total_tokens: Prompt and completion tokens of all language models, judges in the metric included.
+        total_cost: US dollars, as far as prices are known.
         stop_reason: Why the search ended.
     """
 
@@ -50,6 +54,8 @@ class GEPAResult:
     best_idx: int
     proposals: tuple[Proposal, ...]
     reflection_calls: int
+    total_tokens: int
+    total_cost: float
     stop_reason: str
 
     @property
@@ -73,8 +79,10 @@ class GEPAResult:
             "log_dir": self.log_dir,
             "seed": self.seed,
             "best_idx": self.best_idx,
-            "proposals": [_proposal_to_dict(p) for p in self.proposals],
+            "proposals": [proposal_data(p) for p in self.proposals],
             "reflection_calls": self.reflection_calls,
+            "total_tokens": self.total_tokens,
+            "total_cost": self.total_cost,
             "stop_reason": self.stop_reason,
         }
 
@@ -83,7 +91,7 @@ def summarize(
     pool: Pool,
     *,
     best: int,
-    rollouts: int,
+    spent: Spending,
     seed: int,
     log_dir: str | None,
     stop_reason: str,
@@ -106,27 +114,14 @@ def summarize(
             for column, row in enumerate(pool.val_rows)
         },
         discovery_eval_counts=[m.discovered_at for m in pool.members],
-        total_metric_calls=rollouts,
+        total_metric_calls=spent.rollouts,
         num_full_val_evals=int(known.all(axis=1).sum()),
         log_dir=log_dir,
         seed=seed,
         best_idx=best,
         proposals=pool.proposals,
-        reflection_calls=sum(p.reflections for p in pool.proposals),
+        reflection_calls=spent.reflections,
+        total_tokens=spent.tokens,
+        total_cost=spent.cost,
         stop_reason=stop_reason,
     )
-
-
-def _proposal_to_dict(proposal: Proposal) -> dict[str, Any]:
-    return {
-        "kind": proposal.kind,
-        "parents": list(proposal.parents),
-        "verdict": proposal.verdict,
-        "reason": proposal.reason,
-        "changed": {name: proposal.candidate[name] for name in proposal.changed}
-        if proposal.candidate
-        else {},
-        "rows": [str(row) for row in proposal.rows],
-        "before": list(proposal.before),
-        "after": list(proposal.after),
-    }

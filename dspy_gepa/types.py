@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Split: TypeAlias = Literal["train", "val"]
-Status: TypeAlias = Literal["scored", "program_failed", "infrastructure_failed"]
+Status: TypeAlias = Literal["scored", "program_failed"]
 Kind: TypeAlias = Literal["seed", "mutation", "merge"]
 Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
 
@@ -119,11 +119,10 @@ class Usage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one rollout.
+    """What came of one rollout. When a provider failed there is none, but a `Fault`.
 
     Attributes:
-        status: `scored`, `program_failed` (the candidate's fault: it has a score and feedback) or
-            `infrastructure_failed` (a provider's fault: it has neither and is never kept).
+        status: `scored`, or `program_failed`: the candidate's fault, which has a score and feedback too.
         score: The metric's score; higher is better.
         objectives: Further named scores from the metric, if any.
         feedback: Text for the whole rollout.
@@ -205,14 +204,13 @@ class Reflect:
 
 @dataclass(frozen=True)
 class Reflection:
-    """What the reflection language model answered.
+    """What the reflection language model answered. When its provider failed there is none, but a `Fault`.
 
     Attributes:
         text: The proposed text as it came; unchecked.
         truncated: True when the provider cut the answer off at its length limit.
-        error: Empty, or why there is no text (parse failure or provider failure).
+        error: Empty, or why the answer holds no text.
         cause: Class name of the exception behind `error`.
-        infrastructure: True when the provider, not the model's answer, is to blame.
         usage: Language model use.
     """
 
@@ -220,7 +218,6 @@ class Reflection:
     truncated: bool = False
     error: str = ""
     cause: str = ""
-    infrastructure: bool = False
     usage: Usage = field(default_factory=Usage)
 
 

@@ -13,16 +13,22 @@ PACKAGE = Path(__file__).parent.parent / "dspy_gepa"
 # From top to bottom. A module imports from lower layers or from its own package; `__init__` from anywhere.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gepa",),
-    ("results",),
+    ("assembly",),
+    ("session",),
+    ("results", "identity"),
     ("observe",),
     ("search",),
     ("runtime",),
+    ("worker",),
     ("program", "reflector"),
     ("metric", "failures", "ledger", "options"),
     ("types",),
     ("errors",),
 )
-KNOW_DSPY = {"gepa", "results", "options", "program", "reflector", "metric", "failures", "ledger"}
+KNOW_DSPY = {
+    *("gepa", "assembly", "options", "results", "identity"),  # what users hand over and get back
+    *("worker", "program", "reflector", "metric", "failures", "ledger"),  # how effects are executed
+}
 LONGEST_FILE = 300
 
 LAYER_OF = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.scheduler import Finished
 from dspy_gepa.search.pool import Pool
 
@@ -29,6 +30,11 @@ def log_step(pool: Pool, finished: Finished) -> None:
     if proposal.candidate is not None:
         for name in proposal.changed:
             _logger.debug("step %d: new text of %s:\n%s", finished.step, name, proposal.candidate[name])
+
+
+def log_forecast(forecast: Forecast) -> None:
+    """What the run is expected to come to."""
+    _logger.info("forecast: %s", forecast)
 
 
 def log_warning(message: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dspy_gepa.types import Fault, Outcome, Reflection, Result, TraceStep, Usage
+from dspy_gepa.types import Fault, Outcome, Proposal, Reflection, Result, TraceStep, Usage
 
 
 def encode(result: Result) -> str:
@@ -65,7 +65,6 @@ def _reflection_data(reflection: Reflection) -> dict[str, Any]:
         "truncated": reflection.truncated,
         "error": reflection.error,
         "cause": reflection.cause,
-        "infrastructure": reflection.infrastructure,
         "usage": _usage_data(reflection.usage),
     }
 
@@ -76,7 +75,6 @@ def _reflection(data: Mapping[str, Any]) -> Reflection:
         truncated=data["truncated"],
         error=data["error"],
         cause=data["cause"],
-        infrastructure=data["infrastructure"],
         usage=_usage(data["usage"]),
     )
 
@@ -88,6 +86,30 @@ def _usage_data(usage: Usage) -> list[Any]:
 def _usage(data: list[Any]) -> Usage:
     calls, tokens, cost = data
     return Usage(calls, {model: (asked, answered) for model, (asked, answered) in tokens.items()}, cost)
+
+
+def encode_proposal(proposal: Proposal) -> str:
+    """A proposal as one line of JSON, without its rollouts' outcomes (recorded apart)."""
+    return json.dumps(proposal_data(proposal), ensure_ascii=True, default=str)
+
+
+def proposal_data(proposal: Proposal) -> dict[str, Any]:
+    """A proposal as JSON-like data, with the new texts in place of the candidate."""
+    candidate = proposal.candidate
+    return {
+        "kind": proposal.kind,
+        "parents": list(proposal.parents),
+        "ancestor": proposal.ancestor,
+        "candidate": candidate.id if candidate else None,
+        "verdict": proposal.verdict,
+        "reason": proposal.reason,
+        "changed": {name: proposal.candidate[name] for name in proposal.changed}
+        if proposal.candidate
+        else {},
+        "rows": [str(row) for row in proposal.rows],
+        "before": list(proposal.before),
+        "after": list(proposal.after),
+    }
 
 
 def encode_fault(fault: Fault) -> str:

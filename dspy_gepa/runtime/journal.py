@@ -17,11 +17,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from dspy_gepa.errors import JournalError
 from dspy_gepa.runtime.codec import decode, encode
 from dspy_gepa.types import Result
+
+Resume = Literal["auto", "extend", "never"]
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.sqlite"
@@ -46,20 +48,34 @@ class Journal:
         directory: The run's `log_dir`; it is made when missing.
         identity: What must be the same for a recorded result to be an answer: program, data, metric,
             strategy, seed and so on, as JSON-like data. Compared name by name with the recorded one.
+        budget: The run's limits. They decide where it ends, but not what it does until then.
+        resume: ``"auto"`` goes on with the same run, ``"extend"`` also with other limits, ``"never"`` refuses
+            a directory that holds a run already.
 
     Raises:
         JournalError: Another process is writing here, the file is damaged or of another version, or it
             belongs to another run; the message names the difference.
     """
 
-    def __init__(self, directory: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        identity: Mapping[str, Any],
+        budget: Mapping[str, Any],
+        resume: Resume = "auto",
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / FILE_NAME
         self._lock = _lock(directory / "run.lock")
         try:
+            if resume == "never" and self.path.exists():
+                raise JournalError(f"{self.path} exists and resume='never'. Choose another log_dir.")
             self._db = _open(self.path)
-            self._check_identity(identity)
-            self.replayed_steps = self._count("SELECT count(*) FROM steps")
+            self._compare("identity", identity)
+            if resume == "extend":
+                self.note("budget", budget)
+            else:
+                self._compare("budget", budget)
             self.recorded = self._count("SELECT count(*) FROM effects")
             now = time.time()
             self._session = self._write(
@@ -93,6 +109,7 @@ class Journal:
     ) -> None:
         """Write a result down, for good, before anybody uses it."""
         text = encode(result)
+        self._write("UPDATE sessions SET last_seen = ? WHERE id = ?", time.time(), self._session)
         self._write(
             "INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             *(key, kind, step, text, _digest(key, text), attempts, seconds, time.time()),
@@ -102,10 +119,11 @@ class Journal:
         """Note a failed attempt; it is never an answer."""
         self._write("INSERT INTO failures VALUES (?, ?, ?, ?)", cause, kind, error, time.time())
 
-    def record_step(self, number: int, proposal: Mapping[str, Any], rollouts: int) -> None:
-        """Write down what a step came to, for reports; resuming does not need it."""
-        text = json.dumps(proposal, ensure_ascii=True, default=str)
-        self._write("INSERT OR IGNORE INTO steps VALUES (?, ?, ?, ?)", number, text, rollouts, time.time())
+    def record_step(self, number: int, proposal: str, rollouts: int) -> None:
+        """Write down what a step came to, as JSON, for reports; resuming does not need it."""
+        self._write(
+            "INSERT OR IGNORE INTO steps VALUES (?, ?, ?, ?)", number, proposal, rollouts, time.time()
+        )
 
     def note(self, name: str, value: Any) -> None:
         """Keep a value under a name, replacing an earlier one."""
@@ -131,28 +149,24 @@ class Journal:
 
     def _write(self, sql: str, *values: Any) -> sqlite3.Cursor:
         with self._db:
-            if not sql.startswith("INSERT INTO sessions"):
-                self._db.execute(
-                    "UPDATE sessions SET last_seen = ? WHERE id = ?", (time.time(), self._session)
-                )
             return self._db.execute(sql, values)
 
     def _count(self, sql: str) -> int:
         return int(self._db.execute(sql).fetchone()[0])
 
-    def _check_identity(self, identity: Mapping[str, Any]) -> None:
-        mine = json.loads(json.dumps(identity, default=str))
-        theirs = self.noted("identity")
+    def _compare(self, what: str, now: Mapping[str, Any]) -> None:
+        mine = json.loads(json.dumps(now, default=str))
+        theirs = self.noted(what)
         if theirs is None:
-            with self._db:
-                self._db.execute("INSERT INTO meta VALUES ('identity', ?)", (json.dumps(mine),))
+            self.note(what, mine)
             return
         different = [name for name in {**theirs, **mine} if theirs.get(name) != mine.get(name)]
         if different:
             changes = "; ".join(_difference(name, theirs.get(name), mine.get(name)) for name in different)
             raise JournalError(
-                f"{self.path} belongs to another run: {changes}. Use the same arguments to resume it, or "
-                "another log_dir to start a new run."
+                f"{self.path} belongs to another run: {changes}. Use the same arguments to resume it"
+                + (", resume='extend' to go on with this budget" if what == "budget" else "")
+                + ", or another log_dir to start a new run."
             )
 
 

@@ -81,10 +81,14 @@ class Pool:
     def commit(self, proposal: Proposal, *, spent: int) -> Pool:
         """The pool after a step.
 
+        Steps in flight beside each other may come upon the same texts; the later one is no new member.
+
         Args:
             proposal: What the step came to.
             spent: Rollouts executed in the run so far, this step's included.
         """
+        if proposal.verdict == "accepted" and any(m.candidate == proposal.candidate for m in self.members):
+            proposal = replace(proposal, verdict="rejected", reason="a step beside it found the same texts")
         pool = replace(
             self,
             proposals=(*self.proposals, proposal),

@@ -1,0 +1,195 @@
+"""One sitting of a run: journal, executor, signals and limits around a search, and its last words."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from dspy_gepa.errors import GEPAError, InfrastructureError, RunInterrupted
+from dspy_gepa.runtime.budget import Budget, Limits
+from dspy_gepa.runtime.codec import encode_proposal
+from dspy_gepa.runtime.dispatcher import Dispatcher, Done, Submit
+from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
+from dspy_gepa.runtime.journal import Journal, Resume
+from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.runtime.remote import RemoteWork
+from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.search.evolve import Problem, Search
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.types import Effect, Fault
+from dspy_gepa.worker import Worker
+
+Listener = Callable[[Pool, Finished], None]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything a run needs, checked and resolved.
+
+    Attributes:
+        problem: What is searched.
+        strategy: How.
+        limits: The most it may spend.
+        seed: Seed of all random choices.
+        width: Steps in flight.
+        threads: Effects at a time.
+        policy: When to retry and when to give up.
+        executor: Where effects run; None for threads of this process.
+        log_dir: Where the journal lies, or None for a run that cannot be resumed.
+        resume: What to do with a journal that is there already.
+        identity: What the journal's results depend on.
+        on_result: Told of every result that was executed.
+        on_step: Told of every step that was committed.
+    """
+
+    problem: Problem
+    strategy: Strategy
+    limits: Limits
+    seed: int
+    width: int
+    threads: int
+    policy: RetryPolicy
+    executor: Executor | None = None
+    log_dir: Path | None = None
+    resume: Resume = "auto"
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    on_result: Callable[[Done], None] = lambda done: None
+    on_step: Listener = lambda pool, finished: None
+
+
+def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Pool], None]) -> Search:
+    """Search to the end of the budget.
+
+    Args:
+        setup: The run.
+        work: Executes its effects.
+        on_error: Told of the error that ends a run, with the pool so far.
+
+    Returns:
+        The search with its final pool.
+
+    Raises:
+        GEPAError: With how to go on in its message.
+    """
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(_journal(setup))
+        before = journal.seconds_before if journal else 0.0
+        dispatcher = Dispatcher(
+            stack.enter_context(_submitting(work, setup.executor)),
+            workers=setup.threads,
+            policy=setup.policy,
+            on_failure=_noting_failures(journal),
+        )
+        search = Search(
+            problem=setup.problem,
+            strategy=setup.strategy,
+            seed=setup.seed,
+            scheduler=Scheduler(dispatcher, journal, setup.on_result),
+            budget=Budget(setup.limits, lambda: before + time.monotonic() - started),
+            width=setup.width,
+            listen=_recording_steps(journal, setup.on_step),
+        )
+        stack.enter_context(_stopping_on_signals(dispatcher.wake))
+        try:
+            search.run()
+        except GEPAError as error:
+            on_error(error, search.pool)
+            _explain(error, setup, dispatcher)
+            raise
+        return search
+
+
+@contextlib.contextmanager
+def _journal(setup: Setup) -> Iterator[Journal | None]:
+    if setup.log_dir is None:
+        yield None
+        return
+    journal = Journal(setup.log_dir, setup.identity, budget=asdict(setup.limits), resume=setup.resume)
+    ended = "failed"
+    try:
+        yield journal
+        ended = "finished"
+    except RunInterrupted:
+        ended = "interrupted"
+        raise
+    finally:
+        journal.close(ended)
+
+
+@contextlib.contextmanager
+def _submitting(work: Worker, executor: Executor | None) -> Iterator[Submit]:
+    """How effects reach the executor; one that was made here is also ended here."""
+    if executor is None:
+        threads = ThreadExecutor()
+        yield lambda effect: threads.submit(work, effect)
+    elif isinstance(executor, AsyncExecutor):
+        yield lambda effect: _submit_coroutine(executor, work, effect)
+    elif isinstance(executor, ThreadExecutor):
+        yield lambda effect: executor.submit(work, effect)
+    else:
+        yield RemoteWork(work.portable(), executor)
+
+
+def _submit_coroutine(executor: AsyncExecutor, work: Worker, effect: Effect) -> Future[Any]:
+    return executor.submit(work.arun, effect)
+
+
+def _noting_failures(journal: Journal | None) -> Callable[[Effect, Fault], None]:
+    def note(effect: Effect, fault: Fault) -> None:
+        if journal is not None:
+            journal.record_failure(fault.cause, type(effect).__name__.lower(), fault.error)
+
+    return note
+
+
+def _recording_steps(journal: Journal | None, listen: Listener) -> Listener:
+    def commit(pool: Pool, finished: Finished) -> None:
+        if journal is not None:
+            journal.record_step(finished.step, encode_proposal(finished.proposal), finished.spent.rollouts)
+        listen(pool, finished)
+
+    return commit
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(wake: Callable[[], None]) -> Iterator[None]:
+    """SIGINT and SIGTERM end the run in order: what runs already is waited for. Main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        wake()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher) -> None:
+    """Add to the message what failed how often, and the one line that resumes the run."""
+    lines = []
+    if isinstance(error, InfrastructureError):
+        lines.append(f"Failures by cause: {dict(dispatcher.causes)}.")
+    if isinstance(error, (InfrastructureError, RunInterrupted)):
+        if setup.log_dir is None:
+            lines.append("This run kept no journal. With GEPA(log_dir=...) the next one can be resumed.")
+        else:
+            lines.append(
+                f"Nothing that was paid for is lost. To go on, run the same compile again: "
+                f"GEPA(..., log_dir={str(setup.log_dir)!r})."
+            )
+    error.args = (" ".join([str(error), *lines]), *error.args[1:])

@@ -1,0 +1,58 @@
+"""Executes effects: rollouts and reflections, here or in another process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import dspy
+
+from dspy_gepa.program import RolloutRunner
+from dspy_gepa.reflector import ReflectionRunner
+from dspy_gepa.types import Effect, Fault, Result, Rollout
+
+# Settings that belong to this process and would not survive the journey.
+_LOCAL_SETTINGS = frozenset(
+    {
+        "trace",
+        "callbacks",
+        "caller_modules",
+        "caller_predict",
+        "send_stream",
+        "stream_listeners",
+        "usage_tracker",
+    }
+)
+
+
+class Worker:
+    """Executes one effect at a time per call; calls may come from many threads.
+
+    Args:
+        rollouts: Runs rollouts.
+        reflections: Runs reflections.
+        settings: DSPy settings to run under, where they are not the caller's own.
+    """
+
+    def __init__(
+        self, rollouts: RolloutRunner, reflections: ReflectionRunner, settings: dict[str, Any] | None = None
+    ) -> None:
+        self._rollouts = rollouts
+        self._reflections = reflections
+        self._settings = settings or {}
+
+    def __call__(self, effect: Effect) -> Result | Fault:
+        """The effect's result, or the provider's failure."""
+        with dspy.context(**self._settings):
+            return self._rollouts(effect) if isinstance(effect, Rollout) else self._reflections(effect)
+
+    async def arun(self, effect: Effect) -> Result | Fault:
+        """The same on an event loop; what cannot be awaited runs in a helper thread."""
+        if isinstance(effect, Rollout):
+            return await self._rollouts.arun(effect)
+        return await asyncio.to_thread(self._reflections, effect)
+
+    def portable(self) -> Worker:
+        """A worker to pickle: wherever it is unpickled, it runs under this process's DSPy settings."""
+        settings = {k: v for k, v in dspy.settings.config.items() if k not in _LOCAL_SETTINGS}
+        return Worker(self._rollouts, self._reflections, settings)

@@ -1,0 +1,243 @@
+"""Algorithm 1, lines 8 to 17: one reflective mutation, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dspy_gepa.search.mutation import Reflector, improves, mutate
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.reflection import TextRules
+from dspy_gepa.types import Effect, Outcome, Proposal, Reflect, Reflection, Result, Rollout, TraceStep
+from tests.support import Entry, drive, pool_of, train_rows, val_rows
+
+SEED = {"a": "first text", "b": "second text"}
+Texts = Sequence[Reflection | str]
+
+
+@dataclass
+class World:
+    """Scores of parent and child by train row, and the reflector's answers one after another."""
+
+    before: tuple[float, ...] = (0.0, 1.0, 0.0)
+    after: tuple[float, ...] = (1.0, 1.0, 0.0)
+    answers: Texts = ("a new text",)
+    called: tuple[str, ...] = ("a", "b")
+    validation: float = 0.5
+    requests: list[Reflect] = field(default_factory=list)
+
+    def __call__(self, effect: Effect) -> Result:
+        if isinstance(effect, Reflect):
+            self.requests.append(effect)
+            answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
+            return answer if isinstance(answer, Reflection) else Reflection(text=answer)
+        if effect.row.split == "val":
+            return Outcome("scored", score=self.validation)
+        scores = self.before if dict(effect.candidate) == SEED else self.after
+        steps = tuple(TraceStep(name, {"q": f"question {effect.row}"}, {"r": "x"}) for name in self.called)
+        return Outcome("scored", score=scores[effect.row.position], feedback="do better", trace=steps)
+
+
+def seeded() -> Pool:
+    return pool_of(Entry(SEED, (0.0, 0.0)))
+
+
+def run(
+    world: Callable[[Effect], Result],
+    *,
+    components: Sequence[str] = ("a",),
+    pool: Pool | None = None,
+    rules: TextRules | None = None,
+    perfect_score: float | None = 1.0,
+    show_history: bool = False,
+) -> tuple[Proposal, list[list[Effect]]]:
+    pool = pool or seeded()
+    step = mutate(
+        pool.members[0],
+        train_rows(3),
+        components,
+        pool=pool,
+        reflector=Reflector("- a: q -> r", rules=rules or TextRules()),
+        perfect_score=perfect_score,
+        show_history=show_history,
+    )
+    return drive(step, world)
+
+
+def shape(asked: list[list[Effect]]) -> list[str]:
+    """Batches in words: what was run on how many rows, or how many texts were asked for."""
+    words = []
+    for batch in asked:
+        if isinstance(batch[0], Rollout):
+            who = "parent" if dict(batch[0].candidate) == SEED else "child"
+            words.append(f"{who} on {len(batch)} {batch[0].row.split}")
+        else:
+            words.append(f"reflect on {len(batch)}")
+    return words
+
+
+def test_a_better_child_is_accepted_and_validated_in_full() -> None:
+    proposal, asked = run(World())
+    assert shape(asked) == ["parent on 3 train", "reflect on 1", "child on 3 train", "child on 2 val"]
+    assert proposal.verdict == "accepted"
+    assert set(proposal.validation) == set(val_rows(2))
+
+
+@pytest.mark.parametrize("after", [(0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)])
+def test_a_child_that_is_not_strictly_better_in_sum_is_rejected_unvalidated(after: tuple[float, ...]) -> None:
+    proposal, asked = run(World(after=after))
+    assert proposal.verdict == "rejected"
+    assert shape(asked)[-1] == "child on 3 train"
+
+
+def test_parent_and_child_are_run_on_the_same_rows() -> None:
+    _, asked = run(World())
+    assert [e.row for e in asked[0] if isinstance(e, Rollout)] == list(train_rows(3))
+    assert [e.row for e in asked[2] if isinstance(e, Rollout)] == list(train_rows(3))
+
+
+def test_a_proposal_records_what_was_tried_on_what_and_what_came_of_it() -> None:
+    proposal, _ = run(World())
+    assert proposal.kind == "mutation"
+    assert proposal.parents == (0,)
+    assert proposal.rows == train_rows(3)
+    assert (proposal.before, proposal.after) == ((0.0, 1.0, 0.0), (1.0, 1.0, 0.0))
+    assert proposal.changed == ("a",)
+    assert proposal.reason == "minibatch score went from 1 to 2"
+    assert proposal.reflections == 1
+    assert "question train/0" in proposal.evidence["a"]
+
+
+def test_only_the_chosen_component_changes() -> None:
+    proposal, _ = run(World())
+    assert proposal.candidate is not None
+    assert dict(proposal.candidate) == {"a": "a new text", "b": "second text"}
+
+
+def test_all_chosen_components_are_reflected_on_at_once() -> None:
+    proposal, asked = run(World(answers=("new a", "new b")), components=("a", "b"))
+    assert shape(asked)[1] == "reflect on 2"
+    assert proposal.candidate is not None
+    assert dict(proposal.candidate) == {"a": "new a", "b": "new b"}
+
+
+def test_a_perfect_minibatch_is_skipped_without_reflection() -> None:
+    proposal, asked = run(World(before=(1.0, 1.0, 1.0)))
+    assert (proposal.verdict, proposal.reason) == ("skipped", "every row of the minibatch is perfect already")
+    assert shape(asked) == ["parent on 3 train"]
+
+
+def test_without_a_perfect_score_no_minibatch_is_skipped() -> None:
+    _, asked = run(World(before=(1.0, 1.0, 1.0)), perfect_score=None)
+    assert shape(asked)[1] == "reflect on 1"
+
+
+def test_one_imperfect_row_is_reason_enough_to_reflect() -> None:
+    _, asked = run(World(before=(1.0, 1.0, 0.99)))
+    assert shape(asked)[1] == "reflect on 1"
+
+
+def test_a_component_that_no_rollout_called_is_rejected_without_reflection() -> None:
+    proposal, asked = run(World(called=("b",)))
+    assert (proposal.verdict, proposal.reason) == ("rejected", "no rollout called a")
+    assert shape(asked) == ["parent on 3 train"]
+
+
+def test_components_that_were_called_are_reflected_on_beside_one_that_was_not() -> None:
+    proposal, asked = run(World(called=("b",)), components=("a", "b"))
+    assert shape(asked)[1] == "reflect on 1"
+    assert proposal.changed == ("b",)
+
+
+def test_an_unusable_text_is_asked_for_once_more_with_the_reason() -> None:
+    world = World(answers=("", "a new text"))
+    proposal, asked = run(world)
+    assert shape(asked)[1:3] == ["reflect on 1", "reflect on 1"]
+    assert [r.objection for r in world.requests] == ["", "The answer was empty. Write the full text."]
+    assert proposal.verdict == "accepted"
+    assert proposal.reflections == 2
+
+
+def test_only_the_component_with_the_unusable_text_is_asked_for_again() -> None:
+    world = World(answers=("new a", "", "new b"))
+    proposal, _ = run(world, components=("a", "b"))
+    assert [r.component for r in world.requests] == ["a", "b", "b"]
+    assert proposal.candidate is not None
+    assert dict(proposal.candidate) == {"a": "new a", "b": "new b"}
+
+
+def test_a_component_without_a_usable_text_does_not_hold_up_the_others() -> None:
+    proposal, _ = run(World(answers=("new a", "", "")), components=("a", "b"))
+    assert proposal.changed == ("a",)
+    assert proposal.verdict == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("", "The answer was empty"),
+        ("first text", "equals the current text"),
+        (Reflection(text="a new", truncated=True), "cut off"),
+        (Reflection(error="AdapterParseError: no field"), "AdapterParseError: no field"),
+        ("x" * 51, "has 51 characters; at most 50"),
+    ],
+)
+def test_without_any_usable_text_no_child_is_run_and_the_reason_is_told(
+    answer: Reflection | str, reason: str
+) -> None:
+    proposal, asked = run(World(answers=(answer,)), rules=TextRules(max_chars=50))
+    assert proposal.verdict == "rejected"
+    assert proposal.candidate is None
+    assert proposal.reason.startswith("a: ")
+    assert reason in proposal.reason
+    assert shape(asked) == ["parent on 3 train", "reflect on 1", "reflect on 1"]
+
+
+def test_a_child_that_was_tried_before_is_not_run_again() -> None:
+    first, _ = run(World(after=(0.0, 0.0, 0.0)))
+    proposal, asked = run(World(), pool=seeded().commit(first, spent=8))
+    assert (proposal.verdict, proposal.reason) == ("rejected", "these texts were tried before")
+    assert shape(asked) == ["parent on 3 train", "reflect on 1"]
+
+
+def test_think_blocks_and_fences_do_not_get_into_the_text() -> None:
+    proposal, _ = run(World(answers=("<think>hm</think>\n```text\na new text\n```",)))
+    assert proposal.candidate is not None
+    assert proposal.candidate["a"] == "a new text"
+
+
+def test_the_reflector_is_told_the_program_the_text_and_the_evidence() -> None:
+    world = World()
+    run(world)
+    request = world.requests[0]
+    assert (request.component, request.current_text, request.program) == ("a", "first text", "- a: q -> r")
+    assert request.evidence.count("do better") == 3
+
+
+def test_earlier_edits_are_shown_on_demand_only() -> None:
+    first, _ = run(World(answers=("a bad text",), after=(0.0, 0.0, 0.0)))
+    pool = seeded().commit(first, spent=8)
+    for show, shown in ((True, True), (False, False)):
+        world = World()
+        run(world, pool=pool, show_history=show)
+        assert ("a bad text" in world.requests[0].history) is shown
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=1, max_size=6),
+    st.randoms(use_true_random=False),
+)
+def test_the_verdict_does_not_depend_on_the_order_of_the_rows(
+    pairs: list[tuple[float, float]], rng: object
+) -> None:
+    shuffled = rng.sample(pairs, len(pairs))  # type: ignore[attr-defined]
+    assert improves(*zip(*pairs, strict=True)) == improves(*zip(*shuffled, strict=True))
+
+
+def test_rounding_is_no_improvement() -> None:
+    # Added up one by one these make 0.6000000000000001 and 0.6.
+    assert not improves((0.3, 0.2, 0.1), (0.1, 0.2, 0.3))

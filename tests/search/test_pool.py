@@ -1,0 +1,185 @@
+"""The pool: members, scores and history as one immutable value."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.types import Candidate, Outcome, Proposal
+from tests.support import Entry, pool_of, train_rows, val_rows
+
+SEED = Candidate.of({"a": "one", "b": "two"})
+CHILD = SEED.with_texts({"a": "better"})
+
+
+def seeded(scores: tuple[float, ...] = (0.0, 1.0)) -> Pool:
+    return pool_of(Entry(dict(SEED), scores))
+
+
+def mutation(verdict: str = "accepted", **changes: object) -> Proposal:
+    scored = {row: Outcome("scored", score=1.0) for row in val_rows(2)}
+    made = Proposal(
+        kind="mutation",
+        parents=(0,),
+        candidate=CHILD,
+        verdict=verdict,
+        reason="test",
+        changed=("a",),
+        rows=train_rows(3),
+        before=(0.0, 0.0, 0.0),
+        after=(1.0, 0.0, 0.0),
+        validation=scored if verdict == "accepted" else {},
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def test_a_commit_leaves_the_old_pool_as_it_was() -> None:
+    old = seeded()
+    scores = old.scores.copy()
+    new = old.commit(mutation(), spent=10)
+    assert (len(old), len(old.proposals), old.turns) == (1, 1, (0,))
+    np.testing.assert_array_equal(old.scores, scores)
+    assert len(new) == 2
+
+
+def test_the_fields_of_a_pool_cannot_be_set() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        seeded().merge_due = True  # type: ignore[misc]
+
+
+def test_an_accepted_proposal_becomes_the_next_member() -> None:
+    member = seeded().commit(mutation(), spent=10).members[1]
+    assert (member.index, member.candidate, member.parents, member.step) == (1, CHILD, (0,), 1)
+
+
+@pytest.mark.parametrize("verdict", ["rejected", "skipped"])
+def test_other_proposals_are_remembered_but_are_no_members(verdict: str) -> None:
+    pool = seeded().commit(mutation(verdict), spent=4)
+    assert len(pool) == 1
+    assert pool.proposals[-1].verdict == verdict
+
+
+def test_a_member_was_discovered_before_its_own_validation() -> None:
+    assert seeded().commit(mutation(), spent=10).members[1].discovered_at == 8
+
+
+def test_the_seed_was_discovered_before_the_first_rollout() -> None:
+    assert seeded().members[0].discovered_at == 0
+
+
+def test_scores_stand_in_the_order_of_the_validation_rows() -> None:
+    first, second = val_rows(2)
+    backwards = {second: Outcome("scored", score=0.25), first: Outcome("scored", score=0.75)}
+    pool = seeded().commit(mutation(validation=backwards), spent=10)
+    assert pool.scores.tolist() == [[0.0, 1.0], [0.75, 0.25]]
+
+
+def test_a_row_that_a_member_was_not_run_on_is_nan() -> None:
+    pool = seeded().commit(mutation(validation={val_rows(1)[0]: Outcome("scored", score=1.0)}), spent=9)
+    assert np.isnan(pool.scores[1]).tolist() == [False, True]
+
+
+def test_a_mean_leaves_out_rows_that_were_not_run() -> None:
+    pool = seeded().commit(mutation(validation={val_rows(1)[0]: Outcome("scored", score=0.5)}), spent=9)
+    assert [pool.mean(0), pool.mean(1)] == [0.5, 0.5]
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_a_mean_does_not_depend_on_the_order_of_the_rows(scores: list[float], rng: object) -> None:
+    shuffled = rng.sample(scores, len(scores))  # type: ignore[attr-defined]
+    assert seeded(tuple(scores)).mean(0) == seeded(tuple(shuffled)).mean(0)
+
+
+def test_a_pool_knows_its_members_and_what_was_tried_before() -> None:
+    pool = seeded()
+    assert pool.knows(Candidate.of({"b": "two", "a": "one"}))
+    assert not pool.knows(CHILD)
+    assert pool.commit(mutation("rejected"), spent=4).knows(CHILD)
+
+
+def test_a_proposal_that_never_had_a_candidate_is_no_obstacle() -> None:
+    assert not seeded().commit(mutation("skipped", candidate=None), spent=4).knows(CHILD)
+
+
+def test_a_turn_passes_with_every_mutation_that_chose_a_component() -> None:
+    pool = seeded().commit(mutation("rejected"), spent=4)
+    assert pool.turns == (1,)
+
+
+def test_a_skipped_minibatch_uses_no_turn() -> None:
+    assert seeded().commit(mutation("skipped"), spent=4).turns == (0,)
+
+
+def test_a_child_goes_on_where_its_parent_stands() -> None:
+    pool = seeded().commit(mutation("rejected"), spent=4).commit(mutation(), spent=10)
+    assert pool.turns == (2, 2)
+
+
+def test_a_merged_child_goes_on_where_the_further_parent_stands() -> None:
+    pool = pool_of(
+        Entry({"a": "0", "b": "0"}, (0, 0)),
+        Entry({"a": "1", "b": "0"}, (1, 0), (0,)),
+        Entry({"a": "0", "b": "1"}, (0, 1), (0,)),
+    )
+    assert pool.turns == (2, 1, 2)
+    merged = Proposal("merge", (1, 2), Candidate.of({"a": "1", "b": "1"}), "accepted", "test", ancestor=0)
+    assert pool.commit(merged, spent=10).turns == (2, 1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("proposal", "due"),
+    [
+        (mutation(), True),
+        (mutation("rejected"), False),
+        (mutation("skipped"), False),
+        (mutation(kind="merge", parents=(0, 0)), False),
+    ],
+    ids=["accepted mutation", "rejected mutation", "skipped mutation", "accepted merge"],
+)
+def test_a_merge_is_due_right_after_an_accepted_mutation_only(proposal: Proposal, due: bool) -> None:
+    assert seeded().commit(proposal, spent=10).merge_due is due
+
+
+def test_the_next_step_after_a_success_takes_the_merge_off_again() -> None:
+    assert not seeded().commit(mutation(), spent=10).commit(mutation("rejected"), spent=14).merge_due
+
+
+def test_ancestors_are_all_members_on_the_way_to_the_seed() -> None:
+    pool = pool_of(
+        Entry({"a": "0"}, (0,)),
+        Entry({"a": "1"}, (0,), (0,)),
+        Entry({"a": "2"}, (0,), (0,)),
+        Entry({"a": "3"}, (0,), (1,)),
+        Entry({"a": "4"}, (0,), (2, 3)),
+    )
+    assert [pool.ancestors(i) for i in range(5)] == [
+        set(),
+        {0},
+        {0},
+        {0, 1},
+        {0, 1, 2, 3},
+    ]
+
+
+def test_history_holds_the_trials_of_a_component_oldest_first() -> None:
+    first = mutation("rejected")
+    other = mutation("rejected", candidate=SEED.with_texts({"b": "x"}), changed=("b",))
+    untried = mutation("rejected", after=())
+    last = mutation("rejected", candidate=SEED.with_texts({"a": "y"}))
+    pool = seeded()
+    for proposal in (first, other, untried, last):
+        pool = pool.commit(proposal, spent=9)
+    assert pool.history("a") == (first, last)
+
+
+def test_texts_that_two_steps_side_by_side_came_upon_become_one_member() -> None:
+    pool = seeded().commit(mutation(), spent=10).commit(mutation(parents=(0,)), spent=20)
+    assert len(pool) == 2
+    assert [p.verdict for p in pool.proposals] == ["accepted", "accepted", "rejected"]
+    assert pool.proposals[-1].reason == "a step beside it found the same texts"
+    assert not pool.merge_due

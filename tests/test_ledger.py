@@ -1,0 +1,75 @@
+"""What an effect used of language models."""
+
+from __future__ import annotations
+
+import dspy
+
+from dspy_gepa.ledger import Ledger
+from dspy_gepa.types import Outcome
+from tests.support import TOKENS_IN, TOKENS_OUT, OneHop, TwoHops, knows_words, scripted_lm
+
+ASK = {"question": "0: b needs w0"}
+
+
+def test_calls_and_tokens_are_counted_by_model() -> None:
+    ledger, program = Ledger(), TwoHops()
+    program.b.lm = scripted_lm(knows_words, "scripted/other")
+    with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
+        program(**ASK)
+        program(**ASK)
+    assert ledger.usage().calls == 4
+    assert ledger.usage().tokens == {
+        "scripted/task": (2 * TOKENS_IN, 2 * TOKENS_OUT),
+        "scripted/other": (2 * TOKENS_IN, 2 * TOKENS_OUT),
+    }
+
+
+def test_calls_made_outside_are_not_counted() -> None:
+    ledger, other = Ledger(), Ledger()
+    with dspy.context(lm=scripted_lm(knows_words)):
+        with dspy.context(**ledger.settings()):
+            OneHop()(**ASK)
+        with dspy.context(**other.settings()):
+            OneHop()(**ASK)
+        OneHop()(**ASK)
+    assert ledger.usage().calls == 1
+
+
+def test_an_lm_that_is_called_directly_is_counted() -> None:
+    ledger = Ledger()
+    lm = scripted_lm(knows_words)
+    with dspy.context(lm=lm, **ledger.settings()):
+        lm("0: b needs w0")
+    assert ledger.usage().calls == 1
+
+
+def test_nothing_used_is_nothing_counted() -> None:
+    usage = Ledger().usage()
+    assert (usage.calls, usage.tokens, usage.cost) == (0, {}, 0.0)
+
+
+def test_a_result_is_signed_with_the_usage() -> None:
+    ledger = Ledger()
+    with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
+        OneHop()(**ASK)
+    signed = ledger.sign(Outcome("scored", score=0.5))
+    assert (signed.score, signed.usage.calls) == (0.5, 1)
+
+
+def test_a_tracker_around_the_whole_gets_the_usage_too() -> None:
+    with dspy.context(lm=scripted_lm(knows_words)), dspy.track_usage() as outer:
+        ledger = Ledger()
+        with dspy.context(**ledger.settings()):
+            OneHop()(**ASK)
+        assert not outer.usage_data
+        ledger.sign(Outcome("scored"))
+    assert list(outer.usage_data) == ["scripted/task"]
+
+
+def test_a_prediction_is_given_its_usage_under_track_usage() -> None:
+    with dspy.context(lm=scripted_lm(knows_words), track_usage=True):
+        ledger = Ledger()
+        with dspy.context(**ledger.settings()):
+            prediction = OneHop()(**ASK)
+        ledger.stamp(prediction)
+    assert list(prediction.get_lm_usage()) == ["scripted/task"]
