@@ -92,6 +92,8 @@ def read_problem(
     Raises:
         ConfigurationError: There is no component.
     """
+    if not isinstance(student, dspy.Module):
+        raise ConfigurationError(f"The program is {type(student).__name__}, not a dspy.Module.")
     components = read_components(student)
     if not components:
         raise ConfigurationError(

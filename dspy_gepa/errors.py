@@ -31,7 +31,13 @@ class ConfigurationError(GEPAError, ValueError):
 
 
 class MetricError(GEPAError):
-    """The metric raised, or returned something that is not a score, on the first rollout."""
+    """The metric raised, or returned something that is not a score.
+
+    Attributes:
+        row: The row it failed on, where that is known.
+    """
+
+    row: Any = None
 
 
 class ProgramError(GEPAError):

@@ -23,13 +23,16 @@ from dspy_gepa.options import (
     names_near_options,
     pick,
     require_budget,
+    require_number,
     require_positive,
+    require_reflection_lm,
     require_whole,
     rollout_limit,
 )
-from dspy_gepa.program import RolloutRunner, build_program
+from dspy_gepa.program import build_program
 from dspy_gepa.reflector import ReflectionRunner
 from dspy_gepa.results import summarize
+from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.runtime.budget import Limits
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
@@ -143,11 +146,9 @@ class GEPA(Teleprompter):
         require_positive("max_seconds", max_seconds)
         require_positive("rollout_timeout", rollout_timeout)
         pick("resume", resume, dict.fromkeys(get_args(Resume), True))
-        if reflection_lm is None:
-            raise ConfigurationError(
-                "reflection_lm is missing: GEPA needs a language model that rewrites instructions. "
-                "Pass reflection_lm=dspy.LM('openai/gpt-5', temperature=1.0, max_tokens=32000), for example."
-            )
+        require_number("perfect_score", perfect_score)
+        require_number("failure_score", failure_score)
+        require_reflection_lm(reflection_lm)
         self.metric = Metric(metric)
         self.auto = auto
         self.max_full_evals = max_full_evals
@@ -202,15 +203,15 @@ class GEPA(Teleprompter):
             raise ConfigurationError("GEPA has no use for a teacher. Leave teacher=None.")
         check_data(trainset, valset)
         setup, work = self._set_up(student, trainset, valset)
-        first = valset[0] if valset else trainset[0]
+        rows = {"train": trainset, "val": trainset if valset is None else valset}
 
         def on_error(error: GEPAError, pool: Pool) -> None:
             if len(pool):
                 best = pool.members[best_on_average(pool.scores)]
                 error.program = build_program(student, best.candidate)
-            if isinstance(error, MetricError):
-                shown = elide(repr(first), 600)
-                error.args = (f"{error}\nIt was called on the first validation example:\n{shown}",)
+            if isinstance(error, MetricError) and error.row is not None:
+                shown = elide(repr(rows[error.row.split][error.row.position]), 600)
+                error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
 
         return self._deliver(student, run_search(setup, work, on_error))
 

@@ -48,19 +48,20 @@ class Ledger:
 
     def usage(self) -> Usage:
         """Calls, tokens per model and known cost so far."""
-        tokens: dict[str, tuple[int, int]] = {}
-        for entry in self._collector.history:
-            spent = entry["usage"]
-            asked, answered = tokens.get(entry["model"], (0, 0))
-            tokens[entry["model"]] = (
-                asked + int(spent.get("prompt_tokens") or 0),
-                answered + int(spent.get("completion_tokens") or 0),
-            )
+        # Tokens are tracked even when the user has switched histories off; calls and cost are not.
+        entries = self._tracker.usage_data
+        tokens = {
+            lm: (_sum(used, "prompt_tokens"), _sum(used, "completion_tokens")) for lm, used in entries.items()
+        }
         return Usage(
-            calls=len(self._collector.history),
+            calls=max(len(self._collector.history), sum(map(len, entries.values()))),
             tokens=tokens,
             cost=sum(e["cost"] or 0.0 for e in self._collector.history if e["usage"]),
         )
+
+
+def _sum(entries: list[dict[str, Any]], name: str) -> int:
+    return sum(int(entry.get(name) or 0) for entry in entries)
 
 
 def price_per_token(lm: Any) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -74,6 +75,32 @@ def require_positive(option: str, value: float | None) -> None:
     """
     if value is not None and not (isinstance(value, (int, float)) and value > 0):
         raise ConfigurationError(f"{option}={value!r} must be a number above 0.")
+
+
+def require_number(option: str, value: Any) -> None:
+    """Refuse what is not a finite number.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ConfigurationError(f"{option}={value!r} must be a finite number.")
+
+
+def require_reflection_lm(lm: Any) -> None:
+    """Refuse a missing reflection LM, and the name of one in place of the model.
+
+    Raises:
+        ConfigurationError: It is no `dspy.LM`.
+    """
+    if isinstance(lm, dspy.BaseLM):
+        return
+    example = "reflection_lm=dspy.LM('openai/gpt-5', temperature=1.0, max_tokens=32000)"
+    if lm is None:
+        raise ConfigurationError(
+            f"reflection_lm is missing: GEPA needs a model that rewrites instructions, e.g. {example}."
+        )
+    raise ConfigurationError(f"reflection_lm={lm!r} is no language model. Pass a dspy.LM, e.g. {example}.")
 
 
 def require_budget(sizes: Mapping[str, Any], limits: Mapping[str, Any]) -> None:

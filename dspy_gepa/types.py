@@ -129,8 +129,9 @@ class Outcome:
         component_feedback: Text per component, when the metric takes `pred_name`.
         trace: The predictors' calls in order; kept for train rows only.
         output: The program's prediction as plain data.
-        error: The exception that ended a failed rollout, as one line.
-        cause: Class name of that exception; `"metric"` errors are prefixed ``metric:``.
+        error: The exception that ended a failed rollout, or that the metric raised, as one line.
+        cause: Class name of that exception.
+        metric_failed: True when the metric raised it. With `scored` it is only feedback that is missing.
         usage: Language model use, judge calls in the metric included.
     """
 
@@ -143,6 +144,7 @@ class Outcome:
     output: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     cause: str = ""
+    metric_failed: bool = False
     usage: Usage = field(default_factory=Usage)
 
 
@@ -243,6 +245,7 @@ class Proposal:
         evidence: What the reflector was shown, per component.
         ancestor: For merges, the common ancestor's index.
         reflections: How many answers the reflection model gave in this step.
+        unusable: How many of these were empty, cut off or could not be parsed.
     """
 
     kind: Kind
@@ -258,6 +261,7 @@ class Proposal:
     evidence: Mapping[str, str] = field(default_factory=dict)
     ancestor: int | None = None
     reflections: int = 0
+    unusable: int = 0
 
 
 Step: TypeAlias = Generator[Sequence[Effect], Sequence[Any], Proposal]

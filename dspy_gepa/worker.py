@@ -7,8 +7,8 @@ from typing import Any
 
 import dspy
 
-from dspy_gepa.program import RolloutRunner
 from dspy_gepa.reflector import ReflectionRunner
+from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.types import Effect, Fault, Result, Rollout
 
 # Settings that belong to this process and would not survive the journey.

@@ -20,14 +20,23 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("search",),
     ("runtime",),
     ("worker",),
-    ("program", "reflector"),
+    ("rollouts", "reflector"),
+    ("program",),
     ("metric", "failures", "ledger", "options"),
     ("types",),
     ("errors",),
 )
 KNOW_DSPY = {
     *("gepa", "assembly", "options", "results", "identity"),  # what users hand over and get back
-    *("worker", "program", "reflector", "metric", "failures", "ledger"),  # how effects are executed
+    *(
+        "worker",
+        "rollouts",
+        "program",
+        "reflector",
+        "metric",
+        "failures",
+        "ledger",
+    ),  # how effects are executed
 }
 LONGEST_FILE = 300
 

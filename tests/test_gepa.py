@@ -20,7 +20,7 @@ from dspy.utils.callback import BaseCallback
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa import GEPA, ConfigurationError, GEPAResult, MetricError, ProgramError
+from dspy_gepa import GEPA, ConfigurationError, GEPAResult, MetricError, ProgramError, ReflectionError
 from dspy_gepa.program import read_candidate
 from dspy_gepa.types import Proposal
 from tests.support import (
@@ -793,7 +793,7 @@ def optimizer(**options: Any) -> GEPA:
 
 
 def test_a_missing_reflection_lm_is_refused_with_an_example_of_one() -> None:
-    with pytest.raises(ConfigurationError, match=r"reflection_lm is missing.*Pass reflection_lm=dspy.LM\("):
+    with pytest.raises(ConfigurationError, match=r"reflection_lm is missing.*e.g. reflection_lm=dspy.LM\("):
         optimizer(reflection_lm=None)
 
 
@@ -876,3 +876,36 @@ def test_a_program_that_raises_on_every_row_is_reported_with_its_error() -> None
 
     with pytest.raises(ProgramError, match=r"raised on each of the 8 validation rows.*has no attribute 'c'"):
         compile_words(Broken())
+
+
+# Reflection models and metrics that do not do their part --------------------------------------------------
+
+
+def test_the_name_of_a_reflection_model_is_no_model() -> None:
+    with pytest.raises(ConfigurationError, match=r"'openai/gpt-5' is no language model. Pass a dspy.LM"):
+        GEPA(is_right, reflection_lm="openai/gpt-5", max_metric_calls=10)
+
+
+@pytest.mark.parametrize("answer", ["rubbish", {"new_instruction": ""}])
+def test_a_reflection_model_that_never_gives_a_text_stops_the_run(answer: Any) -> None:
+    with pytest.raises(ReflectionError, match="10 unusable answers in a row") as caught:
+        compile_words(reflection=lambda prompt: answer)
+    assert isinstance(caught.value.program, TwoHops)
+
+
+def test_a_metric_that_fails_on_every_call_with_pred_name_stops_the_run_with_the_row() -> None:
+    def metric(gold: Any, pred: Any, trace: Any, pred_name: str | None, pred_trace: Any) -> float:
+        if pred_name:
+            raise KeyError("hint")
+        return float(pred.answer == gold.answer)
+
+    with pytest.raises(MetricError, match=r"(?s)Called with pred_name.*KeyError.*The example \(train/"):
+        compile_words(metric=metric)
+
+
+def test_merges_in_flight_count_as_merges_tried() -> None:
+    for seed in range(4):
+        run = compile_words(
+            reflection=forgets_words, seed=seed, max_metric_calls=400, max_merge_invocations=1, width=4
+        )
+        assert len(run.merges) <= 1

@@ -40,6 +40,7 @@ def _outcome_data(outcome: Outcome) -> dict[str, Any]:
         "output": outcome.output,
         "error": outcome.error,
         "cause": outcome.cause,
+        "metric_failed": outcome.metric_failed,
         "usage": _usage_data(outcome.usage),
     }
 
@@ -55,6 +56,7 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
         output=data["output"],
         error=data["error"],
         cause=data["cause"],
+        metric_failed=data["metric_failed"],
         usage=_usage(data["usage"]),
     )
 

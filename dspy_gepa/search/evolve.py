@@ -14,10 +14,11 @@ wraps the `gepa` package) differ, and which way this code goes:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
-from dspy_gepa.errors import MetricError, ProgramError
+from dspy_gepa.errors import MetricError, ProgramError, ReflectionError
 from dspy_gepa.runtime.budget import Budget, Spending
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
 from dspy_gepa.search.merge import find_merge, merge, trial_rows
@@ -27,7 +28,11 @@ from dspy_gepa.search.sampling import minibatch, stream
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.types import Candidate, Outcome, Proposal, Row, Step, rollouts
 
+NONE_FLYING: Mapping[int, Plan] = MappingProxyType({})
 Listener = Callable[[Pool, Finished], None]
+
+# Empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
+UNUSABLE_ANSWERS = 10
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class Plan:
-    """A step that is ready to start, with the most it can spend."""
+    """A step that is ready to start.
+
+    Attributes:
+        step: The step.
+        need: The most it can spend.
+        parents: Members it starts from.
+    """
 
     step: Step
     need: Spending
+    parents: tuple[int, ...] = ()
 
 
 @dataclass
@@ -83,6 +95,8 @@ class Search:
     pool: Pool = field(init=False)
     stop_reason: str = ""
     _steps_without_rollout: int = 0
+    _unusable_answers: int = 0
+    _flying: dict[int, Plan] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.pool = Pool(self.problem.val_rows)
@@ -106,7 +120,7 @@ class Search:
         if self._steps_without_rollout >= self._patience:
             self.stop_reason = f"nothing left to try: {self._patience} steps in a row led to no new rollout"
             return None
-        plan = plan_step(number, self.pool, self.problem, self.strategy, self.seed)
+        plan = plan_step(number, self.pool, self.problem, self.strategy, self.seed, self._flying)
         refusal = self.budget.refusal(plan.need)
         if refusal is not None:
             self.stop_reason = f"budget: {refusal}"
@@ -119,28 +133,56 @@ class Search:
         return max(20, steps_per_epoch)
 
     def _start(self, plan: Plan, number: int) -> None:
+        self._flying[number] = plan
         self.budget.reserve(number, plan.need)
         self.scheduler.start(number, plan.step)
 
     def _commit(self, finished: Finished) -> None:
+        del self._flying[finished.step]
         self.budget.settle(finished.step, finished.spent)
         self.pool = self.pool.commit(finished.proposal, spent=self.budget.spent.rollouts)
+        finished = replace(finished, proposal=self.pool.proposals[-1])
         self._steps_without_rollout = 0 if finished.spent.rollouts else self._steps_without_rollout + 1
+        self._unusable_answers = _unusable_in_a_row(self._unusable_answers, finished.proposal)
         self.listen(self.pool, finished)
+        if self._unusable_answers >= UNUSABLE_ANSWERS:
+            raise ReflectionError(
+                f"The reflection model gave {self._unusable_answers} unusable answers in a row, the last: "
+                f"{finished.proposal.reason}. Try a stronger model or a larger max_tokens."
+            )
 
 
-def plan_step(number: int, pool: Pool, problem: Problem, strategy: Strategy, seed: int) -> Plan:
-    """Merge after a success while merges are left and a pair can be merged; else mutate."""
+def plan_step(
+    number: int,
+    pool: Pool,
+    problem: Problem,
+    strategy: Strategy,
+    seed: int,
+    flying: Mapping[int, Plan] = NONE_FLYING,
+) -> Plan:
+    """Merge after a success while merges are left and a pair can be merged; else mutate.
+
+    Args:
+        number: The step's number.
+        pool: The pool as it stands.
+        problem: What is searched.
+        strategy: How.
+        seed: Seed of the random streams.
+        flying: Steps begun and not yet committed. They count as merges tried and as turns taken.
+    """
     validation = len(problem.val_rows)
-    if pool.merge_due and _merges_tried(pool) < strategy.max_merges:
+    merges = _merges_tried(pool) + sum(len(plan.parents) == 2 for plan in flying.values())
+    if pool.merge_due and merges < strategy.max_merges:
         rng = stream(seed, number, "merge")
         found = find_merge(pool, rng)
         if found is not None:
             rows = trial_rows(pool, found.first, found.second, strategy.merge_rows, rng)
-            return Plan(merge(found, pool, rows), Spending(rollouts=validation))
+            need = Spending(rollouts=validation)
+            return Plan(merge(found, pool, rows), need, parents=(found.first, found.second))
     parent = pool.members[strategy.choose_parent(pool, stream(seed, number, "parent"))]
     rows = minibatch(seed, number - 1, problem.train_size, strategy.minibatch_size)
-    components = strategy.choose_components(problem.components, pool.turns[parent.index])
+    turn = pool.turns[parent.index] + sum(plan.parents == (parent.index,) for plan in flying.values())
+    components = strategy.choose_components(problem.components, turn)
     step = mutate(
         parent,
         rows,
@@ -151,20 +193,21 @@ def plan_step(number: int, pool: Pool, problem: Problem, strategy: Strategy, see
         show_history=strategy.show_history,
     )
     # Each component may be asked for twice, see mutation.py.
-    return Plan(step, Spending(rollouts=2 * len(rows) + validation, reflections=2 * len(components)))
+    need = Spending(rollouts=2 * len(rows) + validation, reflections=2 * len(components))
+    return Plan(step, need, parents=(parent.index,))
 
 
 def validate_seed(seed: Candidate, val_rows: Sequence[Row]) -> Step:
     """The first step: the seed on the validation set, its first row alone as a pre-flight check.
 
     Raises:
-        MetricError: The metric failed on the pre-flight row.
+        MetricError: The metric failed on the pre-flight row, or on every row it was called on.
         ProgramError: The program failed on every row for a reason other than a model's bad output.
     """
     outcomes = yield from rollouts(seed, val_rows[:1])
-    _refuse_broken_metric(outcomes)
+    _refuse_broken_metric(val_rows, outcomes)
     outcomes += yield from rollouts(seed, val_rows[1:])
-    _refuse_broken_metric(outcomes)
+    _refuse_broken_metric(val_rows, outcomes)
     if all(_is_broken(outcome) for outcome in outcomes):
         raise ProgramError(
             f"The program raised on each of the {len(outcomes)} validation rows; the first time: "
@@ -180,16 +223,23 @@ def validate_seed(seed: Candidate, val_rows: Sequence[Row]) -> Step:
     )
 
 
-def _refuse_broken_metric(outcomes: Sequence[Outcome]) -> None:
+def _refuse_broken_metric(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
     """Once one row was scored, a metric that fails on another row is taken to dislike that output."""
-    failures = [o for o in outcomes if o.cause.startswith("metric:")]
+    failures = [(row, o) for row, o in zip(rows, outcomes, strict=False) if o.metric_failed]
     if failures and not any(o.status == "scored" for o in outcomes):
-        raise MetricError(failures[0].error)
+        row, outcome = failures[0]
+        error = MetricError(outcome.error)
+        error.row = row
+        raise error
 
 
 def _is_broken(outcome: Outcome) -> bool:
     models_fault = ("AdapterParseError", "ContextWindowExceededError", "LMInvalidRequestError")
     return outcome.status == "program_failed" and outcome.cause not in models_fault
+
+
+def _unusable_in_a_row(before: int, proposal: Proposal) -> int:
+    return before + proposal.unusable if proposal.unusable == proposal.reflections else 0
 
 
 def _merges_tried(pool: Pool) -> int:

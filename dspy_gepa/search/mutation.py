@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from dspy_gepa.errors import MetricError
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.reflection import (
     EvidenceLimits,
@@ -19,6 +21,9 @@ from dspy_gepa.search.reflection import (
     training_texts,
 )
 from dspy_gepa.types import Effect, Outcome, Proposal, Reflect, Reflection, Row, Step, rollouts
+
+Judge = Callable[[Sequence[Reflect], Sequence[Reflection]], tuple[dict[str, str], dict[str, str]]]
+Reflected = tuple[dict[str, str], list[str], Sequence[Reflection]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ def mutate(
         show_history: Whether the reflector sees earlier edits of the components.
     """
     before = yield from rollouts(parent.candidate, rows)
+    _refuse_broken_feedback(rows, before)
     blank = Proposal(
         "mutation", (parent.index,), None, "skipped", "", rows=tuple(rows), before=_scores(before)
     )
@@ -67,8 +73,14 @@ def mutate(
     requests = _requests(parent, components, before, reflector, pool if show_history else None)
     if not requests:
         return replace(blank, verdict="rejected", reason=f"no rollout called {', '.join(components)}")
-    texts, objections, asked = yield from _reflect(requests, before, reflector.rules)
-    blank = replace(blank, reflections=asked, evidence={r.component: r.evidence for r in requests})
+    judge = partial(_judge, parent=parent, pool=pool, rules=reflector.rules, shown=training_texts(before))
+    texts, objections, answers = yield from _reflect(requests, judge)
+    blank = replace(
+        blank,
+        reflections=len(answers),
+        unusable=sum(bool(a.error) or a.truncated or not a.text.strip() for a in answers),
+        evidence={r.component: r.evidence for r in requests},
+    )
     if not texts:
         return replace(blank, verdict="rejected", reason="; ".join(objections))
 
@@ -85,6 +97,14 @@ def mutate(
     validation = yield from rollouts(child, pool.val_rows)
     scores = dict(zip(pool.val_rows, validation, strict=True))
     return replace(trial, verdict="accepted", reason=change, validation=scores)
+
+
+def _refuse_broken_feedback(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+    """A metric that scores every row and then fails on every call with `pred_name` is broken there."""
+    if all(o.status == "scored" and o.metric_failed for o in outcomes):
+        error = MetricError(f"Called with pred_name, the metric raised {outcomes[0].error}")
+        error.row = rows[0]
+        raise error
 
 
 def improves(before: Sequence[float], after: Sequence[float]) -> bool:
@@ -113,26 +133,34 @@ def _requests(
 
 
 def _reflect(
-    requests: Sequence[Reflect], outcomes: Sequence[Outcome], rules: TextRules
-) -> Generator[Sequence[Effect], Sequence[Any], tuple[dict[str, str], list[str], int]]:
+    requests: Sequence[Reflect], judge: Judge
+) -> Generator[Sequence[Effect], Sequence[Any], Reflected]:
     """Ask for all components at once; ask once more, with the reason, where an answer cannot be used.
 
     Returns:
-        The texts that passed, an objection for every component that has none, and the answers asked for.
+        The texts that passed, an objection for every component that has none, and all answers.
     """
-    copied_from = training_texts(outcomes)
-    texts, objections = _judge(requests, (yield requests), rules, copied_from)
+    answers = yield requests
+    texts, objections = judge(requests, answers)
     again = [replace(r, objection=objections[r.component]) for r in requests if r.component in objections]
-    if again:
-        more, objections = _judge(again, (yield again), rules, copied_from)
-        texts |= more
-    ordered = {r.component: texts[r.component] for r in requests if r.component in texts}
-    return ordered, [f"{name}: {why}" for name, why in objections.items()], len(requests) + len(again)
+    if not again:
+        return texts, [], answers
+    more_answers = yield again
+    more, objections = judge(again, more_answers)
+    ordered = {r.component: (texts | more)[r.component] for r in requests if r.component in texts | more}
+    return ordered, [f"{name}: {why}" for name, why in objections.items()], [*answers, *more_answers]
 
 
 def _judge(
-    requests: Sequence[Reflect], answers: Sequence[Reflection], rules: TextRules, copied_from: Sequence[str]
+    requests: Sequence[Reflect],
+    answers: Sequence[Reflection],
+    *,
+    parent: Member,
+    pool: Pool,
+    rules: TextRules,
+    shown: Sequence[str],
 ) -> tuple[dict[str, str], dict[str, str]]:
+    """The texts that can be tried, and an objection for each of the others."""
     texts: dict[str, str] = {}
     objections: dict[str, str] = {}
     for request, answer in zip(requests, answers, strict=True):
@@ -142,8 +170,10 @@ def _judge(
             current=request.current_text,
             truncated=answer.truncated,
             rules=rules,
-            training_texts=copied_from,
+            training_texts=shown,
         )
+        if objection is None and pool.knows(parent.candidate.with_texts({request.component: text})):
+            objection = "This text was tried before. Write one that differs in what it asks for."
         if objection is None:
             texts[request.component] = text
         else:

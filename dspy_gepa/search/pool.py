@@ -42,6 +42,7 @@ class Pool:
         proposals: What every committed step came to, in step order.
         turns: Per member, how many times one of its components was chosen for rewriting.
         merge_due: True when the last committed step found a new member by mutation.
+        known: Ids of all candidates that were ever proposed.
     """
 
     val_rows: tuple[Row, ...]
@@ -50,13 +51,14 @@ class Pool:
     proposals: tuple[Proposal, ...] = ()
     turns: tuple[int, ...] = ()
     merge_due: bool = False
+    known: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.members)
 
     def knows(self, candidate: Candidate) -> bool:
         """Whether a member or an earlier proposal has exactly these texts."""
-        return any(p.candidate == candidate for p in self.proposals if p.candidate is not None)
+        return candidate.id in self.known
 
     def mean(self, index: int) -> float:
         """Mean validation score of a member over the rows it was run on."""
@@ -93,6 +95,7 @@ class Pool:
             self,
             proposals=(*self.proposals, proposal),
             turns=_next_turns(self.turns, proposal),
+            known=self.known | ({proposal.candidate.id} if proposal.candidate else set()),
             merge_due=proposal.verdict == "accepted" and proposal.kind == "mutation",
         )
         if proposal.verdict != "accepted" or proposal.candidate is None:

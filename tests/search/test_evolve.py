@@ -168,7 +168,7 @@ FINE = Outcome("scored", score=0.5)
 PARSE_ERROR = Outcome("program_failed", error="AdapterParseError: no", cause="AdapterParseError")
 BUG = Outcome("program_failed", error="KeyError: 'x'", cause="KeyError")
 BAD_METRIC = Outcome(
-    "program_failed", error="The metric gave None. Return a number.", cause="metric:MetricError"
+    "program_failed", error="The metric gave None. Return a number.", cause="MetricError", metric_failed=True
 )
 
 

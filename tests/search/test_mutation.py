@@ -200,8 +200,9 @@ def test_without_any_usable_text_no_child_is_run_and_the_reason_is_told(
 def test_a_child_that_was_tried_before_is_not_run_again() -> None:
     first, _ = run(World(after=(0.0, 0.0, 0.0)))
     proposal, asked = run(World(), pool=seeded().commit(first, spent=8))
-    assert (proposal.verdict, proposal.reason) == ("rejected", "these texts were tried before")
-    assert shape(asked) == ["parent on 3 train", "reflect on 1"]
+    assert (proposal.verdict, proposal.candidate) == ("rejected", None)
+    assert "tried before" in proposal.reason
+    assert shape(asked) == ["parent on 3 train", "reflect on 1", "reflect on 1"]
 
 
 def test_think_blocks_and_fences_do_not_get_into_the_text() -> None:
@@ -241,3 +242,11 @@ def test_the_verdict_does_not_depend_on_the_order_of_the_rows(
 def test_rounding_is_no_improvement() -> None:
     # Added up one by one these make 0.6000000000000001 and 0.6.
     assert not improves((0.3, 0.2, 0.1), (0.1, 0.2, 0.3))
+
+
+def test_a_text_that_was_tried_before_is_asked_for_once_more_with_the_reason() -> None:
+    first, _ = run(World(after=(0.0, 0.0, 0.0)))
+    world = World(answers=("a new text", "another text"))
+    proposal, _ = run(world, pool=seeded().commit(first, spent=8))
+    assert proposal.candidate is not None
+    assert proposal.candidate["a"] == "another text"

@@ -13,7 +13,8 @@ from dspy.utils.callback import BaseCallback
 from dspy.utils.exceptions import LMRateLimitError
 
 from dspy_gepa.metric import Metric
-from dspy_gepa.program import RolloutRunner, as_data, build_program, read_candidate, read_components
+from dspy_gepa.program import as_data, build_program, read_candidate, read_components
+from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.types import Candidate, Fault, Outcome, Rollout, Row, TraceStep
 from tests.support import (
     TOKENS_IN,
@@ -447,7 +448,7 @@ def test_score_feedback_and_objectives_get_into_the_outcome() -> None:
 def test_a_metric_that_fails_on_a_component_does_not_cost_the_score() -> None:
     outcome = run(TwoHops(), metric=Spy(broken_for="b"))
     assert (outcome.status, outcome.score, outcome.feedback) == ("scored", 0.5, "about None")
-    assert (outcome.cause, outcome.component_feedback) == ("metric:KeyError", {})
+    assert (outcome.cause, outcome.component_feedback) == ("KeyError", {})
 
 
 def test_a_metric_without_feedback_has_useful_feedback_written_for_it() -> None:
@@ -459,7 +460,7 @@ def test_a_metric_without_feedback_has_useful_feedback_written_for_it() -> None:
 @pytest.mark.parametrize("answer", [None, float("nan"), "0.5", {"feedback": "no score"}])
 def test_an_answer_that_is_no_score_is_the_metrics_failure(answer: Any) -> None:
     outcome = run(OneHop(), metric=lambda gold, pred: answer)
-    assert (outcome.status, outcome.cause) == ("program_failed", "metric:MetricError")
+    assert (outcome.status, outcome.cause) == ("program_failed", "MetricError")
     assert "Return a finite number" in outcome.error
 
 
@@ -468,7 +469,7 @@ def test_a_metric_that_raises_leaves_trace_and_output_to_see() -> None:
         return float(pred.anser)
 
     outcome = run(OneHop(), metric=metric)
-    assert outcome.cause == "metric:AttributeError"
+    assert (outcome.cause, outcome.metric_failed) == ("AttributeError", True)
     assert "anser" in outcome.feedback
     assert outcome.output == {"answer": "wrong"}
     assert components_of(outcome) == ["b"]

@@ -1,0 +1,124 @@
+"""Every optimizer behind one call, so that all of them get the same program, data, models and budget."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import dspy
+
+import dspy_gepa
+from benchmarks.tasks import Task
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What an optimizer is given.
+
+    Attributes:
+        task: Program, metric and rows; `train` and `val` are cut to the run's sizes.
+        reflection_lm: The model for optimizers that reflect or propose.
+        budget: Rollouts it may spend.
+        seed: Seed of its random choices.
+        threads: Rollouts at a time.
+        log_dir: Where it may keep files, or None.
+    """
+
+    task: Task
+    reflection_lm: dspy.LM
+    budget: int
+    seed: int
+    threads: int
+    log_dir: str | None = None
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """What came out.
+
+    Attributes:
+        program: The optimized program.
+        metric_calls: Rollouts that were really scored, counted from outside by the metric.
+        details: What the optimizer tells of its run, as JSON-like data.
+    """
+
+    program: dspy.Module
+    metric_calls: int
+    details: dict[str, Any]
+
+
+class CountingMetric:
+    """A GEPA-form metric that counts how many rollouts it scored; feedback calls do not count."""
+
+    def __init__(self, metric: Callable[..., dspy.Prediction]) -> None:
+        self._metric = metric
+        self._lock = threading.Lock()
+        self.calls = 0
+
+    def __call__(
+        self,
+        gold: dspy.Example,
+        pred: Any,
+        trace: Any = None,
+        pred_name: str | None = None,
+        pred_trace: Any = None,
+    ) -> dspy.Prediction:
+        """Score or give feedback as the task's metric does."""
+        if pred_name is None:
+            with self._lock:
+                self.calls += 1
+        return self._metric(gold, pred, trace, pred_name, pred_trace)
+
+
+Optimize = Callable[[Setting, CountingMetric], tuple[dspy.Module, dict[str, Any]]]
+
+
+def optimize(name: str, setting: Setting) -> Optimized:
+    """Run the optimizer called `name` (a key of `OPTIMIZERS`)."""
+    metric = CountingMetric(setting.task.metric)
+    program, details = OPTIMIZERS[name](setting, metric)
+    return Optimized(program, metric.calls, details)
+
+
+def _baseline(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+    return setting.task.program(), {}
+
+
+def _gepa(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+    optimizer = dspy_gepa.GEPA(
+        metric,
+        max_metric_calls=setting.budget,
+        reflection_lm=setting.reflection_lm,
+        strategy="paper",
+        num_threads=setting.threads,
+        seed=setting.seed,
+        log_dir=setting.log_dir,
+        track_stats=True,
+    )
+    program = optimizer.compile(setting.task.program(), trainset=setting.task.train, valset=setting.task.val)
+    return program, {**program.detailed_results.to_dict(), "result": program.detailed_results}
+
+
+def _reference(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+    # dspy.GEPA at its defaults, the peer to compare with.
+    optimizer = dspy.GEPA(
+        metric,
+        max_metric_calls=setting.budget,
+        reflection_lm=setting.reflection_lm,
+        num_threads=setting.threads,
+        seed=setting.seed,
+        track_stats=True,
+    )
+    program = optimizer.compile(setting.task.program(), trainset=setting.task.train, valset=setting.task.val)
+    found = program.detailed_results
+    details = {
+        "parents": found.parents,
+        "val_aggregate_scores": found.val_aggregate_scores,
+        "total_metric_calls": found.total_metric_calls,
+    }
+    return program, details
+
+
+OPTIMIZERS: dict[str, Optimize] = {"baseline": _baseline, "gepa": _gepa, "dspy-gepa": _reference}

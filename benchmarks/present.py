@@ -1,0 +1,97 @@
+"""What a run found, for people: changes as diffs, the lineage as a tree, one step told in full."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from dspy_gepa import GEPAResult, Proposal
+
+
+def accepted_steps(result: GEPAResult) -> Iterator[RenderableType]:
+    """A panel for every accepted proposal: what changed against its first parent."""
+    for number, proposal in _accepted(result):
+        child = result.texts[number]
+        parent = result.texts[proposal.parents[0]]
+        title = f"#{number}, {proposal.kind} of {' and '.join(f'#{p}' for p in proposal.parents)}"
+        verdict = f"{proposal.reason}; validation {result.val_aggregate_scores[number]:.1%}"
+        changes: list[RenderableType] = [Text(verdict, style="italic")]
+        for name in proposal.changed:
+            changes += [Text(name, style="bold"), diff(parent[name], child[name])]
+        yield Panel(Group(*changes), title=title, title_align="left")
+
+
+def lineage(result: GEPAResult) -> Tree:
+    """Who came from whom; a merge stands under its first parent."""
+    nodes: list[Tree] = []
+    for number, parents in enumerate(result.parents):
+        label = Text(f"#{number}  {result.val_aggregate_scores[number]:.1%}")
+        if len(parents) > 1:
+            label.append(f"  merged with #{parents[1]}", style="cyan")
+        if number == result.best_idx:
+            label.append("  best", style="bold green")
+        first = parents[0]
+        nodes.append(Tree(label) if first is None else nodes[first].add(label))
+    return nodes[0]
+
+
+def step_story(result: GEPAResult) -> RenderableType | None:
+    """The accepted mutation with the largest gain, whole: rollouts, feedback, old text, new text, verdict."""
+    mutations = [(n, p) for n, p in _accepted(result) if p.kind == "mutation"]
+    if not mutations:
+        return None
+    number, proposal = max(mutations, key=lambda pair: sum(pair[1].after) - sum(pair[1].before))
+    parent, child = result.texts[proposal.parents[0]], result.texts[number]
+    parts: list[RenderableType] = [
+        Text(f"Minibatch {', '.join(map(str, proposal.rows))}: scores {list(proposal.before)}")
+    ]
+    for name in proposal.changed:
+        parts += [
+            Panel(
+                Text(proposal.evidence[name]), title=f"what the reflector saw of {name}", title_align="left"
+            ),
+            Panel(diff(parent[name], child[name]), title=f"new instruction of {name}", title_align="left"),
+        ]
+    parts.append(Text(f"Scores of the child on the same rows: {list(proposal.after)}. Accepted."))
+    return Panel(Group(*parts), title=f"Step of candidate #{number} in full", title_align="left")
+
+
+def scores_table(rows: list[tuple[str, int, float, float, int, int]]) -> Table:
+    """One line per run: optimizer, seed, test score before and after, budget, rollouts really scored."""
+    table = Table("optimizer", "seed", "before", "after", "gain", "budget", "metric calls")
+    for optimizer, seed, before, after, budget, calls in rows:
+        spent = Text(str(calls), style="red" if calls > budget else "")
+        gain = f"{after - before:+.1%}"
+        table.add_row(optimizer, str(seed), f"{before:.1%}", f"{after:.1%}", gain, str(budget), spent)
+    return table
+
+
+def diff(before: str, after: str) -> Text:
+    """A word diff, readable without colours too: [-removed-] in red, {+new+} in green."""
+    old, new = before.split(), after.split()
+    text = Text()
+    for tag, i, j, k, m in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            text.append(" ".join(old[i:j]) + " ")
+            continue
+        if i < j:
+            text.append(f"[-{' '.join(old[i:j])}-] ", style="red")
+        if k < m:
+            text.append(f"{{+{' '.join(new[k:m])}+}} ", style="green")
+    return text
+
+
+def console() -> Console:
+    """A console that neither guesses markup in models' texts nor wraps narrower than they can be read."""
+    return Console(markup=False, highlight=False, soft_wrap=False)
+
+
+def _accepted(result: GEPAResult) -> Iterator[tuple[int, Proposal]]:
+    accepted = [p for p in result.proposals if p.verdict == "accepted"]
+    return iter(list(enumerate(accepted))[1:])

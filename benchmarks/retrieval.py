@@ -1,0 +1,97 @@
+"""BM25 search over passages, shaped so that a DSPy program can hold it.
+
+A `Retriever` is shared by every deep copy of the program that holds it (an optimizer copies programs all
+the time, the index never changes), can be pickled, may be called from many threads at once, and answers
+the same query with the same list every time, ties included.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import bm25s
+import numpy as np
+import Stemmer
+
+K1 = 0.9
+B = 0.4
+LANGUAGE = "english"
+
+
+class Retriever:
+    """Finds the passages that best match a query by BM25 (k1=0.9, b=0.4, English stop words and stems).
+
+    Passages are strings "title | text". Build one with `Retriever.from_passages`.
+    """
+
+    def __init__(self, passages: Sequence[str], index: bm25s.BM25) -> None:
+        self._passages = tuple(passages)
+        self._index = index
+        self._start()
+
+    @classmethod
+    def from_passages(cls, passages: Iterable[str]) -> Retriever:
+        """Index `passages`. Raises ValueError when there are none."""
+        texts = tuple(passages)
+        if not texts:
+            raise ValueError("Retriever.from_passages got 0 passages; BM25 needs at least 1 to search in.")
+        index = bm25s.BM25(k1=K1, b=B)
+        tokens = bm25s.tokenize(
+            list(texts), stopwords="en", stemmer=Stemmer.Stemmer(LANGUAGE), show_progress=False
+        )
+        index.index(tokens, show_progress=False)
+        return cls(texts, index)
+
+    def __len__(self) -> int:
+        return len(self._passages)
+
+    def search(self, query: str, k: int) -> list[str]:
+        """The `k` best passages, best first; fewer when the corpus is smaller.
+
+        A query that shares no word with the corpus still gets `k` passages (the first ones), because every
+        score ties at zero and ties go to the passage that was indexed earlier.
+        Raises ValueError when `k` is below 1.
+        """
+        if k < 1:
+            raise ValueError(f"search needs k >= 1, got k={k}.")
+        key = (query, k)
+        found = self._memo.get(key)
+        if found is None:
+            found = tuple(self._passages[i] for i in self._rank(query, min(k, len(self._passages))))
+            self._memo[key] = found
+        return list(found)
+
+    def _rank(self, query: str, k: int) -> list[int]:
+        # PyStemmer keeps a buffer inside the stemmer, so two threads must not stem with the same one.
+        with self._lock:
+            tokens = bm25s.tokenize(
+                query, stopwords="en", stemmer=self._stemmer, return_ids=False, show_progress=False
+            )[0]
+        ids = self._index.get_tokens_ids(tokens)
+        if not ids:
+            return list(range(k))
+        scores = self._index.get_scores_from_ids(ids)
+        # argpartition leaves ties in any order: take everything that ties with the k-th, then sort stably.
+        cut = np.partition(scores, -k)[-k]
+        candidates = np.flatnonzero(scores >= cut)
+        order = candidates[np.argsort(-scores[candidates], kind="stable")]
+        return [int(i) for i in order[:k]]
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._stemmer = Stemmer.Stemmer(LANGUAGE)
+        self._memo: dict[tuple[str, int], tuple[str, ...]] = {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Retriever:
+        # A copy of the program is a new program over the same library.
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"passages": self._passages, "index": self._index}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._passages = state["passages"]
+        self._index = state["index"]
+        self._start()

@@ -1,0 +1,120 @@
+"""Reads examples with feedback out of a reflection prompt, whoever wrote it and in whatever layout.
+
+Two layouts are read exactly: a JSON list of objects, and markdown-like text with headed sections. Anything
+else is read as running text. Nothing here depends on one optimizer's prompt.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.simulated.skills import Stage
+
+_EXAMPLE_START = re.compile(
+    r"^[ \t]*(?:[#*=\-<\[]+\s*)?(?:example|case|record|trial|sample|rollout|item|row)\b[ \t#:_]*\d+.*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FIELDS = (
+    "question", "claim", "passages", "context", "summary_1", "summary_2", "summary", "query", "answer",
+    "reasoning", "feedback", "score",
+)  # fmt: skip
+_LABEL = re.compile(
+    r"(?<![\w`])[\"'`*<#\[ ]*(" + "|".join(_FIELDS) + r")[\"'`*>#\] ]*\s*(?:[:=>\n]|$)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One example: the component's fields by name, and what was said about them."""
+
+    fields: Mapping[str, str]
+    feedback: str
+    text: str = field(default="", compare=False)
+
+
+def read_evidence(text: str) -> list[Evidence]:
+    """The examples in `text`, at least one unless it is blank."""
+    data = _json(text)
+    if isinstance(data, dict):
+        data = [data]
+    if isinstance(data, list) and data and all(isinstance(item, dict) for item in data):
+        return [_from_mapping(item) for item in data]
+    starts = [match.start() for match in _EXAMPLE_START.finditer(text)]
+    if not starts:
+        return [_from_text(text)] if text.strip() else []
+    ends = [*starts[1:], len(text)]
+    return [_from_text(text[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _json(text: str) -> Any:
+    start = min((i for i in (text.find("["), text.find("{")) if i >= 0), default=-1)
+    if start < 0:
+        return None
+    try:
+        return json.JSONDecoder().raw_decode(text[start:])[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _from_mapping(item: Mapping[str, Any]) -> Evidence:
+    fields: dict[str, str] = {}
+    feedback = []
+    for key, value in _leaves(item):
+        name = key.strip().lower().replace(" ", "_")
+        if "feedback" in name or "error" in name:
+            feedback.append(value)
+        else:
+            fields.setdefault(name, value)
+    return Evidence(fields, "\n".join(feedback), json.dumps(item, ensure_ascii=False, default=str))
+
+
+def _leaves(item: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for key, value in item.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value)
+        elif isinstance(value, list):
+            yield str(key), "\n".join(str(part) for part in value)
+        else:
+            yield str(key), str(value)
+
+
+def _from_text(text: str) -> Evidence:
+    """Sections of known names; what follows a feedback heading belongs to the feedback."""
+    labels = [match for match in _LABEL.finditer(text) if _starts_line(text, match.start())]
+    fields: dict[str, str] = {}
+    feedback: list[str] = []
+    for index, match in enumerate(labels):
+        end = labels[index + 1].start() if index + 1 < len(labels) else len(text)
+        name, value = match[1].lower(), text[match.end() : end].strip()
+        if name == "feedback":
+            feedback.append(value)
+        else:
+            fields.setdefault(name, value)
+    return Evidence(fields, "\n".join(feedback) or ("" if fields else text), text)
+
+
+def _starts_line(text: str, position: int) -> bool:
+    return not text[text.rfind("\n", 0, position) + 1 : position].strip(" \t#*-<[`\"'")
+
+
+def stage_in(instruction: str, examples: Iterable[Evidence]) -> Stage | None:
+    """Which stage the examples come from, judged by their fields, else by the instruction's words."""
+    for example in examples:
+        stage = _stage_of_fields(set(example.fields))
+        if stage:
+            return stage
+    return _stage_of_fields({match.lower() for match in re.findall(r"`(\w+)`", instruction)})
+
+
+def _stage_of_fields(names: set[str]) -> Stage | None:
+    if "passages" in names:
+        return "summary2" if "context" in names else "summary1"
+    if "summary_2" in names or ("answer" in names and "summary_1" in names):
+        return "answer"
+    if "query" in names:
+        return "query"
+    return None

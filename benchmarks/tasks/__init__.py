@@ -1,0 +1,27 @@
+"""Benchmark tasks by name: `load("bundled")` needs nothing, `load("hotpotqa")` needs data or a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.tasks import bundled, hotpotqa
+from benchmarks.tasks.hotpotqa import DataNotFound
+from benchmarks.tasks.task import Metric, Task
+
+__all__ = ["NAMES", "DataNotFound", "Metric", "Task", "load"]
+
+NAMES = ("bundled", "hotpotqa")
+
+
+def load(name: str, data_dir: str | Path | None = None, seed: int = 0) -> Task:
+    """The task called `name` (one of `NAMES`).
+
+    data_dir: where local data lies, for tasks that have some; see the task's own module.
+    seed: which world, or which cut of the splits.
+    Raises ValueError for an unknown name and DataNotFound when a task's data is not to be had.
+    """
+    if name == "bundled":
+        return bundled.load(seed)
+    if name == "hotpotqa":
+        return hotpotqa.load(data_dir, seed)
+    raise ValueError(f"Unknown task {name!r}; known tasks: {', '.join(NAMES)}.")
