@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,7 +113,10 @@ def _reference(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, d
         seed=setting.seed,
         track_stats=True,
     )
-    program = optimizer.compile(setting.task.program(), trainset=setting.task.train, valset=setting.task.val)
+    with contextlib.redirect_stderr(io.StringIO()):  # it draws progress bars that cannot be turned off
+        program = optimizer.compile(
+            setting.task.program(), trainset=setting.task.train, valset=setting.task.val
+        )
     found = program.detailed_results
     details = {
         "parents": found.parents,

@@ -4,23 +4,32 @@ from dspy_gepa.errors import (
     ConfigurationError,
     GEPAError,
     InfrastructureError,
+    JournalError,
     MetricError,
     ProgramError,
     ReflectionError,
+    RunInterrupted,
 )
 from dspy_gepa.gepa import GEPA
 from dspy_gepa.results import GEPAResult
+from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
+from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.types import Candidate, Proposal
 
 __all__ = [
     "GEPA",
+    "AsyncExecutor",
     "Candidate",
     "ConfigurationError",
+    "Forecast",
     "GEPAError",
     "GEPAResult",
     "InfrastructureError",
+    "JournalError",
     "MetricError",
     "ProgramError",
     "Proposal",
+    "RayExecutor",
     "ReflectionError",
+    "RunInterrupted",
 ]

@@ -22,6 +22,7 @@ def read_components(program: dspy.Module) -> tuple[Component, ...]:
             name=name,
             inputs={n: _description(n, f) for n, f in predictor.signature.input_fields.items()},
             outputs={n: _description(n, f) for n, f in predictor.signature.output_fields.items()},
+            purpose=predictor.signature.instructions,
         )
         for name, predictor in program.named_predictors()
     )

@@ -78,11 +78,13 @@ class Component:
         name: Path of the predictor in the program, as `named_predictors` gives it.
         inputs: Input field names with their descriptions.
         outputs: Output field names with their descriptions.
+        purpose: The text it was written with.
     """
 
     name: str
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    purpose: str = ""
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,14 @@ def feedback_for(component: str, outcome: Outcome) -> str:
 
 
 def render_program(components: Sequence[Component]) -> str:
-    """One line per component: its name, what goes in and what comes out."""
-    return "\n".join(f"- {c.name}: {_fields(c.inputs)} -> {_fields(c.outputs)}" for c in components)
+    """One line per component: its name, what goes in, what comes out, and what it was first told to do."""
+    lines = []
+    for c in components:
+        purpose = elide(" ".join(c.purpose.split()), 300)
+        lines.append(
+            f"- {c.name}: {_fields(c.inputs)} -> {_fields(c.outputs)}" + (f". {purpose}" if purpose else "")
+        )
+    return "\n".join(lines)
 
 
 def render_history(edits: Sequence[Proposal], component: str, most: int = 5, chars: int = 600) -> str:
@@ -173,9 +179,11 @@ def as_text(value: Any) -> str:
 
 def _render_rollout(component: str, outcome: Outcome, chars: int, most_calls: int) -> str:
     calls = _most_telling([s for s in outcome.trace if s.component == component], most_calls)
-    lines = [
-        _render_call(call, f" (call {n})" if len(calls) > 1 else "", chars) for n, call in enumerate(calls, 1)
-    ]
+    lines = []
+    for number, call in enumerate(calls, start=1):
+        label = f" (call {number})" if len(calls) > 1 else ""
+        seen = calls[number - 2].inputs if number > 1 else {}
+        lines.append(_render_call(call, label, seen, chars))
     lines.append(f"## Score\n{outcome.score:g}")
     lines.append(f"## Feedback\n{elide(feedback_for(component, outcome), chars)}")
     return "\n".join(lines)
@@ -186,11 +194,21 @@ def _most_telling(calls: list[TraceStep], most: int) -> list[TraceStep]:
     return [calls[i] for i in sorted(by_weight[:most])]
 
 
-def _render_call(call: TraceStep, label: str, chars: int) -> str:
-    inputs = _render_fields(call.inputs, chars)
+def _render_call(call: TraceStep, label: str, seen: Mapping[str, Any], chars: int) -> str:
+    """One call. Of inputs that go on from the call before, as agents' trajectories do, only what is new."""
+    fresh = {name: _without_prefix(as_text(value), seen.get(name)) for name, value in call.inputs.items()}
+    inputs = _render_fields(fresh, chars)
     if call.failure is not None:
         return f"## Inputs{label}\n{inputs}\n## Failed output{label}\n{elide(call.failure, chars)}"
     return f"## Inputs{label}\n{inputs}\n## Generated outputs{label}\n{_render_fields(call.outputs, chars)}"
+
+
+def _without_prefix(text: str, before: Any) -> str:
+    prefix = "" if before is None else as_text(before)
+    if not prefix or not text.startswith(prefix):
+        return text
+    rest = text.removeprefix(prefix)
+    return f"(as in the call before, then) {rest}" if rest else "(as in the call before)"
 
 
 def _render_fields(fields: Mapping[str, Any], chars: int) -> str:

@@ -130,12 +130,20 @@ def test_values_that_are_no_strings_are_shown_as_json() -> None:
 def test_the_program_is_described_component_by_component() -> None:
     components = [
         Component("a", {"question": ""}, {"hint": "one line"}),
-        Component("b", {"question": "", "hint": "from a"}, {"answer": ""}),
+        Component("b", {"question": "", "hint": "from a"}, {"answer": ""}, purpose="Be\nbrief."),
     ]
-    assert (
-        render_program(components)
-        == "- a: question -> hint (one line)\n- b: question, hint (from a) -> answer"
-    )
+    assert render_program(components).splitlines() == [
+        "- a: question -> hint (one line)",
+        "- b: question, hint (from a) -> answer. Be brief.",
+    ]
+
+
+def test_what_a_call_repeats_from_the_call_before_is_shown_once() -> None:
+    steps = [TraceStep("a", {"so_far": "looked up x", "task": "t"}, {"next": "y"})]
+    steps.append(TraceStep("a", {"so_far": "looked up x, then y", "task": "t"}, {"next": "z"}))
+    shown = render_evidence("a", [Outcome("scored", trace=tuple(steps))], EvidenceLimits())
+    assert shown.count("looked up x") == 1
+    assert "### so_far\n(as in the call before, then) , then y\n### task\n(as in the call before)" in shown
 
 
 def test_history_tells_the_latest_edits_and_what_they_did() -> None:
