@@ -16,8 +16,8 @@ from dspy_gepa.options import require_examples
 from dspy_gepa.program import read_candidate, read_components
 from dspy_gepa.runtime.dispatcher import Done
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
-from dspy_gepa.search.evolve import Problem
 from dspy_gepa.search.mutation import Reflector
+from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.reflection import TextRules, render_program
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.session import Setup

@@ -22,7 +22,8 @@ from dspy_gepa.runtime.journal import Journal, Resume
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.remote import RemoteWork
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.search.evolve import Problem, Search
+from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.types import Effect, Fault

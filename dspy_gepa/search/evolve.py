@@ -14,59 +14,21 @@ wraps the `gepa` package) differ, and which way this code goes:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
-from dspy_gepa.errors import MetricError, ProgramError, ReflectionError
-from dspy_gepa.runtime.budget import Budget, Spending
+from dspy_gepa.errors import ReflectionError
+from dspy_gepa.runtime.budget import Budget
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.search.merge import find_merge, merge, trial_rows
-from dspy_gepa.search.mutation import Reflector, mutate
+from dspy_gepa.search.plan import Plan, Problem, plan_seed, plan_step
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import minibatch, stream
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.types import Candidate, Outcome, Proposal, Row, Step, rollouts
+from dspy_gepa.types import Proposal
 
-NONE_FLYING: Mapping[int, Plan] = MappingProxyType({})
 Listener = Callable[[Pool, Finished], None]
 
 # Empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
 UNUSABLE_ANSWERS = 10
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is searched.
-
-    Attributes:
-        seed: The program's texts as the user wrote them.
-        components: The components to rewrite, in the program's order.
-        train_size: How many train rows there are.
-        val_rows: The validation rows.
-        reflector: How evidence is shown to the reflection LM.
-    """
-
-    seed: Candidate
-    components: Sequence[str]
-    train_size: int
-    val_rows: tuple[Row, ...]
-    reflector: Reflector
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A step that is ready to start.
-
-    Attributes:
-        step: The step.
-        need: The most it can spend.
-        parents: Members it starts from.
-    """
-
-    step: Step
-    need: Spending
-    parents: tuple[int, ...] = ()
 
 
 @dataclass
@@ -103,8 +65,7 @@ class Search:
 
     def run(self) -> Pool:
         """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""
-        val_rows = self.problem.val_rows
-        self._start(Plan(validate_seed(self.problem.seed, val_rows), Spending(rollouts=len(val_rows))), 0)
+        self._start(plan_seed(self.problem), 0)
         self._commit(self.scheduler.finish())
         started = 1
         while True:
@@ -152,95 +113,5 @@ class Search:
             )
 
 
-def plan_step(
-    number: int,
-    pool: Pool,
-    problem: Problem,
-    strategy: Strategy,
-    seed: int,
-    flying: Mapping[int, Plan] = NONE_FLYING,
-) -> Plan:
-    """Merge after a success while merges are left and a pair can be merged; else mutate.
-
-    Args:
-        number: The step's number.
-        pool: The pool as it stands.
-        problem: What is searched.
-        strategy: How.
-        seed: Seed of the random streams.
-        flying: Steps begun and not yet committed. They count as merges tried and as turns taken.
-    """
-    validation = len(problem.val_rows)
-    merges = _merges_tried(pool) + sum(len(plan.parents) == 2 for plan in flying.values())
-    if pool.merge_due and merges < strategy.max_merges:
-        rng = stream(seed, number, "merge")
-        found = find_merge(pool, rng)
-        if found is not None:
-            rows = trial_rows(pool, found.first, found.second, strategy.merge_rows, rng)
-            need = Spending(rollouts=validation)
-            return Plan(merge(found, pool, rows), need, parents=(found.first, found.second))
-    parent = pool.members[strategy.choose_parent(pool, stream(seed, number, "parent"))]
-    rows = minibatch(seed, number - 1, problem.train_size, strategy.minibatch_size)
-    turn = pool.turns[parent.index] + sum(plan.parents == (parent.index,) for plan in flying.values())
-    components = strategy.choose_components(problem.components, turn)
-    step = mutate(
-        parent,
-        rows,
-        components,
-        pool=pool,
-        reflector=problem.reflector,
-        perfect_score=strategy.perfect_score,
-        show_history=strategy.show_history,
-    )
-    # Each component may be asked for twice, see mutation.py.
-    need = Spending(rollouts=2 * len(rows) + validation, reflections=2 * len(components))
-    return Plan(step, need, parents=(parent.index,))
-
-
-def validate_seed(seed: Candidate, val_rows: Sequence[Row]) -> Step:
-    """The first step: the seed on the validation set, its first row alone as a pre-flight check.
-
-    Raises:
-        MetricError: The metric failed on the pre-flight row, or on every row it was called on.
-        ProgramError: The program failed on every row for a reason other than a model's bad output.
-    """
-    outcomes = yield from rollouts(seed, val_rows[:1])
-    _refuse_broken_metric(val_rows, outcomes)
-    outcomes += yield from rollouts(seed, val_rows[1:])
-    _refuse_broken_metric(val_rows, outcomes)
-    if all(_is_broken(outcome) for outcome in outcomes):
-        raise ProgramError(
-            f"The program raised on each of the {len(outcomes)} validation rows; the first time: "
-            f"{outcomes[0].error}. Run it by hand, program(**example.inputs()), and mend that first."
-        )
-    return Proposal(
-        kind="seed",
-        parents=(),
-        candidate=seed,
-        verdict="accepted",
-        reason="the program as it was given",
-        validation=dict(zip(val_rows, outcomes, strict=True)),
-    )
-
-
-def _refuse_broken_metric(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
-    """Once one row was scored, a metric that fails on another row is taken to dislike that output."""
-    failures = [(row, o) for row, o in zip(rows, outcomes, strict=False) if o.metric_failed]
-    if failures and not any(o.status == "scored" for o in outcomes):
-        row, outcome = failures[0]
-        error = MetricError(outcome.error)
-        error.row = row
-        raise error
-
-
-def _is_broken(outcome: Outcome) -> bool:
-    models_fault = ("AdapterParseError", "ContextWindowExceededError", "LMInvalidRequestError")
-    return outcome.status == "program_failed" and outcome.cause not in models_fault
-
-
 def _unusable_in_a_row(before: int, proposal: Proposal) -> int:
     return before + proposal.unusable if proposal.unusable == proposal.reflections else 0
-
-
-def _merges_tried(pool: Pool) -> int:
-    return sum(proposal.kind == "merge" for proposal in pool.proposals)

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa.errors import MetricError, ProgramError
-from dspy_gepa.search.evolve import Problem, plan_step, validate_seed
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.search.mutation import Reflector
+from dspy_gepa.search.plan import Problem, plan_step
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.seed import validate_seed
 from dspy_gepa.search.strategy import COMPONENT_CHOICES, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
 from dspy_gepa.types import Candidate, Effect, Outcome, Proposal, Reflect, Result, Rollout
 from tests.support import Entry, HashWorld, drive, flatten, pool_of, train_rows, val_rows

@@ -1,0 +1,49 @@
+"""The first step of a run: the program as it was given, on the validation rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dspy_gepa.errors import MetricError, ProgramError
+from dspy_gepa.types import Candidate, Outcome, Proposal, Row, Step, rollouts
+
+
+def validate_seed(seed: Candidate, val_rows: Sequence[Row]) -> Step:
+    """The first step: the seed on the validation set, its first row alone as a pre-flight check.
+
+    Raises:
+        MetricError: The metric failed on the pre-flight row, or on every row it was called on.
+        ProgramError: The program failed on every row for a reason other than a model's bad output.
+    """
+    outcomes = yield from rollouts(seed, val_rows[:1])
+    _refuse_broken_metric(val_rows, outcomes)
+    outcomes += yield from rollouts(seed, val_rows[1:])
+    _refuse_broken_metric(val_rows, outcomes)
+    if all(_is_broken(outcome) for outcome in outcomes):
+        raise ProgramError(
+            f"The program raised on each of the {len(outcomes)} validation rows; the first time: "
+            f"{outcomes[0].error}. Run it by hand, program(**example.inputs()), and mend that first."
+        )
+    return Proposal(
+        kind="seed",
+        parents=(),
+        candidate=seed,
+        verdict="accepted",
+        reason="the program as it was given",
+        validation=dict(zip(val_rows, outcomes, strict=True)),
+    )
+
+
+def _refuse_broken_metric(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+    """Once one row was scored, a metric that fails on another row is taken to dislike that output."""
+    failures = [(row, o) for row, o in zip(rows, outcomes, strict=False) if o.metric_failed]
+    if failures and not any(o.status == "scored" for o in outcomes):
+        row, outcome = failures[0]
+        error = MetricError(outcome.error)
+        error.row = row
+        raise error
+
+
+def _is_broken(outcome: Outcome) -> bool:
+    models_fault = ("AdapterParseError", "ContextWindowExceededError", "LMInvalidRequestError")
+    return outcome.status == "program_failed" and outcome.cause not in models_fault
