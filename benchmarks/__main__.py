@@ -17,9 +17,13 @@ import dspy
 from rich.console import Console
 
 from benchmarks import present
+from benchmarks.durability import durability
 from benchmarks.experiment import Cell, run_cell, save
+from benchmarks.faults import faults
 from benchmarks.models import SIMULATED, Models
 from benchmarks.optimizers import OPTIMIZERS
+from benchmarks.overhead import overhead
+from benchmarks.speed import speed
 from benchmarks.tasks import NAMES, DataNotFound
 from dspy_gepa import GEPAError
 
@@ -103,6 +107,12 @@ def run(
             out.print(story)
     out.print(present.scores_table(lines))
     _print_means(out, lines)
+
+
+main.add_command(speed)
+main.add_command(overhead)
+main.add_command(durability)
+main.add_command(faults)
 
 
 def _print_means(out: Console, lines: list[tuple[str, int, float, float, int, int]]) -> None:

@@ -14,6 +14,7 @@ from dspy_gepa.gepa import GEPA
 from dspy_gepa.results import GEPAResult
 from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
 from dspy_gepa.runtime.forecast import Forecast
+from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.types import Candidate, Proposal
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "Proposal",
     "RayExecutor",
     "ReflectionError",
+    "RetryPolicy",
     "RunInterrupted",
 ]

@@ -12,9 +12,10 @@ import dspy
 from dspy_gepa.errors import ConfigurationError, InfrastructureError
 from dspy_gepa.ledger import price_per_token
 from dspy_gepa.observe.log import log_forecast, log_warning
-from dspy_gepa.options import require_examples
+from dspy_gepa.options import UNLIMITED, require_examples
 from dspy_gepa.program import read_candidate, read_components
-from dspy_gepa.runtime.dispatcher import Done
+from dspy_gepa.runtime.attempts import Done
+from dspy_gepa.runtime.budget import Limits
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
@@ -39,16 +40,31 @@ def check_data(trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] 
 
 
 def announce_once(setup: Setup, shape: Shape) -> Callable[[Done], None]:
-    """Say what the run will come to as soon as its first rollout is there."""
+    """Say what the run will come to as soon as its first rollout is there.
+
+    Raises:
+        ConfigurationError: From what it returns: only `max_cost` limits the run, and no price is known.
+    """
     announced = False
 
     def on_result(done: Done) -> None:
         nonlocal announced
         if not announced and isinstance(done.result, Outcome):
             announced = True
+            _refuse_unpriced(setup.limits, done.result)
             log_forecast(forecast(setup.limits, shape, sample_of(done.result, done.seconds)))
 
     return on_result
+
+
+def _refuse_unpriced(limits: Limits, first: Outcome) -> None:
+    if limits.cost is None or first.usage.cost or not any(map(sum, first.usage.tokens.values())):
+        return
+    problem = f"no price is known of {', '.join(first.usage.tokens)}, so that max_cost cannot limit its use"
+    others = (limits.reflections, limits.tokens, limits.seconds)
+    if limits.rollouts == UNLIMITED and others == (None, None, None):
+        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}. Set max_metric_calls or max_tokens.")
+    log_warning(problem)
 
 
 def sample_of(outcome: Outcome, seconds: float) -> Sample:

@@ -80,6 +80,7 @@ class GEPA(Teleprompter):
         executor: Where rollouts and reflections run: any `concurrent.futures.Executor`; default threads of
             this process. See `dspy_gepa.runtime.executors`.
         rollout_timeout: Seconds after which a rollout is given up; the second time it counts as failed.
+        retry: When failed calls are tried again and when the run gives up: a `RetryPolicy`.
         log_dir: A directory for the run's journal. Compiling again with the same arguments resumes the run.
         resume: With a journal in `log_dir`: ``"auto"`` goes on with the same run, ``"extend"`` also under
             other limits, ``"never"`` refuses.
@@ -117,6 +118,7 @@ class GEPA(Teleprompter):
         width: int | None = None,
         executor: Executor | None = None,
         rollout_timeout: float | None = None,
+        retry: RetryPolicy | None = None,
         log_dir: str | None = None,
         resume: Resume = "auto",
         track_stats: bool = False,
@@ -170,7 +172,7 @@ class GEPA(Teleprompter):
         self.num_threads = num_threads
         self.width = width
         self.executor = executor
-        self.rollout_timeout = rollout_timeout
+        self.retry = replace(retry or RetryPolicy(), timeout=rollout_timeout, timeout_score=failure_score)
         self.log_dir = log_dir
         self.resume: Resume = resume
         self.track_stats = track_stats
@@ -264,7 +266,7 @@ class GEPA(Teleprompter):
             seed=seed,
             width=self.width or 1,
             threads=self.num_threads or dspy.settings.num_threads,
-            policy=RetryPolicy(timeout=self.rollout_timeout, timeout_score=self.failure_score),
+            policy=self.retry,
             executor=self.executor,
             log_dir=None if self.log_dir is None else Path(self.log_dir),
             resume=self.resume,

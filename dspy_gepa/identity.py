@@ -14,6 +14,12 @@ from dspy_gepa.program import as_data, read_candidate
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.types import Row
 
+# Parameters of a language model that its answers depend on.
+_SAMPLING = (
+    *("temperature", "top_p", "top_k", "min_p", "seed", "stop", "frequency_penalty", "presence_penalty"),
+    *("max_tokens", "max_completion_tokens", "reasoning_effort", "reasoning", "thinking", "verbosity"),
+)
+
 
 def identify(
     *,
@@ -31,6 +37,7 @@ def identify(
         "program": _describe_program(student),
         "instructions": dict(read_candidate(student)),
         "task model": _models(student),
+        "adapter": type(dspy.settings.adapter).__name__ if dspy.settings.adapter else None,
         "reflection model": _model(reflection_lm),
         "train rows": _digest_rows(examples, "train"),
         "validation rows": _digest_rows(examples, "val"),
@@ -43,24 +50,34 @@ def identify(
 
 
 def _describe_program(student: dspy.Module) -> dict[str, Any]:
-    """Type, and per predictor its fields and a digest of its demos."""
+    """Type, and per predictor its fields and digests of its demos and its settings."""
     predictors = {
         name: [
-            {n: str(f.annotation) for n, f in predictor.signature.fields.items()},
+            {n: [str(f.annotation), _described(f)] for n, f in predictor.signature.fields.items()},
             _digest(as_data(predictor.demos)),
+            _digest(as_data(predictor.config)),
         ]
         for name, predictor in student.named_predictors()
     }
     return {"type": type(student).__qualname__, "predictors": predictors}
 
 
-def _models(student: dspy.Module) -> list[str]:
-    lms = [predictor.lm or dspy.settings.lm for _, predictor in student.named_predictors()]
-    return sorted({_model(lm) for lm in lms})
+def _described(field: Any) -> str:
+    return str((field.json_schema_extra or {}).get("desc", ""))
+
+
+def _models(student: dspy.Module) -> str | dict[str, str]:
+    """The model that all predictors use, or each one's."""
+    models = {name: _model(p.lm or dspy.settings.lm) for name, p in student.named_predictors()}
+    return next(iter(models.values())) if len(set(models.values())) == 1 else models
 
 
 def _model(lm: Any) -> str:
-    return str(lm.model) if isinstance(lm, dspy.BaseLM) else type(lm).__name__
+    """Name and sampling parameters; not where it is served and with which key."""
+    if not isinstance(lm, dspy.BaseLM):
+        return type(lm).__name__
+    given = {name: lm.kwargs[name] for name in _SAMPLING if lm.kwargs.get(name) is not None}
+    return str(lm.model) + (f" {json.dumps(given, default=str)}" if given else "")
 
 
 def _digest_rows(examples: Mapping[Row, dspy.Example], split: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 import dspy
@@ -53,8 +54,13 @@ def _copy(student: dspy.Module) -> dspy.Module:
 
 def as_data(value: Any) -> Any:
     """`value` as JSON-like data: what reflections, the journal and reports can hold."""
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
+    if isinstance(value, Enum):
+        return as_data(value.value)
+    for plain in (str, bool, int, float):  # of a subclass, such as numpy's, the plain value
+        if isinstance(value, plain):
+            return plain(value)
+    if value is None:
+        return None
     if isinstance(value, BaseModel):
         return as_data(value.model_dump(mode="json"))
     if isinstance(value, dspy.Example):

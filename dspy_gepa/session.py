@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from dspy_gepa.errors import GEPAError, InfrastructureError, RunInterrupted
+from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Budget, Limits
 from dspy_gepa.runtime.codec import encode_proposal
-from dspy_gepa.runtime.dispatcher import Dispatcher, Done, Submit
+from dspy_gepa.runtime.dispatcher import Dispatcher, Submit
 from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
 from dspy_gepa.runtime.journal import Journal, Resume
 from dspy_gepa.runtime.policy import RetryPolicy
@@ -27,7 +29,7 @@ from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.types import Effect, Fault
-from dspy_gepa.worker import Worker
+from dspy_gepa.worker import Worker, crediting
 
 Listener = Callable[[Pool, Finished], None]
 
@@ -81,22 +83,21 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Pool],
     Raises:
         GEPAError: With how to go on in its message.
     """
-    started = time.monotonic()
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(setup))
-        before = journal.seconds_before if journal else 0.0
         dispatcher = Dispatcher(
             stack.enter_context(_submitting(work, setup.executor)),
             workers=setup.threads,
             policy=setup.policy,
             on_failure=_noting_failures(journal),
         )
+        scheduler = Scheduler(dispatcher, journal, setup.on_result)
         search = Search(
             problem=setup.problem,
             strategy=setup.strategy,
             seed=setup.seed,
-            scheduler=Scheduler(dispatcher, journal, setup.on_result),
-            budget=Budget(setup.limits, lambda: before + time.monotonic() - started),
+            scheduler=scheduler,
+            budget=Budget(setup.limits, _stopwatch(journal, scheduler)),
             width=setup.width,
             listen=_recording_steps(journal, setup.on_step),
         )
@@ -127,18 +128,29 @@ def _journal(setup: Setup) -> Iterator[Journal | None]:
         journal.close(ended)
 
 
+def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], float]:
+    """Seconds of all sessions. Steps begun in an earlier one are begun again, however late it is."""
+    started = time.monotonic()
+    before, last_step = (journal.seconds_before, journal.last_step) if journal else (0.0, -1)
+
+    def elapsed() -> float:
+        replaying = scheduler.started <= last_step
+        return 0.0 if replaying else before + time.monotonic() - started
+
+    return elapsed
+
+
 @contextlib.contextmanager
 def _submitting(work: Worker, executor: Executor | None) -> Iterator[Submit]:
-    """How effects reach the executor; one that was made here is also ended here."""
-    if executor is None:
-        threads = ThreadExecutor()
-        yield lambda effect: threads.submit(work, effect)
-    elif isinstance(executor, AsyncExecutor):
+    """How effects reach the executor: called there, awaited there, or sent there."""
+    if isinstance(executor, AsyncExecutor):
         yield lambda effect: _submit_coroutine(executor, work, effect)
-    elif isinstance(executor, ThreadExecutor):
-        yield lambda effect: executor.submit(work, effect)
+    elif executor is None or isinstance(executor, (ThreadExecutor, ThreadPoolExecutor)):
+        threads = executor or ThreadExecutor()
+        # A pool's threads know nothing of the settings that hold where the effect was asked for.
+        yield lambda effect: threads.submit(contextvars.copy_context().run, work, effect)
     else:
-        yield RemoteWork(work.portable(), executor)
+        yield RemoteWork(work.portable(), executor, crediting())
 
 
 def _submit_coroutine(executor: AsyncExecutor, work: Worker, effect: Effect) -> Future[Any]:

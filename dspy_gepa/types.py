@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -204,6 +204,12 @@ class Reflect:
     evidence: str
     history: str = ""
     objection: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hex digits that depend on everything that is asked."""
+        asked = json.dumps([getattr(self, f.name) for f in fields(self)])
+        return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

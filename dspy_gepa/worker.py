@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import dspy
@@ -56,3 +57,15 @@ class Worker:
         """A worker to pickle: wherever it is unpickled, it runs under this process's DSPy settings."""
         settings = {k: v for k, v in dspy.settings.config.items() if k not in _LOCAL_SETTINGS}
         return Worker(self._rollouts, self._reflections, settings)
+
+
+def crediting() -> Callable[[Result], None]:
+    """What tells a `dspy.track_usage` around this call of usage that it cannot see, in other processes."""
+    tracker = dspy.settings.usage_tracker
+
+    def credit(result: Result) -> None:
+        for lm, (asked, answered) in result.usage.tokens.items():
+            used = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+            tracker.add_usage(lm, used)
+
+    return (lambda result: None) if tracker is None else credit

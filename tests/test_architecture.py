@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("worker",),
     ("rollouts", "reflector"),
     ("program",),
-    ("metric", "failures", "ledger", "options"),
+    ("metric", "failures", "ledger", "options", "parcel"),
     ("types",),
     ("errors",),
 )
@@ -36,6 +36,7 @@ KNOW_DSPY = {
         "metric",
         "failures",
         "ledger",
+        "parcel",
     ),  # how effects are executed
 }
 LONGEST_FILE = 300

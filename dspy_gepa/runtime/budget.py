@@ -72,10 +72,13 @@ class Budget:
             return f"{spent}, and the next step may need {need.rollouts}"
         if limits.reflections is not None and total.reflections > limits.reflections:
             return f"{self.spent.reflections} of {limits.reflections} reflections are spent"
-        if limits.tokens is not None and total.tokens > limits.tokens:
-            return f"{self.spent.tokens} of {limits.tokens} tokens are spent"
-        if limits.cost is not None and total.cost > limits.cost:
-            return f"${self.spent.cost:.2f} of ${limits.cost:.2f} are spent"
+        # What rollouts that are only promised will use is expected from what those before them used.
+        share = total.rollouts / self.spent.rollouts if self.spent.rollouts else 1.0
+        if limits.tokens is not None and self.spent.tokens * share > limits.tokens:
+            return f"{self.spent.tokens} of {limits.tokens} tokens are spent, and the next step may need more"
+        if limits.cost is not None and self.spent.cost * share > limits.cost:
+            spent = f"${self.spent.cost:.4g} of ${limits.cost:.4g} are spent"
+            return f"{spent}, and the next step may need more"
         if limits.seconds is not None and self._elapsed() >= limits.seconds:
             return f"{limits.seconds:g} seconds have passed"
         return None

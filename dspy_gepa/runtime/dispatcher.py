@@ -9,81 +9,32 @@ from __future__ import annotations
 import heapq
 import itertools
 import queue
-import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from random import Random
 from statistics import median
-from typing import Protocol
 
 from dspy_gepa.errors import InfrastructureError
+from dspy_gepa.runtime.attempts import (
+    Attempt,
+    Done,
+    Job,
+    obituary,
+    out_of_time,
+    refused,
+    result_of,
+    settled,
+)
+from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
-from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout
+from dspy_gepa.types import Effect, Fault, Result, Rollout
 
 Submit = Callable[[Effect], "Future[Result | Fault]"]
-Completion = tuple["_Attempt", "Future[Result | Fault] | None"]
+Completion = tuple[Attempt, "Future[Result | Fault] | None"]
 
-
-class Clock(Protocol):
-    """Time and waiting, so that tests need neither."""
-
-    def now(self) -> float:
-        """Seconds on a clock that never goes back."""
-
-    def wait(self, completions: queue.SimpleQueue[Completion], seconds: float | None) -> Completion | None:
-        """The next completion, or None after that many seconds; None seconds waits for ever."""
-
-
-class SystemClock:
-    """The clock on the wall."""
-
-    def now(self) -> float:
-        """Seconds of `time.monotonic`."""
-        return time.monotonic()
-
-    def wait(self, completions: queue.SimpleQueue[Completion], seconds: float | None) -> Completion | None:
-        """Block on the queue."""
-        try:
-            return completions.get(timeout=seconds)
-        except queue.Empty:
-            return None
-
-
-@dataclass(frozen=True)
-class Done:
-    """An effect, the key it was requested under, and its result.
-
-    Attributes:
-        attempts: How often it was tried.
-        seconds: How long the last attempt ran.
-    """
-
-    key: str
-    effect: Effect
-    result: Result
-    attempts: int
-    seconds: float
-
-
-@dataclass(eq=False)
-class _Job:
-    """An effect on its way to a result."""
-
-    key: str
-    effect: Effect
-    attempts: int = 0
-    timeouts: int = 0
-    running: list[_Attempt] = field(default_factory=list)
-    finished: bool = False
-
-
-@dataclass(eq=False)
-class _Attempt:
-    job: _Job
-    started: float
-    abandoned: bool = False
+# Rollouts that must have been timed before any of them can be called a straggler.
+TIMED_ROLLOUTS = 20
 
 
 class Dispatcher:
@@ -112,13 +63,15 @@ class Dispatcher:
         self._clock = clock or SystemClock()
         self._on_failure = on_failure
         self._rng = Random(0)
-        self._ready: deque[_Job] = deque()
-        self._delayed: list[tuple[float, int, _Job]] = []
+        self._ready: deque[Job] = deque()
+        self._delayed: list[tuple[float, int, Job]] = []
         self._ticket = itertools.count()
-        self._attempts: set[_Attempt] = set()
+        self._attempts: dict[Attempt, None] = {}  # in the order of their starts
         self._completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
         self._durations: deque[float] = deque(maxlen=200)
-        self._failures_in_a_row = 0
+        self._straggling_after: float | None = None
+        self._failures_in_a_row: Counter[type[Effect]] = Counter()
+        self._draining = False
         self.causes: Counter[str] = Counter()
         self.duplicates = 0
 
@@ -129,11 +82,11 @@ class Dispatcher:
 
     def request(self, effect: Effect, key: str) -> None:
         """Ask for an effect's result; `next` gives it, with the key, when it is there."""
-        self._ready.append(_Job(key, effect))
+        self._ready.append(Job(key, effect))
         self._start_ready()
 
     def wake(self) -> None:
-        """Make a waiting `next` return None soon. May be called from a signal handler."""
+        """Make a waiting `next` return None soon, or end `drain`. May be called from a signal handler."""
         self._completions.put((_WAKE, None))
 
     def next(self) -> Done | None:
@@ -156,142 +109,154 @@ class Dispatcher:
             if done is not None:
                 return done
 
-    def abandon(self) -> None:
-        """Forget everything that is not running yet."""
+    def drain(self) -> Iterator[Done]:
+        """Start nothing more; then the results of what is running, until nothing is, or time is up.
+
+        An attempt that fails now is not tried again: the run that resumes this one will. Calling `wake` ends
+        the waiting too.
+        """
+        until = self._clock.now() + self._policy.grace
+        self._draining = True
         self._ready.clear()
         self._delayed.clear()
+        while self._attempts:
+            completion = self._clock.wait(self._completions, max(0.0, until - self._clock.now()))
+            if completion is None:
+                return
+            attempt, future = completion
+            if future is None:
+                return
+            done = self._complete(attempt, future)
+            if done is not None:
+                yield done
 
     def _start_ready(self) -> None:
         now = self._clock.now()
         while self._delayed and self._delayed[0][0] <= now:
             self._ready.append(heapq.heappop(self._delayed)[2])
-        while self._ready and self.running < self._limit.value:
+        while self._ready and self._has_room():
             self._start(self._ready.popleft())
 
-    def _start(self, job: _Job) -> None:
+    def _has_room(self) -> bool:
+        return self.running < self._limit.value
+
+    def _start(self, job: Job) -> None:
         job.attempts += 1
-        attempt = _Attempt(job, self._clock.now())
+        attempt = Attempt(job, self._clock.now())
         job.running.append(attempt)
-        self._attempts.add(attempt)
-        future = self._submit(job.effect)
+        self._attempts[attempt] = None
+        try:
+            future = self._submit(job.effect)
+        except Exception as error:  # a pool that broke says so here
+            future = refused(error)
         future.add_done_callback(lambda done: self._completions.put((attempt, done)))
 
-    def _complete(self, attempt: _Attempt, future: Future[Result | Fault]) -> Done | None:
+    def _complete(self, attempt: Attempt, future: Future[Result | Fault]) -> Done | None:
         job = attempt.job
-        self._attempts.discard(attempt)
-        if attempt in job.running:
-            job.running.remove(attempt)
+        self._release(attempt)
         if attempt.abandoned or job.finished:
             return None
-        result = _result_of(future)
+        result = result_of(future)
         seconds = self._clock.now() - attempt.started
         if isinstance(result, Fault):
-            return self._fail(job, result)
-        self._failures_in_a_row = 0
+            return self._fail(attempt, result)
+        self._failures_in_a_row[type(job.effect)] = 0
         self._limit.succeeded()
-        self._durations.append(seconds)
+        if isinstance(job.effect, Rollout):
+            self._time(seconds)
         return self._finish(job, result, seconds)
 
-    def _finish(self, job: _Job, result: Result, seconds: float) -> Done:
+    def _time(self, seconds: float) -> None:
+        self._durations.append(seconds)
+        if len(self._durations) >= TIMED_ROLLOUTS:
+            usual = self._policy.straggler_factor * median(self._durations)
+            self._straggling_after = max(self._policy.straggler_seconds, usual)
+
+    def _finish(self, job: Job, result: Result, seconds: float) -> Done:
         job.finished = True
-        for other in job.running:
+        for other in list(job.running):
             self._abandon(other)
         return Done(job.key, job.effect, result, job.attempts, seconds)
 
-    def _fail(self, job: _Job, fault: Fault) -> Done | None:
-        self.causes[fault.cause] += 1
-        self._failures_in_a_row += 1
+    def _fail(self, attempt: Attempt, fault: Fault) -> Done | None:
+        job = attempt.job
+        job.timeouts += fault.timeout
+        self._count(attempt, fault)
         self._on_failure(job.effect, fault)
-        if fault.overload:
-            self._limit.overloaded()
         if job.running:  # the twin of a straggler is still at work
             return None
-        job.timeouts += fault.timeout
         if job.timeouts >= self._policy.timeouts:
-            return self._finish(
-                job, _out_of_time(fault, self._policy.timeout_score), self._policy.timeout or 0.0
-            )
+            result = out_of_time(fault, self._policy.timeout_score)
+            return self._finish(job, result, self._policy.timeout or 0.0)
+        if self._draining:
+            return None
         if fault.fatal or job.attempts >= self._policy.attempts:
-            raise InfrastructureError(_obituary(job, fault), dict(self.causes))
-        if self._failures_in_a_row >= self._policy.failures_in_a_row:
-            raise InfrastructureError(_obituary(job, fault, self._failures_in_a_row), dict(self.causes))
+            raise InfrastructureError(obituary(job, fault), dict(self.causes))
+        in_a_row = self._failures_in_a_row[type(job.effect)]
+        if in_a_row >= self._policy.failures_in_a_row:
+            raise InfrastructureError(obituary(job, fault, in_a_row), dict(self.causes))
         due = self._clock.now() + self._policy.delay(job.attempts, fault.retry_after, self._rng)
         heapq.heappush(self._delayed, (due, next(self._ticket), job))
         return None
 
+    def _count(self, attempt: Attempt, fault: Fault) -> None:
+        """Keep the books of failures.
+
+        Neither the rest of a burst that was refused as one, nor a program that does not end, is a sign of a
+        provider that is down.
+        """
+        self.causes[fault.cause] += 1
+        burst = fault.overload and not self._limit.overloaded(attempt.started, self._clock.now())
+        if not burst and not fault.timeout:
+            self._failures_in_a_row[type(attempt.job.effect)] += 1
+
     def _patience(self) -> float | None:
         """Seconds until something has to be looked at again."""
         deadlines = [self._delayed[0][0]] if self._delayed else []
-        deadlines += [a.started + limit for a in self._attempts if (limit := self._limit_of(a)) is not None]
-        return None if not deadlines else max(0.0, min(deadlines) - self._clock.now())
+        # Limits are the same for all attempts, and these stand in the order of their starts.
+        if self._policy.timeout is not None:
+            deadlines += [a.started + self._policy.timeout for a in itertools.islice(self._rollouts(), 1)]
+        if self._straggling_after is not None and self._has_room():
+            single = (a for a in self._rollouts() if self._may_be_doubled(a))
+            deadlines += [a.started + self._straggling_after for a in itertools.islice(single, 1)]
+        return max(0.0, min(deadlines) - self._clock.now()) if deadlines else None
 
-    def _limit_of(self, attempt: _Attempt) -> float | None:
-        """Seconds after which an attempt needs looking after."""
-        if not isinstance(attempt.job.effect, Rollout):
-            return None
-        limits = [] if self._policy.timeout is None else [self._policy.timeout]
-        if len(attempt.job.running) == 1 and attempt.job.attempts < self._policy.attempts:
-            limits += self._straggling_after()
-        return min(limits, default=None)
+    def _rollouts(self) -> Iterator[Attempt]:
+        return (attempt for attempt in self._attempts if isinstance(attempt.job.effect, Rollout))
 
-    def _straggling_after(self) -> list[float]:
-        if len(self._durations) < 20:
-            return []
-        return [max(self._policy.straggler_seconds, self._policy.straggler_factor * median(self._durations))]
+    def _may_be_doubled(self, attempt: Attempt) -> bool:
+        job = attempt.job
+        return len(job.running) == 1 and job.attempts < self._policy.attempts
 
     def _look_after_slow_ones(self) -> None:
-        now = self._clock.now()
-        for attempt in list(self._attempts):
-            limit = self._limit_of(attempt)
-            if limit is None or now < attempt.started + limit:
-                continue
-            if self._policy.timeout is not None and now >= attempt.started + self._policy.timeout:
+        now, timeout, straggling = self._clock.now(), self._policy.timeout, self._straggling_after
+        for attempt in list(self._rollouts()):
+            if timeout is not None and now >= attempt.started + timeout:
                 self._time_out(attempt)
-            else:
+            elif (
+                straggling is not None
+                and now >= attempt.started + straggling
+                and self._may_be_doubled(attempt)
+                and self._has_room()
+            ):
                 self.duplicates += 1
                 self._start(attempt.job)
 
-    def _time_out(self, attempt: _Attempt) -> None:
+    def _time_out(self, attempt: Attempt) -> None:
         """Treat an attempt as failed; its worker cannot be stopped, but nobody waits for it any more."""
         self._abandon(attempt)
-        timeout = self._policy.timeout
-        fault = Fault(
-            "RolloutTimeout", f"the rollout did not finish within {timeout:g} seconds", timeout=True
-        )
-        verdict: Future[Result | Fault] = Future()
-        verdict.set_result(fault)
-        self._completions.put((_Attempt(attempt.job, attempt.started), verdict))
+        error = f"the rollout did not finish within {self._policy.timeout:g} seconds"
+        verdict = settled(Fault("RolloutTimeout", error, timeout=True))
+        self._completions.put((Attempt(attempt.job, attempt.started), verdict))
 
-    def _abandon(self, attempt: _Attempt) -> None:
+    def _abandon(self, attempt: Attempt) -> None:
         attempt.abandoned = True
-        self._attempts.discard(attempt)
+        self._release(attempt)
+
+    def _release(self, attempt: Attempt) -> None:
+        self._attempts.pop(attempt, None)
         if attempt in attempt.job.running:
             attempt.job.running.remove(attempt)
 
 
-_WAKE = _Attempt(_Job("", effect=None), 0.0)  # type: ignore[arg-type]  # a token, never an attempt
-
-
-def _result_of(future: Future[Result | Fault]) -> Result | Fault:
-    """A future's result; an executor that broke, or lost its worker, is a fault like any other."""
-    error = future.exception()
-    if error is None:
-        return future.result()
-    return Fault(type(error).__name__, f"the worker died: {error}")
-
-
-def _out_of_time(fault: Fault, score: float) -> Outcome:
-    return Outcome(
-        "program_failed",
-        score=score,
-        feedback=f"The program was stopped: {fault.error}.",
-        error=fault.error,
-        cause=fault.cause,
-    )
-
-
-def _obituary(job: _Job, fault: Fault, in_a_row: int = 0) -> str:
-    what = f"rollout on {job.effect.row}" if isinstance(job.effect, Rollout) else "reflection"
-    if in_a_row:
-        return f"{in_a_row} attempts in a row failed without a success, the last a {what}: {fault.error}"
-    return f"A {what} failed for good after {job.attempts} attempts: {fault.error}"
+_WAKE = Attempt(Job("", effect=None), 0.0)  # type: ignore[arg-type]  # a token, never an attempt

@@ -1,12 +1,6 @@
 """Where effects run: threads by default, an event loop, or any `concurrent.futures.Executor`.
 
-To use an existing cluster, pass its executor to `GEPA(executor=...)`::
-
-    from dask.distributed import Client
-    client = Client("scheduler:8786")
-    gepa = GEPA(..., executor=client.get_executor(), num_threads=64)
-
-and for Ray ``executor=RayExecutor()`` after ``ray.init(address="auto")``.
+Any of them goes to `GEPA(executor=...)`; docs/clusters.md shows Dask and Ray in five lines each.
 """
 
 from __future__ import annotations
@@ -15,7 +9,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 from dspy_gepa.errors import ConfigurationError
@@ -43,33 +37,44 @@ class ThreadExecutor(Executor):
 class AsyncExecutor(Executor):
     """Runs coroutines on one event loop in a thread of its own: thousands in flight without a thread each.
 
-    Programs with `aforward` are awaited; other programs, and metrics, run in the loop's helper threads.
+    Programs with `aforward` are awaited; other programs, and metrics, run in threads while they last.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="dspy_gepa loop", daemon=True)
+        self._loop.set_default_executor(_Helpers())
+        self._lock = threading.Lock()
+        self._is_shut = False
+        self._thread = threading.Thread(target=self._serve, name="dspy_gepa loop", daemon=True)
         self._thread.start()
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run the coroutine function `fn` on the loop, in a copy of the caller's context."""
-        future: Future[T] = Future()
-        context = contextvars.copy_context()
-        coroutine = cast("Coroutine[Any, Any, T]", context.run(fn, *args, **kwargs))
-
-        def start() -> None:
-            task = context.run(self._loop.create_task, coroutine)
-            task.add_done_callback(lambda done: _copy_result(done, future))
-
-        self._loop.call_soon_threadsafe(start)
-        return future
+        with self._lock:
+            if self._is_shut:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            coroutine = cast("Coroutine[Any, Any, T]", fn(*args, **kwargs))
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Stop the loop; what still runs on it is dropped."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        """Take no more work and end the loop when what runs on it has ended, or has been cancelled."""
+        with self._lock:
+            if not self._is_shut:
+                self._is_shut = True
+                asyncio.run_coroutine_threadsafe(_end(self._loop, cancel=cancel_futures), self._loop)
         if wait:
             self._thread.join()
-            self._loop.close()
+
+    def _serve(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
+
+
+class _Helpers(ThreadPoolExecutor):
+    """A loop's helper threads: as many as are needed, where asyncio's own are cores plus four."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        return ThreadExecutor().submit(fn, *args, **kwargs)
 
 
 class RayExecutor(Executor):
@@ -92,10 +97,13 @@ class RayExecutor(Executor):
             raise ConfigurationError(
                 "There is no Ray cluster. Call ray.init(address='auto') or ray.init() first."
             )
+        self._is_connected = ray.is_initialized
         self._call = ray.remote(max_retries=0, **options)(_call)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run `fn` somewhere on the cluster."""
+        if not self._is_connected():  # Ray would quietly start a cluster of its own
+            raise RuntimeError("cannot schedule new futures after ray.shutdown()")
         future: Future[T] = self._call.remote(fn, args, kwargs).future()
         return future
 
@@ -119,10 +127,10 @@ def _settle(
         future.set_result(result)
 
 
-def _copy_result(task: asyncio.Task[T], future: Future[T]) -> None:
-    if task.cancelled():
-        future.cancel()
-    elif error := task.exception():
-        future.set_exception(error)
-    else:
-        future.set_result(task.result())
+async def _end(loop: asyncio.AbstractEventLoop, *, cancel: bool) -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if cancel:
+        for task in others:
+            task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    loop.call_soon(loop.stop)  # after the callbacks that hand the results over

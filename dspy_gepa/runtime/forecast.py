@@ -82,26 +82,32 @@ def forecast(limits: Limits, shape: Shape, sample: Sample | None = None) -> Fore
 
     A limit in dollars, tokens, seconds or reflections shortens the run it would otherwise be.
     """
-    per_step = 2 * shape.minibatch_size + ACCEPTED * shape.val_size
-    rollouts = limits.rollouts
-    for _ in range(4):  # each pass applies every limit once; they are all but independent
-        steps = max(0.0, (rollouts - shape.val_size) / per_step)
-        reflections = steps * shape.rewritten
-        found = _with_sample(steps, rollouts, reflections, shape, sample)
-        share = min(
-            1.0,
-            _share(limits.reflections, found.reflections),
-            _share(limits.tokens, found.tokens),
-            _share(limits.cost, found.cost),
-            _share(limits.seconds, found.seconds),
-        )
-        rollouts = min(rollouts, max(shape.val_size, int(rollouts * share)))
-    return found
+    least, most = shape.val_size, max(shape.val_size, limits.rollouts)
+    found = _run_of(most, shape, sample)
+    if _fits(found, limits):
+        return found
+    while most - least > 1:  # more rollouts mean more of everything
+        middle = (least + most) // 2
+        if _fits(_run_of(middle, shape, sample), limits):
+            least = middle
+        else:
+            most = middle
+    return _run_of(least, shape, sample)
 
 
-def _with_sample(
-    steps: float, rollouts: int, reflections: float, shape: Shape, sample: Sample | None
-) -> Forecast:
+def _fits(found: Forecast, limits: Limits) -> bool:
+    pairs = (
+        (found.reflections, limits.reflections),
+        (found.tokens, limits.tokens),
+        (found.cost, limits.cost),
+        (found.seconds, limits.seconds),
+    )
+    return all(limit is None or (expected or 0) <= limit for expected, limit in pairs)
+
+
+def _run_of(rollouts: int, shape: Shape, sample: Sample | None) -> Forecast:
+    steps = (rollouts - shape.val_size) / (2 * shape.minibatch_size + ACCEPTED * shape.val_size)
+    reflections = steps * shape.rewritten
     if sample is None:
         return Forecast(round(steps), rollouts, round(reflections))
     evidence = shape.minibatch_size * sample.tokens / shape.components
@@ -119,9 +125,3 @@ def _with_sample(
         cost=cost,
         seconds=seconds,
     )
-
-
-def _share(limit: float | None, expected: float | None) -> float:
-    if limit is None or not expected:
-        return 1.0
-    return limit / expected

@@ -9,6 +9,7 @@ The file can be read while the run goes on (WAL mode); one process at a time may
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,10 +18,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from dspy_gepa.errors import JournalError
 from dspy_gepa.runtime.codec import decode, encode
+from dspy_gepa.runtime.lock import lock
 from dspy_gepa.types import Result
 
 Resume = Literal["auto", "extend", "never"]
@@ -39,6 +41,11 @@ CREATE TABLE steps (number INTEGER PRIMARY KEY, proposal TEXT, rollouts INTEGER,
 CREATE TABLE sessions (id INTEGER PRIMARY KEY, started_at REAL NOT NULL, last_seen REAL NOT NULL, ended TEXT);
 CREATE TABLE failures (cause TEXT NOT NULL, kind TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL);
 """
+# What SQLite, and Python's decoding of its texts and messages, make of a damaged file.
+_UNREADABLE = (sqlite3.Error, UnicodeError)
+_LAST_STEP = """
+SELECT max(coalesce((SELECT max(step) FROM effects), -1), coalesce((SELECT max(number) FROM steps), -1))
+"""
 
 
 class Journal:
@@ -52,9 +59,15 @@ class Journal:
         resume: ``"auto"`` goes on with the same run, ``"extend"`` also with other limits, ``"never"`` refuses
             a directory that holds a run already.
 
+    Attributes:
+        path: The file.
+        recorded: Effects that were on record when it was opened.
+        last_step: The last step that had begun by then, or -1.
+
     Raises:
         JournalError: Another process is writing here, the file is damaged or of another version, or it
-            belongs to another run; the message names the difference.
+            belongs to another run; the message names the difference. Every method raises it when the file
+            cannot be read or written, for example because the disk is full.
     """
 
     def __init__(
@@ -64,26 +77,33 @@ class Journal:
         budget: Mapping[str, Any],
         resume: Resume = "auto",
     ) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / FILE_NAME
-        self._lock = _lock(directory / "run.lock")
+        self._lock = lock(directory)
         try:
             if resume == "never" and self.path.exists():
                 raise JournalError(f"{self.path} exists and resume='never'. Choose another log_dir.")
             self._db = _open(self.path)
-            self._compare("identity", identity)
-            if resume == "extend":
-                self.note("budget", budget)
-            else:
-                self._compare("budget", budget)
-            self.recorded = self._count("SELECT count(*) FROM effects")
-            now = time.time()
-            self._session = self._write(
-                "INSERT INTO sessions (started_at, last_seen) VALUES (?, ?)", now, now
-            ).lastrowid
+            try:
+                self._begin(identity, budget, extend=resume == "extend")
+            except BaseException:
+                self._db.close()
+                raise
         except BaseException:
             self._lock.close()
             raise
+
+    def _begin(self, identity: Mapping[str, Any], budget: Mapping[str, Any], *, extend: bool) -> None:
+        self._compare("identity", identity)
+        if extend:
+            self.note("budget", budget)
+        else:
+            self._compare("budget", budget)
+        self.recorded = int(self._first("SELECT count(*) FROM effects")[0])
+        self.last_step = int(self._first(_LAST_STEP)[0])
+        now = time.time()
+        self._session = self._write("INSERT INTO sessions (started_at, last_seen) VALUES (?, ?)", now, now)
+        # From here on the file itself, even without its -wal, says whose it is and that a run was begun.
+        self._first("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def recall(self, key: str) -> Result | None:
         """The recorded result of an effect, or None.
@@ -91,14 +111,9 @@ class Journal:
         Raises:
             JournalError: The record is damaged.
         """
-        found = self._db.execute("SELECT result, digest FROM effects WHERE key = ?", (key,)).fetchone()
-        if found is None:
-            return None
-        text, digest = found
-        if digest != _digest(key, text):
-            raise JournalError(f"The record of {key} in {self.path} is damaged. {_REMEDY}")
+        found = self._first("SELECT result FROM effects WHERE key = ?", key)
         try:
-            return decode(text)
+            return None if found is None else decode(found[0])
         except ValueError as error:
             raise JournalError(
                 f"The record of {key} in {self.path} cannot be read: {error}. {_REMEDY}"
@@ -109,11 +124,13 @@ class Journal:
     ) -> None:
         """Write a result down, for good, before anybody uses it."""
         text = encode(result)
-        self._write("UPDATE sessions SET last_seen = ? WHERE id = ?", time.time(), self._session)
-        self._write(
-            "INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            *(key, kind, step, text, _digest(key, text), attempts, seconds, time.time()),
-        )
+        now = time.time()
+        with self._transaction() as db:
+            db.execute("UPDATE sessions SET last_seen = ? WHERE id = ?", (now, self._session))
+            db.execute(
+                "INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (key, kind, step, text, _digest(key, text), attempts, seconds, now),
+            )
 
     def record_failure(self, cause: str, kind: str, error: str) -> None:
         """Note a failed attempt; it is never an answer."""
@@ -131,28 +148,42 @@ class Journal:
 
     def noted(self, name: str) -> Any:
         """The value kept under a name, or None."""
-        found = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if found is None else json.loads(found[0])
+        found = self._first("SELECT value FROM meta WHERE name = ?", name)
+        try:
+            return None if found is None else json.loads(found[0])
+        except ValueError as error:
+            raise JournalError(f"What {self.path} says of its {name} is damaged. {_REMEDY}") from error
 
     @property
     def seconds_before(self) -> float:
         """Seconds that earlier sessions of this run lasted."""
-        sql = "SELECT coalesce(sum(last_seen - started_at), 0) FROM sessions WHERE id < ?"
-        return float(self._db.execute(sql, (self._session,)).fetchone()[0])
+        sql = "SELECT coalesce(sum(max(0, last_seen - started_at)), 0) FROM sessions WHERE id < ?"
+        return float(self._first(sql, self._session)[0])
 
     def close(self, ended: str) -> None:
-        """End the session, saying how, and let others write."""
+        """End the session, saying how as well as the disk allows, and let others write."""
         sql = "UPDATE sessions SET last_seen = ?, ended = ? WHERE id = ?"
-        self._write(sql, time.time(), ended, self._session)
+        with contextlib.suppress(JournalError):
+            self._write(sql, time.time(), ended, self._session)
         self._db.close()
         self._lock.close()
 
-    def _write(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        with self._db:
-            return self._db.execute(sql, values)
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._db:
+                yield self._db
+        except _UNREADABLE as error:
+            raise JournalError(f"{self.path} cannot be used: {error}.") from error
 
-    def _count(self, sql: str) -> int:
-        return int(self._db.execute(sql).fetchone()[0])
+    def _write(self, sql: str, *values: Any) -> int | None:
+        """Execute and commit; the number of the new row, if there is one."""
+        with self._transaction() as db:
+            return db.execute(sql, values).lastrowid
+
+    def _first(self, sql: str, *values: Any) -> Any:
+        with self._transaction() as db:
+            return db.execute(sql, values).fetchone()
 
     def _compare(self, what: str, now: Mapping[str, Any]) -> None:
         mine = json.loads(json.dumps(now, default=str))
@@ -177,32 +208,54 @@ _REMEDY = (
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    existed = path.exists()
-    if existed and path.stat().st_size == 0:
+    if not path.exists():
+        _create(path)
+    if path.stat().st_size == 0:
         raise JournalError(f"{path} is empty, so its run cannot be resumed. {_REMEDY}")
     db = sqlite3.connect(path, isolation_level="DEFERRED", check_same_thread=False)
     try:
+        _check(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        if not existed:
-            with db:
-                db.executescript(_SCHEMA)
-                db.execute("INSERT INTO meta VALUES ('version', ?)", (str(SCHEMA_VERSION),))
-            return db
-        problem = db.execute("PRAGMA quick_check").fetchone()[0]
-        if problem != "ok":
-            raise JournalError(f"{path} is damaged ({problem}). {_REMEDY}")
-        version = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
-    except sqlite3.Error as error:
+    except _UNREADABLE as error:
         db.close()
         raise JournalError(f"{path} is not a readable journal ({error}). {_REMEDY}") from error
-    if version is None or version[0] != str(SCHEMA_VERSION):
+    except JournalError:
         db.close()
+        raise
+    return db
+
+
+def _create(path: Path) -> None:
+    """An empty journal, there completely or not at all, whenever the process is killed."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    try:
+        db = sqlite3.connect(draft)
+        try:
+            db.executescript(_SCHEMA)
+            with db:
+                db.execute("INSERT INTO meta VALUES ('version', ?)", (str(SCHEMA_VERSION),))
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        raise JournalError(f"{path} cannot be created: {error}.") from error
+    os.replace(draft, path)
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    version = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+    if version is None or version[0] != str(SCHEMA_VERSION):
         raise JournalError(
             f"{path} has schema version {version and version[0]}; this release writes {SCHEMA_VERSION}. "
             "Resume it with the release that wrote it."
         )
-    return db
+    problem = db.execute("PRAGMA quick_check").fetchone()[0]
+    if problem != "ok":
+        raise JournalError(f"{path} is damaged ({problem}). {_REMEDY}")
+    for key, text, digest in db.execute("SELECT key, result, digest FROM effects"):
+        if digest != _digest(key, text):
+            raise JournalError(f"The record of {key} in {path} is damaged. {_REMEDY}")
 
 
 @contextmanager
@@ -220,36 +273,6 @@ def read_journal(directory: Path) -> Iterator[sqlite3.Connection]:
         yield db
     finally:
         db.close()
-
-
-def _lock(path: Path) -> IO[str]:
-    """Hold `path` locked until it is closed or the process ends, however it ends."""
-    file = path.open("a+", encoding="utf-8")
-    try:
-        _lock_file(file)
-    except OSError as error:
-        file.seek(0)
-        owner = file.read().strip() or "unknown"
-        file.close()
-        raise JournalError(
-            f"Another process (pid {owner}) is running in {path.parent}. Wait for it, stop it, or choose "
-            "another log_dir."
-        ) from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
-
-
-def _lock_file(file: IO[str]) -> None:
-    if os.name == "nt":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _digest(key: str, text: str) -> str:

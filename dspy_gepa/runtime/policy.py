@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from random import Random
 
@@ -12,7 +13,9 @@ class RetryPolicy:
 
     Attributes:
         attempts: How often one effect is tried before the run stops.
-        failures_in_a_row: Failed attempts without any success in between after which the run stops.
+        failures_in_a_row: Failed rollouts, or failed reflections, without a success of their kind in between
+            after which the run stops. A burst of refused requests counts once, and a rollout that ran out
+            of time not at all.
         first_delay: Seconds before the second attempt; doubled for each further one.
         longest_delay: Most seconds between attempts, unless the provider asks for more (Retry-After).
         timeout: Seconds after which a rollout is given up and tried again; None waits for ever.
@@ -21,6 +24,7 @@ class RetryPolicy:
         straggler_factor: A rollout that takes this many times the median is started a second time, and the
             first answer counts.
         straggler_seconds: Never before it has run that long.
+        grace: Seconds that what is running is given to end when the run has to stop.
     """
 
     attempts: int = 6
@@ -32,6 +36,7 @@ class RetryPolicy:
     timeout_score: float = 0.0
     straggler_factor: float = 10.0
     straggler_seconds: float = 60.0
+    grace: float = 30.0
 
     def delay(self, attempt: int, retry_after: float | None, rng: Random) -> float:
         """Seconds to wait after failed attempt number `attempt`: exponential with jitter, or as asked for."""
@@ -45,15 +50,27 @@ class AdaptiveLimit:
     def __init__(self, most: int) -> None:
         self._most = most
         self._value = float(most)
+        self._lowered_at = -math.inf
 
     @property
     def value(self) -> int:
         """How many may run now; at least one."""
         return max(1, int(self._value))
 
-    def overloaded(self) -> None:
-        """The provider asked for fewer requests."""
+    def overloaded(self, started: float, now: float) -> bool:
+        """The provider asked for fewer requests. Whether that is news, so that concurrency was lowered.
+
+        Attempts that were under way at the last lowering, those of one burst, say nothing new.
+
+        Args:
+            started: When the attempt that it refused was started.
+            now: When it did.
+        """
+        if started < self._lowered_at:
+            return False
         self._value = max(1.0, self._value / 2)
+        self._lowered_at = now
+        return True
 
     def succeeded(self) -> None:
         """The provider answered."""

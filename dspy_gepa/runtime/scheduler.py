@@ -8,13 +8,14 @@ because steps are finished in order, what a run finds does not depend on timing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dspy_gepa.errors import RunInterrupted
+from dspy_gepa.errors import InfrastructureError, RunInterrupted
+from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Spending
-from dspy_gepa.runtime.dispatcher import Dispatcher, Done
+from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.types import Effect, Outcome, Proposal, Result, Rollout, Step
 
 
@@ -38,13 +39,11 @@ class Finished:
         step: Its number.
         proposal: What it came to.
         spent: What it is charged for: its reflections, and the rollouts that no earlier step was charged for.
-        replayed: True when all its results came from the journal.
     """
 
     step: int
     proposal: Proposal
     spent: Spending
-    replayed: bool = False
 
 
 @dataclass(eq=False)
@@ -53,11 +52,10 @@ class _Flight:
 
     number: int
     step: Step
-    results: list[Result | None] = field(default_factory=list)
+    results: list[Result | None] | None = None
     missing: int = 0
     used: dict[str, Result] = field(default_factory=dict)
     reflections: int = 0
-    executed: int = 0
     proposal: Proposal | None = None
 
 
@@ -69,6 +67,9 @@ class _Slot:
 
 class Scheduler:
     """Drives steps to their ends.
+
+    Attributes:
+        started: How many steps were started so far.
 
     Args:
         dispatcher: Executes effects.
@@ -89,6 +90,7 @@ class Scheduler:
         self._known: dict[str, Result] = {}
         self._awaited: dict[str, list[_Slot]] = {}
         self._charged: set[str] = set()
+        self.started = 0
 
     @property
     def in_flight(self) -> int:
@@ -99,38 +101,47 @@ class Scheduler:
         """Begin a step; its first effects are on their way when this returns."""
         flight = _Flight(number, step)
         self._flights.append(flight)
-        self._advance(flight, None)
+        self.started += 1
+        self._advance(flight)
 
     def finish(self) -> Finished:
         """Wait for the oldest step in flight and take it out.
 
         Raises:
             InfrastructureError: An effect failed for good.
-            RunInterrupted: The dispatcher was woken up; what was running has been waited for and recorded.
+            RunInterrupted: The dispatcher was woken up.
+            In both cases what was running was waited for and recorded, so that it need not be paid again.
         """
         oldest = self._flights[0]
         while oldest.proposal is None:
-            done = self._dispatcher.next()
+            try:
+                done = self._dispatcher.next()
+            except InfrastructureError:
+                self._drain()
+                raise
             if done is None:
                 self._drain()
-                raise RunInterrupted("The run was interrupted.")
+                lost = self._dispatcher.running
+                rest = f"; {lost} calls that were still running are lost" if lost else ""
+                raise RunInterrupted(f"The run was interrupted{rest}.")
             self._receive(done)
         self._flights.popleft()
-        return Finished(oldest.number, oldest.proposal, self._charge(oldest), replayed=oldest.executed == 0)
+        return Finished(oldest.number, oldest.proposal, self._charge(oldest))
 
-    def _advance(self, flight: _Flight, results: Sequence[Result] | None) -> None:
-        """Give a step its results and ask for its next effects."""
-        try:
-            effects = flight.step.send(results)  # type: ignore[arg-type]  # None starts a generator
-        except StopIteration as end:
-            flight.proposal = end.value
-            return
-        flight.results = [None] * len(effects)
-        flight.missing = len(effects)
-        for place, effect in enumerate(effects):
-            self._request(effect, _Slot(flight, place))
-        if not effects:
-            self._advance(flight, [])
+    def _advance(self, flight: _Flight) -> None:
+        """Give a step its results and ask for its next effects, until some have to be waited for."""
+        while True:
+            try:
+                effects = flight.step.send(flight.results)  # type: ignore[arg-type]  # None starts a generator
+            except StopIteration as end:
+                flight.proposal = end.value
+                return
+            flight.results = [None] * len(effects)
+            flight.missing = len(effects)
+            for place, effect in enumerate(effects):
+                self._request(effect, _Slot(flight, place))
+            if flight.missing:
+                return
 
     def _request(self, effect: Effect, slot: _Slot) -> None:
         key = self._key(effect, slot.flight)
@@ -139,23 +150,26 @@ class Scheduler:
             return
         result = self._known.get(key) or (self._memory.recall(key) if self._memory else None)
         if result is None:
-            slot.flight.executed += 1
             self._awaited[key] = [slot]
             self._dispatcher.request(effect, key)
         else:
-            self._deliver(key, result, [slot])
+            self._fill(slot, key, result)
 
     def _key(self, effect: Effect, flight: _Flight) -> str:
         if isinstance(effect, Rollout):
             return effect.key
         # A reflection model may answer the same question differently: each question is its own.
+        # What is asked is part of the key: a recorded answer is never taken for one to another question.
         flight.reflections += 1
-        return f"step {flight.number} reflection {flight.reflections}"
+        return f"step {flight.number} reflection {flight.reflections}: {effect.digest}"
 
     def _receive(self, done: Done) -> None:
         slots = self._awaited.pop(done.key)
         self._record(done, slots[0].flight.number)
-        self._deliver(done.key, done.result, slots)
+        for slot in slots:
+            self._fill(slot, done.key, done.result)
+            if slot.flight.missing == 0:
+                self._advance(slot.flight)
 
     def _record(self, done: Done, step: int) -> None:
         if self._memory is not None:
@@ -165,16 +179,14 @@ class Scheduler:
             )
         self._on_result(done)
 
-    def _deliver(self, key: str, result: Result, slots: Sequence[_Slot]) -> None:
+    def _fill(self, slot: _Slot, key: str, result: Result) -> None:
         if isinstance(result, Outcome):
             self._known[key] = result
-        for slot in slots:
-            flight = slot.flight
-            flight.used[key] = result
-            flight.results[slot.place] = result
-            flight.missing -= 1
-            if flight.missing == 0:
-                self._advance(flight, [r for r in flight.results if r is not None])
+        flight = slot.flight
+        assert flight.results is not None  # it is waiting
+        flight.used[key] = result
+        flight.results[slot.place] = result
+        flight.missing -= 1
 
     def _charge(self, flight: _Flight) -> Spending:
         fresh = {key: result for key, result in flight.used.items() if key not in self._charged}
@@ -187,10 +199,6 @@ class Scheduler:
         )
 
     def _drain(self) -> None:
-        """Let what is running finish and record it, so that it need not be paid again."""
-        self._dispatcher.abandon()
-        while self._dispatcher.running:
-            done = self._dispatcher.next()
-            if done is None:
-                raise RunInterrupted("The run was interrupted twice; what was running is lost.")
+        """Let what is running finish and record it."""
+        for done in self._dispatcher.drain():
             self._record(done, self._awaited[done.key][0].flight.number)

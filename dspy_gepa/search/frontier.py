@@ -7,6 +7,7 @@ was not run on, which can never win.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from random import Random
 
 import numpy as np
@@ -18,9 +19,8 @@ Wins = NDArray[np.bool_]
 
 def winners(scores: Scores) -> Wins:
     """For every row the members with the best score on it, ties kept. Shape (members, rows)."""
-    known = np.where(np.isnan(scores), -np.inf, scores)
-    best = known.max(axis=0, keepdims=True)
-    wins: Wins = (known == best) & np.isfinite(best)
+    best = np.fmax.reduce(scores, axis=0)  # passes over NaN
+    wins: Wins = (scores == best) & np.isfinite(best)
     return wins
 
 
@@ -32,22 +32,44 @@ def undominated(wins: Wins) -> NDArray[np.bool_]:
     also holds *some* surviving candidate: a set cover, which depends on the order of removal and can lose
     a member that nobody dominates. We follow the paper. Members that win exactly the same rows stay.
     """
-    keep = np.asarray(wins.any(axis=1))
-    contenders = np.flatnonzero(keep)
-    sets, inverse = np.unique(wins[contenders], axis=0, return_inverse=True)
-    shared = sets.astype(np.float32) @ sets.T.astype(np.float32)
-    sizes = sets.sum(axis=1)
-    is_subset = shared == sizes[:, None]
-    is_proper = sizes[None, :] > sizes[:, None]
-    keep[contenders] = ~(is_subset & is_proper).any(axis=1)[inverse.reshape(-1)]
+    sizes = wins.sum(axis=1)
+    order = np.argsort(sizes, kind="stable")
+    # In bits: the members that win most and the rows that fewest win stand highest, to be looked at first.
+    ranked = wins[order][:, np.argsort(-wins.sum(axis=0), kind="stable")]
+    won, by_row = _bits(ranked), _bits(ranked.T)
+    larger = np.searchsorted(sizes[order], sizes[order], side="right").tolist()
+    keep = np.empty(len(wins), dtype=np.bool_)
+    keep[order] = [
+        mine > 0 and not _is_subset(mine, won, by_row, first) for mine, first in zip(won, larger, strict=True)
+    ]
     return keep
+
+
+def _is_subset(mine: int, won: Sequence[int], by_row: Sequence[int], first: int) -> bool:
+    """Whether a member from number `first` on wins all rows of `mine`. Sets are ints, a bit for each element.
+
+    A rival that misses a row goes, and with it all others that miss that row, so that a few looks settle it.
+    """
+    rivals = by_row[mine.bit_length() - 1] >> first << first
+    while rivals:
+        missed = mine & ~won[rivals.bit_length() - 1]
+        if not missed:
+            return True
+        rivals &= by_row[missed.bit_length() - 1]
+    return False
+
+
+def _bits(sets: Wins) -> list[int]:
+    """Each line of a matrix as one int: arithmetic on a thousand members or rows at a time."""
+    packed = np.packbits(np.ascontiguousarray(sets), axis=1, bitorder="little")
+    return [int.from_bytes(line, "little") for line in packed]
 
 
 def frontier(scores: Scores) -> dict[int, int]:
     """The non-dominated members, each with the number of rows it wins, in order of discovery."""
     wins = winners(scores)
-    kept = undominated(wins)
-    return {int(i): int(wins[i].sum()) for i in np.flatnonzero(kept)}
+    kept = np.flatnonzero(undominated(wins))
+    return dict(zip(kept.tolist(), wins[kept].sum(axis=1).tolist(), strict=True))
 
 
 def sample_parent(scores: Scores, rng: Random) -> int:
@@ -62,6 +84,8 @@ def best_on_average(scores: Scores) -> int:
     The mean is only comparable between members that were run on the same rows, so members that miss rows
     are left out; the seed is always complete.
     """
+    rough = scores.sum(axis=1)
+    slack = 1e-9 * np.fmax.reduce(np.abs(scores).sum(axis=1))
+    close = np.flatnonzero(rough >= np.fmax.reduce(rough) - slack).tolist()
     # fsum: a sum that depends on the order of its terms would break ties by rounding.
-    sums = [-math.inf if np.isnan(row).any() else math.fsum(row) for row in scores]
-    return sums.index(max(sums))
+    return max(close, key=lambda i: math.fsum(scores[i]), default=0)

@@ -39,6 +39,7 @@ class Pool:
         val_rows: The validation rows, in the order of the score matrix' columns.
         members: In order of discovery.
         scores: Shape (members, validation rows), NaN where a member was not run.
+        means: By member, the mean validation score over the rows it was run on.
         proposals: What every committed step came to, in step order.
         turns: Per member, how many times one of its components was chosen for rewriting.
         merge_due: True when the last committed step found a new member by mutation.
@@ -48,6 +49,7 @@ class Pool:
     val_rows: tuple[Row, ...]
     members: tuple[Member, ...] = ()
     scores: Scores = field(default_factory=lambda: np.empty((0, 0)))
+    means: tuple[float, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     turns: tuple[int, ...] = ()
     merge_due: bool = False
@@ -62,8 +64,7 @@ class Pool:
 
     def mean(self, index: int) -> float:
         """Mean validation score of a member over the rows it was run on."""
-        row = self.scores[index]
-        return math.fsum(row[~np.isnan(row)]) / max(1, int((~np.isnan(row)).sum()))
+        return self.means[index]
 
     def ancestors(self, index: int) -> frozenset[int]:
         """All members that `index` descends from."""
@@ -107,12 +108,12 @@ class Pool:
             step=len(self.proposals),
             discovered_at=max(0, spent - len(proposal.validation)),
         )
+        row = _score_row(proposal, self.val_rows)
         return replace(
             pool,
             members=(*self.members, member),
-            scores=np.vstack(
-                [self.scores.reshape(-1, len(self.val_rows)), _score_row(proposal, self.val_rows)]
-            ),
+            scores=np.vstack([self.scores.reshape(-1, len(self.val_rows)), row]),
+            means=(*self.means, mean_of(row)),
             turns=(*pool.turns, max((pool.turns[p] for p in proposal.parents), default=0)),
         )
 
@@ -123,6 +124,12 @@ def _next_turns(turns: tuple[int, ...], proposal: Proposal) -> tuple[int, ...]:
         return turns
     parent = proposal.parents[0]
     return (*turns[:parent], turns[parent] + 1, *turns[parent + 1 :])
+
+
+def mean_of(scores: Scores) -> float:
+    """The mean of the scores that are known, whatever their order."""
+    known = scores[~np.isnan(scores)]
+    return math.fsum(known) / max(1, len(known))
 
 
 def _score_row(proposal: Proposal, rows: Sequence[Row]) -> Scores:

@@ -1,0 +1,118 @@
+"""Limits hold over whatever is planned, promised and spent."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dspy_gepa.runtime.budget import Budget, Limits, Spending
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> list[tuple[Spending, float]]:
+    """What steps may need at most, and which share of it they then spend."""
+    need = st.builds(Spending, rollouts=st.integers(0, 30), reflections=st.integers(0, 5))
+    return draw(st.lists(st.tuples(need, st.floats(0, 1)), max_size=40))
+
+
+@given(steps(), st.integers(0, 200), st.none() | st.integers(0, 20), st.integers(1, 5))
+def test_no_sequence_of_steps_spends_more_than_the_limits(
+    plans: list[tuple[Spending, float]], rollouts: int, reflections: int | None, width: int
+) -> None:
+    budget = Budget(Limits(rollouts, reflections=reflections))
+    flying: list[tuple[int, Spending, float]] = []
+
+    def land() -> None:
+        number, need, share = flying.pop(0)
+        budget.settle(number, Spending(int(need.rollouts * share), int(need.reflections * share)))
+
+    for number, (need, share) in enumerate(plans):
+        if len(flying) == width:
+            land()
+        if budget.refusal(need) is None:
+            budget.reserve(number, need)
+            flying.append((number, need, share))
+    while flying:
+        land()
+    assert budget.spent.rollouts <= rollouts
+    assert budget.room == rollouts - budget.spent.rollouts
+    assert reflections is None or budget.spent.reflections <= reflections
+
+
+@given(steps(), st.integers(0, 100), st.integers(0, 10))
+def test_with_nothing_in_flight_a_step_that_fits_is_never_refused(
+    plans: list[tuple[Spending, float]], rollouts: int, reflections: int
+) -> None:
+    budget = Budget(Limits(rollouts, reflections=reflections))
+    for number, (need, share) in enumerate(plans):
+        fits = (
+            budget.spent.rollouts + need.rollouts <= rollouts
+            and budget.spent.reflections + need.reflections <= reflections
+        )
+        assert (budget.refusal(need) is None) is fits
+        if fits:
+            budget.reserve(number, need)
+            budget.settle(number, Spending(int(need.rollouts * share), int(need.reflections * share)))
+
+
+def spent(limits: Limits, spending: Spending, elapsed: float = 0.0) -> Budget:
+    budget = Budget(limits, lambda: elapsed)
+    budget.reserve(0, Spending(spending.rollouts, spending.reflections))
+    budget.settle(0, spending)
+    return budget
+
+
+@pytest.mark.parametrize(
+    ("limits", "spending", "elapsed", "words"),
+    [
+        (Limits(10), Spending(8), 0, "8 of 10 rollouts are spent, and the next step may need 3"),
+        (Limits(99, reflections=2), Spending(8, 2), 0, "2 of 2 reflections are spent"),
+        (Limits(99, tokens=1000), Spending(8, tokens=900), 0, "900 of 1000 tokens are spent, and the next"),
+        (Limits(99, cost=1.5), Spending(8, cost=1.25), 0, "$1.25 of $1.5 are spent, and the next step"),
+        (Limits(99, seconds=60), Spending(8), 60.5, "60 seconds have passed"),
+    ],
+)
+def test_the_limit_that_is_reached_first_is_named_with_its_figures(
+    limits: Limits, spending: Spending, elapsed: float, words: str
+) -> None:
+    refusal = spent(limits, spending, elapsed).refusal(Spending(3, 1))
+    assert refusal is not None
+    assert refusal.startswith(words)
+
+
+def test_a_step_that_is_within_all_limits_is_not_refused() -> None:
+    limits = Limits(99, reflections=5, tokens=2000, cost=3.0, seconds=60)
+    budget = spent(limits, Spending(8, 2, 800, 1.0), elapsed=59)
+    assert budget.refusal(Spending(3, 1)) is None
+
+
+@given(st.integers(1, 10_000), st.integers(1, 500), st.integers(1, 20))
+def test_rollouts_of_one_size_never_use_more_tokens_than_allowed_after_the_first(
+    tokens: int, each: int, size: int
+) -> None:
+    budget = Budget(Limits(10**6, tokens=tokens))
+    first = Spending(size, tokens=size * each)
+    budget.reserve(0, first)
+    budget.settle(0, first)
+    number = 1
+    while budget.refusal(Spending(size)) is None:
+        budget.reserve(number, Spending(size))
+        budget.settle(number, first)
+        number += 1
+    assert budget.spent.tokens <= max(tokens, first.tokens)
+
+
+def test_what_is_promised_cannot_be_promised_again() -> None:
+    budget = Budget(Limits(10))
+    budget.reserve(0, Spending(6))
+    assert (budget.room, budget.refusal(Spending(5)) is None) == (4, False)
+    with pytest.raises(ValueError, match="only 4 rollouts are left"):
+        budget.reserve(1, Spending(5))
+
+
+def test_a_step_cannot_spend_more_than_it_had_reserved() -> None:
+    budget = Budget(Limits(10))
+    budget.reserve(0, Spending(2))
+    with pytest.raises(ValueError, match="had reserved"):
+        budget.settle(0, Spending(3))
