@@ -1,4 +1,4 @@
-"""`python -m benchmarks durability`: a real run is killed again and again and resumed; a long one is replayed.
+"""`python -m benchmarks durability`: a real run is killed and resumed many times; a long one is replayed.
 
 The killed processes are forks of this one, so that each costs no start-up. The models are simulated, with
 some milliseconds of latency.
@@ -11,6 +11,7 @@ import os
 import signal
 import sqlite3
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from typing import Any
 import click
 import dspy
 from dspy.utils.callback import BaseCallback
+from tqdm import tqdm
 
 from benchmarks.experiment import instructions
 from benchmarks.simulated.text import unit
@@ -39,6 +41,7 @@ from dspy_gepa.types import Candidate, Effect, Outcome, Reflection, Rollout, Row
 from dspy_gepa.worker import Worker
 
 TRAIN, VAL, LATENCY = 60, 20, 0.004
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,15 @@ class Kill:
 
 def kill_and_resume(run: Run, moments: Sequence[int]) -> list[Kill]:
     """Kill a process whenever so many rollouts were begun; then let one run to the end."""
+    # bm25s draws (invisible) progress bars. Their lock is shared by all forks, and one that was killed under
+    # it would hold it for ever.
+    tqdm.set_lock(threading.RLock())
     kills = []
     for moment in moments:
         began, recorded = run.starts(), run.recorded()
         child = _fork(run)
-        while run.starts() < max(moment, began) and not _ended(child):
+        late = time.monotonic() + PATIENCE
+        while run.starts() < max(moment, began) and not _ended(child) and time.monotonic() < late:
             time.sleep(0.0005)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

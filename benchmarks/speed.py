@@ -130,7 +130,7 @@ def compare(arms: Iterable[str], threads: Sequence[int], seeds: Sequence[int], s
 
 @click.command()
 @click.option("--threads", default="8,32", show_default=True, help="Thread counts, comma-separated.")
-@click.option("--budget", type=int, help="Rollouts per run.  [default: 600; quick: 120]")
+@click.option("--budget", type=int, help="Rollouts per run.  [default: 600; quick: 80]")
 @click.option("--val", type=int, help="Validation rows.  [default: a twentieth of the budget, at least 10]")
 @click.option("--seeds", default="0", show_default=True, help="Seeds, comma-separated.")
 @click.option("--scale", type=float, help="Factor on all latencies.  [default: 0.5; quick: 0.25]")
@@ -153,7 +153,7 @@ def speed(
     names = arms.split(",")
     if unknown := [name for name in names if name not in ARMS]:
         raise click.BadParameter(f"{unknown[0]!r}; known are {', '.join(ARMS)}", param_hint="--arms")
-    budget = budget or (120 if quick else 600)
+    budget = budget or (80 if quick else 600)
     size = Size(budget, val or max(10, budget // 20), scale or (0.25 if quick else 0.5))
     timings = compare(names, _numbers(threads), _numbers(seeds), size)
     text = report(timings, baseline=BASELINE, heading=str(size), target=target)

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -209,8 +210,8 @@ class GEPA(Teleprompter):
 
         def on_error(error: GEPAError, pool: Pool) -> None:
             if len(pool):
-                best = pool.members[best_on_average(pool.scores)]
-                error.program = build_program(student, best.candidate)
+                best = best_on_average(pool.scores)
+                error.program = build_program(student, pool.members[best].candidate)
             if isinstance(error, MetricError) and error.row is not None:
                 shown = elide(repr(rows[error.row.split][error.row.position]), 600)
                 error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
@@ -285,16 +286,9 @@ class GEPA(Teleprompter):
         return replace(setup, on_result=announce_once(setup, shape_of(setup, self.reflection_lm))), work
 
     def _deliver(self, student: dspy.Module, search: Search) -> dspy.Module:
-        result = summarize(
-            search.pool,
-            best=best_on_average(search.pool.scores),
-            spent=search.budget.spent,
-            seed=search.seed,
-            log_dir=self.log_dir,
-            stop_reason=search.stop_reason,
-            build=lambda candidate: build_program(student, candidate),
-        )
-        program = build_program(student, search.pool.members[result.best_idx].candidate)
+        best = best_on_average(search.pool.scores)
+        result = summarize(search, best, self.log_dir, partial(build_program, student))
+        program = build_program(student, search.pool.members[best].candidate)
         if self.track_stats:
             program.detailed_results = result
         return program

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import dspy
 import numpy as np
 
-from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.codec import proposal_data
+from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.frontier import winners
-from dspy_gepa.search.pool import Pool
-from dspy_gepa.types import Candidate, Proposal
+from dspy_gepa.types import Candidate, Proposal, Usage
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class GEPAResult:
         reflection_calls: Answers asked of the reflection LM.
         total_tokens: Prompt and completion tokens of all language models, judges in the metric included.
         total_cost: US dollars, as far as prices are known.
+        usage: The same by phase: `reflection`, `train rollouts` and `validation rollouts`.
         stop_reason: Why the search ended.
     """
 
@@ -56,6 +56,7 @@ class GEPAResult:
     reflection_calls: int
     total_tokens: int
     total_cost: float
+    usage: dict[str, Usage]
     stop_reason: str
 
     @property
@@ -83,21 +84,16 @@ class GEPAResult:
             "reflection_calls": self.reflection_calls,
             "total_tokens": self.total_tokens,
             "total_cost": self.total_cost,
+            "usage": {phase: asdict(used) for phase, used in self.usage.items()},
             "stop_reason": self.stop_reason,
         }
 
 
 def summarize(
-    pool: Pool,
-    *,
-    best: int,
-    spent: Spending,
-    seed: int,
-    log_dir: str | None,
-    stop_reason: str,
-    build: Callable[[Candidate], dspy.Module],
+    search: Search, best: int, log_dir: str | None, build: Callable[[Candidate], dspy.Module]
 ) -> GEPAResult:
-    """The result of a run that ended with `pool`; `build` makes a candidate's program."""
+    """The result of a search that ended; `build` makes a candidate's program."""
+    pool, spent = search.pool, search.budget.spent
     known = ~np.isnan(pool.scores)
     wins = winners(pool.scores)
     return GEPAResult(
@@ -117,11 +113,12 @@ def summarize(
         total_metric_calls=spent.rollouts,
         num_full_val_evals=int(known.all(axis=1).sum()),
         log_dir=log_dir,
-        seed=seed,
+        seed=search.seed,
         best_idx=best,
         proposals=pool.proposals,
         reflection_calls=spent.reflections,
         total_tokens=spent.tokens,
         total_cost=spent.cost,
-        stop_reason=stop_reason,
+        usage=dict(search.usage),
+        stop_reason=search.stop_reason,
     )

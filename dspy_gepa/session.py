@@ -205,4 +205,5 @@ def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher) -> None:
                 f"Nothing that was paid for is lost. To go on, run the same compile again: "
                 f"GEPA(..., log_dir={str(setup.log_dir)!r})."
             )
-    error.args = (" ".join([str(error), *lines]), *error.args[1:])
+    what = str(error) if str(error).endswith(".") else f"{error}."
+    error.args = (" ".join([what, *lines]), *error.args[1:])

@@ -118,6 +118,18 @@ class Usage:
     tokens: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     cost: float = 0.0
 
+    def __add__(self, other: Usage) -> Usage:
+        tokens = dict(self.tokens)
+        for model, (asked, answered) in other.tokens.items():
+            before = tokens.get(model, (0, 0))
+            tokens[model] = (before[0] + asked, before[1] + answered)
+        return Usage(self.calls + other.calls, tokens, self.cost + other.cost)
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion tokens of all models."""
+        return sum(asked + answered for asked, answered in self.tokens.values())
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -266,25 +266,11 @@ def test_a_process_pool_that_breaks_ends_the_run_which_a_new_pool_finishes(tmp_p
 # What Dask does with futures ------------------------------------------------------------------------------
 
 
-go = threading.Event()
+@pytest.mark.slow
+def test_a_dask_future_reports_errors_and_cancellation_to_its_callbacks(dask: Executor) -> None:
+    from distributed import default_client
 
-
-def wait_to_go() -> None:
-    sys.modules[__name__].go.wait(60)  # the one of this process, in which the worker is a thread
-
-
-def test_a_dask_future_reports_errors_and_cancellation_to_its_callbacks() -> None:
-    distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=1, processes=False, dashboard_address=None, silence_logs=50
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        observe_futures(client.get_executor())
-
-
-def observe_futures(dask: Executor) -> None:
+    nowhere = default_client().get_executor(resources={"a machine that is not there": 1})
     ended: list[Future[Any]] = []
     told_of = threading.Semaphore(0)
 
@@ -297,13 +283,11 @@ def observe_futures(dask: Executor) -> None:
     assert told_of.acquire(timeout=30)
     assert isinstance(ended[0].exception(), ValueError)
 
-    go.clear()
-    waiting = dask.submit(wait_to_go)
+    waiting = nowhere.submit(int)
     waiting.add_done_callback(note)
     assert waiting.cancel()
     assert told_of.acquire(timeout=30)
     assert ended[1].cancelled()
-    go.set()
 
 
 # What cannot travel ---------------------------------------------------------------------------------------

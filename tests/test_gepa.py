@@ -909,3 +909,12 @@ def test_merges_in_flight_count_as_merges_tried() -> None:
             reflection=forgets_words, seed=seed, max_metric_calls=400, max_merge_invocations=1, width=4
         )
         assert len(run.merges) <= 1
+
+
+def test_usage_is_told_by_phase_and_model_and_adds_up(learned: Run) -> None:
+    usage = learned.result.usage
+    assert set(usage) == {"reflection", "train rollouts", "validation rollouts"}
+    assert set(usage["reflection"].tokens) == {"scripted/reflection"}
+    assert set(usage["train rollouts"].tokens) == {"scripted/task"}
+    assert sum(used.total_tokens for used in usage.values()) == learned.result.total_tokens
+    assert usage["reflection"].calls == learned.result.reflection_calls

@@ -181,7 +181,7 @@ def test_extending_twice_asks_for_little_that_the_longest_run_would_not(tmp_path
 def test_another_budget_is_refused_with_the_way_to_extend(tmp_path: Path) -> None:
     words = Words(tmp_path)
     words.compile()
-    with pytest.raises(JournalError, match="rollouts was 100 and is now 200.*resume='extend'"):
+    with pytest.raises(JournalError, match=r"rollouts was 100 and is now 200.*resume='extend'"):
         words.compile(max_metric_calls=200)
 
 

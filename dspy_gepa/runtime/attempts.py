@@ -90,4 +90,5 @@ def obituary(job: Job, fault: Fault, in_a_row: int = 0) -> str:
     what = f"rollout on {job.effect.row}" if isinstance(job.effect, Rollout) else "reflection"
     if in_a_row:
         return f"{in_a_row} attempts in a row failed without a success, the last a {what}: {fault.error}"
-    return f"A {what} failed for good after {job.attempts} attempts: {fault.error}"
+    attempts = "the first attempt" if job.attempts == 1 else f"{job.attempts} attempts"
+    return f"A {what} failed for good after {attempts}: {fault.error}"

@@ -71,6 +71,7 @@ class Dispatcher:
         self._durations: deque[float] = deque(maxlen=200)
         self._straggling_after: float | None = None
         self._failures_in_a_row: Counter[type[Effect]] = Counter()
+        self._last_rollout_done = float("-inf")
         self._draining = False
         self.causes: Counter[str] = Counter()
         self.duplicates = 0
@@ -167,6 +168,7 @@ class Dispatcher:
         return self._finish(job, result, seconds)
 
     def _time(self, seconds: float) -> None:
+        self._last_rollout_done = self._clock.now()
         self._durations.append(seconds)
         if len(self._durations) >= TIMED_ROLLOUTS:
             usual = self._policy.straggler_factor * median(self._durations)
@@ -180,7 +182,7 @@ class Dispatcher:
 
     def _fail(self, attempt: Attempt, fault: Fault) -> Done | None:
         job = attempt.job
-        job.timeouts += fault.timeout
+        job.timeouts += fault.timeout and self._others_finish(attempt)
         self._count(attempt, fault)
         self._on_failure(job.effect, fault)
         if job.running:  # the twin of a straggler is still at work
@@ -202,13 +204,18 @@ class Dispatcher:
     def _count(self, attempt: Attempt, fault: Fault) -> None:
         """Keep the books of failures.
 
-        Neither the rest of a burst that was refused as one, nor a program that does not end, is a sign of a
-        provider that is down.
+        Neither the rest of a burst that was refused as one, nor a rollout that does not end while others
+        do, is a sign of a provider that is down.
         """
         self.causes[fault.cause] += 1
         burst = fault.overload and not self._limit.overloaded(attempt.started, self._clock.now())
-        if not burst and not fault.timeout:
+        slow = fault.timeout and self._others_finish(attempt)
+        if not burst and not slow:
             self._failures_in_a_row[type(attempt.job.effect)] += 1
+
+    def _others_finish(self, attempt: Attempt) -> bool:
+        """Whether a rollout ended while this attempt ran. If none did, the provider may have gone silent."""
+        return self._last_rollout_done >= attempt.started
 
     def _patience(self) -> float | None:
         """Seconds until something has to be looked at again."""

@@ -19,7 +19,8 @@ class RetryPolicy:
         first_delay: Seconds before the second attempt; doubled for each further one.
         longest_delay: Most seconds between attempts, unless the provider asks for more (Retry-After).
         timeout: Seconds after which a rollout is given up and tried again; None waits for ever.
-        timeouts: So many times; then it counts as the program's failure.
+        timeouts: So many times, while other rollouts finish; then it counts as the program's failure. When no
+            other finishes, the provider may be silent: that is a failed attempt like any other.
         timeout_score: Its score in that case.
         straggler_factor: A rollout that takes this many times the median is started a second time, and the
             first answer counts.

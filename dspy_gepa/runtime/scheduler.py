@@ -8,7 +8,7 @@ because steps are finished in order, what a run finds does not depend on timing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from dspy_gepa.errors import InfrastructureError, RunInterrupted
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.dispatcher import Dispatcher
-from dspy_gepa.types import Effect, Outcome, Proposal, Result, Rollout, Step
+from dspy_gepa.types import Effect, Outcome, Proposal, Result, Rollout, Step, Usage
 
 
 class Memory(Protocol):
@@ -39,11 +39,13 @@ class Finished:
         step: Its number.
         proposal: What it came to.
         spent: What it is charged for: its reflections, and the rollouts that no earlier step was charged for.
+        usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
     """
 
     step: int
     proposal: Proposal
     spent: Spending
+    usage: Mapping[str, Usage] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -54,7 +56,7 @@ class _Flight:
     step: Step
     results: list[Result | None] | None = None
     missing: int = 0
-    used: dict[str, Result] = field(default_factory=dict)
+    used: dict[str, tuple[str, Result]] = field(default_factory=dict)
     reflections: int = 0
     proposal: Proposal | None = None
 
@@ -63,6 +65,7 @@ class _Flight:
 class _Slot:
     flight: _Flight
     place: int
+    phase: str
 
 
 class Scheduler:
@@ -126,7 +129,7 @@ class Scheduler:
                 raise RunInterrupted(f"The run was interrupted{rest}.")
             self._receive(done)
         self._flights.popleft()
-        return Finished(oldest.number, oldest.proposal, self._charge(oldest))
+        return self._charge(oldest, oldest.proposal)
 
     def _advance(self, flight: _Flight) -> None:
         """Give a step its results and ask for its next effects, until some have to be waited for."""
@@ -139,7 +142,7 @@ class Scheduler:
             flight.results = [None] * len(effects)
             flight.missing = len(effects)
             for place, effect in enumerate(effects):
-                self._request(effect, _Slot(flight, place))
+                self._request(effect, _Slot(flight, place, _phase_of(effect)))
             if flight.missing:
                 return
 
@@ -184,21 +187,31 @@ class Scheduler:
             self._known[key] = result
         flight = slot.flight
         assert flight.results is not None  # it is waiting
-        flight.used[key] = result
+        flight.used[key] = (slot.phase, result)
         flight.results[slot.place] = result
         flight.missing -= 1
 
-    def _charge(self, flight: _Flight) -> Spending:
-        fresh = {key: result for key, result in flight.used.items() if key not in self._charged}
+    def _charge(self, flight: _Flight, proposal: Proposal) -> Finished:
+        fresh = {key: used for key, used in flight.used.items() if key not in self._charged}
         self._charged.update(fresh)
-        return Spending(
-            rollouts=sum(isinstance(r, Outcome) for r in fresh.values()),
+        usage: dict[str, Usage] = {}
+        for phase, result in fresh.values():
+            usage[phase] = usage.get(phase, Usage()) + result.usage
+        spent = Spending(
+            rollouts=sum(isinstance(result, Outcome) for _, result in fresh.values()),
             reflections=flight.reflections,
-            tokens=sum(sum(map(sum, r.usage.tokens.values())) for r in fresh.values()),
-            cost=sum(r.usage.cost for r in fresh.values()),
+            tokens=sum(used.total_tokens for used in usage.values()),
+            cost=sum(used.cost for used in usage.values()),
         )
+        return Finished(flight.number, proposal, spent, usage)
 
     def _drain(self) -> None:
         """Let what is running finish and record it."""
         for done in self._dispatcher.drain():
             self._record(done, self._awaited[done.key][0].flight.number)
+
+
+def _phase_of(effect: Effect) -> str:
+    if not isinstance(effect, Rollout):
+        return "reflection"
+    return "train rollouts" if effect.row.split == "train" else "validation rollouts"

@@ -23,7 +23,7 @@ from dspy_gepa.runtime.scheduler import Finished, Scheduler
 from dspy_gepa.search.plan import Plan, Problem, plan_seed, plan_step
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.types import Proposal
+from dspy_gepa.types import Proposal, Usage
 
 Listener = Callable[[Pool, Finished], None]
 
@@ -45,6 +45,7 @@ class Search:
         listen: Called after every commit with the new pool and the finished step.
         pool: Everything found so far.
         stop_reason: Why the search ended, as one sentence.
+        usage: Language model use so far, by phase.
     """
 
     problem: Problem
@@ -56,6 +57,7 @@ class Search:
     listen: Listener = lambda pool, finished: None
     pool: Pool = field(init=False)
     stop_reason: str = ""
+    usage: dict[str, Usage] = field(default_factory=dict)
     _steps_without_rollout: int = 0
     _unusable_answers: int = 0
     _flying: dict[int, Plan] = field(default_factory=dict)
@@ -101,6 +103,8 @@ class Search:
     def _commit(self, finished: Finished) -> None:
         del self._flying[finished.step]
         self.budget.settle(finished.step, finished.spent)
+        for phase, used in finished.usage.items():
+            self.usage[phase] = self.usage.get(phase, Usage()) + used
         self.pool = self.pool.commit(finished.proposal, spent=self.budget.spent.rollouts)
         finished = replace(finished, proposal=self.pool.proposals[-1])
         self._steps_without_rollout = 0 if finished.spent.rollouts else self._steps_without_rollout + 1

@@ -74,7 +74,7 @@ def test_what_is_no_data_is_written_as_its_text() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", "7", '{"status": "scored"}', '{"text": "t"}', "{"])
 def test_text_that_is_no_result_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not a recorded result|Expecting"):
+    with pytest.raises(ValueError, match=r"not a recorded result|Expecting"):
         decode(text)
 
 

@@ -145,9 +145,8 @@ def test_an_executor_that_takes_no_work_ends_the_run_with_its_words() -> None:
 
 def test_every_failed_attempt_is_told() -> None:
     told: list[tuple[Effect, Fault]] = []
-    dispatcher = dispatcher_in(
-        World(scripted(OUT_OF_ORDER, OVERLOADED)), on_failure=lambda effect, fault: told.append((effect, fault))
-    )
+    world = World(scripted(OUT_OF_ORDER, OVERLOADED))
+    dispatcher = dispatcher_in(world, on_failure=lambda effect, fault: told.append((effect, fault)))
     request_rollouts(dispatcher, 1)
     collect(dispatcher, 1)
     assert told == [(rollout(0), OUT_OF_ORDER), (rollout(0), OVERLOADED)]
@@ -183,7 +182,7 @@ def test_reflections_that_fail_in_a_row_end_the_run_though_rollouts_succeed() ->
     dispatcher = dispatcher_in(World(behave), workers=2, policy=RetryPolicy(attempts=99, failures_in_a_row=3))
     request_rollouts(dispatcher, 50)
     dispatcher.request(reflect(), "reflection")
-    with pytest.raises(InfrastructureError, match="3 attempts in a row failed.*the last a reflection"):
+    with pytest.raises(InfrastructureError, match=r"3 attempts in a row failed.*the last a reflection"):
         collect(dispatcher, 51)
 
 
@@ -200,7 +199,7 @@ def test_an_error_that_trying_again_cannot_mend_ends_the_run_at_once() -> None:
     world = World(scripted(FORBIDDEN))
     dispatcher = dispatcher_in(world)
     request_rollouts(dispatcher, 1)
-    with pytest.raises(InfrastructureError, match="failed for good after 1 attempts: HTTP 401"):
+    with pytest.raises(InfrastructureError, match="failed for good after the first attempt: HTTP 401"):
         dispatcher.next()
     assert len(world.starts) == 1
 
@@ -256,13 +255,14 @@ def test_a_rollout_that_does_not_end_in_time_is_tried_again_and_its_late_answer_
     assert dispatcher.causes == {"RolloutTimeout": 1}
 
 
-def test_the_second_time_out_is_the_programs_failure_with_the_failure_score() -> None:
-    world = World(lambda effect, attempt: (NEVER, scored()))
+def test_the_second_time_out_while_others_finish_is_the_programs_failure_with_the_failure_score() -> None:
+    def behave(effect: Any, attempt: int) -> tuple[float, Answer]:
+        return (NEVER if effect.row.position == 0 else 1.0, scored())
+
     policy = RetryPolicy(timeout=30, timeouts=2, timeout_score=-1.0)
-    dispatcher = dispatcher_in(world, workers=1, policy=policy)
-    keys = request_rollouts(dispatcher, 1)
-    (done,) = collect(dispatcher, 1)
-    assert done.key == keys[0]
+    dispatcher = dispatcher_in(World(behave), workers=2, policy=policy)
+    keys = request_rollouts(dispatcher, 100)
+    done = next(d for d in collect(dispatcher, 100) if d.key == keys[0])
     assert (done.result.status, done.result.score, done.attempts) == ("program_failed", -1.0, 2)
     assert "did not finish within 30 seconds" in done.result.feedback
     assert dispatcher.running == 0
@@ -275,10 +275,16 @@ def test_an_attempt_in_time_after_one_out_of_time_counts() -> None:
     assert collect(dispatcher, 1)[0].result == scored(0.5)
 
 
-def test_a_program_that_never_ends_on_any_row_does_not_end_the_run() -> None:
-    dispatcher = dispatcher_in(World(lambda effect, attempt: (NEVER, scored())), policy=RetryPolicy(timeout=5))
-    request_rollouts(dispatcher, 20)
-    assert {d.result.status for d in collect(dispatcher, 20)} == {"program_failed"}
+def test_a_provider_that_goes_silent_stops_the_run_and_scores_nothing() -> None:
+    def behave(effect: Any, attempt: int) -> tuple[float, Answer]:
+        return (1.0 if effect.row.position < 5 else NEVER, scored())
+
+    dispatcher = dispatcher_in(World(behave), policy=RetryPolicy(timeout=5, straggler_seconds=1_000))
+    request_rollouts(dispatcher, 30)
+    found: list[Any] = []
+    with pytest.raises(InfrastructureError, match="did not finish within 5 seconds"):
+        found.extend(iter(dispatcher.next, None))
+    assert {d.result.status for d in found} <= {"scored"}
 
 
 def test_reflections_have_no_time_limit() -> None:

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from dspy_gepa.runtime.budget import Limits
 from dspy_gepa.runtime.forecast import Sample, Shape, forecast
 
-SHAPE = Shape(
-    val_size=50, minibatch_size=3, components=4, rewritten=1, threads=8, reflection_price=1e-6
-)
+SHAPE = Shape(val_size=50, minibatch_size=3, components=4, rewritten=1, threads=8, reflection_price=1e-6)
 SAMPLE = Sample(tokens=1_000, cost=0.001, seconds=2.0)
 
 SHAPES = st.builds(
@@ -41,7 +39,9 @@ def test_more_rollouts_never_mean_less_of_anything(shape: Shape, sample: Sample 
 
 
 @given(SHAPES, SAMPLES, st.integers(0, 10**6))
-def test_the_rollouts_foretold_never_exceed_the_limit(shape: Shape, sample: Sample | None, extra: int) -> None:
+def test_the_rollouts_foretold_never_exceed_the_limit(
+    shape: Shape, sample: Sample | None, extra: int
+) -> None:
     limits = Limits(shape.val_size + extra)
     assert forecast(limits, shape, sample).rollouts <= limits.rollouts
 

@@ -286,7 +286,7 @@ def test_a_missing_table_is_refused_in_words(finished: Path) -> None:
 def test_a_changed_record_is_refused(finished: Path) -> None:
     with sqlite3.connect(finished / FILE_NAME) as db:
         db.execute("UPDATE effects SET result = replace(result, '0.5', '1.0') WHERE key = ?", (KEYS[3],))
-    with pytest.raises(JournalError, match="record of key 3 .* is damaged"):
+    with pytest.raises(JournalError, match=r"record of key 3 .* is damaged"):
         open_journal(finished)
 
 
