@@ -23,7 +23,7 @@ from typing import Any
 import click
 import dspy
 from dspy.utils.callback import BaseCallback
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from benchmarks.experiment import instructions
 from benchmarks.simulated.text import unit

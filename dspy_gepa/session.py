@@ -202,7 +202,7 @@ def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher) -> None:
             lines.append("This run kept no journal. With GEPA(log_dir=...) the next one can be resumed.")
         else:
             lines.append(
-                f"Nothing that was paid for is lost. To go on, run the same compile again: "
+                f"Every finished rollout and reflection is on record. To go on, run the same compile again: "
                 f"GEPA(..., log_dir={str(setup.log_dir)!r})."
             )
     what = str(error) if str(error).endswith(".") else f"{error}."

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -93,8 +94,12 @@ class CrashError(BaseException):
     """As good as a kill, without a process."""
 
 
-@settings(max_examples=15)
-@given(st.lists(st.integers(0, 99), min_size=1, max_size=4), st.integers(1, 3), st.sampled_from([1, 4]))
+@settings(max_examples=3)
+@given(
+    crashes=st.lists(st.integers(0, 99), min_size=1, max_size=4),
+    width=st.integers(1, 3),
+    threads=st.sampled_from([1, 4]),
+)
 def test_a_run_that_crashes_anywhere_goes_on_as_if_it_had_not(
     crashes: list[int], width: int, threads: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -156,7 +161,7 @@ def test_a_finished_run_that_is_compiled_again_runs_nothing_and_says_the_same(tm
     assert words.calls == asked
 
 
-@pytest.mark.parametrize("width", [1, 2, 4])
+@pytest.mark.parametrize("width", [1, 3])
 def test_extending_a_run_equals_the_larger_budget_from_the_start(tmp_path: Path, width: int) -> None:
     words = Words(tmp_path)
     words.compile(max_metric_calls=60, width=width)
@@ -187,16 +192,17 @@ def test_another_budget_is_refused_with_the_way_to_extend(tmp_path: Path) -> Non
 
 def test_a_run_whose_time_is_up_is_resumed_with_all_it_had_found(tmp_path: Path) -> None:
     words = Words(tmp_path)
-    first = words.compile(max_seconds=10_000)
-    with read_journal(tmp_path) as db:
-        path = db.execute("PRAGMA database_list").fetchone()[2]
-    import sqlite3
-
-    with sqlite3.connect(path) as db:
+    with crashing_after(80), pytest.raises(CrashError):
+        words.compile(max_seconds=10_000, max_metric_calls=400)
+    with sqlite3.connect(tmp_path / "run.sqlite") as db:
         db.execute("UPDATE sessions SET started_at = last_seen - 20000")
-    again = words.compile(max_seconds=10_000)
-    assert again.texts == first.texts
-    assert again.stop_reason == "budget: 10000 seconds have passed"
+    first = words.compile(max_seconds=10_000, max_metric_calls=400)
+    assert first.stop_reason == "budget: 10000 seconds have passed"
+    assert first.total_metric_calls >= 70
+    assert len(first.texts) > 1
+    asked = words.calls
+    assert told(words.compile(max_seconds=10_000, max_metric_calls=400)) == told(first)
+    assert words.calls == asked
 
 
 class Another(TwoHops):
@@ -287,18 +293,6 @@ def test_what_cannot_change_the_results_may_change(tmp_path: Path, changes: dict
     assert words.calls == asked
 
 
-def test_neither_keys_nor_headers_nor_rows_of_validation_prompts_reach_the_disk(tmp_path: Path) -> None:
-    secret = "sk-this-is-a-secret"
-    words = Words(tmp_path)
-    words.reflection = lm_with(api_key=secret, extra_headers={"X-Token": secret})
-    own = TwoHops()
-    own.b.lm = dspy.LM("scripted/own", engine=words.task.engine, cache=False, api_key=secret)
-    words.compile(own)
-    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
-    assert secret.encode() not in content
-    assert b"scripted/own" in content
-
-
 # Interrupted ----------------------------------------------------------------------------------------------
 
 INTERRUPTED = """
@@ -348,7 +342,9 @@ def test_a_signal_ends_the_run_with_the_program_and_the_way_to_go_on(tmp_path: P
     process.send_signal(number)
     said, _ = process.communicate("go on\n", timeout=60)
     assert process.returncode == 7
-    assert said.startswith("TwoHops The run was interrupted. Nothing that was paid for is lost.")
+    assert said.startswith(
+        "TwoHops The run was interrupted. Every finished rollout and reflection is on record."
+    )
     assert f"log_dir={str(tmp_path)!r}" in said
     with read_journal(tmp_path) as db:
         assert db.execute("SELECT ended FROM sessions").fetchall() == [("interrupted",)]
@@ -364,7 +360,7 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 7
-    assert re.search(r"TwoHops The run was interrupted; \d calls that were still running are lost\.", said)
+    assert re.search(
+        r"TwoHops The run was interrupted; \d that were still running were not waited for\.", said
+    )
     assert told(Words(tmp_path).compile()) == told(Words(None).compile())
-
-

@@ -125,7 +125,7 @@ class Scheduler:
             if done is None:
                 self._drain()
                 lost = self._dispatcher.running
-                rest = f"; {lost} calls that were still running are lost" if lost else ""
+                rest = f"; {lost} that were still running were not waited for" if lost else ""
                 raise RunInterrupted(f"The run was interrupted{rest}.")
             self._receive(done)
         self._flights.popleft()

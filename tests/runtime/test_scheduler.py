@@ -249,7 +249,7 @@ def test_a_second_interruption_ends_the_waiting() -> None:
     scheduler.start(0, asking([[rollout(0), rollout(1)]]))
     world.at(3, dispatcher.wake)
     world.at(4, dispatcher.wake)
-    with pytest.raises(RunInterrupted, match="2 calls that were still running are lost"):
+    with pytest.raises(RunInterrupted, match="; 2 that were still running were not waited for"):
         scheduler.finish()
     assert world.now() == 4
 
