@@ -208,7 +208,10 @@ def test_a_wrong_key_and_a_model_that_is_not_there_stop_the_run_at_once(
     kind: FaultKind, model: Literal["task", "reflection"], tmp_path: Path
 ) -> None:
     closed = death(model, 0, kind)
-    with closed.server, pytest.raises(InfrastructureError, match="failed for good after 1 attempt") as caught:
+    with (
+        closed.server,
+        pytest.raises(InfrastructureError, match="failed for good after the first attempt") as caught,
+    ):
         closed.compile(tmp_path)
     assert closed.server.failed == 1
     assert {"401": "Incorrect API key", "404": "does not exist"}[kind] in str(caught.value)
