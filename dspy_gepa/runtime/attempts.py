@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from dspy_gepa.failures import describe
 from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout
 
 
@@ -59,12 +60,12 @@ def result_of(future: Future[Result | Fault]) -> Result | Fault:
     error = future.exception()
     if error is None:
         return future.result()
-    return Fault(type(error).__name__, f"the worker died: {error}")
+    return Fault(type(error).__name__, f"the worker died: {describe(error)}")
 
 
 def refused(error: Exception) -> Future[Result | Fault]:
     """The future of an effect that the executor did not take."""
-    return settled(Fault(type(error).__name__, f"the executor did not take the work: {error}"))
+    return settled(Fault(type(error).__name__, f"the executor did not take the work: {describe(error)}"))
 
 
 def settled(answer: Result | Fault) -> Future[Result | Fault]:

@@ -138,7 +138,9 @@ def test_an_executor_that_takes_no_work_ends_the_run_with_its_words() -> None:
     dispatcher = dispatcher_in(World(always()))
     dispatcher._submit = submit
     request_rollouts(dispatcher, 1)
-    with pytest.raises(InfrastructureError, match="did not take the work: A child process terminated"):
+    with pytest.raises(
+        InfrastructureError, match="did not take the work: BrokenProcessPool: A child process terminated"
+    ):
         dispatcher.next()
     assert dispatcher.running == 0
 
