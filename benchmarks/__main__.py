@@ -20,6 +20,7 @@ from benchmarks import present
 from benchmarks.durability import durability
 from benchmarks.experiment import Cell, run_cell, save
 from benchmarks.faults import faults
+from benchmarks.forecasts import forecasts
 from benchmarks.models import SIMULATED, Models
 from benchmarks.optimizers import OPTIMIZERS
 from benchmarks.overhead import overhead
@@ -111,6 +112,7 @@ def run(
 
 main.add_command(speed)
 main.add_command(overhead)
+main.add_command(forecasts)
 main.add_command(durability)
 main.add_command(faults)
 
