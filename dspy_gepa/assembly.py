@@ -58,7 +58,7 @@ def announce_once(setup: Setup, shape: Shape) -> Callable[[Done], None]:
 
 
 def _refuse_unpriced(limits: Limits, first: Outcome) -> None:
-    if limits.cost is None or first.usage.cost or not any(map(sum, first.usage.tokens.values())):
+    if limits.cost is None or first.usage.cost or not first.usage.total_tokens:
         return
     problem = f"no price is known of {', '.join(first.usage.tokens)}, so that max_cost cannot limit its use"
     others = (limits.reflections, limits.tokens, limits.seconds)
@@ -69,8 +69,7 @@ def _refuse_unpriced(limits: Limits, first: Outcome) -> None:
 
 def sample_of(outcome: Outcome, seconds: float) -> Sample:
     """What one rollout took, for the forecast."""
-    tokens = sum(map(sum, outcome.usage.tokens.values()))
-    return Sample(tokens=tokens, cost=outcome.usage.cost or None, seconds=seconds)
+    return Sample(tokens=outcome.usage.total_tokens, cost=outcome.usage.cost or None, seconds=seconds)
 
 
 def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:

@@ -86,7 +86,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Pool],
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(setup))
         dispatcher = Dispatcher(
-            stack.enter_context(_submitting(work, setup.executor)),
+            _submitter(work, setup.executor),
             workers=setup.threads,
             policy=setup.policy,
             on_failure=_noting_failures(journal),
@@ -140,17 +140,15 @@ def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], fl
     return elapsed
 
 
-@contextlib.contextmanager
-def _submitting(work: Worker, executor: Executor | None) -> Iterator[Submit]:
+def _submitter(work: Worker, executor: Executor | None) -> Submit:
     """How effects reach the executor: called there, awaited there, or sent there."""
     if isinstance(executor, AsyncExecutor):
-        yield lambda effect: _submit_coroutine(executor, work, effect)
-    elif executor is None or isinstance(executor, (ThreadExecutor, ThreadPoolExecutor)):
+        return lambda effect: _submit_coroutine(executor, work, effect)
+    if executor is None or isinstance(executor, (ThreadExecutor, ThreadPoolExecutor)):
         threads = executor or ThreadExecutor()
         # A pool's threads know nothing of the settings that hold where the effect was asked for.
-        yield lambda effect: threads.submit(contextvars.copy_context().run, work, effect)
-    else:
-        yield RemoteWork(work.portable(), executor, crediting())
+        return lambda effect: threads.submit(contextvars.copy_context().run, work, effect)
+    return RemoteWork(work.portable(), executor, crediting())
 
 
 def _submit_coroutine(executor: AsyncExecutor, work: Worker, effect: Effect) -> Future[Any]:

@@ -8,7 +8,7 @@ wraps the `gepa` package) differ, and which way this code goes:
 - *Rollouts.* They run a parent again on train rows it has been run on. Here each is run once and reused.
 - *Domination* (frontier.py), *padding of minibatches* (sampling.py), *order and ties of merges, weights of
   ancestors* (merge.py), *what counts as a merge* (strategy.py): see there.
-- *Trace steps* belong to predictors by identity, not by equal signature (program.py).
+- *Trace steps* belong to predictors by identity, not by equal signature (rollouts.py).
 - *Failed parses* are shown to the reflector with the raw text; they drop them unless told otherwise.
 """
 
