@@ -32,7 +32,8 @@ from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
 from dspy_gepa.runtime.journal import Journal
 from dspy_gepa.runtime.scheduler import Scheduler
-from dspy_gepa.types import Outcome, Proposal, Row, Step, rollouts
+from dspy_gepa.steps import Step, Validation, rollouts
+from dspy_gepa.types import Outcome, Row
 from dspy_gepa.worker import Worker
 
 ROADS = ("threads, engine", "async, engine", "threads, HTTP", "async, HTTP")
@@ -133,7 +134,9 @@ def fly(road: str, count: int, call_seconds: float) -> Flown:
         with dspy.context(lm=lm):
             started = time.perf_counter()
             scheduler.start(0, _step(program, rows))
-            outcomes = scheduler.finish().proposal.validation
+            result = scheduler.finish().result
+            assert isinstance(result, Validation)
+            outcomes = result.outcomes
             seconds = time.perf_counter() - started
         recorded = sum(journal.recall(f"{read_candidate(program).id}:{row}:0") is not None for row in rows)
         journal.close("finished")
@@ -160,8 +163,7 @@ def _lm(road: str, task: Task, call_seconds: float, meter: Meter) -> Iterator[ds
 
 def _step(program: dspy.Module, rows: tuple[Row, ...]) -> Step:
     outcomes = yield from rollouts(read_candidate(program), rows)
-    validation = dict(zip(rows, outcomes, strict=True))
-    return Proposal("seed", (), read_candidate(program), "accepted", "all rows", validation=validation)
+    return Validation(0, dict(zip(rows, outcomes, strict=True)))
 
 
 def _peak_megabytes() -> float:

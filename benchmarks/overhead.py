@@ -25,13 +25,13 @@ import numpy as np
 from gepa.gepa_utils import find_dominator_programs, select_program_candidate_from_pareto_front
 
 from benchmarks.in_flight import in_flight_report
-from benchmarks.random_pools import KINDS, accepted, outcome, random_pool
+from benchmarks.random_pools import KINDS, one_more, outcome, random_pool
 from benchmarks.tables import markdown
 from dspy_gepa.runtime.journal import Journal
 from dspy_gepa.search.frontier import sample_parent, winners
 from dspy_gepa.search.merge import find_merge
 from dspy_gepa.search.mutation import Reflector
-from dspy_gepa.search.plan import Problem, plan_step
+from dspy_gepa.search.plan import Problem, plan_trial, plan_validation
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.sampling import minibatch
 from dspy_gepa.search.strategy import PAPER
@@ -80,11 +80,12 @@ def step_cost(members: int, rows: int, kind: str) -> StepCost:
     due = replace(pool, merge_due=True)
     first = pool.members[0].candidate
     problem = Problem(first, list(first), TRAIN_SIZE, pool.val_rows, Reflector(""))
-    proposal, rng, numbers = accepted(pool, kind), Random(0), itertools.count(1)
+    (proposal, validation), rng, seeds = one_more(pool, kind), Random(0), itertools.count()
 
     def step(before: Pool) -> None:
-        plan_step(next(numbers), before, problem, PAPER, 0)
-        before.commit(proposal, spent=0)
+        plan_validation(before, problem)
+        plan_trial(before, problem, PAPER, next(seeds))
+        before.commit(proposal, spent=0).validated(validation)
 
     wins, means = winners(pool.scores), list(pool.means)
     fronts = {row: set(np.flatnonzero(wins[:, row]).tolist()) for row in range(rows)}
@@ -97,7 +98,7 @@ def step_cost(members: int, rows: int, kind: str) -> StepCost:
         parent=_milliseconds(lambda: sample_parent(pool.scores, rng)),
         merge=_milliseconds(lambda: find_merge(pool, rng)),
         commit=_milliseconds(lambda: pool.commit(proposal, spent=0)),
-        minibatch=_milliseconds(lambda: minibatch(0, next(numbers), TRAIN_SIZE, 3)),
+        minibatch=_milliseconds(lambda: minibatch(0, next(seeds), TRAIN_SIZE, 3)),
         reference=_milliseconds(lambda: select_program_candidate_from_pareto_front(fronts, means, rng)),
         reference_merge=_milliseconds(lambda: find_dominator_programs(fronts, means)),  # type: ignore[no-untyped-call]
     )

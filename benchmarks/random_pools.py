@@ -6,7 +6,8 @@ import numpy as np
 
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.pool import Member, Pool
-from dspy_gepa.types import Candidate, Outcome, Proposal, Row, TraceStep, Usage
+from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.types import Candidate, Outcome, Row, TraceStep, Usage
 
 KINDS = ("binary", "graded")
 COMPONENTS = ("summarize1", "create_query_hop2", "summarize2", "final_answer")
@@ -54,12 +55,12 @@ def random_pool(members: int, rows: int, kind: str, *, merge_due: bool = False, 
     )
 
 
-def accepted(pool: Pool, kind: str) -> Proposal:
-    """A mutation that makes one more member."""
+def one_more(pool: Pool, kind: str) -> tuple[Proposal, Validation]:
+    """A mutation that makes one more member, and the member's validation."""
     child = pool.members[-1].candidate.with_texts({COMPONENTS[0]: "Another text. " * 40})
     scores = random_scores(1, len(pool.val_rows), kind, seed=RNG + 1)[0].tolist()
     rows = {row: Outcome("scored", score=score) for row, score in zip(pool.val_rows, scores, strict=True)}
-    return Proposal("mutation", (len(pool) - 1,), child, "accepted", "made up", validation=rows)
+    return Proposal("mutation", (len(pool) - 1,), child, "accepted", "made up"), Validation(len(pool), rows)
 
 
 def outcome(*, trace: bool) -> Outcome:

@@ -48,6 +48,12 @@ class Setting:
 Run = Callable[[Setting], Found]
 
 
+_VALIDATED = """
+SELECT json_extract(result, '$.member'), committed_at FROM steps
+WHERE json_extract(result, '$.kind') = 'validation' ORDER BY number
+"""
+
+
 def ours(width: int) -> Run:
     """Ours at the paper's settings (one component, minibatch of 3, merges), with a journal."""
 
@@ -65,11 +71,10 @@ def ours(width: int) -> Run:
                 track_stats=True,
             ).compile(setting.task.program(), trainset=setting.task.train, valset=setting.task.val)
             with read_journal(Path(log_dir)) as journal:
-                committed = dict(journal.execute("SELECT number, committed_at FROM steps"))
+                validated = journal.execute(_VALIDATED).fetchall()
         result = program.detailed_results
-        accepted = [step for step, p in enumerate(result.proposals) if p.verdict == "accepted"]
-        curve = zip((committed[step] for step in accepted), result.val_aggregate_scores, strict=True)
-        return Found(program, tuple(curve), len(result.proposals) - 1)
+        curve = tuple((at, result.val_aggregate_scores[member]) for member, at in validated)
+        return Found(program, curve, len(result.proposals) - 1)
 
     return run
 

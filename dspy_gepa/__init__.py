@@ -15,7 +15,8 @@ from dspy_gepa.results import GEPAResult
 from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.types import Candidate, Proposal
+from dspy_gepa.steps import Proposal
+from dspy_gepa.types import Candidate
 
 __all__ = [
     "GEPA",

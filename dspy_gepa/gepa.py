@@ -209,7 +209,7 @@ class GEPA(Teleprompter):
         rows = {"train": trainset, "val": trainset if valset is None else valset}
 
         def on_error(error: GEPAError, pool: Pool) -> None:
-            if len(pool):
+            if pool.is_validated(0):
                 best = best_on_average(pool.scores)
                 error.program = build_program(student, pool.members[best].candidate)
             if isinstance(error, MetricError) and error.row is not None:

@@ -12,7 +12,8 @@ import numpy as np
 from dspy_gepa.runtime.codec import proposal_data
 from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.frontier import winners
-from dspy_gepa.types import Candidate, Proposal, Usage
+from dspy_gepa.steps import Proposal
+from dspy_gepa.types import Candidate, Usage
 
 
 @dataclass(frozen=True)

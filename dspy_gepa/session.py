@@ -17,7 +17,7 @@ from typing import Any
 from dspy_gepa.errors import GEPAError, InfrastructureError, RunInterrupted
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Budget, Limits
-from dspy_gepa.runtime.codec import encode_proposal
+from dspy_gepa.runtime.codec import encode_step
 from dspy_gepa.runtime.dispatcher import Dispatcher, Submit
 from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
 from dspy_gepa.runtime.journal import Journal, Resume
@@ -166,7 +166,7 @@ def _noting_failures(journal: Journal | None) -> Callable[[Effect, Fault], None]
 def _recording_steps(journal: Journal | None, listen: Listener) -> Listener:
     def commit(pool: Pool, finished: Finished) -> None:
         if journal is not None:
-            journal.record_step(finished.step, encode_proposal(finished.proposal), finished.spent.rollouts)
+            journal.record_step(finished.step, encode_step(finished.result), finished.spent.rollouts)
         listen(pool, finished)
 
     return commit

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Split: TypeAlias = Literal["train", "val"]
 Status: TypeAlias = Literal["scored", "program_failed"]
-Kind: TypeAlias = Literal["seed", "mutation", "merge"]
-Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
 
 
 class Row(NamedTuple):
@@ -245,52 +243,3 @@ class Reflection:
 
 Effect: TypeAlias = Rollout | Reflect
 Result: TypeAlias = Outcome | Reflection
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A candidate on trial, with its evidence and the verdict: what a step of the search comes to.
-
-    Attributes:
-        kind: How it was made.
-        parents: Indices of the pool members it came from.
-        candidate: The candidate on trial; None when the step ended before there was one.
-        changed: Components whose text differs from the first parent's.
-        rows: The rows the trial was held on.
-        before: Scores of the (better) parent on these rows.
-        after: Scores of the candidate on these rows; empty when the trial was not held.
-        verdict: `accepted`, `rejected`, or `skipped` when nothing was put on trial.
-        reason: One sentence for people.
-        validation: Outcomes by validation row, for accepted candidates.
-        evidence: What the reflector was shown, per component.
-        ancestor: For merges, the common ancestor's index.
-        reflections: How many answers the reflection model gave in this step.
-        unusable: How many of these were empty, cut off or could not be parsed.
-    """
-
-    kind: Kind
-    parents: tuple[int, ...]
-    candidate: Candidate | None
-    verdict: Verdict
-    reason: str
-    changed: tuple[str, ...] = ()
-    rows: tuple[Row, ...] = ()
-    before: tuple[float, ...] = ()
-    after: tuple[float, ...] = ()
-    validation: Mapping[Row, Outcome] = field(default_factory=dict)
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    ancestor: int | None = None
-    reflections: int = 0
-    unusable: int = 0
-
-
-Step: TypeAlias = Generator[Sequence[Effect], Sequence[Any], Proposal]
-"""A step of the search: yields batches of effects, receives their results, returns its proposal."""
-
-
-def rollouts(
-    candidate: Candidate, rows: Sequence[Row]
-) -> Generator[Sequence[Effect], Sequence[Any], tuple[Outcome, ...]]:
-    """Within a step: run `candidate` on `rows`; results come in the order of the rows."""
-    results = yield [Rollout(candidate, row) for row in rows]
-    return tuple(results)

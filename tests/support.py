@@ -17,19 +17,8 @@ import numpy as np
 from dspy.lm15 import Message, Request, Response, TextPart, Usage
 
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.types import (
-    Candidate,
-    Effect,
-    Outcome,
-    Proposal,
-    Reflect,
-    Reflection,
-    Result,
-    Rollout,
-    Row,
-    Step,
-    TraceStep,
-)
+from dspy_gepa.steps import Proposal, Step, Validation
+from dspy_gepa.types import Candidate, Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
 
 TOKENS_IN, TOKENS_OUT = 5, 3
 
@@ -217,30 +206,38 @@ class Entry:
 def pool_of(*entries: Entry) -> Pool:
     """A pool that found these members one after another."""
     rows = val_rows(len(entries[0].scores))
-    pool = Pool(rows)
-    for step, entry in enumerate(entries):
+    pool = Pool.of(Candidate.of(entries[0].texts), rows)
+    for index, entry in enumerate(entries):
         candidate = Candidate.of(entry.texts)
-        first = pool.members[entry.parents[0]].candidate if entry.parents else candidate
-        kind = ("seed", "mutation", "merge")[len(entry.parents)]
-        proposal = Proposal(
-            kind=kind,
-            parents=entry.parents,
-            candidate=candidate,
-            verdict="accepted",
-            reason="made by hand",
-            changed=tuple(name for name in candidate if candidate[name] != first[name]),
-            validation={
-                row: Outcome("scored", score=float(score))
-                for row, score in zip(rows, entry.scores, strict=True)
-                if not np.isnan(score)
-            },
-        )
-        pool = pool.commit(proposal, spent=(step + 1) * len(rows))
+        if index > 0:
+            first = pool.members[entry.parents[0]].candidate if entry.parents else candidate
+            proposal = Proposal(
+                kind=("seed", "mutation", "merge")[len(entry.parents)],
+                parents=entry.parents,
+                candidate=candidate,
+                verdict="accepted",
+                reason="made by hand",
+                changed=tuple(name for name in candidate if candidate[name] != first[name]),
+            )
+            pool = pool.commit(proposal, spent=index * len(rows))
+        pool = pool.validated(validation_of(index, entry.scores))
     return pool
 
 
-def drive(step: Step, execute: Callable[[Effect], Result]) -> tuple[Proposal, list[list[Effect]]]:
-    """Run a step to its end; its proposal and the batches of effects it asked for."""
+def validation_of(member: int, scores: Sequence[float]) -> Validation:
+    """A member's validation with these scores in the order of the rows; NaN where it was not run."""
+    return Validation(
+        member,
+        {
+            row: Outcome("scored", score=float(score))
+            for row, score in zip(val_rows(len(scores)), scores, strict=True)
+            if not np.isnan(score)
+        },
+    )
+
+
+def drive(step: Step, execute: Callable[[Effect], Result]) -> tuple[Any, list[list[Effect]]]:
+    """Run a step to its end; what it comes to and the batches of effects it asked for."""
     asked: list[list[Effect]] = []
     results: list[Result] | None = None
     while True:

@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rollouts", "reflector"),
     ("program",),
     ("metric", "failures", "ledger", "options", "parcel"),
+    ("steps",),
     ("types",),
     ("errors",),
 )

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa import GEPA, ConfigurationError, GEPAResult, MetricError, ProgramError, ReflectionError
 from dspy_gepa.program import read_candidate
-from dspy_gepa.types import Proposal
+from dspy_gepa.steps import Proposal
 from tests.support import (
     OneHop,
     Prompt,

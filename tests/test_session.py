@@ -364,10 +364,13 @@ def test_every_rollout_and_reflection_is_on_record_once_and_every_step_is_told(t
     result = Words(tmp_path).compile(width=3, num_threads=4)
     with read_journal(tmp_path) as db:
         count = dict(db.execute("SELECT kind, count(*) FROM effects GROUP BY kind").fetchall())
-        steps = [json.loads(text) for (text,) in db.execute("SELECT proposal FROM steps ORDER BY number")]
+        steps = [json.loads(text) for (text,) in db.execute("SELECT result FROM steps ORDER BY number")]
         ended = db.execute("SELECT ended FROM sessions").fetchall()
     assert count == {"rollout": result.total_metric_calls, "reflection": result.reflection_calls}
-    assert [step["verdict"] for step in steps] == [p.verdict for p in result.proposals]
+    assert steps[0]["kind"] == "validation"
+    assert [s["verdict"] for s in steps if "verdict" in s] == [p.verdict for p in result.proposals[1:]]
+    validated = [step["member"] for step in steps if step["kind"] == "validation"]
+    assert validated == list(range(len(result.candidates)))
     assert ended == [("finished",)]
 
 

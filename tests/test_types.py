@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.types import Candidate, Outcome, Rollout, Row, rollouts
+from dspy_gepa.steps import rollouts
+from dspy_gepa.types import Candidate, Outcome, Rollout, Row
 from tests.support import drive
 
 texts = st.dictionaries(st.text(max_size=10), st.text(max_size=30), max_size=5)

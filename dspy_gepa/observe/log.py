@@ -6,30 +6,35 @@ import logging
 
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.scheduler import Finished
+from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.steps import Proposal, Validation
 
 _logger = logging.getLogger("dspy_gepa")
 
 
 def log_step(pool: Pool, finished: Finished) -> None:
     """Say what a step came to: at INFO the verdict, at DEBUG the new texts."""
-    proposal = finished.proposal
-    best = max(pool.mean(m.index) for m in pool.members)
-    changed = ", ".join(proposal.changed) or "nothing"
+    result = finished.result
     _logger.info(
-        "step %d: %s of %s %s (%s); %d members, best validation mean %.4f, %d rollouts",
+        "step %d: %s; %d members, best validation mean %.4f, %d rollouts",
         finished.step,
-        proposal.kind,
-        changed,
-        proposal.verdict,
-        proposal.reason,
+        _in_words(result, pool),
         len(pool),
-        best,
+        pool.mean(best_on_average(pool.scores)),
         finished.spent.rollouts,
     )
-    if proposal.candidate is not None:
-        for name in proposal.changed:
-            _logger.debug("step %d: new text of %s:\n%s", finished.step, name, proposal.candidate[name])
+    if isinstance(result, Proposal) and result.candidate is not None:
+        for name in result.changed:
+            _logger.debug("step %d: new text of %s:\n%s", finished.step, name, result.candidate[name])
+
+
+def _in_words(result: Proposal | Validation, pool: Pool) -> str:
+    if isinstance(result, Validation):
+        rows = len(result.outcomes)
+        return f"validation of member {result.member}: mean {pool.mean(result.member):.4f} on {rows} rows"
+    changed = ", ".join(result.changed) or "nothing"
+    return f"{result.kind} of {changed} {result.verdict} ({result.reason})"
 
 
 def log_forecast(forecast: Forecast) -> None:

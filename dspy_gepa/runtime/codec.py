@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dspy_gepa.types import Fault, Outcome, Proposal, Reflection, Result, TraceStep, Usage
+from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.types import Fault, Outcome, Reflection, Result, TraceStep, Usage
 
 
 def encode(result: Result) -> str:
@@ -90,9 +91,18 @@ def _usage(data: list[Any]) -> Usage:
     return Usage(calls, {model: (asked, answered) for model, (asked, answered) in tokens.items()}, cost)
 
 
-def encode_proposal(proposal: Proposal) -> str:
-    """A proposal as one line of JSON, without its rollouts' outcomes (recorded apart)."""
-    return json.dumps(proposal_data(proposal), ensure_ascii=True, default=str)
+def encode_step(result: Proposal | Validation) -> str:
+    """What a step came to as one line of JSON; the outcomes of its rollouts are recorded apart."""
+    data = proposal_data(result) if isinstance(result, Proposal) else _validation_data(result)
+    return json.dumps(data, ensure_ascii=True, default=str)
+
+
+def _validation_data(validation: Validation) -> dict[str, Any]:
+    return {
+        "kind": "validation",
+        "member": validation.member,
+        "scores": {str(row): outcome.score for row, outcome in validation.outcomes.items()},
+    }
 
 
 def proposal_data(proposal: Proposal) -> dict[str, Any]:

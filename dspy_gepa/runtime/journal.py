@@ -27,7 +27,7 @@ from dspy_gepa.types import Result
 
 Resume = Literal["auto", "extend", "never"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE_NAME = "run.sqlite"
 
 _SCHEMA = """
@@ -37,7 +37,7 @@ CREATE TABLE effects (
     result TEXT NOT NULL, digest TEXT NOT NULL,
     attempts INTEGER NOT NULL, seconds REAL NOT NULL, recorded_at REAL NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE steps (number INTEGER PRIMARY KEY, proposal TEXT, rollouts INTEGER, committed_at REAL);
+CREATE TABLE steps (number INTEGER PRIMARY KEY, result TEXT, rollouts INTEGER, committed_at REAL);
 CREATE TABLE sessions (id INTEGER PRIMARY KEY, started_at REAL NOT NULL, last_seen REAL NOT NULL, ended TEXT);
 CREATE TABLE failures (cause TEXT NOT NULL, kind TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL);
 """
@@ -136,10 +136,18 @@ class Journal:
         """Note a failed attempt; it is never an answer."""
         self._write("INSERT INTO failures VALUES (?, ?, ?, ?)", cause, kind, error, time.time())
 
-    def record_step(self, number: int, proposal: str, rollouts: int) -> None:
-        """Write down what a step came to, as JSON, for reports; resuming does not need it."""
+    def record_step(self, number: int, result: str, rollouts: int) -> None:
+        """Write down what a step came to, as JSON, for reports; resuming does not need it.
+
+        A step that is replayed keeps its time; under a larger budget it may come to something else.
+        """
         self._write(
-            "INSERT OR IGNORE INTO steps VALUES (?, ?, ?, ?)", number, proposal, rollouts, time.time()
+            "INSERT INTO steps VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (number) DO UPDATE SET result = excluded.result, rollouts = excluded.rollouts",
+            number,
+            result,
+            rollouts,
+            time.time(),
         )
 
     def note(self, name: str, value: Any) -> None:

@@ -16,7 +16,8 @@ from dspy_gepa.errors import InfrastructureError, RunInterrupted
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.dispatcher import Dispatcher
-from dspy_gepa.types import Effect, Outcome, Proposal, Result, Rollout, Step, Usage
+from dspy_gepa.steps import Proposal, Step, Validation
+from dspy_gepa.types import Effect, Outcome, Result, Rollout, Usage
 
 
 class Memory(Protocol):
@@ -31,19 +32,36 @@ class Memory(Protocol):
         """Write a result down before it is used."""
 
 
+class ProcessMemory:
+    """Remembers results as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, Result] = {}
+
+    def recall(self, key: str) -> Result | None:
+        """The result of an effect that was executed before, or None."""
+        return self._results.get(key)
+
+    def record(
+        self, key: str, kind: str, step: int, result: Result, *, attempts: int, seconds: float
+    ) -> None:
+        """Keep a result."""
+        self._results[key] = result
+
+
 @dataclass(frozen=True)
 class Finished:
     """A step that ran to its end.
 
     Attributes:
         step: Its number.
-        proposal: What it came to.
+        result: What it came to.
         spent: What it is charged for: its reflections, and the rollouts that no earlier step was charged for.
         usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
     """
 
     step: int
-    proposal: Proposal
+    result: Proposal | Validation
     spent: Spending
     usage: Mapping[str, Usage] = field(default_factory=dict)
 
@@ -58,7 +76,7 @@ class _Flight:
     missing: int = 0
     used: dict[str, tuple[str, Result]] = field(default_factory=dict)
     reflections: int = 0
-    proposal: Proposal | None = None
+    result: Proposal | Validation | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +94,7 @@ class Scheduler:
 
     Args:
         dispatcher: Executes effects.
-        memory: Records results and answers what was executed before; None remembers nothing.
+        memory: Records results and answers what was executed before; default `ProcessMemory`.
         on_result: Told of every result that was executed, not replayed.
     """
 
@@ -87,10 +105,9 @@ class Scheduler:
         on_result: Callable[[Done], None] = lambda done: None,
     ) -> None:
         self._dispatcher = dispatcher
-        self._memory = memory
+        self._memory = memory or ProcessMemory()
         self._on_result = on_result
         self._flights: deque[_Flight] = deque()
-        self._known: dict[str, Result] = {}
         self._awaited: dict[str, list[_Slot]] = {}
         self._charged: set[str] = set()
         self.started = 0
@@ -116,7 +133,7 @@ class Scheduler:
             In both cases what was running was waited for and recorded, so that it need not be paid again.
         """
         oldest = self._flights[0]
-        while oldest.proposal is None:
+        while oldest.result is None:
             try:
                 done = self._dispatcher.next()
             except InfrastructureError:
@@ -129,7 +146,7 @@ class Scheduler:
                 raise RunInterrupted(f"The run was interrupted{rest}.")
             self._receive(done)
         self._flights.popleft()
-        return self._charge(oldest, oldest.proposal)
+        return self._charge(oldest, oldest.result)
 
     def _advance(self, flight: _Flight) -> None:
         """Give a step its results and ask for its next effects, until some have to be waited for."""
@@ -137,7 +154,7 @@ class Scheduler:
             try:
                 effects = flight.step.send(flight.results)  # type: ignore[arg-type]  # None starts a generator
             except StopIteration as end:
-                flight.proposal = end.value
+                flight.result = end.value
                 return
             flight.results = [None] * len(effects)
             flight.missing = len(effects)
@@ -151,7 +168,7 @@ class Scheduler:
         if key in self._awaited:
             self._awaited[key].append(slot)
             return
-        result = self._known.get(key) or (self._memory.recall(key) if self._memory else None)
+        result = self._memory.recall(key)
         if result is None:
             self._awaited[key] = [slot]
             self._dispatcher.request(effect, key)
@@ -175,35 +192,30 @@ class Scheduler:
                 self._advance(slot.flight)
 
     def _record(self, done: Done, step: int) -> None:
-        if self._memory is not None:
-            kind = "rollout" if isinstance(done.effect, Rollout) else "reflection"
-            self._memory.record(
-                done.key, kind, step, done.result, attempts=done.attempts, seconds=done.seconds
-            )
+        kind = "rollout" if isinstance(done.effect, Rollout) else "reflection"
+        self._memory.record(done.key, kind, step, done.result, attempts=done.attempts, seconds=done.seconds)
         self._on_result(done)
 
     def _fill(self, slot: _Slot, key: str, result: Result) -> None:
-        if isinstance(result, Outcome):
-            self._known[key] = result
         flight = slot.flight
         assert flight.results is not None  # it is waiting
         flight.used[key] = (slot.phase, result)
         flight.results[slot.place] = result
         flight.missing -= 1
 
-    def _charge(self, flight: _Flight, proposal: Proposal) -> Finished:
+    def _charge(self, flight: _Flight, result: Proposal | Validation) -> Finished:
         fresh = {key: used for key, used in flight.used.items() if key not in self._charged}
         self._charged.update(fresh)
         usage: dict[str, Usage] = {}
-        for phase, result in fresh.values():
-            usage[phase] = usage.get(phase, Usage()) + result.usage
+        for phase, used in fresh.values():
+            usage[phase] = usage.get(phase, Usage()) + used.usage
         spent = Spending(
-            rollouts=sum(isinstance(result, Outcome) for _, result in fresh.values()),
+            rollouts=sum(isinstance(used, Outcome) for _, used in fresh.values()),
             reflections=flight.reflections,
-            tokens=sum(used.total_tokens for used in usage.values()),
-            cost=sum(used.cost for used in usage.values()),
+            tokens=sum(phase.total_tokens for phase in usage.values()),
+            cost=sum(phase.cost for phase in usage.values()),
         )
-        return Finished(flight.number, proposal, spent, usage)
+        return Finished(flight.number, result, spent, usage)
 
     def _drain(self) -> None:
         """Let what is running finish and record it."""

@@ -4,7 +4,7 @@ The algorithm as published, where the artifact (the authors' own code) or the re
 wraps the `gepa` package) differ, and which way this code goes:
 
 - *Budget.* They look at it at the top of an iteration only and overshoot by up to a validation pass. Here a
-  step that could overshoot is not begun.
+  trial is begun only if there is room for the validation it may lead to.
 - *Rollouts.* They run a parent again on train rows it has been run on. Here each is run once and reused.
 - *Domination* (frontier.py), *padding of minibatches* (sampling.py), *order and ties of merges, weights of
   ancestors* (merge.py), *what counts as a merge* (strategy.py): see there.
@@ -20,10 +20,11 @@ from dataclasses import dataclass, field, replace
 from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import Budget
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.search.plan import Plan, Problem, plan_seed, plan_step
+from dspy_gepa.search.plan import Plan, Problem, plan_trial, plan_validation
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.types import Proposal, Usage
+from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.types import Usage
 
 Listener = Callable[[Pool, Finished], None]
 
@@ -41,7 +42,7 @@ class Search:
         seed: Seed of all random streams.
         scheduler: Runs the steps.
         budget: Limits the rollouts.
-        width: Steps in flight; 1 is the paper's sequential algorithm.
+        width: Trials in flight; 1 is the paper's sequential algorithm.
         listen: Called after every commit with the new pool and the finished step.
         pool: Everything found so far.
         stop_reason: Why the search ended, as one sentence.
@@ -58,62 +59,84 @@ class Search:
     pool: Pool = field(init=False)
     stop_reason: str = ""
     usage: dict[str, Usage] = field(default_factory=dict)
-    _steps_without_rollout: int = 0
+    _started: int = 0
+    _trials_without_rollout: int = 0
     _unusable_answers: int = 0
     _flying: dict[int, Plan] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pool = Pool(self.problem.val_rows)
+        self.pool = Pool.of(self.problem.seed, self.problem.val_rows)
 
     def run(self) -> Pool:
         """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""
-        self._start(plan_seed(self.problem), 0)
-        self._commit(self.scheduler.finish())
-        started = 1
         while True:
-            while self.scheduler.in_flight < self.width and (plan := self._plan(started)) is not None:
-                self._start(plan, started)
-                started += 1
-            if not self.scheduler.in_flight:
+            while (plan := self._plan()) is not None:
+                self._start(plan)
+            if not self._flying:
                 return self.pool
             self._commit(self.scheduler.finish())
 
-    def _plan(self, number: int) -> Plan | None:
-        """What step `number` does, from the pool as it stands; None when the search is over."""
-        if self._steps_without_rollout >= self._patience:
-            self.stop_reason = f"nothing left to try: {self._patience} steps in a row led to no new rollout"
+    def _plan(self) -> Plan | None:
+        """The next step from the pool as it stands; None when it is time to wait, or to end the search."""
+        validation = plan_validation(self.pool, self.problem, self._flying)
+        if validation is not None:
+            return validation
+        if not self.pool.is_validated(0) or self._places_taken >= self.width:
             return None
-        plan = plan_step(number, self.pool, self.problem, self.strategy, self.seed, self._flying)
-        refusal = self.budget.refusal(plan.need)
+        if self._trials_without_rollout >= self._patience:
+            self.stop_reason = f"nothing left to try: {self._patience} trials in a row led to no new rollout"
+            return None
+        plan = plan_trial(self.pool, self.problem, self.strategy, self.seed, self._flying)
+        refusal = self.budget.refusal(plan.need + plan.follow_up)
         if refusal is not None:
             self.stop_reason = f"budget: {refusal}"
             return None
         return plan
 
     @property
+    def _places_taken(self) -> int:
+        plans = self._flying.values()
+        return sum(plan.validates is None or self.strategy.waits_for_validation for plan in plans)
+
+    @property
     def _patience(self) -> int:
         steps_per_epoch = -(-self.problem.train_size // self.strategy.minibatch_size)
         return max(20, steps_per_epoch)
 
-    def _start(self, plan: Plan, number: int) -> None:
+    def _start(self, plan: Plan) -> None:
+        number, self._started = self._started, self._started + 1
         self._flying[number] = plan
         self.budget.reserve(number, plan.need)
         self.scheduler.start(number, plan.step)
 
     def _commit(self, finished: Finished) -> None:
-        del self._flying[finished.step]
+        plan = self._flying.pop(finished.step)
         self.budget.settle(finished.step, finished.spent)
         for phase, used in finished.usage.items():
             self.usage[phase] = self.usage.get(phase, Usage()) + used
-        self.pool = self.pool.commit(finished.proposal, spent=self.budget.spent.rollouts)
-        finished = replace(finished, proposal=self.pool.proposals[-1])
-        self._steps_without_rollout = 0 if finished.spent.rollouts else self._steps_without_rollout + 1
-        self._unusable_answers = _unusable_in_a_row(self._unusable_answers, finished.proposal)
-        self.listen(self.pool, finished)
+        if isinstance(finished.result, Validation):
+            self.pool = self.pool.validated(finished.result)
+            self.listen(self.pool, finished)
+        else:
+            self._commit_trial(finished, self._unless_too_late(finished.result, plan))
+
+    def _unless_too_late(self, proposal: Proposal, plan: Plan) -> Proposal:
+        """Trials beside each other share the room for one validation: who comes late may find none."""
+        refusal = self.budget.refusal(plan.follow_up) if proposal.verdict == "accepted" else None
+        if refusal is None:
+            return proposal
+        return replace(proposal, verdict="rejected", reason=f"{proposal.reason}, but {refusal}")
+
+    def _commit_trial(self, finished: Finished, proposal: Proposal) -> None:
+        self.pool = self.pool.commit(proposal, spent=self.budget.spent.rollouts)
+        proposal = self.pool.proposals[-1]
+        self._trials_without_rollout = 0 if finished.spent.rollouts else self._trials_without_rollout + 1
+        self._unusable_answers = _unusable_in_a_row(self._unusable_answers, proposal)
+        self.listen(self.pool, replace(finished, result=proposal))
         if self._unusable_answers >= UNUSABLE_ANSWERS:
             raise ReflectionError(
                 f"The reflection model gave {self._unusable_answers} unusable answers in a row, the last: "
-                f"{finished.proposal.reason}. Try a stronger model or a larger max_tokens."
+                f"{proposal.reason}. Try a stronger model or a larger max_tokens."
             )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.types import Candidate, Proposal, Row, Step, rollouts
+from dspy_gepa.steps import Proposal, Step, rollouts
+from dspy_gepa.types import Candidate, Row
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,6 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     trial = yield from rollouts(found.candidate, trial_rows)
     after = tuple(outcome.score for outcome in trial)
     accepted = math.fsum(after) >= math.fsum(before)
-    validation = (yield from rollouts(found.candidate, pool.val_rows)) if accepted else ()
     return Proposal(
         kind="merge",
         parents=(found.first, found.second),
@@ -74,7 +74,6 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
         rows=tuple(trial_rows),
         before=before,
         after=after,
-        validation=dict(zip(pool.val_rows, validation, strict=True)) if accepted else {},
     )
 
 

@@ -20,7 +20,8 @@ from dspy_gepa.search.reflection import (
     render_history,
     training_texts,
 )
-from dspy_gepa.types import Effect, Outcome, Proposal, Reflect, Reflection, Row, Step, rollouts
+from dspy_gepa.steps import Proposal, Step, rollouts
+from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
 
 Judge = Callable[[Sequence[Reflect], Sequence[Reflection]], tuple[dict[str, str], dict[str, str]]]
 Reflected = tuple[dict[str, str], list[str], Sequence[Reflection]]
@@ -94,9 +95,7 @@ def mutate(
     change = f"minibatch score went from {math.fsum(trial.before):g} to {math.fsum(trial.after):g}"
     if not improves(trial.before, trial.after):
         return replace(trial, verdict="rejected", reason=change)
-    validation = yield from rollouts(child, pool.val_rows)
-    scores = dict(zip(pool.val_rows, validation, strict=True))
-    return replace(trial, verdict="accepted", reason=change, validation=scores)
+    return replace(trial, verdict="accepted", reason=change)
 
 
 def _refuse_broken_feedback(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:

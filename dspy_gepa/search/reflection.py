@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dspy_gepa.types import Component, Outcome, Proposal, TraceStep
+from dspy_gepa.steps import Proposal
+from dspy_gepa.types import Component, Outcome, TraceStep
 
 TextCheck = Callable[[str], str | None]
 

@@ -42,6 +42,8 @@ class Strategy:
             The reference counts accepted merges only, so that its limit limits nothing when merges fail.
         merge_rows: Validation rows of a merge's trial (artifact: 5).
         show_history: Whether the reflector sees earlier edits of the component.
+        waits_for_validation: Whether the validation of a new member takes up its trial's place among the
+            steps in flight, as in Algorithm 1, or runs beside the next trials.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Strategy:
     max_merges: int
     merge_rows: int
     show_history: bool
+    waits_for_validation: bool
 
 
 PAPER = Strategy(
@@ -63,6 +66,7 @@ PAPER = Strategy(
     max_merges=5,
     merge_rows=5,
     show_history=False,
+    waits_for_validation=True,
 )
 
 STRATEGIES: dict[str, Strategy] = {"paper": PAPER}

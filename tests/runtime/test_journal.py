@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dspy_gepa.errors import JournalError
-from dspy_gepa.runtime.journal import FILE_NAME, Journal, read_journal
+from dspy_gepa.runtime.journal import FILE_NAME, SCHEMA_VERSION, Journal, read_journal
 from dspy_gepa.types import Outcome, Reflection, Result
 
 ROOT = Path(__file__).parent.parent.parent
@@ -272,7 +272,7 @@ def test_a_database_of_somebody_else_is_refused_and_stays_as_it_is(tmp_path: Pat
 def test_another_version_is_refused(finished: Path, version: str) -> None:
     with sqlite3.connect(finished / FILE_NAME) as db:
         db.execute("UPDATE meta SET value = ? WHERE name = 'version'", (version,))
-    with pytest.raises(JournalError, match=f"schema version {version}; this release writes 1"):
+    with pytest.raises(JournalError, match=f"schema version {version}; this release writes {SCHEMA_VERSION}"):
         open_journal(finished)
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from dspy_gepa.errors import InfrastructureError, RunInterrupted
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.types import Effect, Proposal, Reflection, Result, Rollout, Step
+from dspy_gepa.steps import Proposal, Step
+from dspy_gepa.types import Effect, Reflection, Result, Rollout
 from tests.runtime.world import (
     FORBIDDEN,
     NEVER,
@@ -63,6 +64,11 @@ def expected(batches: Batches) -> str:
     return " ".join(a.text if isinstance(a, Reflection) else f"{a.score:.4f}" for a in answers)
 
 
+def reason(finished: Finished) -> str:
+    assert isinstance(finished.result, Proposal)
+    return finished.result.reason
+
+
 def run(
     plans: Sequence[Batches],
     behave: Behaviour | None = None,
@@ -97,7 +103,7 @@ def test_steps_end_in_their_order_with_the_same_results_in_whatever_order_the_wo
 
     finished, world = run(plans, behave, width=width, workers=workers)
     assert [f.step for f in finished] == list(range(len(plans)))
-    assert [f.proposal.reason for f in finished] == [expected(batches) for batches in plans]
+    assert [reason(f) for f in finished] == [expected(batches) for batches in plans]
     asked = {e.key for batches in plans for batch in batches for e in batch if isinstance(e, Rollout)}
     executed = Counter(e.key for _, e in world.starts if isinstance(e, Rollout))
     assert executed == Counter(asked)  # each once
@@ -134,7 +140,7 @@ def test_a_rollout_that_is_in_flight_is_waited_for_not_started_again() -> None:
 def test_the_same_rollout_twice_in_a_batch_runs_once_and_is_given_twice() -> None:
     finished, world = run([[[rollout(3), rollout(3), rollout(4)]]])
     assert len(world.starts) == 2
-    assert finished[0].proposal.reason == "0.4286 0.4286 0.5714"
+    assert reason(finished[0]) == "0.4286 0.4286 0.5714"
 
 
 def test_replicates_are_rollouts_of_their_own() -> None:
@@ -154,7 +160,7 @@ def test_a_failed_rollout_is_never_a_result() -> None:
 
     memory = Notes()
     finished, _ = run([[[rollout(1)]]], behave, memory=memory)
-    assert finished[0].proposal.reason == "0.1429"
+    assert reason(finished[0]) == "0.1429"
     assert memory.known == {rollout(1).key: scored(1 / 7)}
 
 
@@ -165,7 +171,7 @@ def test_what_is_remembered_is_not_executed_and_is_charged_all_the_same() -> Non
     memory = Notes({rollout(0).key: scored(0.25)})
     finished, world = run([[[rollout(0), rollout(1)]]], memory=memory)
     assert [effect for _, effect in world.starts] == [rollout(1)]
-    assert finished[0].proposal.reason == "0.2500 0.1429"
+    assert reason(finished[0]) == "0.2500 0.1429"
     assert finished[0].spent.rollouts == 2
     assert memory.recorded == [(rollout(1).key, "rollout", 0)]
 
@@ -189,7 +195,7 @@ def test_a_recorded_answer_is_not_given_to_another_question() -> None:
     memory = Notes()
     run([[[reflect("old")]]], memory=memory)
     finished, world = run([[[reflect("new")]]], memory=memory)
-    assert finished[0].proposal.reason == "new+"
+    assert reason(finished[0]) == "new+"
     assert len(world.starts) == 1
 
 
@@ -213,13 +219,13 @@ def test_results_are_recorded_before_the_step_sees_them() -> None:
 
 def test_empty_batches_and_steps_without_any_are_fine() -> None:
     finished, _ = run([[], [[]], [[], [rollout(1)], []]])
-    assert [f.proposal.reason for f in finished] == ["", "", "0.1429"]
+    assert [reason(f) for f in finished] == ["", "", "0.1429"]
 
 
 def test_a_step_may_ask_thousands_of_times_for_what_is_known() -> None:
     finished, world = run([[[rollout(1)]] * 5_000])
     assert len(world.starts) == 1
-    assert len(finished[0].proposal.reason.split()) == 5_000
+    assert len(reason(finished[0]).split()) == 5_000
 
 
 # Stopping -------------------------------------------------------------------------------------------------

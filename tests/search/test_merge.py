@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.search.merge import find_merge, merge, trial_rows
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.types import Candidate, Effect, Outcome, Proposal, Rollout
+from dspy_gepa.steps import Proposal
+from dspy_gepa.types import Candidate, Effect, Outcome, Rollout
 from tests.support import Entry, drive, flatten, pool_of, val_rows
 
 SEED = Entry({"a": "0", "b": "0"}, (0.0, 0.0, 0.5))
@@ -224,18 +225,10 @@ def test_a_child_as_good_as_the_better_parent_is_accepted() -> None:
     assert (proposal.verdict, proposal.before, proposal.after) == ("accepted", (1.0, 0.0), (0.0, 1.0))
 
 
-def test_a_child_worse_than_the_better_parent_is_rejected_before_its_validation() -> None:
+def test_a_child_worse_than_the_better_parent_is_rejected() -> None:
     proposal, asked = run_merge((0.0, 0.9, 1.0))
     assert proposal.verdict == "rejected"
-    assert not proposal.validation
     assert {effect.row for effect in flatten(asked)} == set(val_rows(2))
-
-
-def test_an_accepted_child_is_run_on_every_validation_row() -> None:
-    proposal, _ = run_merge((1.0, 1.0, 0.25))
-    assert {row: outcome.score for row, outcome in proposal.validation.items()} == dict(
-        zip(val_rows(3), (1.0, 1.0, 0.25), strict=True)
-    )
 
 
 def test_a_merge_names_its_parents_its_ancestor_and_what_differs_from_the_first_parent() -> None:

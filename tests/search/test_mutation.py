@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from dspy_gepa.search.mutation import Reflector, improves, mutate
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.reflection import TextRules
-from dspy_gepa.types import Effect, Outcome, Proposal, Reflect, Reflection, Result, Rollout, TraceStep
-from tests.support import Entry, drive, pool_of, train_rows, val_rows
+from dspy_gepa.steps import Proposal
+from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Result, Rollout, TraceStep
+from tests.support import Entry, drive, pool_of, train_rows
 
 SEED = {"a": "first text", "b": "second text"}
 Texts = Sequence[Reflection | str]
@@ -27,7 +28,6 @@ class World:
     after: tuple[float, ...] = (1.0, 1.0, 0.0)
     answers: Texts = ("a new text",)
     called: tuple[str, ...] = ("a", "b")
-    validation: float = 0.5
     requests: list[Reflect] = field(default_factory=list)
 
     def __call__(self, effect: Effect) -> Result:
@@ -35,8 +35,6 @@ class World:
             self.requests.append(effect)
             answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
             return answer if isinstance(answer, Reflection) else Reflection(text=answer)
-        if effect.row.split == "val":
-            return Outcome("scored", score=self.validation)
         scores = self.before if dict(effect.candidate) == SEED else self.after
         steps = tuple(TraceStep(name, {"q": f"question {effect.row}"}, {"r": "x"}) for name in self.called)
         return Outcome("scored", score=scores[effect.row.position], feedback="do better", trace=steps)
@@ -80,15 +78,14 @@ def shape(asked: list[list[Effect]]) -> list[str]:
     return words
 
 
-def test_a_better_child_is_accepted_and_validated_in_full() -> None:
+def test_a_better_child_is_accepted() -> None:
     proposal, asked = run(World())
-    assert shape(asked) == ["parent on 3 train", "reflect on 1", "child on 3 train", "child on 2 val"]
+    assert shape(asked) == ["parent on 3 train", "reflect on 1", "child on 3 train"]
     assert proposal.verdict == "accepted"
-    assert set(proposal.validation) == set(val_rows(2))
 
 
 @pytest.mark.parametrize("after", [(0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)])
-def test_a_child_that_is_not_strictly_better_in_sum_is_rejected_unvalidated(after: tuple[float, ...]) -> None:
+def test_a_child_that_is_not_strictly_better_in_sum_is_rejected(after: tuple[float, ...]) -> None:
     proposal, asked = run(World(after=after))
     assert proposal.verdict == "rejected"
     assert shape(asked)[-1] == "child on 3 train"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.types import Candidate, Outcome, Proposal
-from tests.support import Entry, pool_of, train_rows, val_rows
+from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.types import Candidate, Outcome
+from tests.support import Entry, pool_of, train_rows, val_rows, validation_of
 
 SEED = Candidate.of({"a": "one", "b": "two"})
 CHILD = SEED.with_texts({"a": "better"})
@@ -22,7 +25,6 @@ def seeded(scores: tuple[float, ...] = (0.0, 1.0)) -> Pool:
 
 
 def mutation(verdict: str = "accepted", **changes: object) -> Proposal:
-    scored = {row: Outcome("scored", score=1.0) for row in val_rows(2)}
     made = Proposal(
         kind="mutation",
         parents=(0,),
@@ -33,7 +35,6 @@ def mutation(verdict: str = "accepted", **changes: object) -> Proposal:
         rows=train_rows(3),
         before=(0.0, 0.0, 0.0),
         after=(1.0, 0.0, 0.0),
-        validation=scored if verdict == "accepted" else {},
     )
     return dataclasses.replace(made, **changes)
 
@@ -54,7 +55,7 @@ def test_the_fields_of_a_pool_cannot_be_set() -> None:
 
 def test_an_accepted_proposal_becomes_the_next_member() -> None:
     member = seeded().commit(mutation(), spent=10).members[1]
-    assert (member.index, member.candidate, member.parents, member.step) == (1, CHILD, (0,), 1)
+    assert (member.index, member.candidate, member.parents, member.trial) == (1, CHILD, (0,), 1)
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "skipped"])
@@ -65,7 +66,7 @@ def test_other_proposals_are_remembered_but_are_no_members(verdict: str) -> None
 
 
 def test_a_member_was_discovered_before_its_own_validation() -> None:
-    assert seeded().commit(mutation(), spent=10).members[1].discovered_at == 8
+    assert seeded().commit(mutation(), spent=10).members[1].discovered_at == 10
 
 
 def test_the_seed_was_discovered_before_the_first_rollout() -> None:
@@ -75,18 +76,32 @@ def test_the_seed_was_discovered_before_the_first_rollout() -> None:
 def test_scores_stand_in_the_order_of_the_validation_rows() -> None:
     first, second = val_rows(2)
     backwards = {second: Outcome("scored", score=0.25), first: Outcome("scored", score=0.75)}
-    pool = seeded().commit(mutation(validation=backwards), spent=10)
+    pool = seeded().commit(mutation(), spent=10).validated(Validation(1, backwards))
     assert pool.scores.tolist() == [[0.0, 1.0], [0.75, 0.25]]
 
 
 def test_a_row_that_a_member_was_not_run_on_is_nan() -> None:
-    pool = seeded().commit(mutation(validation={val_rows(1)[0]: Outcome("scored", score=1.0)}), spent=9)
+    pool = seeded().commit(mutation(), spent=9).validated(validation_of(1, (1.0,)))
     assert np.isnan(pool.scores[1]).tolist() == [False, True]
 
 
 def test_a_mean_leaves_out_rows_that_were_not_run() -> None:
-    pool = seeded().commit(mutation(validation={val_rows(1)[0]: Outcome("scored", score=0.5)}), spent=9)
+    pool = seeded().commit(mutation(), spent=9).validated(validation_of(1, (0.5,)))
     assert [pool.mean(0), pool.mean(1)] == [0.5, 0.5]
+
+
+def test_a_new_member_has_no_scores_until_it_is_validated() -> None:
+    pool = seeded().commit(mutation(), spent=9)
+    assert np.isnan(pool.scores[1]).all()
+    assert (np.isnan(pool.mean(1)), pool.is_validated(1)) == (True, False)
+    assert pool.validated(validation_of(1, (0.0,))).is_validated(1)
+
+
+def test_a_second_validation_adds_rows_to_the_first() -> None:
+    pool = seeded().commit(mutation(), spent=9).validated(validation_of(1, (1.0,)))
+    pool = pool.validated(validation_of(1, (math.nan, 0.5)))
+    assert pool.scores.tolist() == [[0.0, 1.0], [1.0, 0.5]]
+    assert pool.mean(1) == 0.75
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=12), st.randoms(use_true_random=False))
@@ -131,22 +146,28 @@ def test_a_merged_child_goes_on_where_the_further_parent_stands() -> None:
     assert pool.commit(merged, spent=10).turns == (2, 1, 2, 2)
 
 
-@pytest.mark.parametrize(
-    ("proposal", "due"),
-    [
-        (mutation(), True),
-        (mutation("rejected"), False),
-        (mutation("skipped"), False),
-        (mutation(kind="merge", parents=(0, 0)), False),
-    ],
-    ids=["accepted mutation", "rejected mutation", "skipped mutation", "accepted merge"],
-)
-def test_a_merge_is_due_right_after_an_accepted_mutation_only(proposal: Proposal, due: bool) -> None:
-    assert seeded().commit(proposal, spent=10).merge_due is due
+def test_a_merge_is_due_once_a_new_mutation_was_validated() -> None:
+    found = seeded().commit(mutation(), spent=10)
+    assert not found.merge_due
+    assert found.validated(validation_of(1, (1.0, 1.0))).merge_due
 
 
-def test_the_next_step_after_a_success_takes_the_merge_off_again() -> None:
-    assert not seeded().commit(mutation(), spent=10).commit(mutation("rejected"), spent=14).merge_due
+def test_after_a_merge_and_after_further_rows_of_a_known_member_no_merge_is_due() -> None:
+    pool = pool_of(
+        Entry({"a": "0", "b": "0"}, (0, 0)),
+        Entry({"a": "1", "b": "0"}, (1, 0), (0,)),
+        Entry({"a": "1", "b": "1"}, (1, 1), (0, 1)),
+    )
+    assert not replace(pool, merge_due=False).validated(validation_of(1, (1.0, 1.0))).merge_due
+    merged = Proposal("merge", (1, 2), Candidate.of({"a": "2", "b": "2"}), "accepted", "test", ancestor=0)
+    assert not pool.commit(merged, spent=9).validated(validation_of(3, (1.0, 1.0))).merge_due
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "rejected", "skipped"])
+def test_the_next_trial_takes_the_merge_off_again(verdict: str) -> None:
+    due = seeded().commit(mutation(), spent=10).validated(validation_of(1, (1.0, 1.0)))
+    again = mutation(verdict, candidate=SEED.with_texts({"a": "other"}))
+    assert not due.commit(again, spent=14).merge_due
 
 
 def test_ancestors_are_all_members_on_the_way_to_the_seed() -> None:

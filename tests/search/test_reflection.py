@@ -22,7 +22,8 @@ from dspy_gepa.search.reflection import (
     render_program,
     training_texts,
 )
-from dspy_gepa.types import Candidate, Component, Outcome, Proposal, TraceStep
+from dspy_gepa.steps import Proposal
+from dspy_gepa.types import Candidate, Component, Outcome, TraceStep
 
 CALL = TraceStep("a", {"question": "why?"}, {"answer": "because"})
 OUTCOME = Outcome("scored", score=0.5, feedback="too short", trace=(CALL,))

@@ -1,0 +1,72 @@
+"""The steps of a search: generators that yield effects, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from dspy_gepa.types import Candidate, Effect, Outcome, Rollout, Row
+
+Kind: TypeAlias = Literal["seed", "mutation", "merge"]
+Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A candidate on trial, with its evidence and the verdict: what a trial comes to.
+
+    Attributes:
+        kind: How it was made.
+        parents: Indices of the pool members it came from.
+        candidate: The candidate on trial; None when the step ended before there was one.
+        changed: Components whose text differs from the first parent's.
+        rows: The rows the trial was held on.
+        before: Scores of the (better) parent on these rows.
+        after: Scores of the candidate on these rows; empty when the trial was not held.
+        verdict: `accepted`, `rejected`, or `skipped` when nothing was put on trial.
+        reason: One sentence for people.
+        evidence: What the reflector was shown, per component.
+        ancestor: For merges, the common ancestor's index.
+        reflections: How many answers the reflection model gave in this step.
+        unusable: How many of these were empty, cut off or could not be parsed.
+    """
+
+    kind: Kind
+    parents: tuple[int, ...]
+    candidate: Candidate | None
+    verdict: Verdict
+    reason: str
+    changed: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    before: tuple[float, ...] = ()
+    after: tuple[float, ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    ancestor: int | None = None
+    reflections: int = 0
+    unusable: int = 0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What it comes to when a member is run on validation rows.
+
+    Attributes:
+        member: Its index in the pool.
+        outcomes: What came of each row.
+    """
+
+    member: int
+    outcomes: Mapping[Row, Outcome]
+
+
+Step: TypeAlias = Generator[Sequence[Effect], Sequence[Any], Proposal | Validation]
+"""A step of the search: yields batches of effects, receives their results, returns what they come to."""
+
+
+def rollouts(
+    candidate: Candidate, rows: Sequence[Row]
+) -> Generator[Sequence[Effect], Sequence[Any], tuple[Outcome, ...]]:
+    """Within a step: run `candidate` on `rows`; results come in the order of the rows."""
+    results = yield [Rollout(candidate, row) for row in rows]
+    return tuple(results)
