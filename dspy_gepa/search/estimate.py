@@ -1,0 +1,261 @@
+"""What every member of the pool is worth, from few and noisy scores.
+
+The score of member i on row r is taken to be
+
+    y_ir = m_i + d_r + e_ir,    d_r ~ N(0, row^2),    e_ir ~ N(0, noise^2)                           (1)
+
+where m_i is what is asked for: the score to be expected of the member over rows like these. A child is its
+parents' average moved by what its rewriting did; of a member without parents next to nothing is known:
+
+    m_child ~ N(mean of m_parents + drift_mean, drift^2),    m_root ~ N(centre, (VAGUE spread)^2)    (2)
+
+Given the four scales the posterior of all m_i is normal and exact (`estimate`). The scales come from the run
+itself (`fit_scales`), with weak priors in units of the spread of the scores, so that any metric is treated
+alike. What this does not know: that binary scores near 0 and 1 vary less, that some rewritings break
+everything, and that a member accepted for its scores on some rows looks too good on those: pass NaN there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dspy_gepa.search.frontier import Scores
+
+Array = NDArray[np.float64]
+Parents = Sequence[tuple[int, ...]]
+
+# Standard deviation of a root's prior, in spreads: far beyond what any score can say.
+VAGUE = 10.0
+# The weak priors, by how many observations they are worth: scores vary within a member as all scores do, and
+# half of that variance is noise.
+TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 4.0, 0.5
+# And in spreads: drift is log-normal, give or take a factor, its mean normal around 0. In simulated runs a
+# drift of 0.15 covered less where rewritings did much, and was hardly less optimistic where they did little.
+DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.25
+# The share of e_ir's variance that is the member's own way with the row and would be there in a second run.
+# One run for each member and row cannot tell it from chance, so it is fixed where neither is favoured.
+PERSISTENT = 0.5
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The scales of equations (1) and (2), in units of the score.
+
+    Attributes:
+        noise: Standard deviation of what neither member nor row explains. Positive.
+        row: Standard deviation of how easy rows are.
+        drift: Standard deviation of what a rewriting changes. Positive.
+        drift_mean: What a rewriting changes on average.
+    """
+
+    noise: float
+    row: float
+    drift: float
+    drift_mean: float
+
+
+@dataclass(frozen=True)
+class Belief:
+    """The joint normal distribution of what the members are worth, given the scores.
+
+    Attributes:
+        mean: Shape (members,): the expected score of each over rows like these.
+        covariance: Shape (members, members), in squared units of the score.
+        scales: What it was computed with.
+    """
+
+    mean: Array
+    covariance: Array
+    scales: Scales
+
+    def sd(self) -> Array:
+        """Standard deviation of each member's worth. Shape (members,)."""
+        return np.sqrt(self.covariance.diagonal())
+
+    def interval(self, member: int, level: float = 0.9) -> tuple[float, float]:
+        """The central interval that holds a member's worth with probability `level`."""
+        half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(self.covariance[member, member])
+        return float(self.mean[member] - half), float(self.mean[member] + half)
+
+    def probability_better(self, member: int, other: int) -> float:
+        """The probability that `member` is worth more than `other`; a half when nothing tells them apart."""
+        gain = float(self.mean[member] - self.mean[other])
+        line = self.covariance[member] - self.covariance[other]
+        variance = float(line[member] - line[other])
+        if variance <= 0:
+            return 0.5 + 0.5 * float(np.sign(gain))
+        return NormalDist().cdf(gain / math.sqrt(variance))
+
+    def draw(self, rng: Random, count: int = 1) -> Array:
+        """Joint draws of what the members are worth. Shape (count, members)."""
+        normal = np.random.default_rng(rng.getrandbits(128)).standard_normal((count, len(self.mean)))
+        try:
+            root = np.linalg.cholesky(self.covariance)
+        except np.linalg.LinAlgError:  # members that are known exactly or tied to each other
+            values, vectors = np.linalg.eigh(self.covariance)
+            root = vectors * np.sqrt(np.maximum(values, 0.0))
+        return np.asarray(self.mean + normal @ root.T)
+
+
+def estimate(scores: Scores, parents: Parents, *, scales: Scales | None = None) -> Belief:
+    """The posterior of what the members are worth.
+
+    Integrating out the effect of a row seen by n_r members leaves these members with the precision
+    (I - w_r 11') / noise^2, w_r = row^2 / (noise^2 + n_r row^2). Summed over rows, with X the 0/1 matrix of
+    what was run, L the contrasts of (2) and V their variances,
+
+        covariance^-1 = L' V^-1 L + (diag(X 1) - X diag(w) X') / noise^2                              (3)
+
+    Args:
+        scores: Shape (members, rows), NaN where a member was not run.
+        parents: Indices of each member's parents; none for a root, two for a merge.
+        scales: Of the model; fitted to the scores when not given.
+    """
+    scales = scales or fit_scales(scores, parents)
+    centre, spread = _spread(scores)
+    seen, centred, weight = _observed(scores - centre, scales)
+    shrunk = seen * np.sqrt(weight)
+    precision = (np.diag(seen.sum(axis=1)) - shrunk @ shrunk.T) / scales.noise**2
+    pull = (centred.sum(axis=1) - seen @ (weight * centred.sum(axis=0))) / scales.noise**2
+    for member, origin in enumerate(parents):
+        variance, shift = (scales.drift**2, scales.drift_mean) if origin else ((VAGUE * spread) ** 2, 0.0)
+        contrast = [(member, 1.0), *((parent, -1.0 / len(origin)) for parent in origin)]
+        for a, at_a in contrast:
+            pull[a] += at_a * shift / variance
+            for b, at_b in contrast:
+                precision[a, b] += at_a * at_b / variance
+    covariance = np.linalg.inv(precision)
+    return Belief(centre + covariance @ pull, (covariance + covariance.T) / 2, scales)
+
+
+def estimate_objectives(scores: Mapping[str, Scores], parents: Parents) -> dict[str, Belief]:
+    """The posterior for each of several objectives, each by itself and with its own scales."""
+    return {name: estimate(matrix, parents) for name, matrix in scores.items()}
+
+
+def fit_scales(scores: Scores, parents: Parents) -> Scales:
+    """The scales of the model: moments of the scores combined with the weak priors.
+
+    noise^2 + row^2 is the variance of scores within a member, and noise^2 (1 + 1/parents) that of the
+    difference between a child and its parents over the rows all were run on. Arguments as for `estimate`.
+    """
+    _, spread = _spread(scores)
+    squares, freedom = _within(scores)
+    # The mean of the inverse gamma posterior, hence the - 2: a normal has thin tails where a variance is
+    # known from six rows, and covered too little with one member.
+    total = float((squares.sum() + TOTAL_COUNT * spread**2) / (freedom.sum() + TOTAL_COUNT - 2))
+    squares, freedom = _within(_moves(scores, parents))
+    inflation = np.array([1 + 1 / len(origin) for origin in parents if origin])
+    noise2 = np.sum(squares / inflation) + NOISE_COUNT * NOISE_SHARE * total
+    noise2 = float(noise2 / (freedom.sum() + NOISE_COUNT))
+    scales = Scales(math.sqrt(noise2), math.sqrt(max(total - noise2, 0.0)), drift=0.0, drift_mean=0.0)
+    drift, drift_mean = _fit_drift(*_gains(scores, parents, scales), spread)
+    return replace(scales, drift=drift, drift_mean=drift_mean)
+
+
+def _gains(scores: Scores, parents: Parents, scales: Scales) -> tuple[Array, Array]:
+    """How much more each child scored than its parents, and the error variance of that.
+
+    How easy the rows were is estimated and taken off. Where child and parents share all rows this is the
+    paired difference; with pairs alone, sparse runs could not tell their drift.
+    """
+    seen, known, weight = _observed(scores, scales)
+    counts = seen.sum(axis=1)
+    each = 1 / np.maximum(counts, 1)
+    means = np.where(counts > 0, known.sum(axis=1) * each, np.nan)
+    share = seen * each[:, None]
+    ease = weight * (known.sum(axis=0) - seen.T @ np.nan_to_num(means))
+    gains = _moves((means - share @ ease)[:, None], parents)[:, 0]
+    own = [each[i] + sum(each[p] for p in up) / len(up) ** 2 for i, up in enumerate(parents) if up]
+    errors = scales.noise**2 * (np.array(own) + _moves(share, parents) ** 2 @ weight)
+    usable = ~np.isnan(gains)
+    return gains[usable], errors[usable]
+
+
+def _fit_drift(gains: Array, errors: Array, spread: float) -> tuple[float, float]:
+    """Drift and its mean from gain ~ N(drift_mean, drift^2 + error), averaged over what they may be.
+
+    An average over a grid and not the likeliest value: with few children that is often no drift at all, after
+    which no child could ever be told from its parent.
+    """
+    steps = np.linspace(-3, 3, 61)
+    drifts = DRIFT * spread * DRIFT_FACTOR**steps
+    precision = 1 / (drifts[:, None] ** 2 + errors)
+    known, weighted, prior2 = precision.sum(axis=1), precision @ gains, (DRIFT_MEAN * spread) ** 2
+    drift_mean = weighted / (known + 1 / prior2)
+    evidence = np.log(precision).sum(axis=1) - np.log1p(prior2 * known) - precision @ gains**2
+    log_chance = 0.5 * (evidence + weighted * drift_mean - steps**2)
+    chance = np.exp(log_chance - log_chance.max())
+    return float(np.average(drifts, weights=chance)), float(np.average(drift_mean, weights=chance))
+
+
+def frontier_wins(scores: Scores, belief: Belief, rng: Random, count: int = 64) -> Array:
+    """Over how many rows each member is expected to be the best one, were there no chance. Shape (members,).
+
+    A frontier of observed scores belongs to whoever was lucky on a row. Here e_ir is the member's own way
+    with the row, of variance PERSISTENT noise^2, and chance, so that an observation is believed to that share
+    and a row that was not run is open. The best on each row is looked up in joint draws of all unknowns.
+
+    Args:
+        scores: Shape (members, rows), NaN where a member was not run; as handed to `estimate`.
+        belief: What `estimate` made of them.
+        rng: Source of the draws.
+        count: Number of draws.
+    """
+    noise, (seen, known, weight) = belief.scales.noise, _observed(scores, belief.scales)
+    seen, known = seen.T.copy(), known.T.copy()  # by row: the fast way to look for the best member
+    believed = PERSISTENT * seen
+    deviation = noise * np.sqrt(PERSISTENT * (1 - believed))
+    worths, generator = belief.draw(rng, count), np.random.default_rng(rng.getrandbits(128))
+    # Given the worths, rows are independent, each of ease N(w_r sum of residuals, w_r noise^2).
+    eases = weight * (known.sum(axis=1) - worths @ seen.T)
+    eases += noise * np.sqrt(weight) * generator.standard_normal(eases.shape)
+    wins = np.zeros(len(scores))
+    for worth, ease in zip(worths, eases, strict=True):
+        value = worth + believed * (known - worth - ease[:, None])
+        value += deviation * generator.standard_normal(seen.shape)
+        wins += np.bincount(value.argmax(axis=1), minlength=len(wins))
+    return wins / count
+
+
+def _spread(scores: Scores) -> tuple[float, float]:
+    """Mean and standard deviation of all scores: the zero and the unit of the priors.
+
+    Scores that are all equal have no unit. It is half their size then, or a half when they are 0.
+    """
+    known = scores[~np.isnan(scores)]
+    if not len(known):
+        return 0.0, 0.5
+    centre, spread = float(known.mean()), float(known.std())
+    equal = spread <= 1e-9 * float(np.abs(known).max())
+    return centre, (abs(centre) / 2 or 0.5) if equal else spread
+
+
+def _observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
+    """A 0/1 matrix of what was run, the scores with 0 for what was not, and w_r of equation (3)."""
+    missing = np.isnan(scores)
+    seen = (~missing).astype(np.float64)
+    weight = scales.row**2 / (scales.noise**2 + seen.sum(axis=0) * scales.row**2)
+    return seen, np.where(missing, 0.0, scores), weight
+
+
+def _moves(lines: Array, parents: Parents) -> Array:
+    """The lines of the children, in order, less the mean of their parents' lines."""
+    moves = [lines[i] - sum(lines[p] for p in up) / len(up) for i, up in enumerate(parents) if up]
+    return np.array(moves).reshape(len(moves), lines.shape[1])
+
+
+def _within(lines: Array) -> tuple[Array, Array]:
+    """By line the sum of squares around its mean, passing over NaN, and its degrees of freedom."""
+    seen = ~np.isnan(lines)
+    counts = seen.sum(axis=1)
+    means = np.where(seen, lines, 0.0).sum(axis=1) / np.maximum(counts, 1)
+    squares = np.where(seen, lines - means[:, None], 0.0) ** 2
+    return squares.sum(axis=1), np.maximum(counts - 1.0, 0.0)

@@ -1,0 +1,353 @@
+"""The posterior of what members are worth: exact, calibrated, and the same in any unit."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dspy_gepa.search.estimate import (
+    PERSISTENT,
+    VAGUE,
+    Array,
+    Belief,
+    Parents,
+    Scales,
+    _spread,
+    estimate,
+    estimate_objectives,
+    fit_scales,
+    frontier_wins,
+)
+
+NAN = float("nan")
+SCALES = Scales(noise=0.4, row=0.25, drift=0.1, drift_mean=0.02)
+
+
+class Run(NamedTuple):
+    scores: Array
+    parents: list[tuple[int, ...]]
+    truth: Array
+
+
+def lineage(members: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    """A random tree with some merges."""
+    parents: list[tuple[int, ...]] = [()]
+    for i in range(1, members):
+        merged = i > 2 and rng.random() < 0.1
+        parents.append(tuple(int(p) for p in rng.choice(i, 2 if merged else 1, replace=False)))
+    return parents
+
+
+def simulate(kind: str, members: int, rows: int, least: int, rng: np.random.Generator) -> Run:
+    """A run whose rows differ in difficulty and whose members inherit most of their way with each row.
+
+    The truth is the mean over many more rows than are scored.
+    """
+    parents = lineage(members, rng)
+    many = 1000
+    skill, way = np.zeros(members), np.zeros((members, many))
+    skill[0], way[0] = rng.normal(), rng.normal(size=many)
+    for i, origin in enumerate(parents[1:], start=1):
+        skill[i] = skill[list(origin)].mean() + rng.normal(0, 0.4)
+        way[i] = 0.7 * way[origin[0]] + 0.51**0.5 * rng.normal(size=many)
+    latent = skill[:, None] + rng.normal(0, 1.5, many) + way
+    if kind == "binary":
+        expected = 1 / (1 + np.exp(-latent))
+        scores = (rng.random(expected.shape) < expected).astype(np.float64)
+    else:
+        expected = 0.5 + 0.12 * latent
+        scores = expected + rng.normal(0, 0.1, expected.shape)
+    seen = np.full((members, rows), NAN)
+    for i in range(members):
+        run = rng.choice(rows, rng.integers(least, rows + 1), replace=False)
+        seen[i, run] = scores[i, run]
+    return Run(seen, parents, expected.mean(axis=1))
+
+
+def dense_posterior(scores: Array, parents: Parents, scales: Scales) -> tuple[Array, Array]:
+    """The joint normal of members, rows, and members' ways with rows, conditioned on the observations.
+
+    Returns:
+        Mean and covariance of the members, then of the rows, then of the ways, member by member.
+    """
+    members, rows = scores.shape
+    centre, spread = _spread(scores)
+    mean, prior = np.zeros(members), np.zeros((members, members))
+    for i, origin in enumerate(parents):
+        if origin:
+            up = list(origin)
+            mean[i] = mean[up].mean() + scales.drift_mean
+            prior[i, :i] = prior[:i, i] = prior[up, :i].mean(axis=0)
+            prior[i, i] = prior[np.ix_(up, up)].mean() + scales.drift**2
+        else:
+            mean[i], prior[i, i] = centre, (VAGUE * spread) ** 2
+    size = members + rows + members * rows
+    mean = np.concatenate([mean, np.zeros(size - members)])
+    joint = np.diag(
+        np.repeat([0.0, scales.row**2, PERSISTENT * scales.noise**2], [members, rows, members * rows])
+    )
+    joint[:members, :members] = prior
+    who, where = np.nonzero(~np.isnan(scores))
+    each = np.arange(len(who))
+    design = np.zeros((len(who), size))
+    design[each, who] = design[each, members + where] = design[each, members + rows + who * rows + where] = 1
+    observed = design @ joint @ design.T + (1 - PERSISTENT) * scales.noise**2 * np.eye(len(who))
+    gain = np.linalg.solve(observed, design @ joint).T
+    return mean + gain @ (scores[who, where] - design @ mean), joint - gain @ design @ joint
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> tuple[Array, list[tuple[int, ...]]]:
+    """Up to 6 members by 5 rows with holes, members never run, several roots, and merges."""
+    members, rows = draw(st.integers(1, 6)), draw(st.integers(1, 5))
+    cell = st.sampled_from([NAN, 0.0, 0.3, 1.0])
+    lines = [draw(st.lists(cell, min_size=rows, max_size=rows)) for _ in range(members)]
+    parents: list[tuple[int, ...]] = [()]
+    parents += [tuple(sorted(draw(st.sets(st.integers(0, i - 1), max_size=2)))) for i in range(1, members)]
+    return np.array(lines), parents
+
+
+@settings(deadline=None)
+@given(runs(), st.sampled_from([SCALES, Scales(0.1, 0.0, 0.3, -0.1), Scales(0.5, 1.0, 0.05, 0.0)]))
+def test_the_posterior_is_that_of_the_joint_normal_of_members_and_rows(
+    run: tuple[Array, list[tuple[int, ...]]], scales: Scales
+) -> None:
+    scores, parents = run
+    belief = estimate(scores, parents, scales=scales)
+    mean, covariance = dense_posterior(scores, parents, scales)
+    members = len(scores)
+    np.testing.assert_allclose(belief.mean, mean[:members], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(belief.covariance, covariance[:members, :members], rtol=1e-7, atol=1e-7)
+
+
+def test_rows_are_won_as_often_as_in_draws_from_the_joint_normal() -> None:
+    scores = np.array([[1.0, 0.0, 0.0, NAN], [0.0, 1.0, NAN, NAN], [1.0, NAN, 1.0, NAN]])
+    parents = [(), (0,), (0, 1)]
+    mean, covariance = dense_posterior(scores, parents, SCALES)
+    draws = Belief(mean, covariance, SCALES).draw(Random(1), 10_000)
+    values = draws[:, :3, None] + draws[:, 7:].reshape(-1, 3, 4)
+    expected = np.bincount(values.argmax(axis=1).ravel(), minlength=3) / 10_000
+    wins = frontier_wins(scores, estimate(scores, parents, scales=SCALES), Random(0), 10_000)
+    np.testing.assert_allclose(wins, expected, atol=0.05)
+
+
+@settings(deadline=None)
+@given(runs(), st.sampled_from([0.01, 1.0, 100.0]), st.sampled_from([-50.0, 0.0, 7.0]), st.booleans())
+def test_another_unit_of_the_score_changes_nothing_else(
+    run: tuple[Array, list[tuple[int, ...]]], unit: float, zero: float, negated: bool
+) -> None:
+    scores, parents = run
+    if len(np.unique(scores[~np.isnan(scores)])) < 2:
+        return  # equal scores have no unit of their own
+    unit = -unit if negated else unit
+    plain, other = estimate(scores, parents), estimate(unit * scores + zero, parents)
+    size = abs(unit)
+    np.testing.assert_allclose(other.mean, unit * plain.mean + zero, rtol=0, atol=1e-6 * max(size, 1))
+    np.testing.assert_allclose(other.covariance, unit**2 * plain.covariance, rtol=1e-5, atol=1e-8 * unit**2)
+    assert other.scales.noise == pytest.approx(size * plain.scales.noise)
+    assert other.scales.drift_mean == pytest.approx(unit * plain.scales.drift_mean, abs=1e-7 * size)
+
+
+@pytest.mark.parametrize(
+    ("kind", "members", "rows", "least"),
+    [
+        ("binary", (10, 40), 50, 6),
+        ("graded", (10, 40), 50, 6),
+        ("binary", (10, 40), 20, 20),
+        ("graded", (10, 40), 20, 20),
+        ("binary", (1, 5), 6, 6),
+        ("graded", (1, 5), 6, 6),
+    ],
+)
+def test_nine_in_ten_intervals_hold_the_truth(
+    kind: str, members: tuple[int, int], rows: int, least: int
+) -> None:
+    held = []
+    # Intervals of one run fail together, so that small runs need to be many.
+    for seed in range(80 if members[0] > 1 else 500):
+        rng = np.random.default_rng(seed)
+        run = simulate(kind, int(rng.integers(members[0], members[1] + 1)), rows, least, rng)
+        belief = estimate(run.scores, run.parents)
+        bounds = [belief.interval(i) for i in range(len(run.truth))]
+        held += [low <= truth <= high for (low, high), truth in zip(bounds, run.truth, strict=True)]
+    assert 0.84 <= np.mean(held) <= 0.96
+
+
+@pytest.mark.parametrize("kind", ["binary", "graded"])
+def test_the_member_that_looks_best_is_promised_less_than_its_raw_mean_and_is_better(kind: str) -> None:
+    promised, held, raw, worth, raw_worth = [], [], [], [], []
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        run = simulate(kind, int(rng.integers(10, 41)), 50, 6, rng)
+        belief, means = estimate(run.scores, run.parents), np.nanmean(run.scores, axis=1)
+        best, lucky = int(belief.mean.argmax()), int(means.argmax())
+        promised.append(belief.mean[best] - run.truth[best])
+        low, high = belief.interval(best)
+        held.append(low <= run.truth[best] <= high)
+        raw.append(means[lucky] - run.truth[lucky])
+        worth.append(run.truth[best])
+        raw_worth.append(run.truth[lucky])
+    assert np.mean(raw) > 0.04
+    assert abs(np.mean(promised)) < 0.4 * np.mean(raw)
+    assert np.mean(held) > 0.78  # the best of many is the one whose interval fails first
+    assert np.mean(worth) > np.mean(raw_worth)
+
+
+@pytest.mark.parametrize("kind", ["graded", "normal"])
+def test_the_scales_of_a_large_run_are_found(kind: str) -> None:
+    rng = np.random.default_rng(3)
+    parents = lineage(60, rng)
+    worth = np.full(60, 0.5)
+    for i, origin in enumerate(parents[1:], start=1):
+        worth[i] = worth[list(origin)].mean() + rng.normal(0.05, 0.15)
+    scores = worth[:, None] + rng.normal(0, 0.3, 80) + rng.normal(0, 0.2, (60, 80))
+    if kind == "graded":
+        scores[rng.random(scores.shape) < 0.5] = NAN
+    scales = fit_scales(scores, parents)
+    assert scales.noise == pytest.approx(0.2, rel=0.05)
+    assert scales.row == pytest.approx(0.3, rel=0.2)
+    assert scales.drift == pytest.approx(0.15, rel=0.25)
+    assert scales.drift_mean == pytest.approx(0.05, abs=0.04)
+
+
+@pytest.mark.parametrize(
+    ("scores", "parents"),
+    [
+        ([[0.0] * 6], [()]),
+        ([[1.0] * 6, [1.0] * 6], [(), (0,)]),
+        ([[0.0, 1.0, 1.0, 0.0, 1.0, 1.0]], [()]),
+        ([[0.7]], [()]),
+        ([[0.7], [0.2]], [(), (0,)]),
+        ([[1.0, 0.0], [NAN, NAN]], [(), (0,)]),
+        ([[NAN, NAN]], [()]),
+        ([[1.0, NAN], [NAN, 0.0]], [(), (0,)]),
+        ([[0.1 + 0.2] * 3, [0.3] * 3], [(), (0,)]),
+        ([[-3e6, -3e6, -3e6 + 1]], [()]),
+    ],
+)
+def test_next_to_nothing_still_gives_a_belief(scores: list[list[float]], parents: Parents) -> None:
+    matrix = np.array(scores)
+    belief = estimate(matrix, parents)
+    assert np.isfinite(belief.mean).all()
+    assert (belief.sd() > 0).all()
+    assert belief.scales.noise > 0
+    assert belief.scales.drift > 0
+    assert frontier_wins(matrix, belief, Random(0)).sum() == pytest.approx(matrix.shape[1])
+
+
+def test_an_empty_pool_has_an_empty_belief() -> None:
+    belief = estimate(np.empty((0, 0)), [])
+    assert belief.mean.shape == (0,)
+    assert belief.covariance.shape == (0, 0)
+
+
+def test_all_right_is_believed_but_not_as_certain() -> None:
+    belief = estimate(np.ones((1, 6)), [()])
+    assert belief.mean[0] == pytest.approx(1)
+    assert 0.05 < belief.sd()[0] < 0.3
+
+
+def test_a_child_that_was_not_run_is_worth_its_parent_and_less_certain() -> None:
+    scores = np.array([[1.0, 0.0, 1.0, 1.0], [NAN] * 4])
+    belief = estimate(scores, [(), (0,)], scales=SCALES)
+    assert belief.mean[1] == pytest.approx(belief.mean[0] + SCALES.drift_mean)
+    assert belief.covariance[1, 1] == pytest.approx(belief.covariance[0, 0] + SCALES.drift**2)
+
+
+def test_a_shared_row_tells_more_about_a_difference_than_two_rows_apart() -> None:
+    shared = estimate(np.array([[0.0, NAN], [1.0, NAN]]), [(), (0,)], scales=SCALES)
+    apart = estimate(np.array([[0.0, NAN], [NAN, 1.0]]), [(), (0,)], scales=SCALES)
+    assert shared.probability_better(1, 0) > apart.probability_better(1, 0) > 0.5
+
+
+def test_the_probability_to_be_better_is_that_of_joint_draws() -> None:
+    run = simulate("graded", 6, 20, 6, np.random.default_rng(5))
+    belief = estimate(run.scores, run.parents)
+    draws = belief.draw(Random(1), 20_000)
+    for other in range(1, 6):
+        assert belief.probability_better(0, other) == pytest.approx(
+            (draws[:, 0] > draws[:, other]).mean(), abs=0.015
+        )
+        assert belief.probability_better(0, other) + belief.probability_better(other, 0) == pytest.approx(1)
+    assert belief.probability_better(2, 2) == 0.5
+
+
+def test_draws_have_the_mean_and_the_covariance() -> None:
+    run = simulate("binary", 5, 12, 6, np.random.default_rng(2))
+    belief = estimate(run.scores, run.parents)
+    draws = belief.draw(Random(7), 40_000)
+    assert draws.shape == (40_000, 5)
+    np.testing.assert_allclose(draws.mean(axis=0), belief.mean, atol=0.004)
+    np.testing.assert_allclose(np.cov(draws.T), belief.covariance, atol=0.0008)
+
+
+def test_draws_are_a_function_of_the_random_state() -> None:
+    belief = estimate(np.array([[1.0, 0.0], [1.0, 1.0]]), [(), (0,)])
+    rng = Random(4)
+    first, second = belief.draw(rng, 3), belief.draw(rng, 3)
+    again = Random(4)
+    np.testing.assert_array_equal(first, belief.draw(again, 3))
+    np.testing.assert_array_equal(second, belief.draw(again, 3))
+    assert (first != second).any()
+
+
+def test_what_is_known_exactly_can_be_drawn() -> None:
+    tied = Belief(
+        np.array([0.1, 0.2, 0.3]), np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]), SCALES
+    )
+    draws = tied.draw(Random(0), 5)
+    np.testing.assert_allclose(draws[:, 1] - draws[:, 0], 0.1, atol=1e-7)
+    np.testing.assert_allclose(draws[:, 2], 0.3)
+    assert tied.probability_better(1, 0) == 1
+    assert tied.probability_better(0, 1) == 0
+
+
+def test_objectives_are_estimated_each_by_itself() -> None:
+    right, short = np.array([[1.0, 0.0, 1.0]]), np.array([[-120.0, -80.0, -95.0]])
+    beliefs = estimate_objectives({"right": right, "short": short}, [()])
+    assert list(beliefs) == ["right", "short"]
+    np.testing.assert_array_equal(beliefs["short"].mean, estimate(short, [()]).mean)
+
+
+def test_every_row_is_won_once() -> None:
+    run = simulate("binary", 12, 30, 6, np.random.default_rng(1))
+    belief = estimate(run.scores, run.parents)
+    wins = frontier_wins(run.scores, belief, Random(0))
+    assert wins.sum() == pytest.approx(30)
+    assert (wins >= 0).all()
+    np.testing.assert_array_equal(wins, frontier_wins(run.scores, belief, Random(0)))
+
+
+def test_members_that_nothing_tells_apart_share_the_rows() -> None:
+    scores = np.tile([1.0, 0.0, 1.0, 1.0, 0.0], (4, 4))
+    wins = frontier_wins(scores, estimate(scores, [(), (), (), ()], scales=SCALES), Random(0), 400)
+    np.testing.assert_allclose(wins, 5, atol=0.5)
+
+
+def test_a_specialist_keeps_the_rows_only_it_can_do() -> None:
+    rng = np.random.default_rng(0)
+    scores = (rng.random((5, 40)) < 0.85).astype(np.float64)
+    scores[4] = rng.random(40) < 0.15
+    scores[:4, 30:], scores[4, 30:] = 0, 1
+    assert scores[4].mean() < scores[:4].mean(axis=1).min()
+    belief = estimate(scores, [(), (0,), (0,), (1,), (0,)])
+    special = frontier_wins(scores[:, 30:], belief, Random(0), 400)
+    usual = frontier_wins(scores[:, :30], belief, Random(0), 400)
+    assert special[4] > 0.5 * 10
+    assert usual[4] < 0.15 * 30
+
+
+def test_one_lucky_row_does_not_win_it_for_a_bad_member() -> None:
+    rng = np.random.default_rng(0)
+    scores = (rng.random((4, 30)) < 0.8).astype(np.float64)
+    scores[3] = 0
+    scores[:3, 0], scores[3, 0] = 0, 1
+    wins = frontier_wins(scores, estimate(scores, [(), (0,), (1,), (0,)]), Random(0), 400)
+    others = frontier_wins(scores[:, 1:], estimate(scores, [(), (0,), (1,), (0,)]), Random(0), 400)
+    assert wins[3] - others[3] < 0.75
+    assert wins[3] < 30 / 4 / 2
