@@ -4,7 +4,14 @@ They read whatever prompt a DSPy program or optimizer sends and answer as a pure
 nothing about any real model. Start with `task_lm` and `reflection_lm`.
 """
 
-from benchmarks.simulated.engine import AsyncSimulatedEngine, SimulatedEngine, reflection_lm, task_lm
+from benchmarks.simulated.engine import (
+    AsyncSimulatedEngine,
+    Role,
+    SimulatedEngine,
+    reflection_lm,
+    simulated_lm,
+    task_lm,
+)
 from benchmarks.simulated.knobs import AnswerKey, Fact, Knobs
 
 __all__ = [
@@ -12,7 +19,9 @@ __all__ = [
     "AsyncSimulatedEngine",
     "Fact",
     "Knobs",
+    "Role",
     "SimulatedEngine",
     "reflection_lm",
+    "simulated_lm",
     "task_lm",
 ]

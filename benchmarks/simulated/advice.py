@@ -21,8 +21,8 @@ DEFAULT_LIMIT = 500
 
 def give(prompt: Prompt, seed: str) -> dict[str, Value]:
     """A discussion, and one piece of advice for each module named in the prompt."""
-    modules = _loaded(prompt.inputs.get("module_names", "[]"))
-    steps = _loaded(prompt.inputs.get("worse_program_trajectory", "[]"))
+    modules = loaded(prompt.inputs.get("module_names", "[]"))
+    steps = loaded(prompt.inputs.get("worse_program_trajectory", "[]"))
     said = _feedback(prompt.inputs)
     names = [str(name) for name in modules] if isinstance(modules, list) else []
     advice = {name: _for_module(name, steps, said, prompt.text, seed) for name in names}
@@ -34,7 +34,7 @@ def give(prompt: Prompt, seed: str) -> dict[str, Value]:
 
 def _for_module(name: str, steps: Any, said: str, text: str, seed: str) -> str:
     examples = [
-        Evidence({**_texts(step.get("inputs")), **_texts(step.get("outputs"))}, said)
+        Evidence({**texts(step.get("inputs")), **texts(step.get("outputs"))}, said)
         for step in (steps if isinstance(steps, list) else [])
         if isinstance(step, dict) and step.get("module_name") == name
     ]
@@ -50,19 +50,21 @@ def _for_module(name: str, steps: Any, said: str, text: str, seed: str) -> str:
 
 
 def _feedback(inputs: Mapping[str, str]) -> str:
-    hidden = _loaded(inputs.get("oracle_metadata", "{}"))
+    hidden = loaded(inputs.get("oracle_metadata", "{}"))
     answer = hidden.get("answer") if isinstance(hidden, dict) else None
     told = inputs.get("worse_reward_info", "")
     return f"Wrong. {told}" + (f"\nThe expected answer is '{answer}'." if answer else "")
 
 
-def _texts(values: Any) -> dict[str, str]:
+def texts(values: Any) -> dict[str, str]:
+    """The fields of one step as text; none when `values` is no mapping."""
     if not isinstance(values, dict):
         return {}
     return {str(k): "\n".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in values.items()}
 
 
-def _loaded(text: str) -> Any:
+def loaded(text: str) -> Any:
+    """The JSON value that `text` is; None when it is none."""
     try:
         return json.loads(text)
     except ValueError:

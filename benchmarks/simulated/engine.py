@@ -8,7 +8,7 @@ rollout id is then sent as the seed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -28,6 +28,7 @@ from dspy.lm15 import (
 from benchmarks.simulated.knobs import AnswerKey, Knobs
 from benchmarks.simulated.multihop import MultiHopReader
 from benchmarks.simulated.prompt import Prompt, read_prompt
+from benchmarks.simulated.records import Clerk, Judge, RecordReflector
 from benchmarks.simulated.reflection import Reflector
 from benchmarks.simulated.reply import GARBAGE, Value, write_reply
 from benchmarks.simulated.text import unit
@@ -49,6 +50,13 @@ class Role(Protocol):
         ...
 
 
+_RECORD_ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
+    "clerk": Clerk.from_json,
+    "record reflection": RecordReflector.from_json,
+    "judge": Judge.from_json,
+}
+
+
 def load_role(state: Mapping[str, Any]) -> Role:
     """The role that `to_json` wrote. Raises ValueError for an unknown kind."""
     kind = state["role"]
@@ -56,7 +64,11 @@ def load_role(state: Mapping[str, Any]) -> Role:
         return MultiHopReader(AnswerKey.from_json(state["answers"]), Knobs(**state["knobs"]))
     if kind == "reflection":
         return Reflector()
-    raise ValueError(f"Unknown simulated role {kind!r}; expected 'task' or 'reflection'.")
+    for name, read in _RECORD_ROLES.items():
+        if kind == name:
+            return read(state)
+    known = ", ".join(map(repr, ("task", "reflection", *_RECORD_ROLES)))
+    raise ValueError(f"Unknown simulated role {kind!r}; expected one of {known}.")
 
 
 @dataclass(frozen=True)
@@ -147,15 +159,19 @@ class SimulatedLM(dspy.LM):
 def task_lm(answers: AnswerKey, *, knobs: Knobs | None = None, seed: int = 0) -> dspy.LM:
     """A simulated model that runs multi-hop programs; see `benchmarks.simulated.multihop`."""
     chosen = knobs or Knobs()
-    return _lm("simulated/task", SimulatedEngine(MultiHopReader(answers, chosen), seed, chosen.garbage_rate))
+    return simulated_lm(
+        "simulated/task", MultiHopReader(answers, chosen), seed=seed, garbage_rate=chosen.garbage_rate
+    )
 
 
 def reflection_lm(*, seed: int = 0, garbage_rate: float = 0.0) -> dspy.LM:
     """A simulated model that rewrites instructions; see `benchmarks.simulated.reflection`."""
-    return _lm("simulated/reflection", SimulatedEngine(Reflector(), seed, garbage_rate))
+    return simulated_lm("simulated/reflection", Reflector(), seed=seed, garbage_rate=garbage_rate)
 
 
-def _lm(name: str, engine: SimulatedEngine) -> dspy.LM:
+def simulated_lm(name: str, role: Role, *, seed: int = 0, garbage_rate: float = 0.0) -> dspy.LM:
+    """A simulated model that plays `role`, under the model name `name`."""
+    engine = SimulatedEngine(role, seed, garbage_rate)
     return SimulatedLM(
         name, engine=engine, async_engine=AsyncSimulatedEngine(engine), cache=False, num_retries=0
     )

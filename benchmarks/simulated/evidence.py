@@ -20,7 +20,8 @@ _EXAMPLE_START = re.compile(
 )
 _FIELDS = (
     "question", "claim", "passages", "context", "summary_1", "summary_2", "summary", "query", "answer",
-    "reasoning", "feedback", "score",
+    "reasoning", "feedback", "score", "record",
+    "clean_date", "clean_amount", "clean_name", "clean_unit", "clean_code", "clean_place",
 )  # fmt: skip
 _LABEL = re.compile(
     r"(?<![\w`])[\"'`*<#\[ ]*(" + "|".join(_FIELDS) + r")[\"'`*>#\] ]*\s*(?:[:=>\n]|$)", re.IGNORECASE

@@ -56,7 +56,7 @@ class Reflector:
             return advice.give(prompt, seed)
         if "shortened_instruction" in asked:
             return {"shortened_instruction": advice.shorten(prompt.inputs)}
-        targets = [name for name in asked if _TEXT_NAME.search(name) and "description" not in name]
+        targets = wanted_texts(asked)
         if not targets:
             return {}
         current, rest = read_task(prompt)
@@ -68,6 +68,11 @@ class Reflector:
     def to_json(self) -> dict[str, Any]:
         """The role as JSON data."""
         return {"role": "reflection"}
+
+
+def wanted_texts(outputs: Sequence[str]) -> list[str]:
+    """Those output fields that ask for a new text."""
+    return [name for name in outputs if _TEXT_NAME.search(name) and "description" not in name]
 
 
 def read_task(prompt: Prompt) -> tuple[str, str]:

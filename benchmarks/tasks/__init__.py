@@ -1,16 +1,21 @@
-"""Benchmark tasks by name: `load("bundled")` needs nothing, `load("hotpotqa")` needs data or a network."""
+"""Benchmark tasks by name.
+
+`load("bundled")` and the record worlds (`load("easy")`, `load("easy-tuning")`, ... see `tasks.worlds`) need
+nothing; `load("hotpotqa")` needs data or a network.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.tasks import bundled, hotpotqa
+from benchmarks.tasks import bundled, hotpotqa, records
 from benchmarks.tasks.hotpotqa import DataNotFound
 from benchmarks.tasks.task import Metric, Task
+from benchmarks.tasks.worlds import WORLD_NAMES, world_named
 
-__all__ = ["NAMES", "DataNotFound", "Metric", "Task", "load"]
+__all__ = ["NAMES", "WORLD_NAMES", "DataNotFound", "Metric", "Task", "load"]
 
-NAMES = ("bundled", "hotpotqa")
+NAMES = ("bundled", "hotpotqa", *WORLD_NAMES)
 
 
 def load(name: str, data_dir: str | Path | None = None, seed: int = 0) -> Task:
@@ -24,4 +29,6 @@ def load(name: str, data_dir: str | Path | None = None, seed: int = 0) -> Task:
         return bundled.load(seed)
     if name == "hotpotqa":
         return hotpotqa.load(data_dir, seed)
+    if name in WORLD_NAMES:
+        return records.load(name, world_named(name), seed)
     raise ValueError(f"Unknown task {name!r}; known tasks: {', '.join(NAMES)}.")

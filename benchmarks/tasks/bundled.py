@@ -14,6 +14,8 @@ import dspy
 
 from benchmarks.retrieval import Retriever
 from benchmarks.simulated import AnswerKey
+from benchmarks.simulated.multihop import MultiHopReader
+from benchmarks.simulated.reflection import Reflector
 from benchmarks.simulated.world import Question, build_world
 from benchmarks.tasks.exact_match import metric
 from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, program_factory
@@ -36,7 +38,8 @@ def load(seed: int = 0) -> Task:
         train=rows[:SPLIT_SIZE],
         val=rows[SPLIT_SIZE : 2 * SPLIT_SIZE],
         test=rows[2 * SPLIT_SIZE :],
-        answers=AnswerKey.of((row.question, row.answer, row.gold_titles) for row in rows),
+        task_role=MultiHopReader(AnswerKey.of((row.question, row.answer, row.gold_titles) for row in rows)),
+        reflection_role=Reflector(),
         best_instructions=BEST_INSTRUCTIONS,
     )
 

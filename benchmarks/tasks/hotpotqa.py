@@ -32,6 +32,8 @@ import dspy
 
 from benchmarks.retrieval import Retriever
 from benchmarks.simulated import AnswerKey
+from benchmarks.simulated.multihop import MultiHopReader
+from benchmarks.simulated.reflection import Reflector
 from benchmarks.tasks.exact_match import metric
 from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, program_factory
 from benchmarks.tasks.task import Task
@@ -79,7 +81,8 @@ def build(splits: Mapping[str, Sequence[Row]], pages: Pages) -> Task:
         train=examples["train"],
         val=examples["val"],
         test=examples["test"],
-        answers=answers,
+        task_role=MultiHopReader(answers),
+        reflection_role=Reflector(),
         best_instructions=BEST_INSTRUCTIONS,
     )
 

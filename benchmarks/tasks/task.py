@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import dspy
 
-from benchmarks.simulated import AnswerKey, Knobs
-from benchmarks.simulated import reflection_lm as simulated_reflection_lm
-from benchmarks.simulated import task_lm as simulated_task_lm
+from benchmarks.simulated import Role, simulated_lm
 
 
 class Metric(Protocol):
@@ -32,6 +30,7 @@ class Metric(Protocol):
 class Task:
     """A task. The three splits are lists because DSPy's optimizers ask for lists; do not change them.
 
+    task_role, reflection_role: what simulated models play, one to run the program, one to improve it.
     best_instructions: a hand-written set of good instructions by predictor name, to measure the headroom.
     """
 
@@ -41,20 +40,25 @@ class Task:
     train: list[dspy.Example]
     val: list[dspy.Example]
     test: list[dspy.Example]
-    answers: AnswerKey
+    task_role: Role
+    reflection_role: Role
     best_instructions: dict[str, str]
 
-    def task_lm(self, *, knobs: Knobs | None = None, seed: int = 0) -> dspy.LM:
-        """A simulated model that holds this task's answer key."""
-        return simulated_task_lm(self.answers, knobs=knobs, seed=seed)
+    def task_lm(self, *, seed: int = 0) -> dspy.LM:
+        """A simulated model that runs the program."""
+        return simulated_lm("simulated/task", self.task_role, seed=seed)
 
     def reflection_lm(self, *, seed: int = 0) -> dspy.LM:
         """A simulated model that rewrites instructions."""
-        return simulated_reflection_lm(seed=seed)
+        return simulated_lm("simulated/reflection", self.reflection_role, seed=seed)
 
     def best_program(self) -> dspy.Module:
         """The program under `best_instructions`: near the most that instructions can reach here."""
+        return self.program_with(self.best_instructions)
+
+    def program_with(self, instructions: Mapping[str, str]) -> dspy.Module:
+        """The program under other instructions, by predictor name."""
         program = self.program()
         for name, predictor in program.named_predictors():
-            predictor.signature = predictor.signature.with_instructions(self.best_instructions[name])
+            predictor.signature = predictor.signature.with_instructions(instructions[name])
         return program
