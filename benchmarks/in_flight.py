@@ -32,7 +32,7 @@ from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
 from dspy_gepa.runtime.journal import Journal
 from dspy_gepa.runtime.scheduler import Scheduler
-from dspy_gepa.steps import Step, Validation, rollouts
+from dspy_gepa.steps import Evaluation, Step, rollouts
 from dspy_gepa.types import Outcome, Row
 from dspy_gepa.worker import Worker
 
@@ -135,8 +135,8 @@ def fly(road: str, count: int, call_seconds: float) -> Flown:
             started = time.perf_counter()
             scheduler.start(0, _step(program, rows))
             result = scheduler.finish().result
-            assert isinstance(result, Validation)
-            outcomes = result.outcomes
+            assert isinstance(result, Evaluation)
+            outcomes = result.outcomes[0]
             seconds = time.perf_counter() - started
         recorded = sum(journal.recall(f"{read_candidate(program).id}:{row}:0") is not None for row in rows)
         journal.close("finished")
@@ -163,7 +163,7 @@ def _lm(road: str, task: Task, call_seconds: float, meter: Meter) -> Iterator[ds
 
 def _step(program: dspy.Module, rows: tuple[Row, ...]) -> Step:
     outcomes = yield from rollouts(read_candidate(program), rows)
-    return Validation(0, dict(zip(rows, outcomes, strict=True)))
+    return Evaluation({0: dict(zip(rows, outcomes, strict=True))})
 
 
 def _peak_megabytes() -> float:

@@ -25,18 +25,16 @@ import numpy as np
 from gepa.gepa_utils import find_dominator_programs, select_program_candidate_from_pareto_front
 
 from benchmarks.in_flight import in_flight_report
-from benchmarks.random_pools import KINDS, one_more, outcome, random_pool
+from benchmarks.random_pools import KINDS, TRAIN_SIZE, one_more, outcome, random_pool
 from benchmarks.tables import markdown
 from dspy_gepa.runtime.journal import Journal
 from dspy_gepa.search.frontier import sample_parent, winners
 from dspy_gepa.search.merge import find_merge
 from dspy_gepa.search.mutation import Reflector
-from dspy_gepa.search.plan import Problem, plan_trial, plan_validation
+from dspy_gepa.search.plan import Problem, plan_evaluation, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.sampling import minibatch
 from dspy_gepa.search.strategy import PAPER
-
-TRAIN_SIZE = 1_000
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,11 @@ def step_cost(members: int, rows: int, kind: str) -> StepCost:
     (proposal, validation), rng, seeds = one_more(pool, kind), Random(0), itertools.count()
 
     def step(before: Pool) -> None:
-        plan_validation(before, problem)
+        plan_evaluation(before, problem, PAPER, 0)
         plan_trial(before, problem, PAPER, next(seeds))
-        before.commit(proposal, spent=0).validated(validation)
+        before.commit(proposal, spent=0).evaluated(validation)
 
-    wins, means = winners(pool.scores), list(pool.means)
+    wins, means = winners(pool.val_scores), list(pool.means)
     fronts = {row: set(np.flatnonzero(wins[:, row]).tolist()) for row in range(rows)}
     return StepCost(
         members=members,

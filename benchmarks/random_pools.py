@@ -6,11 +6,12 @@ import numpy as np
 
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.pool import Member, Pool
-from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Candidate, Outcome, Row, TraceStep, Usage
 
 KINDS = ("binary", "graded")
 COMPONENTS = ("summarize1", "create_query_hop2", "summarize2", "final_answer")
+TRAIN_SIZE = 1_000
 REJECTED = 3  # rejected proposals for each accepted one
 RNG = 0
 
@@ -45,8 +46,10 @@ def random_pool(members: int, rows: int, kind: str, *, merge_due: bool = False, 
     known = frozenset(p.candidate.id for p in proposals if p.candidate is not None)
     return Pool(
         val_rows=tuple(Row("val", i) for i in range(rows)),
+        train_rows=tuple(Row("train", i) for i in range(TRAIN_SIZE)),
         members=tuple(found),
-        scores=scores,
+        scores=np.hstack([scores, np.full((members, TRAIN_SIZE), np.nan)]),
+        studied=np.zeros((members, rows + TRAIN_SIZE), dtype=np.bool_),
         means=tuple(scores.mean(axis=1).tolist()),
         proposals=tuple(proposals),
         turns=(1,) * members,
@@ -55,12 +58,12 @@ def random_pool(members: int, rows: int, kind: str, *, merge_due: bool = False, 
     )
 
 
-def one_more(pool: Pool, kind: str) -> tuple[Proposal, Validation]:
+def one_more(pool: Pool, kind: str) -> tuple[Proposal, Evaluation]:
     """A mutation that makes one more member, and the member's validation."""
     child = pool.members[-1].candidate.with_texts({COMPONENTS[0]: "Another text. " * 40})
     scores = random_scores(1, len(pool.val_rows), kind, seed=RNG + 1)[0].tolist()
     rows = {row: Outcome("scored", score=score) for row, score in zip(pool.val_rows, scores, strict=True)}
-    return Proposal("mutation", (len(pool) - 1,), child, "accepted", "made up"), Validation(len(pool), rows)
+    return Proposal("mutation", (len(pool) - 1,), child, "accepted", "made up"), Evaluation({len(pool): rows})
 
 
 def outcome(*, trace: bool) -> Outcome:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dspy
 from gepa.strategies.proposal_sampling import PxNSampling
@@ -48,14 +48,14 @@ class Setting:
 Run = Callable[[Setting], Found]
 
 
-_VALIDATED = """
-SELECT json_extract(result, '$.member'), committed_at FROM steps
-WHERE json_extract(result, '$.kind') = 'validation' ORDER BY number
+_EVALUATED = """
+SELECT cast(found.key AS INTEGER), committed_at FROM steps, json_each(result, '$.scores') AS found
+WHERE json_extract(result, '$.kind') = 'evaluation' ORDER BY number
 """
 
 
-def ours(width: int) -> Run:
-    """Ours at the paper's settings (one component, minibatch of 3, merges), with a journal."""
+def ours(strategy: Literal["adaptive", "paper"], width: int | None = None) -> Run:
+    """Ours with a journal; without a width at its default."""
 
     def run(setting: Setting) -> Found:
         with tempfile.TemporaryDirectory() as log_dir:
@@ -63,7 +63,7 @@ def ours(width: int) -> Run:
                 setting.metric,
                 max_metric_calls=setting.budget,
                 reflection_lm=setting.reflection_lm,
-                strategy="paper",
+                strategy=strategy,
                 width=width,
                 num_threads=setting.threads,
                 seed=setting.seed,
@@ -71,9 +71,9 @@ def ours(width: int) -> Run:
                 track_stats=True,
             ).compile(setting.task.program(), trainset=setting.task.train, valset=setting.task.val)
             with read_journal(Path(log_dir)) as journal:
-                validated = journal.execute(_VALIDATED).fetchall()
+                evaluated = journal.execute(_EVALUATED).fetchall()
         result = program.detailed_results
-        curve = tuple((at, result.val_aggregate_scores[member]) for member, at in validated)
+        curve = tuple((at, result.val_aggregate_scores[member]) for member, at in evaluated)
         return Found(program, curve, len(result.proposals) - 1)
 
     return run
@@ -121,7 +121,9 @@ ARMS: dict[str, Run] = {
     "dspy.GEPA tuned": reference(component_selector="all", reflection_minibatch_size=8),
     # Eight parents, one mutation each: what its authors found best on a multi-hop task (blog, 2026-07-30).
     "dspy.GEPA parallel 8x1": reference({"sampling_strategy": PxNSampling(p=8, n=1)}),
-    "ours width 1": ours(1),
-    "ours width 4": ours(4),
-    "ours width 8": ours(8),
+    "ours": ours("adaptive"),
+    "ours width 4": ours("adaptive", 4),
+    "ours width 8": ours("adaptive", 8),
+    "ours paper": ours("paper"),
+    "ours paper width 4": ours("paper", 4),
 }

@@ -39,10 +39,8 @@ from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.search.evolve import Search
-from dspy_gepa.search.frontier import best_on_average
-from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.reflection import TextRules, elide
-from dspy_gepa.search.strategy import COMPONENT_CHOICES, PAPER, PARENT_CHOICES, STRATEGIES
+from dspy_gepa.search.strategy import ADAPTIVE, COMPONENT_CHOICES, PARENT_CHOICES, STRATEGIES
 from dspy_gepa.session import Setup, run_search
 from dspy_gepa.types import Row
 from dspy_gepa.worker import Worker
@@ -66,7 +64,7 @@ class GEPA(Teleprompter):
         max_tokens: Most tokens over the same models.
         max_seconds: Most seconds, all sessions of a resumed run together.
         reflection_lm: The language model that rewrites instructions; a strong one pays.
-        strategy: ``"paper"``: Algorithms 1 to 4 as published.
+        strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         reflection_minibatch_size: Train rows per mutation (paper: 3).
         candidate_selection_strategy: ``"pareto"`` or ``"current_best"``.
         component_selector: ``"round_robin"`` or ``"all"``: which components a mutation rewrites.
@@ -105,7 +103,7 @@ class GEPA(Teleprompter):
         max_tokens: int | None = None,
         max_seconds: float | None = None,
         reflection_lm: Any = None,
-        strategy: Literal["paper"] = "paper",
+        strategy: Literal["adaptive", "paper"] = "adaptive",
         reflection_minibatch_size: int | None = None,
         candidate_selection_strategy: Literal["pareto", "current_best"] | None = None,
         component_selector: Literal["round_robin", "all"] | None = None,
@@ -161,7 +159,7 @@ class GEPA(Teleprompter):
         )
         self.reflection_lm = reflection_lm
         self.strategy = adjust(
-            pick("strategy", strategy, STRATEGIES) or PAPER,
+            pick("strategy", strategy, STRATEGIES) or ADAPTIVE,
             minibatch_size=reflection_minibatch_size,
             choose_parent=pick("candidate_selection_strategy", candidate_selection_strategy, PARENT_CHOICES),
             choose_components=pick("component_selector", component_selector, COMPONENT_CHOICES),
@@ -208,10 +206,10 @@ class GEPA(Teleprompter):
         setup, work = self._set_up(student, trainset, valset)
         rows = {"train": trainset, "val": trainset if valset is None else valset}
 
-        def on_error(error: GEPAError, pool: Pool) -> None:
-            if pool.is_validated(0):
-                best = best_on_average(pool.scores)
-                error.program = build_program(student, pool.members[best].candidate)
+        def on_error(error: GEPAError, search: Search) -> None:
+            if search.pool.is_run(0):
+                best = search.choice.member
+                error.program = build_program(student, search.pool.members[best].candidate)
             if isinstance(error, MetricError) and error.row is not None:
                 shown = elide(repr(rows[error.row.split][error.row.position]), 600)
                 error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
@@ -286,9 +284,8 @@ class GEPA(Teleprompter):
         return replace(setup, on_result=announce_once(setup, shape_of(setup, self.reflection_lm))), work
 
     def _deliver(self, student: dspy.Module, search: Search) -> dspy.Module:
-        best = best_on_average(search.pool.scores)
-        result = summarize(search, best, self.log_dir, partial(build_program, student))
-        program = build_program(student, search.pool.members[best].candidate)
+        result = summarize(search, self.log_dir, partial(build_program, student))
+        program = build_program(student, search.pool.members[result.best_idx].candidate)
         if self.track_stats:
             program.detailed_results = result
         return program

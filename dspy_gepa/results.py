@@ -24,7 +24,8 @@ class GEPAResult:
         candidates: The programs in the pool.
         texts: Their texts, component name to instruction.
         parents: Indices of each candidate's parents; ``[None]`` for the seed.
-        val_aggregate_scores: Mean validation score of each candidate.
+        val_aggregate_scores: Mean validation score of each candidate; with a strategy that does not run all
+            of them on the validation set, what each is believed to score on rows like these.
         val_subscores: Score of each candidate by index of the validation row.
         per_val_instance_best_candidates: By validation row, the candidates that are best on it.
         discovery_eval_counts: Rollouts spent when each candidate was found, before its validation.
@@ -33,6 +34,10 @@ class GEPAResult:
         log_dir: Where files were written, or None.
         seed: The run's seed.
         best_idx: Index of the candidate that `compile` returned.
+        score: What it is expected to score on rows like these.
+        interval: The interval that holds this with probability 0.9.
+        better_than_seed: Probability that it is better than the program as it was given.
+        choice_reason: Why it was returned.
         proposals: What every step came to, rejected proposals with their reasons included.
         reflection_calls: Answers asked of the reflection LM.
         total_tokens: Prompt and completion tokens of all language models, judges in the metric included.
@@ -53,6 +58,10 @@ class GEPAResult:
     log_dir: str | None
     seed: int
     best_idx: int
+    score: float
+    interval: tuple[float, float]
+    better_than_seed: float
+    choice_reason: str
     proposals: tuple[Proposal, ...]
     reflection_calls: int
     total_tokens: int
@@ -81,6 +90,10 @@ class GEPAResult:
             "log_dir": self.log_dir,
             "seed": self.seed,
             "best_idx": self.best_idx,
+            "score": self.score,
+            "interval": list(self.interval),
+            "better_than_seed": self.better_than_seed,
+            "choice_reason": self.choice_reason,
             "proposals": [proposal_data(p) for p in self.proposals],
             "reflection_calls": self.reflection_calls,
             "total_tokens": self.total_tokens,
@@ -90,20 +103,18 @@ class GEPAResult:
         }
 
 
-def summarize(
-    search: Search, best: int, log_dir: str | None, build: Callable[[Candidate], dspy.Module]
-) -> GEPAResult:
+def summarize(search: Search, log_dir: str | None, build: Callable[[Candidate], dspy.Module]) -> GEPAResult:
     """The result of a search that ended; `build` makes a candidate's program."""
-    pool, spent = search.pool, search.budget.spent
-    known = ~np.isnan(pool.scores)
-    wins = winners(pool.scores)
+    pool, spent, choice = search.pool, search.budget.spent, search.choice
+    known = ~np.isnan(pool.val_scores)
+    wins = winners(pool.val_scores)
     return GEPAResult(
         candidates=[build(m.candidate) for m in pool.members],
         texts=[dict(m.candidate) for m in pool.members],
         parents=[list(m.parents) or [None] for m in pool.members],
-        val_aggregate_scores=[pool.mean(m.index) for m in pool.members],
+        val_aggregate_scores=pool.belief.mean.tolist() if search.strategy.sparse else list(pool.means),
         val_subscores=[
-            {int(c): float(pool.scores[m.index, c]) for c in np.flatnonzero(known[m.index])}
+            {int(c): float(pool.val_scores[m.index, c]) for c in np.flatnonzero(known[m.index])}
             for m in pool.members
         ],
         per_val_instance_best_candidates={
@@ -115,7 +126,11 @@ def summarize(
         num_full_val_evals=int(known.all(axis=1).sum()),
         log_dir=log_dir,
         seed=search.seed,
-        best_idx=best,
+        best_idx=choice.member,
+        score=choice.score,
+        interval=choice.interval,
+        better_than_seed=choice.better_than_seed,
+        choice_reason=choice.reason,
         proposals=pool.proposals,
         reflection_calls=spent.reflections,
         total_tokens=spent.tokens,

@@ -69,13 +69,13 @@ class Setup:
     on_step: Listener = lambda pool, finished: None
 
 
-def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Pool], None]) -> Search:
+def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search], None]) -> Search:
     """Search to the end of the budget.
 
     Args:
         setup: The run.
         work: Executes its effects.
-        on_error: Told of the error that ends a run, with the pool so far.
+        on_error: Told of the error that ends a run, with the search so far.
 
     Returns:
         The search with its final pool.
@@ -105,7 +105,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Pool],
         try:
             search.run()
         except GEPAError as error:
-            on_error(error, search.pool)
+            on_error(error, search)
             _explain(error, setup, dispatcher)
             raise
         return search

@@ -21,9 +21,10 @@ class Proposal:
         parents: Indices of the pool members it came from.
         candidate: The candidate on trial; None when the step ended before there was one.
         changed: Components whose text differs from the first parent's.
-        rows: The rows the trial was held on.
+        rows: For a mutation the rows that were reflected on, for a merge those of its trial.
         before: Scores of the (better) parent on these rows.
-        after: Scores of the candidate on these rows; empty when the trial was not held.
+        trial_rows: The rows the candidate was run on; empty when the trial was not held.
+        after: Scores of the candidate on these rows.
         verdict: `accepted`, `rejected`, or `skipped` when nothing was put on trial.
         reason: One sentence for people.
         evidence: What the reflector was shown, per component.
@@ -40,6 +41,7 @@ class Proposal:
     changed: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     before: tuple[float, ...] = ()
+    trial_rows: tuple[Row, ...] = ()
     after: tuple[float, ...] = ()
     evidence: Mapping[str, str] = field(default_factory=dict)
     ancestor: int | None = None
@@ -48,19 +50,17 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Validation:
-    """What it comes to when a member is run on validation rows.
+class Evaluation:
+    """What it comes to when members are run on further rows.
 
     Attributes:
-        member: Its index in the pool.
-        outcomes: What came of each row.
+        outcomes: By member's index and row, what came of it.
     """
 
-    member: int
-    outcomes: Mapping[Row, Outcome]
+    outcomes: Mapping[int, Mapping[Row, Outcome]]
 
 
-Step: TypeAlias = Generator[Sequence[Effect], Sequence[Any], Proposal | Validation]
+Step: TypeAlias = Generator[Sequence[Effect], Sequence[Any], Proposal | Evaluation]
 """A step of the search: yields batches of effects, receives their results, returns what they come to."""
 
 

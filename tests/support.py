@@ -17,7 +17,7 @@ import numpy as np
 from dspy.lm15 import Message, Request, Response, TextPart, Usage
 
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.steps import Proposal, Step, Validation
+from dspy_gepa.steps import Evaluation, Proposal, Step
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
 
 TOKENS_IN, TOKENS_OUT = 5, 3
@@ -194,6 +194,10 @@ def train_rows(count: int) -> tuple[Row, ...]:
     return tuple(Row("train", i) for i in range(count))
 
 
+# Train rows of a hand-made pool.
+TRAIN_SIZE = 9
+
+
 @dataclass(frozen=True)
 class Entry:
     """One member of a hand-made pool."""
@@ -206,7 +210,7 @@ class Entry:
 def pool_of(*entries: Entry) -> Pool:
     """A pool that found these members one after another."""
     rows = val_rows(len(entries[0].scores))
-    pool = Pool.of(Candidate.of(entries[0].texts), rows)
+    pool = Pool.of(Candidate.of(entries[0].texts), rows, TRAIN_SIZE)
     for index, entry in enumerate(entries):
         candidate = Candidate.of(entry.texts)
         if index > 0:
@@ -220,20 +224,18 @@ def pool_of(*entries: Entry) -> Pool:
                 changed=tuple(name for name in candidate if candidate[name] != first[name]),
             )
             pool = pool.commit(proposal, spent=index * len(rows))
-        pool = pool.validated(validation_of(index, entry.scores))
+        pool = pool.evaluated(validation_of(index, entry.scores))
     return pool
 
 
-def validation_of(member: int, scores: Sequence[float]) -> Validation:
+def validation_of(member: int, scores: Sequence[float]) -> Evaluation:
     """A member's validation with these scores in the order of the rows; NaN where it was not run."""
-    return Validation(
-        member,
-        {
-            row: Outcome("scored", score=float(score))
-            for row, score in zip(val_rows(len(scores)), scores, strict=True)
-            if not np.isnan(score)
-        },
-    )
+    outcomes = {
+        row: Outcome("scored", score=float(score))
+        for row, score in zip(val_rows(len(scores)), scores, strict=True)
+        if not np.isnan(score)
+    }
+    return Evaluation({member: outcomes})
 
 
 def drive(step: Step, execute: Callable[[Effect], Result]) -> tuple[Any, list[list[Effect]]]:

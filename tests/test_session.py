@@ -367,10 +367,10 @@ def test_every_rollout_and_reflection_is_on_record_once_and_every_step_is_told(t
         steps = [json.loads(text) for (text,) in db.execute("SELECT result FROM steps ORDER BY number")]
         ended = db.execute("SELECT ended FROM sessions").fetchall()
     assert count == {"rollout": result.total_metric_calls, "reflection": result.reflection_calls}
-    assert steps[0]["kind"] == "validation"
+    assert steps[0]["kind"] == "evaluation"
     assert [s["verdict"] for s in steps if "verdict" in s] == [p.verdict for p in result.proposals[1:]]
-    validated = [step["member"] for step in steps if step["kind"] == "validation"]
-    assert validated == list(range(len(result.candidates)))
+    evaluated = [member for step in steps for member in step.get("scores", {})]
+    assert evaluated == [str(member) for member in range(len(result.candidates))]
     assert ended == [("finished",)]
 
 

@@ -8,7 +8,7 @@ from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.scheduler import Finished
 from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.steps import Evaluation, Proposal
 
 _logger = logging.getLogger("dspy_gepa")
 
@@ -21,7 +21,7 @@ def log_step(pool: Pool, finished: Finished) -> None:
         finished.step,
         _in_words(result, pool),
         len(pool),
-        pool.mean(best_on_average(pool.scores)),
+        pool.mean(best_on_average(pool.val_scores)),
         finished.spent.rollouts,
     )
     if isinstance(result, Proposal) and result.candidate is not None:
@@ -29,10 +29,12 @@ def log_step(pool: Pool, finished: Finished) -> None:
             _logger.debug("step %d: new text of %s:\n%s", finished.step, name, result.candidate[name])
 
 
-def _in_words(result: Proposal | Validation, pool: Pool) -> str:
-    if isinstance(result, Validation):
-        rows = len(result.outcomes)
-        return f"validation of member {result.member}: mean {pool.mean(result.member):.4f} on {rows} rows"
+def _in_words(result: Proposal | Evaluation, pool: Pool) -> str:
+    if isinstance(result, Evaluation):
+        return "; ".join(
+            f"member {member} run on {len(outcomes)} rows, validation mean {pool.mean(member):.4f}"
+            for member, outcomes in result.outcomes.items()
+        )
     changed = ", ".join(result.changed) or "nothing"
     return f"{result.kind} of {changed} {result.verdict} ({result.reason})"
 

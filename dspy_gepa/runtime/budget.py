@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,16 @@ class Limits:
     cost: float | None = None
     seconds: float | None = None
 
+    def scaled(self, share: float) -> Limits:
+        """This share of each limit, but all reflections: nothing but the search needs any."""
+        return replace(
+            self,
+            rollouts=int(self.rollouts * share),
+            tokens=None if self.tokens is None else int(self.tokens * share),
+            cost=None if self.cost is None else self.cost * share,
+            seconds=None if self.seconds is None else self.seconds * share,
+        )
+
 
 class Budget:
     """Books what steps spend against the limits.
@@ -64,9 +74,14 @@ class Budget:
         """Rollouts that are neither spent nor promised to a step in flight."""
         return self.limits.rollouts - self._committed().rollouts
 
-    def refusal(self, need: Spending) -> str | None:
-        """Why a step that may need so much cannot be begun, as half a sentence; None when it can."""
-        limits, total = self.limits, self._committed() + need
+    def refusal(self, need: Spending, keep: float = 0.0) -> str | None:
+        """Why a step that may need so much cannot be begun, as half a sentence; None when it can.
+
+        Args:
+            need: The most the step can spend.
+            keep: Share of every limit that is kept for later.
+        """
+        limits, total = self.limits.scaled(1 - keep), self._committed() + need
         if total.rollouts > limits.rollouts:
             spent = f"{self.spent.rollouts} of {limits.rollouts} rollouts are spent"
             return f"{spent}, and the next step may need {need.rollouts}"

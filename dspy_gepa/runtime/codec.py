@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Fault, Outcome, Reflection, Result, TraceStep, Usage
 
 
@@ -91,18 +91,18 @@ def _usage(data: list[Any]) -> Usage:
     return Usage(calls, {model: (asked, answered) for model, (asked, answered) in tokens.items()}, cost)
 
 
-def encode_step(result: Proposal | Validation) -> str:
+def encode_step(result: Proposal | Evaluation) -> str:
     """What a step came to as one line of JSON; the outcomes of its rollouts are recorded apart."""
-    data = proposal_data(result) if isinstance(result, Proposal) else _validation_data(result)
+    data = proposal_data(result) if isinstance(result, Proposal) else _evaluation_data(result)
     return json.dumps(data, ensure_ascii=True, default=str)
 
 
-def _validation_data(validation: Validation) -> dict[str, Any]:
-    return {
-        "kind": "validation",
-        "member": validation.member,
-        "scores": {str(row): outcome.score for row, outcome in validation.outcomes.items()},
+def _evaluation_data(evaluation: Evaluation) -> dict[str, Any]:
+    scores = {
+        str(member): {str(row): outcome.score for row, outcome in outcomes.items()}
+        for member, outcomes in evaluation.outcomes.items()
     }
+    return {"kind": "evaluation", "scores": scores}
 
 
 def proposal_data(proposal: Proposal) -> dict[str, Any]:
@@ -120,6 +120,7 @@ def proposal_data(proposal: Proposal) -> dict[str, Any]:
         else {},
         "rows": [str(row) for row in proposal.rows],
         "before": list(proposal.before),
+        "trial_rows": [str(row) for row in proposal.trial_rows],
         "after": list(proposal.after),
     }
 

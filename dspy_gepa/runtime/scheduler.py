@@ -16,7 +16,7 @@ from dspy_gepa.errors import InfrastructureError, RunInterrupted
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.dispatcher import Dispatcher
-from dspy_gepa.steps import Proposal, Step, Validation
+from dspy_gepa.steps import Evaluation, Proposal, Step
 from dspy_gepa.types import Effect, Outcome, Result, Rollout, Usage
 
 
@@ -61,7 +61,7 @@ class Finished:
     """
 
     step: int
-    result: Proposal | Validation
+    result: Proposal | Evaluation
     spent: Spending
     usage: Mapping[str, Usage] = field(default_factory=dict)
 
@@ -76,7 +76,7 @@ class _Flight:
     missing: int = 0
     used: dict[str, tuple[str, Result]] = field(default_factory=dict)
     reflections: int = 0
-    result: Proposal | Validation | None = None
+    result: Proposal | Evaluation | None = None
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class Scheduler:
         flight.results[slot.place] = result
         flight.missing -= 1
 
-    def _charge(self, flight: _Flight, result: Proposal | Validation) -> Finished:
+    def _charge(self, flight: _Flight, result: Proposal | Evaluation) -> Finished:
         fresh = {key: used for key, used in flight.used.items() if key not in self._charged}
         self._charged.update(fresh)
         usage: dict[str, Usage] = {}

@@ -14,22 +14,26 @@ wraps the `gepa` package) differ, and which way this code goes:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import Budget
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.search.plan import Plan, Problem, plan_trial, plan_validation
+from dspy_gepa.search.finals import Choice, best_by_mean, choose
+from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Usage
 
 Listener = Callable[[Pool, Finished], None]
 
 # Empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
 UNUSABLE_ANSWERS = 10
+# A budget of more rollouts than this is none.
+UNLIMITED = 10**9
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Search:
     _flying: dict[int, Plan] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pool = Pool.of(self.problem.seed, self.problem.val_rows)
+        self.pool = Pool.of(self.problem.seed, self.problem.val_rows, self.problem.train_size)
 
     def run(self) -> Pool:
         """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""
@@ -73,30 +77,48 @@ class Search:
             while (plan := self._plan()) is not None:
                 self._start(plan)
             if not self._flying:
-                return self.pool
+                break
             self._commit(self.scheduler.finish())
+        final = plan_finals(self.pool, self.strategy, self.seed, self._finals_room)
+        if final is not None:
+            self._start(final)
+            self._commit(self.scheduler.finish())
+        return self.pool
+
+    @property
+    def choice(self) -> Choice:
+        """The member to return, as far as the search has come."""
+        if self.strategy.sparse:
+            return choose(self.pool, self.strategy.confidence, self.strategy.tie)
+        return best_by_mean(self.pool)
 
     def _plan(self) -> Plan | None:
         """The next step from the pool as it stands; None when it is time to wait, or to end the search."""
-        validation = plan_validation(self.pool, self.problem, self._flying)
-        if validation is not None:
-            return validation
-        if not self.pool.is_validated(0) or self._places_taken >= self.width:
+        evaluation = plan_evaluation(self.pool, self.problem, self.strategy, self.seed, self._flying)
+        if evaluation is not None:
+            return evaluation
+        # Evaluations of new members take places too: with one, they come before the next trial.
+        if not self.pool.is_run(0) or len(self._flying) >= self.width:
             return None
         if self._trials_without_rollout >= self._patience:
             self.stop_reason = f"nothing left to try: {self._patience} trials in a row led to no new rollout"
             return None
         plan = plan_trial(self.pool, self.problem, self.strategy, self.seed, self._flying)
-        refusal = self.budget.refusal(plan.need + plan.follow_up)
+        refusal = self.budget.refusal(plan.need + plan.follow_up, keep=self.strategy.finals_share)
         if refusal is not None:
             self.stop_reason = f"budget: {refusal}"
             return None
         return plan
 
     @property
-    def _places_taken(self) -> int:
-        plans = self._flying.values()
-        return sum(plan.validates is None or self.strategy.waits_for_validation for plan in plans)
+    def _finals_room(self) -> int:
+        """Rollouts that the finals may spend; without a limit on rollouts, their share of those spent."""
+        share = self.strategy.finals_share
+        return (
+            min(self.budget.room, math.ceil(self.budget.spent.rollouts * share / (1 - share)) + 1000)
+            if share
+            else 0
+        )
 
     @property
     def _patience(self) -> int:
@@ -114,8 +136,8 @@ class Search:
         self.budget.settle(finished.step, finished.spent)
         for phase, used in finished.usage.items():
             self.usage[phase] = self.usage.get(phase, Usage()) + used
-        if isinstance(finished.result, Validation):
-            self.pool = self.pool.validated(finished.result)
+        if isinstance(finished.result, Evaluation):
+            self.pool = self.pool.evaluated(finished.result)
             self.listen(self.pool, finished)
         else:
             self._commit_trial(finished, self._unless_too_late(finished.result, plan))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -36,7 +36,7 @@ def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
     Returns:
         A merge that was not tried before and whose child is not known, or None.
     """
-    contenders = list(frontier(pool.scores))
+    contenders = list(frontier(pool.val_scores))
     if len(contenders) < 2:
         return None
     tried = set(_tried(pool))
@@ -52,9 +52,57 @@ def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
     return None
 
 
+def find_crossover(pool: Pool, draw: Callable[[], int], rng: Random, attempts: int = 10) -> Merge | None:
+    """Two members that differ in several components, mixed component by component.
+
+    For strategies that rewrite all components at once, where Algorithm 4 finds no pair: hardly ever did only
+    one of two members change a component. Where both did, chance decides; selection does the rest.
+
+    Args:
+        pool: The pool.
+        draw: Draws a member that deserves to be a parent.
+        rng: The step's random stream.
+        attempts: How many pairs to draw.
+
+    Returns:
+        A merge whose child is not known, or None.
+    """
+    for _ in range(attempts):
+        first, second = sorted((draw(), draw()))
+        shared = pool.ancestors(first) & pool.ancestors(second)
+        if first == second or not shared:
+            continue
+        ancestor = max(shared)
+        a, b, origin = (pool.members[i].candidate for i in (first, second, ancestor))
+        texts = {
+            name: rng.choice([c[name] for c in (a, b) if c[name] != origin[name]] or [origin[name]])
+            for name in origin
+        }
+        candidate = origin.with_texts(texts)
+        if not pool.knows(candidate):
+            return Merge(first, second, ancestor, candidate)
+    return None
+
+
+def cross(found: Merge, rows: Sequence[Row]) -> Step:
+    """Run a crossover's child on rows that neither parent was written for; it is kept, however it does."""
+    outcomes = yield from rollouts(found.candidate, rows)
+    after = tuple(outcome.score for outcome in outcomes)
+    return Proposal(
+        kind="merge",
+        parents=(found.first, found.second),
+        ancestor=found.ancestor,
+        candidate=found.candidate,
+        verdict="accepted",
+        reason=f"merge of {found.first} and {found.second} scored {math.fsum(after):g} on {len(after)} rows",
+        trial_rows=tuple(rows),
+        after=after,
+    )
+
+
 def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     """Algorithm 3: accept the child when it is as good as the better parent on a few validation rows."""
-    columns = [pool.val_rows.index(row) for row in trial_rows]
+    columns = pool.columns(trial_rows)
     parents = [tuple(float(s) for s in pool.scores[p, columns]) for p in (found.first, found.second)]
     before = max(parents, key=math.fsum)
     trial = yield from rollouts(found.candidate, trial_rows)
@@ -73,13 +121,14 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
         changed=_differences(pool.members[found.first].candidate, found.candidate),
         rows=tuple(trial_rows),
         before=before,
+        trial_rows=tuple(trial_rows),
         after=after,
     )
 
 
 def trial_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
     """The validation rows of a merge's trial: a third each where one parent is better, the other, neither."""
-    difference = pool.scores[first] - pool.scores[second]
+    difference = pool.val_scores[first] - pool.val_scores[second]
     buckets = [np.flatnonzero(mask).tolist() for mask in (difference > 0, difference < 0, difference == 0)]
     share = max(1, math.ceil(size / 3))
     chosen: list[int] = []

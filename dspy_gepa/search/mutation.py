@@ -23,6 +23,7 @@ from dspy_gepa.search.reflection import (
 from dspy_gepa.steps import Proposal, Step, rollouts
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
 
+Acceptance = Callable[[Sequence[float], Sequence[float]], bool]
 Judge = Callable[[Sequence[Reflect], Sequence[Reflection]], tuple[dict[str, str], dict[str, str]]]
 Reflected = tuple[dict[str, str], list[str], Sequence[Reflection]]
 
@@ -51,6 +52,8 @@ def mutate(
     reflector: Reflector,
     perfect_score: float | None,
     show_history: bool,
+    trial_rows: Sequence[Row] | None = None,
+    accept: Acceptance | None = None,
 ) -> Step:
     """Algorithm 1, lines 8 to 17: one reflective mutation, from the parent's rollouts to the verdict.
 
@@ -62,6 +65,9 @@ def mutate(
         reflector: How to reflect.
         perfect_score: A minibatch on which every row reaches this has nothing to teach; None never skips.
         show_history: Whether the reflector sees earlier edits of the components.
+        trial_rows: The rows the child is run on; None for those that were reflected on.
+        accept: Whether a child is kept, by its parent's scores on the rows reflected on and its own on those
+            of its trial; None keeps every child.
     """
     before = yield from rollouts(parent.candidate, rows)
     _refuse_broken_feedback(rows, before)
@@ -90,12 +96,17 @@ def mutate(
     if pool.knows(child):
         return replace(blank, verdict="rejected", reason="these texts were tried before")
 
-    after = yield from rollouts(child, rows)
-    trial = replace(blank, after=_scores(after))
-    change = f"minibatch score went from {math.fsum(trial.before):g} to {math.fsum(trial.after):g}"
-    if not improves(trial.before, trial.after):
-        return replace(trial, verdict="rejected", reason=change)
-    return replace(trial, verdict="accepted", reason=change)
+    trial_rows = tuple(rows if trial_rows is None else trial_rows)
+    after = yield from rollouts(child, trial_rows)
+    trial = replace(blank, trial_rows=trial_rows, after=_scores(after))
+    kept = accept is None or accept(trial.before, trial.after)
+    return replace(trial, verdict="accepted" if kept else "rejected", reason=_change(trial))
+
+
+def _change(trial: Proposal) -> str:
+    if trial.rows == trial.trial_rows:
+        return f"minibatch score went from {math.fsum(trial.before):g} to {math.fsum(trial.after):g}"
+    return f"scored {math.fsum(trial.after):g} on {len(trial.after)} rows it was not written for"
 
 
 def _refuse_broken_feedback(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:

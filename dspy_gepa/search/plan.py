@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 from dspy_gepa.runtime.budget import Spending
-from dspy_gepa.search.merge import find_merge, merge, trial_rows
-from dspy_gepa.search.mutation import Reflector, mutate
+from dspy_gepa.search.evaluation import evaluate, evaluate_seed
+from dspy_gepa.search.finals import contenders, finals
+from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, trial_rows
+from dspy_gepa.search.mutation import Reflector, improves, mutate
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import minibatch, stream
+from dspy_gepa.search.sampling import (
+    failures_first,
+    minibatch,
+    shared_order,
+    stream,
+    unseen_rows,
+    validation_order,
+)
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.search.validation import validate, validate_seed
 from dspy_gepa.steps import Step
 from dspy_gepa.types import Candidate, Row
 
@@ -37,6 +48,8 @@ class Problem:
 
 
 NOTHING = Spending()
+# With a sparse strategy, each so many-th trial is a merge.
+MERGE_EVERY = 4
 
 
 @dataclass(frozen=True)
@@ -48,31 +61,39 @@ class Plan:
         need: The most it can spend.
         follow_up: What comes on top if it is accepted: the validation of the new member.
         parents: For a trial, the members it starts from.
-        validates: For a validation, the member that is run.
+        evaluates: For an evaluation, a member that is run.
     """
 
     step: Step
     need: Spending
     follow_up: Spending = NOTHING
     parents: tuple[int, ...] = ()
-    validates: int | None = None
+    evaluates: int | None = None
 
 
 Flying = Mapping[int, Plan]
 NONE_FLYING: Flying = MappingProxyType({})
 
 
-def plan_validation(pool: Pool, problem: Problem, flying: Flying = NONE_FLYING) -> Plan | None:
-    """Run the earliest member that is new on every validation row; None when there is no new one."""
-    begun = {plan.validates for plan in flying.values()}
+def plan_evaluation(
+    pool: Pool, problem: Problem, strategy: Strategy, seed: int, flying: Flying = NONE_FLYING
+) -> Plan | None:
+    """Run the earliest member that is new on the rows it must be known by; None when none is due.
+
+    With a sparse strategy these are the seed's first rows, else every validation row of every member.
+    """
+    begun = {plan.evaluates for plan in flying.values()}
+    if strategy.sparse:
+        if pool.is_run(0) or 0 in begun:
+            return None
+        rows = tuple(shared_order(pool, seed)[: strategy.seed_rows])
+        return Plan(evaluate_seed(pool.members[0], rows), Spending(rollouts=len(rows)), evaluates=0)
     for member in pool.members:
         if not pool.is_validated(member.index) and member.index not in begun:
-            is_seed = not member.parents
-            step = (validate_seed if is_seed else validate)(member, problem.val_rows)
+            step = (evaluate if member.parents else evaluate_seed)(member, pool.val_rows)
             # A merge was tried on validation rows, which are not paid again.
-            paid = set(pool.proposals[member.trial].rows) & set(problem.val_rows)
-            need = Spending(rollouts=len(problem.val_rows) - len(paid))
-            return Plan(step, need, validates=member.index)
+            unknown = np.isnan(pool.scores[member.index, : len(pool.val_rows)]).sum()
+            return Plan(step, Spending(rollouts=int(unknown)), evaluates=member.index)
     return None
 
 
@@ -88,22 +109,18 @@ def plan_trial(
         seed: Seed of the random streams.
         flying: Steps begun and not yet committed. They count as merges tried and as turns taken.
     """
-    trials = [plan.parents for plan in flying.values() if plan.validates is None]
+    trials = [plan.parents for plan in flying.values() if plan.evaluates is None]
     number = len(pool.proposals) + len(trials)
-    validation = Spending(rollouts=len(problem.val_rows))
     merges = _merges_tried(pool) + sum(len(parents) == 2 for parents in trials)
-    if pool.merge_due and merges < strategy.max_merges:
-        rng = stream(seed, number, "merge")
-        found = find_merge(pool, rng)
-        if found is not None:
-            rows = trial_rows(pool, found.first, found.second, strategy.merge_rows, rng)
-            need = Spending(rollouts=len(rows))
-            rest = Spending(rollouts=len(problem.val_rows) - len(rows))
-            return Plan(merge(found, pool, rows), need, rest, parents=(found.first, found.second))
+    if merges < strategy.max_merges:
+        plan_one = _plan_cross if strategy.sparse else _plan_merge
+        plan = plan_one(pool, strategy, seed, number)
+        if plan is not None:
+            return plan
     parent = pool.members[strategy.choose_parent(pool, stream(seed, number, "parent"))]
-    rows = minibatch(seed, number - 1, problem.train_size, strategy.minibatch_size)
     turn = pool.turns[parent.index] + sum(parents == (parent.index,) for parents in trials)
     components = strategy.choose_components(problem.components, turn)
+    rows, fresh = _rows(pool, parent.index, strategy, seed, number)
     step = mutate(
         parent,
         rows,
@@ -112,11 +129,66 @@ def plan_trial(
         reflector=problem.reflector,
         perfect_score=strategy.perfect_score,
         show_history=strategy.show_history,
+        trial_rows=fresh,
+        accept=None if strategy.sparse else improves,
     )
+    unknown = int(np.isnan(pool.scores[parent.index, pool.columns(rows)]).sum())
     # Each component may be asked for twice, see mutation.py.
-    need = Spending(rollouts=2 * len(rows), reflections=2 * len(components))
-    return Plan(step, need, validation, parents=(parent.index,))
+    need = Spending(rollouts=unknown + len(fresh), reflections=2 * len(components))
+    follow_up = NOTHING if strategy.sparse else Spending(rollouts=len(pool.val_rows))
+    return Plan(step, need, follow_up, parents=(parent.index,))
+
+
+def _rows(
+    pool: Pool, parent: int, strategy: Strategy, seed: int, number: int
+) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """The rows to reflect on, and those to try the child on."""
+    if not strategy.sparse:
+        rows = minibatch(seed, number - 1, len(pool.train_rows), strategy.minibatch_size)
+        return rows, rows
+    perfect = math.inf if strategy.perfect_score is None else strategy.perfect_score
+    rng = stream(seed, number, "rows")
+    rows = failures_first(pool, parent, strategy.minibatch_size, strategy.fresh_rows, perfect, rng)
+    return rows, unseen_rows(pool, (parent,), rows, trial_size(strategy, number), seed)
+
+
+def trial_size(strategy: Strategy, number: int) -> int:
+    """Rows of a child's trial: later improvements are smaller and take more rows to be seen."""
+    least, most = strategy.trial_size
+    return min(most, least + number // 2)
+
+
+def _plan_cross(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan | None:
+    if number % MERGE_EVERY:
+        return None
+    rng = stream(seed, number, "merge")
+    found = find_crossover(pool, lambda: strategy.choose_parent(pool, rng), rng)
+    if found is None:
+        return None
+    rows = unseen_rows(pool, (found.first, found.second), (), trial_size(strategy, number), seed)
+    return Plan(cross(found, rows), Spending(rollouts=len(rows)), parents=(found.first, found.second))
+
+
+def _plan_merge(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan | None:
+    rng = stream(seed, number, "merge")
+    found = find_merge(pool, rng) if pool.merge_due else None
+    if found is None:
+        return None
+    rows = trial_rows(pool, found.first, found.second, strategy.merge_rows, rng)
+    need, rest = Spending(rollouts=len(rows)), Spending(rollouts=len(pool.val_rows) - len(rows))
+    return Plan(merge(found, pool, rows), need, rest, parents=(found.first, found.second))
 
 
 def _merges_tried(pool: Pool) -> int:
     return sum(proposal.kind == "merge" for proposal in pool.proposals)
+
+
+def plan_finals(pool: Pool, strategy: Strategy, seed: int, room: int) -> Plan | None:
+    """The finals, when there is somebody to compare with the seed and room for it."""
+    if not strategy.finalists or len(pool) < 2:
+        return None
+    members = contenders(pool, strategy.finalists)
+    most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
+    need = Spending(rollouts=min(room, most))
+    step = finals(pool, members, validation_order(pool, seed), need.rollouts)
+    return Plan(step, need, evaluates=members[-1])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from dspy_gepa.search.frontier import Scores
-from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.search.estimate import Belief, estimate
+from dspy_gepa.search.frontier import Scores, Wins
+from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Candidate, Row
 
 
@@ -33,12 +36,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Pool:
-    """The members, their validation scores and the history of all proposals.
+    """The members, their scores and the history of all proposals.
 
     Attributes:
-        val_rows: The validation rows, in the order of the score matrix' columns.
+        val_rows: The validation rows.
+        train_rows: The train rows.
         members: In order of discovery.
-        scores: Shape (members, validation rows), NaN where a member was not run.
+        scores: Shape (members, validation rows and then train rows), NaN where a member was not run.
+        studied: Same shape: whether the row was shown to the reflector that wrote the member, or one of those
+            it descends from. Its score there says little about other rows.
         means: By member, the mean validation score over the rows it was run on; NaN where there is none.
         proposals: What every trial came to, in their order; the first is the program as it was given.
         turns: Per member, how many times one of its components was chosen for rewriting.
@@ -47,8 +53,10 @@ class Pool:
     """
 
     val_rows: tuple[Row, ...]
+    train_rows: tuple[Row, ...]
     members: tuple[Member, ...]
     scores: Scores
+    studied: Wins
     means: tuple[float, ...]
     proposals: tuple[Proposal, ...]
     turns: tuple[int, ...]
@@ -56,12 +64,15 @@ class Pool:
     known: frozenset[str]
 
     @classmethod
-    def of(cls, seed: Candidate, val_rows: tuple[Row, ...]) -> Pool:
-        """The pool a search begins with: the seed alone, not yet validated."""
+    def of(cls, seed: Candidate, val_rows: tuple[Row, ...], train_size: int) -> Pool:
+        """The pool a search begins with: the seed alone, not yet run."""
+        rows = len(val_rows) + train_size
         return cls(
             val_rows=val_rows,
+            train_rows=tuple(Row("train", i) for i in range(train_size)),
             members=(Member(0, seed, parents=(), trial=0, discovered_at=0),),
-            scores=np.full((1, len(val_rows)), np.nan),
+            scores=np.full((1, rows), np.nan),
+            studied=np.zeros((1, rows), dtype=np.bool_),
             means=(math.nan,),
             proposals=(Proposal("seed", (), seed, "accepted", "the program as it was given"),),
             turns=(0,),
@@ -72,9 +83,28 @@ class Pool:
     def __len__(self) -> int:
         return len(self.members)
 
+    @property
+    def val_scores(self) -> Scores:
+        """The scores on validation rows, of members that were validated. Shape (members, validation rows)."""
+        scores = self.scores[:, : len(self.val_rows)]
+        return np.where(np.isnan(self.means)[:, None], np.nan, scores)
+
+    @cached_property
+    def belief(self) -> Belief:
+        """What every member is worth, from all its rollouts but those on rows it was written for."""
+        return estimate(np.where(self.studied, np.nan, self.scores), [m.parents for m in self.members])
+
     def knows(self, candidate: Candidate) -> bool:
         """Whether a member or an earlier proposal has exactly these texts."""
         return candidate.id in self.known
+
+    def column(self, row: Row) -> int:
+        """Where a row stands in `scores`."""
+        return row.position if row.split == "val" else len(self.val_rows) + row.position
+
+    def columns(self, rows: Sequence[Row]) -> list[int]:
+        """Where rows stand in `scores`."""
+        return [self.column(row) for row in rows]
 
     def mean(self, index: int) -> float:
         """Mean validation score of a member over the rows it was run on."""
@@ -99,8 +129,12 @@ class Pool:
         """Whether a member was run on any validation row."""
         return not math.isnan(self.means[index])
 
+    def is_run(self, index: int) -> bool:
+        """Whether a member was run on any row."""
+        return not bool(np.isnan(self.scores[index]).all())
+
     def commit(self, proposal: Proposal, *, spent: int) -> Pool:
-        """The pool after a trial; an accepted candidate is a member that is yet to be validated.
+        """The pool after a trial; an accepted candidate is a member.
 
         Steps in flight beside each other may come upon the same texts; the later one is no new member.
 
@@ -110,8 +144,13 @@ class Pool:
         """
         if proposal.verdict == "accepted" and any(m.candidate == proposal.candidate for m in self.members):
             proposal = replace(proposal, verdict="rejected", reason="a step beside it found the same texts")
+        scores = self.scores
+        if len(proposal.parents) == 1 and proposal.rows:
+            scores = scores.copy()
+            scores[proposal.parents[0], self.columns(proposal.rows)] = proposal.before
         pool = replace(
             self,
+            scores=scores,
             proposals=(*self.proposals, proposal),
             turns=_next_turns(self.turns, proposal),
             known=self.known | ({proposal.candidate.id} if proposal.candidate else set()),
@@ -119,35 +158,38 @@ class Pool:
         )
         if proposal.verdict != "accepted" or proposal.candidate is None:
             return pool
+        return pool._with_member(proposal.candidate, proposal, spent)
+
+    def _with_member(self, candidate: Candidate, proposal: Proposal, spent: int) -> Pool:
         member = Member(
             index=len(self.members),
-            candidate=proposal.candidate,
+            candidate=candidate,
             parents=proposal.parents,
-            trial=len(self.proposals),
+            trial=len(self.proposals) - 1,
             discovered_at=spent,
         )
-        return replace(
-            pool,
-            members=(*self.members, member),
-            scores=np.vstack([self.scores, np.full(len(self.val_rows), np.nan)]),
-            means=(*self.means, math.nan),
-            turns=(*pool.turns, max((pool.turns[p] for p in proposal.parents), default=0)),
-        )
-
-    def validated(self, validation: Validation) -> Pool:
-        """The pool with a member's scores on validation rows filled in."""
-        member = validation.member
-        scores = self.scores.copy()
-        for column, row in enumerate(self.val_rows):
-            if row in validation.outcomes:
-                scores[member, column] = validation.outcomes[row].score
-        is_first = not self.is_validated(member) and len(self.members[member].parents) == 1
+        scores = np.full(self.scores.shape[1], np.nan)
+        scores[self.columns(proposal.trial_rows)] = proposal.after
+        studied = np.asarray(self.studied[list(proposal.parents)].any(axis=0))
+        if proposal.kind == "mutation":
+            studied[self.columns(proposal.rows)] = True
         return replace(
             self,
-            scores=scores,
-            means=(*self.means[:member], mean_of(scores[member]), *self.means[member + 1 :]),
-            merge_due=self.merge_due or is_first,
+            members=(*self.members, member),
+            scores=np.vstack([self.scores, scores]),
+            studied=np.vstack([self.studied, studied]),
+            means=(*self.means, math.nan),
+            turns=(*self.turns, max((self.turns[p] for p in proposal.parents), default=0)),
         )
+
+    def evaluated(self, evaluation: Evaluation) -> Pool:
+        """The pool with the scores of members that were run on further rows filled in."""
+        scores, means, merge_due = self.scores.copy(), list(self.means), self.merge_due
+        for member, outcomes in evaluation.outcomes.items():
+            merge_due |= not self.is_validated(member) and len(self.members[member].parents) == 1
+            scores[member, self.columns(list(outcomes))] = [outcome.score for outcome in outcomes.values()]
+            means[member] = mean_of(scores[member, : len(self.val_rows)])
+        return replace(self, scores=scores, means=tuple(means), merge_due=merge_due)
 
 
 def _next_turns(turns: tuple[int, ...], proposal: Proposal) -> tuple[int, ...]:

@@ -1,10 +1,13 @@
-"""Which train rows and which components a step works on. Pure functions of the seed and the step."""
+"""Which rows and which components a step works on. Pure functions of the pool, the seed and the step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
 
+import numpy as np
+
+from dspy_gepa.search.pool import Pool
 from dspy_gepa.types import Row
 
 
@@ -36,6 +39,78 @@ def minibatch(seed: int, step: int, train_size: int, size: int) -> tuple[Row, ..
     order = Random(f"{seed}/epoch/{epoch}").sample(range(train_size), train_size)
     padded = order + order[: per_epoch * size - train_size]
     return tuple(Row("train", i) for i in padded[position * size : (position + 1) * size])
+
+
+def failures_first(
+    pool: Pool, parent: int, size: int, fresh: int, perfect_score: float, rng: Random
+) -> tuple[Row, ...]:
+    """Rows to reflect on: what the parent is known to fail at, and some rows it was not run on.
+
+    Known failures cost nothing. Those shown least often come first. Of the rows that are not known, those
+    are left out at which every member that was run on them is perfect, and the hardest come first.
+
+    Args:
+        pool: The pool as it stands.
+        parent: The member to improve on.
+        size: Rows at most.
+        fresh: Rows at most that the parent was not run on yet.
+        perfect_score: What a score must reach to have nothing to teach.
+        rng: The step's random stream; it breaks ties.
+    """
+    first = len(pool.val_rows)
+    train = pool.scores[:, first:]
+    mine = train[parent]
+    shown = _times_shown(pool, parent)
+    chance = [rng.random() for _ in pool.train_rows]
+    failed = [i for i in range(len(mine)) if mine[i] < perfect_score]
+    failed.sort(key=lambda i: (shown.get(pool.train_rows[i], 0), chance[i]))
+    seen = ~np.isnan(train)
+    passes = (seen & (train >= perfect_score)).sum(axis=0) / np.maximum(1, seen.sum(axis=0))
+    unknown = [i for i in range(len(mine)) if np.isnan(mine[i])]
+    useful = [i for i in unknown if not (seen[:, i].sum() > 1 and passes[i] == 1.0)] or unknown
+    useful.sort(key=lambda i: (passes[i] if seen[:, i].any() else 0.5, chance[i]))
+    if not failed:
+        fresh = max(fresh, size // 2)
+    chosen = failed[: size - min(fresh, len(useful))]
+    chosen += useful[: min(fresh, size - len(chosen))]
+    chosen += [i for i in failed if i not in chosen][: size - len(chosen)]
+    return tuple(pool.train_rows[i] for i in chosen)
+
+
+def _times_shown(pool: Pool, parent: int) -> dict[Row, int]:
+    shown: dict[Row, int] = {}
+    for proposal in pool.proposals:
+        if proposal.parents == (parent,):
+            for row in proposal.rows:
+                shown[row] = shown.get(row, 0) + 1
+    return shown
+
+
+def shared_order(pool: Pool, seed: int) -> list[Row]:
+    """All rows in the order in which members are run on them: train rows, then validation rows, shuffled.
+
+    One order for all, so that members have many rows in common.
+    """
+    train = Random(f"{seed}/train order").sample(pool.train_rows, len(pool.train_rows))
+    return train + validation_order(pool, seed)
+
+
+def validation_order(pool: Pool, seed: int) -> list[Row]:
+    """The validation rows in the order in which members are run on them."""
+    return Random(f"{seed}/validation order").sample(pool.val_rows, len(pool.val_rows))
+
+
+def unseen_rows(
+    pool: Pool, parents: Sequence[int], reflected: Sequence[Row], size: int, seed: int
+) -> tuple[Row, ...]:
+    """Rows to try a child on: the first in the shared order that its text does not come from.
+
+    Not those the reflector is shown now, nor those that any of its ancestors was written for.
+    """
+    hidden = np.asarray(pool.studied[list(parents)].any(axis=0))
+    hidden[pool.columns(reflected)] = True
+    open_ = [row for row in shared_order(pool, seed) if not hidden[pool.column(row)]]
+    return tuple(open_[:size])
 
 
 def round_robin(components: Sequence[str], turn: int) -> tuple[str, ...]:

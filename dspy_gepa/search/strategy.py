@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+import numpy as np
+
+from dspy_gepa.search.estimate import frontier_wins
 from dspy_gepa.search.frontier import best_on_average, sample_parent
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.sampling import all_components, round_robin
@@ -16,15 +19,38 @@ ComponentChoice = Callable[[Sequence[str], int], Sequence[str]]
 
 def pareto(pool: Pool, rng: Random) -> int:
     """Algorithm 2: in proportion to the validation rows a member of the frontier wins."""
-    return sample_parent(pool.scores, rng)
+    return sample_parent(pool.val_scores, rng)
 
 
 def current_best(pool: Pool, rng: Random) -> int:
     """Always the member with the best validation mean (the paper's SelectBestCandidate ablation)."""
-    return best_on_average(pool.scores)
+    return best_on_average(pool.val_scores)
 
 
-PARENT_CHOICES: dict[str, ParentChoice] = {"pareto": pareto, "current_best": current_best}
+def thompson(pool: Pool, rng: Random) -> int:
+    """The best member in one draw of what all members may be worth."""
+    return int(pool.belief.draw(rng).argmax())
+
+
+def robust_frontier(pool: Pool, rng: Random) -> int:
+    """In proportion to the rows a member is expected to be best on, were there no chance."""
+    known = ~np.isnan(pool.scores).all(axis=0)
+    wins = frontier_wins(np.where(pool.studied, np.nan, pool.scores)[:, known], pool.belief, rng)
+    return rng.choices(range(len(pool)), weights=wins.tolist())[0]
+
+
+def mixed(pool: Pool, rng: Random) -> int:
+    """By Thompson sampling half of the time, by the robust frontier the other half."""
+    return thompson(pool, rng) if rng.random() < 0.5 else robust_frontier(pool, rng)
+
+
+PARENT_CHOICES: dict[str, ParentChoice] = {
+    "pareto": pareto,
+    "current_best": current_best,
+    "thompson": thompson,
+    "robust_frontier": robust_frontier,
+    "mixed": mixed,
+}
 COMPONENT_CHOICES: dict[str, ComponentChoice] = {"round_robin": round_robin, "all": all_components}
 
 
@@ -34,7 +60,7 @@ class Strategy:
 
     Attributes:
         name: Under which it is recorded.
-        minibatch_size: Train rows per mutation (paper: 3).
+        minibatch_size: Train rows that one mutation reflects on (paper: 3).
         choose_parent: Which member to improve.
         choose_components: Which of its components to rewrite, given how often it was chosen before.
         perfect_score: A minibatch on which every row reaches it is skipped; None never skips.
@@ -42,8 +68,18 @@ class Strategy:
             The reference counts accepted merges only, so that its limit limits nothing when merges fail.
         merge_rows: Validation rows of a merge's trial (artifact: 5).
         show_history: Whether the reflector sees earlier edits of the component.
-        waits_for_validation: Whether the validation of a new member takes up its trial's place among the
-            steps in flight, as in Algorithm 1, or runs beside the next trials.
+        sparse: False is Algorithm 1: minibatches in epochs, a child is tried on the rows reflected on, and if
+            it improves on them it is run on every validation row. True: failures are reflected on first, a
+            child is tried on rows it was not written for and kept, and members are compared by what the pool
+            believes of them.
+        seed_rows: With `sparse`, rows that the seed is run on first.
+        trial_size: With `sparse`, the fewest and the most rows of a child's trial: one more with every second
+            trial, since later improvements are smaller and take more rows to be seen.
+        fresh_rows: With `sparse`, rows at most that a mutation runs its parent on.
+        finals_share: Share of the budget kept to compare the best members, and the seed, on validation rows.
+        finalists: How many members come into the finals, the seed not counted.
+        tie: Of members so many standard errors from the best, the shortest is returned.
+        confidence: Probability of being better than the seed below which the seed is returned.
     """
 
     name: str
@@ -54,7 +90,14 @@ class Strategy:
     max_merges: int
     merge_rows: int
     show_history: bool
-    waits_for_validation: bool
+    sparse: bool = False
+    trial_size: tuple[int, int] = (0, 0)
+    fresh_rows: int = 0
+    seed_rows: int = 0
+    finals_share: float = 0.0
+    finalists: int = 0
+    confidence: float = 0.0
+    tie: float = 0.0
 
 
 PAPER = Strategy(
@@ -66,7 +109,22 @@ PAPER = Strategy(
     max_merges=5,
     merge_rows=5,
     show_history=False,
-    waits_for_validation=True,
+)
+ADAPTIVE = Strategy(
+    name="adaptive",
+    minibatch_size=8,
+    choose_parent=mixed,
+    choose_components=all_components,
+    perfect_score=1.0,
+    max_merges=0,
+    merge_rows=5,
+    show_history=True,
+    sparse=True,
+    seed_rows=8,
+    trial_size=(6, 16),
+    finals_share=0.2,
+    finalists=5,
+    confidence=0.9,
 )
 
-STRATEGIES: dict[str, Strategy] = {"paper": PAPER}
+STRATEGIES: dict[str, Strategy] = {"paper": PAPER, "adaptive": ADAPTIVE}

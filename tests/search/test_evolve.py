@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +14,8 @@ from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.strategy import PAPER, Strategy
-from dspy_gepa.steps import Validation
+from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
+from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Candidate, Effect, Result, Rollout
 from tests.runtime.world import World, dispatcher_in
 from tests.support import HashWorld, val_rows
@@ -57,13 +56,9 @@ def search(
     budget=st.integers(4, 90),
     width=st.integers(1, 6),
     seed=st.integers(0, 1_000),
-    waits=st.booleans(),
 )
-def test_the_budget_holds_and_every_member_is_validated_in_full(
-    budget: int, width: int, seed: int, waits: bool
-) -> None:
-    strategy = replace(PAPER, waits_for_validation=waits)
-    found, world, *_ = search(budget, width=width, seed=seed, strategy=strategy)
+def test_the_budget_holds_and_every_member_is_validated_in_full(budget: int, width: int, seed: int) -> None:
+    found, world, *_ = search(budget, width=width, seed=seed)
     executed = sum(isinstance(effect, Rollout) for _, effect in world.starts)
     assert executed == found.budget.spent.rollouts <= budget
     assert all(found.pool.is_validated(member.index) for member in found.pool.members)
@@ -75,24 +70,15 @@ def test_the_budget_holds_and_every_member_is_validated_in_full(
 def test_at_width_one_a_child_is_validated_before_the_next_trial(seed: int) -> None:
     _, _, told, _ = search(80, seed=seed)
     for one, next_one in itertools.pairwise(told):
-        if not isinstance(one.result, Validation) and one.result.verdict == "accepted":
-            assert isinstance(next_one.result, Validation)
+        if not isinstance(one.result, Evaluation) and one.result.verdict == "accepted":
+            assert isinstance(next_one.result, Evaluation)
 
 
-def most_beside_one_that_ends(width: int, *, waits: bool) -> int:
-    """The most steps in flight at the moment when another is committed."""
-    strategy = replace(PAPER, waits_for_validation=waits)
-    return max(search(200, width=width, seed=seed, strategy=strategy)[3] for seed in range(5))
-
-
+@pytest.mark.parametrize("strategy", [PAPER, ADAPTIVE], ids=lambda strategy: strategy.name)
 @pytest.mark.parametrize("width", [1, 2, 5])
-def test_so_many_trials_are_in_flight_validations_included(width: int) -> None:
-    assert most_beside_one_that_ends(width, waits=True) == width - 1
-
-
-@pytest.mark.parametrize("width", [1, 2, 5])
-def test_validations_beside_the_trials_take_none_of_their_places(width: int) -> None:
-    assert most_beside_one_that_ends(width, waits=False) >= width
+def test_so_many_steps_are_in_flight_evaluations_included(width: int, strategy: Strategy) -> None:
+    beside = max(search(200, width=width, seed=seed, strategy=strategy)[3] for seed in range(5))
+    assert beside == width - 1
 
 
 def rejected_for_want_of_room(pool: Pool) -> list[str]:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.search.mutation import Reflector, improves, mutate
+from dspy_gepa.search.mutation import Acceptance, Reflector, improves, mutate
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.reflection import TextRules
 from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Result, Rollout, TraceStep
+from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
 from tests.support import Entry, drive, pool_of, train_rows
 
 SEED = {"a": "first text", "b": "second text"}
@@ -52,6 +52,8 @@ def run(
     rules: TextRules | None = None,
     perfect_score: float | None = 1.0,
     show_history: bool = False,
+    trial_rows: Sequence[Row] | None = None,
+    accept: Acceptance | None = improves,
 ) -> tuple[Proposal, list[list[Effect]]]:
     pool = pool or seeded()
     step = mutate(
@@ -62,6 +64,8 @@ def run(
         reflector=Reflector("- a: q -> r", rules=rules or TextRules()),
         perfect_score=perfect_score,
         show_history=show_history,
+        trial_rows=trial_rows,
+        accept=accept,
     )
     return drive(step, world)
 
@@ -247,3 +251,17 @@ def test_a_text_that_was_tried_before_is_asked_for_once_more_with_the_reason() -
     proposal, _ = run(world, pool=seeded().commit(first, spent=8))
     assert proposal.candidate is not None
     assert proposal.candidate["a"] == "another text"
+
+
+def test_without_an_acceptance_rule_every_child_is_kept() -> None:
+    proposal, _ = run(World(after=(0.0, 0.0, 0.0)), accept=None)
+    assert proposal.verdict == "accepted"
+
+
+def test_a_child_can_be_tried_on_other_rows_than_those_reflected_on() -> None:
+    world = World(before=(0.0,) * 5, after=(0.0, 0.0, 0.0, 1.0, 0.5))
+    proposal, asked = run(world, trial_rows=train_rows(5)[3:], accept=None)
+    assert [e.row for e in asked[2] if isinstance(e, Rollout)] == list(train_rows(5)[3:])
+    assert (proposal.rows, proposal.trial_rows) == (train_rows(3), train_rows(5)[3:])
+    assert proposal.after == (1.0, 0.5)
+    assert proposal.reason == "scored 1.5 on 2 rows it was not written for"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.search.mutation import Reflector
-from dspy_gepa.search.plan import Plan, Problem, plan_trial, plan_validation
+from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_trial
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.strategy import COMPONENT_CHOICES, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
+from dspy_gepa.search.strategy import ADAPTIVE, COMPONENT_CHOICES, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Candidate, Effect, Reflect, Rollout
 from tests.support import Entry, HashWorld, drive, flatten, pool_of, train_rows, val_rows
@@ -29,38 +30,36 @@ def evolve(
 ) -> Iterator[tuple[Pool, Proposal, list[Effect]]]:
     """The first trials of a run one after the other, each with the pool it started from and its effects.
 
-    A validation that is due comes between them; the effects of an accepted trial include it.
+    Evaluations that are due come between them; the effects of an accepted trial include its own.
     """
-    pool = Pool.of(task.seed, task.val_rows)
+    paid: set[str] = set()
+    pool = evaluate_if_due(Pool.of(task.seed, task.val_rows, task.train_size), task, strategy, world, paid)[0]
     for _ in range(trials):
-        pool, _ = validate_if_due(pool, task, world)
-        plan = plan_trial(pool, task, strategy, world.seed)
-        proposal, asked = drive(plan.step, world)
-        effects = list(flatten(asked))
-        assert_within(plan, effects)
-        before, pool = pool, pool.commit(proposal, spent=0)
-        pool, validated = validate_if_due(pool, task, world, paid=effects)
-        assert len({e.key for e in [*effects, *validated] if isinstance(e, Rollout)}) <= (
-            plan.need.rollouts + plan.follow_up.rollouts
-        )
-        yield before, proposal, [*effects, *validated]
+        before, plan = pool, plan_trial(pool, task, strategy, world.seed)
+        proposal, effects = perform(plan, world, paid)
+        pool, due = evaluate_if_due(pool.commit(proposal, spent=0), task, strategy, world, paid)
+        yield before, proposal, [*effects, *due]
 
 
-def validate_if_due(
-    pool: Pool, task: Problem, world: HashWorld, paid: Sequence[Effect] = ()
+def evaluate_if_due(
+    pool: Pool, task: Problem, strategy: Strategy, world: HashWorld, paid: set[str]
 ) -> tuple[Pool, list[Effect]]:
-    plan = plan_validation(pool, task)
+    plan = plan_evaluation(pool, task, strategy, world.seed)
     if plan is None:
         return pool, []
-    validation, asked = drive(plan.step, world)
+    evaluation, effects = perform(plan, world, paid)
+    return pool.evaluated(evaluation), effects
+
+
+def perform(plan: Plan, world: HashWorld, paid: set[str]) -> tuple[Any, list[Effect]]:
+    """Run a step; it may ask again for what is paid, and for no more than it reserved beyond that."""
+    found, asked = drive(plan.step, world)
     effects = list(flatten(asked))
-    assert_within(plan, [effect for effect in effects if effect not in paid])
-    return pool.validated(validation), effects
-
-
-def assert_within(plan: Plan, effects: list[Effect]) -> None:
-    assert len({e.key for e in effects if isinstance(e, Rollout)}) <= plan.need.rollouts
+    fresh = {e.key for e in effects if isinstance(e, Rollout)} - paid
+    assert len(fresh) <= plan.need.rollouts
     assert sum(isinstance(e, Reflect) for e in effects) <= plan.need.reflections
+    paid |= fresh
+    return found, effects
 
 
 worlds = st.builds(HashWorld, seed=st.integers(0, 10_000), levels=st.integers(2, 4))
@@ -68,11 +67,17 @@ shapes = st.builds(problem, train=st.integers(1, 10), val=st.integers(1, 6))
 
 
 @settings(max_examples=30)
-@given(worlds, shapes, st.integers(1, 5), st.sampled_from(["round_robin", "all"]))
+@given(
+    worlds,
+    shapes,
+    st.integers(1, 5),
+    st.sampled_from(["round_robin", "all"]),
+    st.sampled_from([PAPER, ADAPTIVE]),
+)
 def test_no_step_asks_for_more_than_it_reserved(
-    world: HashWorld, task: Problem, size: int, components: str
+    world: HashWorld, task: Problem, size: int, components: str, strategy: Strategy
 ) -> None:
-    strategy = replace(PAPER, minibatch_size=size, choose_components=COMPONENT_CHOICES[components])
+    strategy = replace(strategy, minibatch_size=size, choose_components=COMPONENT_CHOICES[components])
     trials = list(evolve(world, task, strategy))  # asserts after every step
     assert len(trials) == 15
 
@@ -83,7 +88,7 @@ def test_parents_come_from_the_frontier_and_only_accepted_children_are_validated
     world: HashWorld, task: Problem
 ) -> None:
     for pool, proposal, effects in evolve(world, task):
-        assert set(proposal.parents) <= set(frontier(pool.scores))
+        assert set(proposal.parents) <= set(frontier(pool.val_scores))
         rows = {e.row for e in effects if isinstance(e, Rollout)}
         if proposal.verdict == "accepted":
             assert set(task.val_rows) <= rows
@@ -146,15 +151,15 @@ def test_a_trial_reserves_its_own_rollouts_and_names_what_its_child_would_take()
 
 
 def test_new_members_are_validated_in_the_order_they_were_found_and_once() -> None:
-    pool = Pool.of(SEED, val_rows(2))
+    pool = Pool.of(SEED, val_rows(2), 9)
     for text in ("x", "y"):
         child = SEED.with_texts({"a": text})
         pool = pool.commit(Proposal("mutation", (0,), child, "accepted", "", ("a",)), spent=0)
     begun: dict[int, Plan] = {}
-    while (plan := plan_validation(pool, problem(val=2), begun)) is not None:
+    while (plan := plan_evaluation(pool, problem(val=2), PAPER, 0, begun)) is not None:
         begun[len(begun)] = plan
-    assert [plan.validates for plan in begun.values()] == [0, 1, 2]
-    assert plan_validation(MERGEABLE, problem()) is None
+    assert [plan.evaluates for plan in begun.values()] == [0, 1, 2]
+    assert plan_evaluation(MERGEABLE, problem(), PAPER, 0) is None
 
 
 def test_the_paper_takes_minibatches_of_three_in_shuffled_epochs() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.steps import Proposal, Validation
+from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Candidate, Outcome
 from tests.support import Entry, pool_of, train_rows, val_rows, validation_of
 
@@ -34,6 +34,7 @@ def mutation(verdict: str = "accepted", **changes: object) -> Proposal:
         changed=("a",),
         rows=train_rows(3),
         before=(0.0, 0.0, 0.0),
+        trial_rows=train_rows(3),
         after=(1.0, 0.0, 0.0),
     )
     return dataclasses.replace(made, **changes)
@@ -45,6 +46,7 @@ def test_a_commit_leaves_the_old_pool_as_it_was() -> None:
     new = old.commit(mutation(), spent=10)
     assert (len(old), len(old.proposals), old.turns) == (1, 1, (0,))
     np.testing.assert_array_equal(old.scores, scores)
+    assert not old.studied.any()
     assert len(new) == 2
 
 
@@ -76,31 +78,31 @@ def test_the_seed_was_discovered_before_the_first_rollout() -> None:
 def test_scores_stand_in_the_order_of_the_validation_rows() -> None:
     first, second = val_rows(2)
     backwards = {second: Outcome("scored", score=0.25), first: Outcome("scored", score=0.75)}
-    pool = seeded().commit(mutation(), spent=10).validated(Validation(1, backwards))
-    assert pool.scores.tolist() == [[0.0, 1.0], [0.75, 0.25]]
+    pool = seeded().commit(mutation(), spent=10).evaluated(Evaluation({1: backwards}))
+    assert pool.val_scores.tolist() == [[0.0, 1.0], [0.75, 0.25]]
 
 
 def test_a_row_that_a_member_was_not_run_on_is_nan() -> None:
-    pool = seeded().commit(mutation(), spent=9).validated(validation_of(1, (1.0,)))
-    assert np.isnan(pool.scores[1]).tolist() == [False, True]
+    pool = seeded().commit(mutation(), spent=9).evaluated(validation_of(1, (1.0,)))
+    assert np.isnan(pool.val_scores[1]).tolist() == [False, True]
 
 
 def test_a_mean_leaves_out_rows_that_were_not_run() -> None:
-    pool = seeded().commit(mutation(), spent=9).validated(validation_of(1, (0.5,)))
+    pool = seeded().commit(mutation(), spent=9).evaluated(validation_of(1, (0.5,)))
     assert [pool.mean(0), pool.mean(1)] == [0.5, 0.5]
 
 
 def test_a_new_member_has_no_scores_until_it_is_validated() -> None:
     pool = seeded().commit(mutation(), spent=9)
-    assert np.isnan(pool.scores[1]).all()
+    assert np.isnan(pool.val_scores[1]).all()
     assert (np.isnan(pool.mean(1)), pool.is_validated(1)) == (True, False)
-    assert pool.validated(validation_of(1, (0.0,))).is_validated(1)
+    assert pool.evaluated(validation_of(1, (0.0,))).is_validated(1)
 
 
 def test_a_second_validation_adds_rows_to_the_first() -> None:
-    pool = seeded().commit(mutation(), spent=9).validated(validation_of(1, (1.0,)))
-    pool = pool.validated(validation_of(1, (math.nan, 0.5)))
-    assert pool.scores.tolist() == [[0.0, 1.0], [1.0, 0.5]]
+    pool = seeded().commit(mutation(), spent=9).evaluated(validation_of(1, (1.0,)))
+    pool = pool.evaluated(validation_of(1, (math.nan, 0.5)))
+    assert pool.val_scores.tolist() == [[0.0, 1.0], [1.0, 0.5]]
     assert pool.mean(1) == 0.75
 
 
@@ -146,10 +148,10 @@ def test_a_merged_child_goes_on_where_the_further_parent_stands() -> None:
     assert pool.commit(merged, spent=10).turns == (2, 1, 2, 2)
 
 
-def test_a_merge_is_due_once_a_new_mutation_was_validated() -> None:
+def test_a_merge_is_due_once_a_new_mutation_was_evaluated() -> None:
     found = seeded().commit(mutation(), spent=10)
     assert not found.merge_due
-    assert found.validated(validation_of(1, (1.0, 1.0))).merge_due
+    assert found.evaluated(validation_of(1, (1.0, 1.0))).merge_due
 
 
 def test_after_a_merge_and_after_further_rows_of_a_known_member_no_merge_is_due() -> None:
@@ -158,14 +160,14 @@ def test_after_a_merge_and_after_further_rows_of_a_known_member_no_merge_is_due(
         Entry({"a": "1", "b": "0"}, (1, 0), (0,)),
         Entry({"a": "1", "b": "1"}, (1, 1), (0, 1)),
     )
-    assert not replace(pool, merge_due=False).validated(validation_of(1, (1.0, 1.0))).merge_due
+    assert not replace(pool, merge_due=False).evaluated(validation_of(1, (1.0, 1.0))).merge_due
     merged = Proposal("merge", (1, 2), Candidate.of({"a": "2", "b": "2"}), "accepted", "test", ancestor=0)
-    assert not pool.commit(merged, spent=9).validated(validation_of(3, (1.0, 1.0))).merge_due
+    assert not pool.commit(merged, spent=9).evaluated(validation_of(3, (1.0, 1.0))).merge_due
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "rejected", "skipped"])
 def test_the_next_trial_takes_the_merge_off_again(verdict: str) -> None:
-    due = seeded().commit(mutation(), spent=10).validated(validation_of(1, (1.0, 1.0)))
+    due = seeded().commit(mutation(), spent=10).evaluated(validation_of(1, (1.0, 1.0)))
     again = mutation(verdict, candidate=SEED.with_texts({"a": "other"}))
     assert not due.commit(again, spent=14).merge_due
 
@@ -190,7 +192,7 @@ def test_ancestors_are_all_members_on_the_way_to_the_seed() -> None:
 def test_history_holds_the_trials_of_a_component_oldest_first() -> None:
     first = mutation("rejected")
     other = mutation("rejected", candidate=SEED.with_texts({"b": "x"}), changed=("b",))
-    untried = mutation("rejected", after=())
+    untried = mutation("rejected", trial_rows=(), after=())
     last = mutation("rejected", candidate=SEED.with_texts({"a": "y"}))
     pool = seeded()
     for proposal in (first, other, untried, last):

@@ -1,4 +1,4 @@
-"""Steps that run a member on validation rows; the first of a run tries the program and the metric out too."""
+"""Steps that run a member on rows; the first of a run tries the program and the metric out too."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Sequence
 
 from dspy_gepa.errors import MetricError, ProgramError
 from dspy_gepa.search.pool import Member
-from dspy_gepa.steps import Step, Validation, rollouts
+from dspy_gepa.steps import Evaluation, Step, rollouts
 from dspy_gepa.types import Outcome, Row
 
 
-def validate_seed(seed: Member, val_rows: Sequence[Row]) -> Step:
-    """The first step: the seed on the validation set, its first row alone as a pre-flight check.
+def evaluate_seed(seed: Member, rows: Sequence[Row]) -> Step:
+    """The first step: the seed on its first rows, the very first alone as a pre-flight check.
 
     Raises:
         MetricError: The metric failed on the pre-flight row, or on every row it was called on.
         ProgramError: The program failed on every row for a reason other than a model's bad output.
     """
-    outcomes = yield from rollouts(seed.candidate, val_rows[:1])
-    _refuse_broken_metric(val_rows, outcomes)
-    outcomes += yield from rollouts(seed.candidate, val_rows[1:])
-    _refuse_broken_metric(val_rows, outcomes)
+    outcomes = yield from rollouts(seed.candidate, rows[:1])
+    _refuse_broken_metric(rows, outcomes)
+    outcomes += yield from rollouts(seed.candidate, rows[1:])
+    _refuse_broken_metric(rows, outcomes)
     if all(_is_broken(outcome) for outcome in outcomes):
         raise ProgramError(
-            f"The program raised on each of the {len(outcomes)} validation rows; the first time: "
+            f"The program raised on each of {len(outcomes)} rows; the first time: "
             f"{outcomes[0].error}. Run it by hand, program(**example.inputs()), and mend that first."
         )
-    return Validation(seed.index, dict(zip(val_rows, outcomes, strict=True)))
+    return Evaluation({seed.index: dict(zip(rows, outcomes, strict=True))})
 
 
-def validate(member: Member, rows: Sequence[Row]) -> Step:
-    """Run a member on validation rows."""
+def evaluate(member: Member, rows: Sequence[Row]) -> Step:
+    """Run a member on further rows."""
     outcomes = yield from rollouts(member.candidate, rows)
-    return Validation(member.index, dict(zip(rows, outcomes, strict=True)))
+    return Evaluation({member.index: dict(zip(rows, outcomes, strict=True))})
 
 
 def _refuse_broken_metric(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:

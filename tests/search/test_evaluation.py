@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from dspy_gepa.errors import MetricError, ProgramError
-from dspy_gepa.search.validation import validate, validate_seed
-from dspy_gepa.steps import Validation
+from dspy_gepa.search.evaluation import evaluate, evaluate_seed
+from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Candidate, Effect, Outcome, Result, Rollout
 from tests.support import Entry, drive, pool_of, val_rows
 
 SEED = pool_of(Entry({"a": "one"}, (0.0,))).members[0]
 
 
-def try_seed(*outcomes: Outcome) -> tuple[Validation, list[list[Effect]]]:
+def try_seed(*outcomes: Outcome) -> tuple[Evaluation, list[list[Effect]]]:
     def execute(effect: Effect) -> Result:
         assert isinstance(effect, Rollout)
         return outcomes[effect.row.position]
 
-    return drive(validate_seed(SEED, val_rows(len(outcomes))), execute)
+    return drive(evaluate_seed(SEED, val_rows(len(outcomes))), execute)
 
 
 FINE = Outcome("scored", score=0.5)
@@ -30,13 +30,13 @@ BAD_METRIC = Outcome(
 
 
 def test_the_seed_is_run_on_one_row_first_and_on_the_others_then() -> None:
-    validation, asked = try_seed(FINE, FINE, FINE)
+    evaluation, asked = try_seed(FINE, FINE, FINE)
     assert [len(batch) for batch in asked] == [1, 2]
-    assert (validation.member, set(validation.outcomes)) == (0, set(val_rows(3)))
+    assert {member: set(found) for member, found in evaluation.outcomes.items()} == {0: set(val_rows(3))}
 
 
 def test_a_metric_that_fails_on_the_first_row_stops_the_run_there() -> None:
-    step = validate_seed(SEED, val_rows(3))
+    step = evaluate_seed(SEED, val_rows(3))
     step.send(None)  # type: ignore[arg-type]
     with pytest.raises(MetricError, match=r"The metric gave None\. Return a number"):
         step.send([BAD_METRIC])
@@ -48,28 +48,26 @@ def test_a_metric_that_fails_on_the_first_row_it_is_called_for_stops_the_run() -
 
 
 def test_a_metric_that_fails_on_a_later_row_is_taken_to_dislike_that_output() -> None:
-    validation, _ = try_seed(FINE, BAD_METRIC)
-    assert validation.outcomes[val_rows(2)[1]] is BAD_METRIC
+    evaluation, _ = try_seed(FINE, BAD_METRIC)
+    assert evaluation.outcomes[0][val_rows(2)[1]] is BAD_METRIC
 
 
 def test_a_program_that_raises_on_every_row_stops_the_run_with_the_first_error() -> None:
-    with pytest.raises(
-        ProgramError, match=r"raised on each of the 2 validation rows; the first time: KeyError: 'x'"
-    ):
+    with pytest.raises(ProgramError, match=r"raised on each of 2 rows; the first time: KeyError: 'x'"):
         try_seed(BUG, BUG)
 
 
 def test_a_program_that_works_on_some_row_is_worth_the_search() -> None:
-    assert try_seed(BUG, FINE)[0].outcomes[val_rows(2)[1]] is FINE
+    assert try_seed(BUG, FINE)[0].outcomes[0][val_rows(2)[1]] is FINE
 
 
 def test_outputs_that_cannot_be_parsed_are_for_the_search_to_mend() -> None:
-    assert len(try_seed(PARSE_ERROR, PARSE_ERROR)[0].outcomes) == 2
+    assert len(try_seed(PARSE_ERROR, PARSE_ERROR)[0].outcomes[0]) == 2
 
 
 def test_a_later_member_is_run_on_the_rows_it_is_asked_for_at_once() -> None:
     pool = pool_of(Entry({"a": "one"}, (0.0, 0.0)), Entry({"a": "two"}, (1.0, 1.0), (0,)))
     rows = val_rows(3)[1:]
-    validation, asked = drive(validate(pool.members[1], rows), lambda effect: BUG)
+    evaluation, asked = drive(evaluate(pool.members[1], rows), lambda effect: BUG)
     assert asked == [[Rollout(Candidate.of({"a": "two"}), row) for row in rows]]
-    assert validation == Validation(1, dict.fromkeys(rows, BUG))
+    assert evaluation == Evaluation({1: dict.fromkeys(rows, BUG)})

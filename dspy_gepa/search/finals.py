@@ -1,0 +1,114 @@
+"""The end of a search: the best members and the seed on further validation rows, and who is returned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dspy_gepa.search.frontier import best_on_average
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.steps import Evaluation, Step
+from dspy_gepa.types import Outcome, Rollout, Row
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The member to return, and how sure we are of it.
+
+    Attributes:
+        member: Its index in the pool.
+        score: What it is expected to score on rows like these.
+        interval: The central interval that holds that with probability 0.9.
+        better_than_seed: Probability that it is worth more than the seed; a half for the seed itself.
+        reason: One sentence for people.
+    """
+
+    member: int
+    score: float
+    interval: tuple[float, float]
+    better_than_seed: float
+    reason: str
+
+
+def contenders(pool: Pool, count: int) -> list[int]:
+    """The seed and the `count` other members that are believed to be worth most."""
+    ranked = np.argsort(-pool.belief.mean, kind="stable").tolist()
+    return [0, *[member for member in ranked if member != 0][:count]]
+
+
+def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: int) -> Step:
+    """Sequential halving: all run on some more validation rows, the better half goes on.
+
+    The seed stays to the end: what is asked of the winner is whether it is better than the seed.
+
+    Args:
+        pool: The pool as it stands.
+        members: Who takes part, the seed first.
+        order: The validation rows, in the order in which they are used.
+        rollouts: The most to spend.
+    """
+    outcomes: dict[int, dict[Row, Outcome]] = {member: {} for member in members}
+    remaining, rounds = list(members), max(1, math.ceil(math.log2(len(members))))
+    for number in range(rounds):
+        share = (rollouts - sum(map(len, outcomes.values()))) // (len(remaining) * (rounds - number))
+        batch = [
+            Rollout(pool.members[member].candidate, row)
+            for member in remaining
+            for row in _open_rows(pool, member, order)[:share]
+        ]
+        if not batch:
+            break
+        owners = {pool.members[member].candidate.id: member for member in remaining}
+        found: dict[int, dict[Row, Outcome]] = {member: {} for member in remaining}
+        for effect, outcome in zip(batch, (yield batch), strict=True):
+            found[owners[effect.candidate.id]][effect.row] = outcome
+        pool = pool.evaluated(Evaluation({member: new for member, new in found.items() if new}))
+        for member, new in found.items():
+            outcomes[member] |= new
+        ranked = sorted(remaining[1:], key=lambda m: -pool.belief.mean[m])
+        remaining = [remaining[0], *ranked[: max(1, len(ranked) // 2)]]
+    return Evaluation({member: new for member, new in outcomes.items() if new})
+
+
+def _open_rows(pool: Pool, member: int, order: Sequence[Row]) -> list[Row]:
+    return [row for row in order if math.isnan(pool.scores[member, pool.column(row)])]
+
+
+def best_by_mean(pool: Pool) -> Choice:
+    """The member with the best validation mean, as the paper returns it."""
+    best, belief = best_on_average(pool.val_scores), pool.belief
+    reason = f"best validation mean, {pool.mean(best):.4f}"
+    better = belief.probability_better(best, 0)
+    return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)
+
+
+def choose(pool: Pool, confidence: float, tie: float) -> Choice:
+    """The member that is believed to be worth most; the seed where no other is better with confidence.
+
+    Of the others within `tie` standard errors of the best, the shortest is taken.
+    """
+    belief = pool.belief
+    best = int(belief.mean.argmax())
+    close = [best, *(m for m in range(1, len(pool)) if _is_close(pool, m, best, tie))]
+    chosen = min(close, key=lambda m: (sum(map(len, pool.members[m].candidate.values())), m))
+    better = belief.probability_better(chosen, 0)
+    reason = f"better than the seed program with probability {better:.2f}"
+    if chosen != 0 and better < confidence:
+        chosen, reason = 0, f"no significant gain: the best other is {reason}, so the seed is returned"
+    return Choice(
+        chosen,
+        float(belief.mean[chosen]),
+        belief.interval(chosen),
+        belief.probability_better(chosen, 0),
+        reason,
+    )
+
+
+def _is_close(pool: Pool, member: int, best: int, tie: float) -> bool:
+    belief = pool.belief
+    line = belief.covariance[best] - belief.covariance[member]
+    error = math.sqrt(max(0.0, float(line[best] - line[member])))
+    return bool(belief.mean[best] - belief.mean[member] <= tie * error)
