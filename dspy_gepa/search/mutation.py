@@ -111,7 +111,7 @@ def _change(trial: Proposal) -> str:
 
 def _refuse_broken_feedback(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
     """A metric that scores every row and then fails on every call with `pred_name` is broken there."""
-    if all(o.status == "scored" and o.metric_failed for o in outcomes):
+    if rows and all(o.status == "scored" and o.metric_failed for o in outcomes):
         error = MetricError(f"Called with pred_name, the metric raised {outcomes[0].error}")
         error.row = rows[0]
         raise error

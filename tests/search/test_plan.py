@@ -72,7 +72,7 @@ shapes = st.builds(problem, train=st.integers(1, 10), val=st.integers(1, 6))
     shapes,
     st.integers(1, 5),
     st.sampled_from(["round_robin", "all"]),
-    st.sampled_from([PAPER, ADAPTIVE]),
+    st.sampled_from([PAPER, replace(ADAPTIVE, max_merges=9)]),
 )
 def test_no_step_asks_for_more_than_it_reserved(
     world: HashWorld, task: Problem, size: int, components: str, strategy: Strategy
