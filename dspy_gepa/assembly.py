@@ -12,13 +12,14 @@ import dspy
 from dspy_gepa.errors import ConfigurationError, InfrastructureError
 from dspy_gepa.ledger import price_per_token
 from dspy_gepa.observe.log import log_forecast, log_warning
-from dspy_gepa.options import UNLIMITED, require_examples
+from dspy_gepa.options import require_examples
 from dspy_gepa.program import read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
-from dspy_gepa.runtime.budget import Limits
+from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
+from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
 from dspy_gepa.search.reflection import TextRules, render_program
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.session import Setup
@@ -88,15 +89,64 @@ def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:
 
 def shape_of(setup: Setup, reflection_lm: Any) -> Shape:
     """The sizes that decide what a run costs."""
-    components = setup.problem.components
+    components, strategy = setup.problem.components, setup.strategy
+    cost = price(strategy, setup.problem.train_size, len(setup.problem.val_rows))
     return Shape(
-        val_size=len(setup.problem.val_rows),
-        minibatch_size=setup.strategy.minibatch_size,
+        first=cost.first,
+        step=cost.step,
+        waves=_waves(strategy, len(setup.problem.val_rows), setup.threads),
+        evidence=strategy.minibatch_size,
         components=len(components),
         rewritten=len(setup.strategy.choose_components(components, 0)),
         threads=setup.threads,
+        kept=cost.kept,
         reflection_price=price_per_token(reflection_lm),
     )
+
+
+def _waves(strategy: Strategy, val_size: int, threads: int) -> float:
+    """What a step waits for, one after the other: parent's rollouts, a reflection, the child's rollouts."""
+    if strategy.sparse:
+        return 1 + -(-strategy.most_trial_size // threads)
+    return 2 * -(-strategy.minibatch_size // threads) + 1 + ACCEPTED * -(-val_size // threads)
+
+
+def read_budget(
+    setup: Setup,
+    *,
+    auto: str | None,
+    max_full_evals: int | None,
+    max_metric_calls: int | None,
+    full_eval: int,
+) -> Setup:
+    """The run with its limit on rollouts, from the one size that was given, and its width.
+
+    Args:
+        setup: The run.
+        auto: A size from `AUTO_TRIALS`.
+        max_full_evals: Passes over train and validation set together, as `dspy.GEPA` counts them.
+        max_metric_calls: Rollouts.
+        full_eval: Rollouts of one such pass.
+
+    Raises:
+        ConfigurationError: The budget does not cover the rows that the seed is run on first.
+    """
+    problem, limit, origin = setup.problem, UNLIMITED, ""
+    sizes = problem.train_size, len(problem.val_rows)
+    if max_metric_calls is not None:
+        limit, origin = max_metric_calls, f"max_metric_calls={max_metric_calls}"
+    elif max_full_evals is not None:
+        limit, origin = max_full_evals * full_eval, f"max_full_evals={max_full_evals}"
+    elif auto is not None:
+        limit = auto_rollouts(auto, setup.strategy, *sizes, components=len(problem.components))
+    first = price(setup.strategy, *sizes).first
+    if limit < first:
+        raise ConfigurationError(
+            f"{origin} allows {limit} rollouts, fewer than the {first} rows that the program itself is run "
+            f"on first. Raise it to {10 * first} or so."
+        )
+    limits = replace(setup.limits, rollouts=limit)
+    return replace(setup, limits=limits, width=setup.width or default_width(setup.strategy, limit, *sizes))
 
 
 def read_problem(

@@ -13,14 +13,20 @@ from typing import Any, Literal, get_args
 import dspy
 from dspy.teleprompt import Teleprompter
 
-from dspy_gepa.assembly import adjust, announce_once, check_data, forecast_run, read_problem, shape_of
+from dspy_gepa.assembly import (
+    adjust,
+    announce_once,
+    check_data,
+    forecast_run,
+    read_budget,
+    read_problem,
+    shape_of,
+)
 from dspy_gepa.errors import ConfigurationError, GEPAError, MetricError
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
 from dspy_gepa.observe.log import log_step
 from dspy_gepa.options import (
-    AUTO_CHILDREN,
-    UNLIMITED,
     names_near_options,
     pick,
     require_budget,
@@ -28,17 +34,17 @@ from dspy_gepa.options import (
     require_positive,
     require_reflection_lm,
     require_whole,
-    rollout_limit,
 )
 from dspy_gepa.program import build_program
 from dspy_gepa.reflector import ReflectionRunner
 from dspy_gepa.results import summarize
 from dspy_gepa.rollouts import RolloutRunner
-from dspy_gepa.runtime.budget import Limits
+from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.pricing import AUTO_TRIALS
 from dspy_gepa.search.reflection import TextRules, elide
 from dspy_gepa.search.strategy import ADAPTIVE, COMPONENT_CHOICES, PARENT_CHOICES, STRATEGIES
 from dspy_gepa.session import Setup, run_search
@@ -75,7 +81,8 @@ class GEPA(Teleprompter):
         max_merge_invocations: Most merges that are tried.
         max_chars: Longest instruction the reflector may write, in characters.
         num_threads: Rollouts and reflections at a time; default ``dspy.settings.num_threads``.
-        width: Steps of the search in flight at a time; default 1, the paper's sequential search.
+        width: Trials in flight at a time. Default 1 for ``"paper"``, which is sequential; else one for every
+            15 trials that the budget buys, since improvements stack and depth beats breadth.
         executor: Where rollouts and reflections run: any `concurrent.futures.Executor`; default threads of
             this process. See `dspy_gepa.runtime.executors`.
         rollout_timeout: Seconds after which a rollout is given up; the second time it counts as failed.
@@ -133,7 +140,7 @@ class GEPA(Teleprompter):
                 "max_seconds": max_seconds,
             },
         )
-        pick("auto", auto, AUTO_CHILDREN)
+        pick("auto", auto, AUTO_TRIALS)
         require_whole("max_full_evals", max_full_evals, least=1)
         require_whole("max_metric_calls", max_metric_calls, least=1)
         require_whole("max_reflections", max_reflections, least=1)
@@ -242,16 +249,6 @@ class GEPA(Teleprompter):
         examples = {Row("train", i): example for i, example in enumerate(trainset)}
         examples |= dict(zip(val_rows, val_examples, strict=True))
         problem = read_problem(student, len(trainset), val_rows, TextRules(max_chars=self.max_chars))
-        rollouts = rollout_limit(
-            auto=self.auto,
-            max_full_evals=self.max_full_evals,
-            max_metric_calls=self.max_metric_calls,
-            train_size=len(trainset),
-            val_size=len(val_rows),
-            separate_valset=valset is not None,
-            components=len(problem.components),
-            minibatch_size=self.strategy.minibatch_size,
-        )
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
         strategy = replace(self.strategy, perfect_score=self.perfect_score)
         work = Worker(
@@ -261,26 +258,34 @@ class GEPA(Teleprompter):
         setup = Setup(
             problem=problem,
             strategy=strategy,
-            limits=replace(self.limits, rollouts=rollouts),
+            limits=self.limits,
             seed=seed,
-            width=self.width or 1,
+            width=self.width or 0,
             threads=self.num_threads or dspy.settings.num_threads,
             policy=self.retry,
             executor=self.executor,
             log_dir=None if self.log_dir is None else Path(self.log_dir),
             resume=self.resume,
-            identity=identify(
-                student=student,
-                examples=examples,
-                metric=self.metric.name,
-                strategy=strategy,
-                seed=seed,
-                width=self.width or 1,
-                reflection_lm=self.reflection_lm,
-                options={"max_chars": self.max_chars, "failure_score": self.failure_score},
-            ),
             on_step=log_step,
         )
+        setup = read_budget(
+            setup,
+            auto=self.auto,
+            max_full_evals=self.max_full_evals,
+            max_metric_calls=self.max_metric_calls,
+            full_eval=len(trainset) + (len(val_rows) if valset is not None else 0),
+        )
+        identity = identify(
+            student=student,
+            examples=examples,
+            metric=self.metric.name,
+            strategy=strategy,
+            seed=seed,
+            width=setup.width,
+            reflection_lm=self.reflection_lm,
+            options={"max_chars": self.max_chars, "failure_score": self.failure_score},
+        )
+        setup = replace(setup, identity=identity)
         return replace(setup, on_result=announce_once(setup, shape_of(setup, self.reflection_lm))), work
 
     def _deliver(self, student: dspy.Module, search: Search) -> dspy.Module:

@@ -16,12 +16,6 @@ from dspy_gepa.errors import ConfigurationError
 F = TypeVar("F", bound=Callable[..., Any])
 Choice = TypeVar("Choice")
 
-# Rollouts of a run that is limited by something else.
-UNLIMITED = 10**9
-
-# Validated children a run should be able to afford, per auto size.
-AUTO_CHILDREN = {"light": 6, "medium": 12, "heavy": 18}
-
 
 class UnknownOptionError(ConfigurationError, TypeError):
     """A keyword argument that does not exist. The message names the nearest one that does."""
@@ -138,44 +132,6 @@ def require_examples(name: str, examples: Sequence[Any]) -> None:
                 f"{name}[{index}] does not say which fields are inputs (it has {sorted(example.keys())}). "
                 "Call .with_inputs('question', ...) on every example."
             )
-
-
-def rollout_limit(
-    *,
-    auto: str | None,
-    max_full_evals: int | None,
-    max_metric_calls: int | None,
-    train_size: int,
-    val_size: int,
-    separate_valset: bool,
-    components: int,
-    minibatch_size: int,
-) -> int:
-    """The budget in rollouts.
-
-    `max_full_evals` counts passes over train and validation set together, as in `dspy.GEPA`. `auto` is priced
-    from this loop's own costs: so many validated children, each at the price of a validation pass and of the
-    three or four trials that it takes to find it, and more of them the more components there are.
-
-    Raises:
-        ConfigurationError: `auto` is unknown, or the budget does not cover the seed's validation.
-    """
-    if max_metric_calls is not None:
-        limit, origin = max_metric_calls, f"max_metric_calls={max_metric_calls}"
-    elif max_full_evals is not None:
-        limit = max_full_evals * (train_size + (val_size if separate_valset else 0))
-        origin = f"max_full_evals={max_full_evals}"
-    elif auto is None:
-        return UNLIMITED
-    else:
-        wanted = (pick("auto", auto, AUTO_CHILDREN) or 0) * min(4, max(1, (components + 1) // 2))
-        limit, origin = val_size + wanted * (val_size + 4 * 2 * minibatch_size), f"auto={auto!r}"
-    if limit < val_size:
-        raise ConfigurationError(
-            f"{origin} allows {limit} rollouts, fewer than the {val_size} validation rows that the program "
-            f"itself is run on first. Raise it to {10 * val_size} or so, or pass a smaller valset."
-        )
-    return limit
 
 
 def _has_inputs(example: dspy.Example) -> bool:

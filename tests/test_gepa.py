@@ -82,7 +82,8 @@ def compile_words(
     """One run in the world of words."""
     student = student or TwoHops()
     task_lm, reflection_lm = scripted_lm(task), scripted_lm(reflection, "scripted/reflection")
-    options = {"max_metric_calls": 120, "num_threads": 2, "track_stats": True} | options
+    settings = {"strategy": "paper", "max_metric_calls": 120, "num_threads": 2, "track_stats": True}
+    options = settings | options
     options = {name: value for name, value in options.items() if value != "unset"}
     with dspy.context(lm=task_lm):
         optimizer = GEPA(metric, reflection_lm=reflection_lm, **options)
@@ -672,7 +673,7 @@ def test_the_reflection_lm_keeps_its_own_settings() -> None:
         "scripted/reflection", engine=scripted_lm(learns_words).engine, cache=False, temperature=0.9
     )
     with dspy.context(lm=scripted_lm(knows_words)):
-        GEPA(is_right, reflection_lm=reflection, max_metric_calls=40).compile(
+        GEPA(is_right, reflection_lm=reflection, max_metric_calls=40, strategy="paper").compile(
             TwoHops(), trainset=TRAIN, valset=VAL
         )
     assert {prompt.temperature for prompt in prompts_of(reflection)} == {0.9}
@@ -789,7 +790,8 @@ LM = scripted_lm(learns_words)
 
 
 def optimizer(**options: Any) -> GEPA:
-    return GEPA(is_right, **({"reflection_lm": LM, "max_metric_calls": 100} | options))
+    settings = {"reflection_lm": LM, "max_metric_calls": 100, "strategy": "paper"}
+    return GEPA(is_right, **(settings | options))
 
 
 def test_a_missing_reflection_lm_is_refused_with_an_example_of_one() -> None:
@@ -851,7 +853,7 @@ def test_numbers_that_make_no_sense_are_refused_with_the_rule(option: dict[str, 
         ({"trainset": [dspy.Example(q=1)]}, "trainset[0] does not say which fields are inputs"),
         ({"valset": [VAL[0], dspy.Example(q=1)]}, "valset[1] does not say which fields are inputs"),
         ({"teacher": OneHop()}, "no use for a teacher"),
-        ({"valset": word_rows(101)}, "allows 100 rollouts, fewer than the 101 validation rows"),
+        ({"valset": word_rows(101)}, "allows 100 rollouts, fewer than the 101 rows"),
         ({"student": dspy.Module()}, "The program Module has no predictor"),
     ],
 )
@@ -874,7 +876,7 @@ def test_a_program_that_raises_on_every_row_is_reported_with_its_error() -> None
         def forward(self, question: str) -> dspy.Prediction:
             return self.c(question=question)
 
-    with pytest.raises(ProgramError, match=r"raised on each of the 8 validation rows.*has no attribute 'c'"):
+    with pytest.raises(ProgramError, match=r"raised on each of 8 rows.*has no attribute 'c'"):
         compile_words(Broken())
 
 

@@ -6,8 +6,6 @@ import re
 
 import dspy
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.options import (
@@ -18,7 +16,6 @@ from dspy_gepa.options import (
     require_examples,
     require_positive,
     require_whole,
-    rollout_limit,
 )
 
 
@@ -26,20 +23,6 @@ class Thing:
     @names_near_options
     def __init__(self, metric: object, *, max_calls: int = 1, seed: int = 0) -> None:
         self.made = (metric, max_calls, seed)
-
-
-def limit(**changes: object) -> int:
-    arguments: dict[str, object] = {
-        "auto": None,
-        "max_full_evals": None,
-        "max_metric_calls": None,
-        "train_size": 30,
-        "val_size": 20,
-        "separate_valset": True,
-        "components": 2,
-        "minibatch_size": 3,
-    }
-    return rollout_limit(**(arguments | changes))  # type: ignore[arg-type]
 
 
 def test_known_options_pass_through() -> None:
@@ -143,58 +126,3 @@ def test_examples_with_inputs_pass() -> None:
 def test_other_data_is_refused_with_the_row_and_the_remedy(rows: list[object], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         require_examples("trainset", rows)
-
-
-def test_metric_calls_are_taken_as_they_are() -> None:
-    assert limit(max_metric_calls=123) == 123
-
-
-def test_a_full_evaluation_is_a_pass_over_train_and_validation_rows() -> None:
-    assert limit(max_full_evals=2) == 100
-
-
-def test_without_a_validation_set_a_full_evaluation_is_a_pass_over_the_train_rows() -> None:
-    assert limit(max_full_evals=2, separate_valset=False) == 60
-
-
-def test_auto_grows_with_its_size_and_the_number_of_components() -> None:
-    assert limit(auto="light") < limit(auto="medium") < limit(auto="heavy")
-    assert limit(auto="light", components=1) < limit(auto="light", components=8)
-
-
-@given(
-    st.sampled_from(["light", "medium", "heavy"]), st.integers(1, 300), st.integers(1, 12), st.integers(1, 35)
-)
-def test_auto_pays_for_several_validated_children(
-    auto: str, val: int, components: int, minibatch: int
-) -> None:
-    affordable = limit(auto=auto, val_size=val, components=components, minibatch_size=minibatch)
-    assert affordable >= val + 6 * (val + 2 * minibatch)
-
-
-def test_without_a_size_the_other_limits_end_the_run() -> None:
-    assert limit() >= 10**6
-
-
-def test_a_budget_of_just_one_validation_pass_is_accepted() -> None:
-    assert limit(max_metric_calls=20) == 20
-
-
-@pytest.mark.parametrize(
-    ("budget", "words"),
-    [
-        (
-            {"max_metric_calls": 19},
-            "max_metric_calls=19 allows 19 rollouts, fewer than the 20 validation rows",
-        ),
-        (
-            {"max_full_evals": 1, "separate_valset": False, "train_size": 5},
-            "max_full_evals=1 allows 5 rollouts, fewer than the 20 validation rows",
-        ),
-    ],
-)
-def test_a_budget_below_one_validation_pass_is_refused_with_both_numbers(
-    budget: dict[str, object], words: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=words + ".*Raise it to 200 or so, or pass a smaller valset"):
-        limit(**budget)

@@ -54,7 +54,8 @@ class Provider:
     def compile(
         self, log_dir: Path | None = None, student: dspy.Module | None = None, **options: Any
     ) -> dspy.Module:
-        settings = {"max_metric_calls": 48, "num_threads": 1, "retry": NO_WAITING, "track_stats": True}
+        settings = {"strategy": "paper", "max_metric_calls": 48, "num_threads": 1, "track_stats": True}
+        settings |= {"retry": NO_WAITING}
         with dspy.context(lm=self.lm("task")):
             optimizer = GEPA(
                 is_right,

@@ -47,7 +47,8 @@ class Words:
         data = {"trainset": TRAIN, "valset": VAL}
         data |= {name: changes.pop(name) for name in list(changes) if name in data}
         metric = changes.pop("metric", is_right)
-        options = {"max_metric_calls": 100, "num_threads": 2, "seed": 1, "track_stats": True} | changes
+        settings = {"strategy": "paper", "max_metric_calls": 100, "num_threads": 2, "seed": 1}
+        options = settings | {"track_stats": True} | changes
         options = {"reflection_lm": self.reflection, "log_dir": self.log_dir and str(self.log_dir)} | options
         with dspy.context(lm=options.pop("lm", self.task)):
             program = GEPA(metric, **options).compile(student or TwoHops(), **data)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
+# A budget of this many rollouts is none.
+UNLIMITED = 10**9
+
 
 @dataclass(frozen=True)
 class Spending:

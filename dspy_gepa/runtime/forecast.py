@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from dspy_gepa.runtime.budget import Limits
 
-# Share of proposals that pass the trial: 17 to 30 % in the paper's own runs (its search trees).
-ACCEPTED = 0.3
 # Tokens of a reflection besides its evidence: the task description, the current text, the answer.
 REFLECTION_TOKENS = 1_500
 
@@ -32,19 +30,25 @@ class Shape:
     """The sizes that decide what a step costs.
 
     Attributes:
-        val_size: Validation rows.
-        minibatch_size: Train rows of a mutation.
+        first: Rows that the seed program is run on first.
+        step: Rollouts of a step, on average.
+        waves: What a step waits for one after another: rollouts, and a reflection, which counts as one.
+        evidence: Rollouts shown in a reflection.
         components: Components of the program.
         rewritten: Components that one mutation rewrites.
         threads: Rollouts at a time.
+        kept: Share of the budget that is kept for the finals.
         reflection_price: US dollars per token of the reflection LM, or None where it is not known.
     """
 
-    val_size: int
-    minibatch_size: int
+    first: int
+    step: float
+    waves: float
+    evidence: int
     components: int
     rewritten: int
     threads: int
+    kept: float = 0.0
     reflection_price: float | None = None
 
 
@@ -82,7 +86,7 @@ def forecast(limits: Limits, shape: Shape, sample: Sample | None = None) -> Fore
 
     A limit in dollars, tokens, seconds or reflections shortens the run it would otherwise be.
     """
-    least, most = shape.val_size, max(shape.val_size, limits.rollouts)
+    least, most = shape.first, max(shape.first, limits.rollouts)
     found = _run_of(most, shape, sample)
     if _fits(found, limits):
         return found
@@ -106,17 +110,15 @@ def _fits(found: Forecast, limits: Limits) -> bool:
 
 
 def _run_of(rollouts: int, shape: Shape, sample: Sample | None) -> Forecast:
-    steps = (rollouts - shape.val_size) / (2 * shape.minibatch_size + ACCEPTED * shape.val_size)
+    steps = max(0.0, rollouts * (1 - shape.kept) - shape.first) / shape.step
     reflections = steps * shape.rewritten
     if sample is None:
         return Forecast(round(steps), rollouts, round(reflections))
-    evidence = shape.minibatch_size * sample.tokens / shape.components
+    evidence = shape.evidence * sample.tokens / shape.components
     reflecting = reflections * (evidence + REFLECTION_TOKENS)
     priced = sample.cost is not None and shape.reflection_price is not None
     cost = rollouts * (sample.cost or 0.0) + reflecting * (shape.reflection_price or 0.0) if priced else None
-    # A step waits for its parent's rollouts, the reflection and the child's rollouts one after another.
-    waves = 2 * -(-shape.minibatch_size // shape.threads) + 1 + ACCEPTED * -(-shape.val_size // shape.threads)
-    seconds = sample.seconds * (-(-shape.val_size // shape.threads) + steps * waves)
+    seconds = sample.seconds * (-(-shape.first // shape.threads) + steps * shape.waves)
     return Forecast(
         steps=round(steps),
         rollouts=rollouts,

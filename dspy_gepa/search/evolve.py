@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from dspy_gepa.errors import ReflectionError
-from dspy_gepa.runtime.budget import Budget
+from dspy_gepa.runtime.budget import UNLIMITED, Budget
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
 from dspy_gepa.search.finals import Choice, best_by_mean, choose
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, plan_trial
@@ -32,8 +32,6 @@ Listener = Callable[[Pool, Finished], None]
 
 # Empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
 UNUSABLE_ANSWERS = 10
-# A budget of more rollouts than this is none.
-UNLIMITED = 10**9
 
 
 @dataclass
@@ -112,13 +110,11 @@ class Search:
 
     @property
     def _finals_room(self) -> int:
-        """Rollouts that the finals may spend; without a limit on rollouts, their share of those spent."""
+        """Rollouts for the finals: all that are left, or without a limit their share of those spent."""
         share = self.strategy.finals_share
-        return (
-            min(self.budget.room, math.ceil(self.budget.spent.rollouts * share / (1 - share)) + 1000)
-            if share
-            else 0
-        )
+        if self.budget.limits.rollouts >= UNLIMITED:
+            return math.ceil(self.budget.spent.rollouts * share / (1 - share))
+        return self.budget.room
 
     @property
     def _patience(self) -> int:

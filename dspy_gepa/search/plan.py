@@ -154,8 +154,7 @@ def _rows(
 
 def trial_size(strategy: Strategy, number: int) -> int:
     """Rows of a child's trial: later improvements are smaller and take more rows to be seen."""
-    least, most = strategy.trial_size
-    return min(most, least + number // 2)
+    return min(strategy.most_trial_size, strategy.trial_size + number // 2)
 
 
 def _plan_cross(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan | None:

@@ -73,8 +73,9 @@ class Strategy:
             child is tried on rows it was not written for and kept, and members are compared by what the pool
             believes of them.
         seed_rows: With `sparse`, rows that the seed is run on first.
-        trial_size: With `sparse`, the fewest and the most rows of a child's trial: one more with every second
-            trial, since later improvements are smaller and take more rows to be seen.
+        trial_size: With `sparse`, rows of the first child's trial. One more with every second trial, up to
+            `most_trial_size`, since later improvements are smaller and take more rows to be seen.
+        most_trial_size: See `trial_size`.
         fresh_rows: With `sparse`, rows at most that a mutation runs its parent on.
         finals_share: Share of the budget kept to compare the best members, and the seed, on validation rows.
         finalists: How many members come into the finals, the seed not counted.
@@ -91,7 +92,8 @@ class Strategy:
     merge_rows: int
     show_history: bool
     sparse: bool = False
-    trial_size: tuple[int, int] = (0, 0)
+    trial_size: int = 0
+    most_trial_size: int = 0
     fresh_rows: int = 0
     seed_rows: int = 0
     finals_share: float = 0.0
@@ -121,7 +123,8 @@ ADAPTIVE = Strategy(
     show_history=True,
     sparse=True,
     seed_rows=8,
-    trial_size=(6, 16),
+    trial_size=6,
+    most_trial_size=16,
     finals_share=0.2,
     finalists=5,
     confidence=0.9,

@@ -116,3 +116,77 @@ def test_a_step_cannot_spend_more_than_it_had_reserved() -> None:
     budget.reserve(0, Spending(2))
     with pytest.raises(ValueError, match="had reserved"):
         budget.settle(0, Spending(3))
+
+
+# A share that is kept for later ---------------------------------------------------------------------------
+
+
+def test_a_share_of_the_limits_is_a_share_of_each_but_reflections() -> None:
+    limits = Limits(200, reflections=10, tokens=1000, cost=4.0, seconds=60.0)
+    assert limits.scaled(0.25) == Limits(50, reflections=10, tokens=250, cost=1.0, seconds=15.0)
+
+
+def test_what_is_unlimited_stays_unlimited_in_every_share() -> None:
+    assert Limits(200).scaled(0.5) == Limits(100)
+
+
+@given(st.integers(0, 10**9), st.none() | st.integers(0, 10**9), st.none() | st.floats(0, 1e6))
+def test_the_whole_of_the_limits_is_the_limits(
+    rollouts: int, tokens: int | None, other: float | None
+) -> None:
+    limits = Limits(rollouts, tokens, tokens, other, other)
+    assert limits.scaled(1.0) == limits
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.floats(0, 1))
+def test_a_share_of_whole_things_is_rounded_down(rollouts: int, tokens: int, share: float) -> None:
+    part = Limits(rollouts, tokens=tokens).scaled(share)
+    assert part.rollouts <= rollouts * share < part.rollouts + 1
+    assert part.tokens is not None
+    assert part.tokens <= tokens * share < part.tokens + 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "spending", "elapsed", "words"),
+    [
+        (Limits(100), Spending(48), 0, "48 of 50 rollouts are spent, and the next step may need 3"),
+        (Limits(999, tokens=1000), Spending(30, tokens=490), 0, "490 of 500 tokens are spent"),
+        (Limits(999, cost=3.0), Spending(30, cost=1.49), 0, "$1.49 of $1.5 are spent"),
+        (Limits(999, seconds=60), Spending(30), 30, "30 seconds have passed"),
+    ],
+)
+def test_what_is_kept_for_later_is_refused_now(
+    limits: Limits, spending: Spending, elapsed: float, words: str
+) -> None:
+    budget = spent(limits, spending, elapsed)
+    refusal = budget.refusal(Spending(3), keep=0.5)
+    assert refusal is not None
+    assert refusal.startswith(words)
+    assert budget.refusal(Spending(3)) is None
+    assert budget.refusal(Spending(3), keep=0.25) is None
+
+
+def test_of_reflections_nothing_is_kept() -> None:
+    budget = spent(Limits(100, reflections=10), Spending(8, reflections=9))
+    assert budget.refusal(Spending(3, reflections=1), keep=0.8) is None
+    assert budget.refusal(Spending(3, reflections=2), keep=0.0) == "9 of 10 reflections are spent"
+
+
+def test_what_was_kept_can_be_promised_in_the_end() -> None:
+    budget = spent(Limits(100), Spending(80))
+    assert budget.refusal(Spending(1), keep=0.2) is not None
+    assert budget.room == 20
+    budget.reserve(1, Spending(20))
+    assert budget.room == 0
+
+
+@given(steps(), st.integers(0, 200), st.floats(0, 1))
+def test_steps_that_respect_what_is_kept_leave_it(
+    plans: list[tuple[Spending, float]], rollouts: int, keep: float
+) -> None:
+    budget = Budget(Limits(rollouts))
+    for number, (need, share) in enumerate(plans):
+        if budget.refusal(need, keep) is None:
+            budget.reserve(number, need)
+            budget.settle(number, Spending(int(need.rollouts * share)))
+    assert budget.room >= int(rollouts * keep)

@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 from dspy_gepa.runtime.budget import Limits
 from dspy_gepa.runtime.forecast import Sample, Shape, forecast
 
-SHAPE = Shape(val_size=50, minibatch_size=3, components=4, rewritten=1, threads=8, reflection_price=1e-6)
+SHAPE = Shape(
+    first=50, step=21.0, waves=5.1, evidence=3, components=4, rewritten=1, threads=8, reflection_price=1e-6
+)
 SAMPLE = Sample(tokens=1_000, cost=0.001, seconds=2.0)
 
 SHAPES = st.builds(
     Shape,
-    val_size=st.integers(1, 500),
-    minibatch_size=st.integers(1, 20),
+    first=st.integers(1, 500),
+    step=st.floats(1, 200),
+    waves=st.floats(1, 50),
+    evidence=st.integers(1, 20),
+    kept=st.floats(0, 0.5),
     components=st.integers(1, 10),
     rewritten=st.just(1),
     threads=st.integers(1, 64),
@@ -30,8 +35,8 @@ SAMPLES = st.none() | st.builds(
 
 @given(SHAPES, SAMPLES, st.integers(1, 10**6))
 def test_more_rollouts_never_mean_less_of_anything(shape: Shape, sample: Sample | None, more: int) -> None:
-    small = forecast(Limits(shape.val_size), shape, sample)
-    large = forecast(Limits(shape.val_size + more), shape, sample)
+    small = forecast(Limits(shape.first), shape, sample)
+    large = forecast(Limits(shape.first + more), shape, sample)
     for name in ("steps", "rollouts", "reflections", "tokens", "cost", "seconds"):
         a, b = getattr(small, name), getattr(large, name)
         assert (a is None) is (b is None)
@@ -42,7 +47,7 @@ def test_more_rollouts_never_mean_less_of_anything(shape: Shape, sample: Sample 
 def test_the_rollouts_foretold_never_exceed_the_limit(
     shape: Shape, sample: Sample | None, extra: int
 ) -> None:
-    limits = Limits(shape.val_size + extra)
+    limits = Limits(shape.first + extra)
     assert forecast(limits, shape, sample).rollouts <= limits.rollouts
 
 

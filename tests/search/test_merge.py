@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -10,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.search.frontier import frontier
-from dspy_gepa.search.merge import find_merge, merge, trial_rows
+from dspy_gepa.search.merge import Merge, cross, find_crossover, find_merge, merge, trial_rows
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Candidate, Effect, Outcome, Rollout
-from tests.support import Entry, drive, flatten, pool_of, val_rows
+from tests.support import Entry, drive, flatten, pool_of, train_rows, val_rows
 
 SEED = Entry({"a": "0", "b": "0"}, (0.0, 0.0, 0.5))
 LEFT = Entry({"a": "1", "b": "0"}, (1.0, 0.0, 0.5), (0,))
@@ -235,3 +237,137 @@ def test_a_merge_names_its_parents_its_ancestor_and_what_differs_from_the_first_
     proposal, _ = run_merge((1.0, 1.0, 1.0))
     assert (proposal.parents, proposal.ancestor, proposal.changed) == ((1, 2), 0, ("b",))
     assert proposal.reason == "merge of 1 and 2 scored 2 on 2 validation rows, the better parent 1"
+
+
+# Crossovers, for strategies that rewrite all components at once -------------------------------------------
+
+ORIGIN = Entry({"a": "0", "b": "0", "c": "0"}, (0.0, 0.0))
+BOTH = Entry({"a": "1", "b": "1", "c": "0"}, (0.0, 1.0), (0,))
+OTHER = Entry({"a": "2", "b": "0", "c": "2"}, (1.0, 0.0), (0,))
+
+
+def drawing(*members: int) -> Callable[[], int]:
+    """Draws these members, over and over."""
+    return itertools.cycle(members).__next__
+
+
+def crossed(pool: Pool, *members: int, seed: int = 0, attempts: int = 10) -> Merge | None:
+    return find_crossover(pool, drawing(*members), Random(seed), attempts)
+
+
+@pytest.mark.parametrize("drawn", [(1, 2), (2, 1)])
+def test_a_crossover_names_its_parents_in_order_and_their_ancestor(drawn: tuple[int, int]) -> None:
+    found = crossed(pool_of(ORIGIN, BOTH, OTHER), *drawn)
+    assert found is not None
+    assert (found.first, found.second, found.ancestor) == (1, 2, 0)
+
+
+def test_a_crossover_takes_what_only_one_changed_and_draws_where_both_did() -> None:
+    pool = pool_of(ORIGIN, BOTH, OTHER)
+    children = [found.candidate for seed in range(20) if (found := crossed(pool, 1, 2, seed=seed))]
+    assert {(child["b"], child["c"]) for child in children} == {("1", "2")}
+    assert {child["a"] for child in children} == {"1", "2"}
+
+
+def test_components_that_both_changed_are_drawn_one_by_one() -> None:
+    one = Entry({"a": "1", "b": "1", "c": "1"}, (0.0, 1.0), (0,))
+    two = Entry({"a": "2", "b": "2", "c": "2"}, (1.0, 0.0), (0,))
+    children = {
+        found.candidate for s in range(60) if (found := crossed(pool_of(ORIGIN, one, two), 1, 2, seed=s))
+    }
+    mixtures = {"".join(child.values()) for child in children}
+    assert mixtures == {"".join(texts) for texts in itertools.product("12", repeat=3)} - {"111", "222"}
+
+
+def test_what_neither_changed_stays_as_it_was() -> None:
+    one = Entry({"a": "1", "b": "0", "c": "0"}, (0.0, 1.0), (0,))
+    two = Entry({"a": "0", "b": "0", "c": "1"}, (1.0, 0.0), (0,))
+    found = crossed(pool_of(ORIGIN, one, two), 1, 2)
+    assert found is not None
+    assert dict(found.candidate) == {"a": "1", "b": "0", "c": "1"}
+
+
+def test_what_counts_as_changed_is_told_by_the_nearest_common_ancestor() -> None:
+    pool = pool_of(
+        ORIGIN,
+        Entry({"a": "1", "b": "1", "c": "1"}, (0.0, 0.0), (0,)),
+        Entry({"a": "2", "b": "1", "c": "1"}, (0.0, 1.0), (1,)),
+        Entry({"a": "1", "b": "0", "c": "1"}, (1.0, 0.0), (1,)),
+    )
+    found = crossed(pool, 2, 3)
+    assert found is not None
+    assert (found.ancestor, dict(found.candidate)) == (1, {"a": "2", "b": "0", "c": "1"})
+
+
+@pytest.mark.parametrize("known", ["member", "rejected"])
+def test_a_crossover_that_is_known_is_not_tried_again(known: str) -> None:
+    one = Entry({"a": "1", "b": "0", "c": "0"}, (0.0, 1.0), (0,))
+    two = Entry({"a": "0", "b": "0", "c": "1"}, (1.0, 0.0), (0,))
+    child = Candidate.of({"a": "1", "b": "0", "c": "1"})
+    verdict = "accepted" if known == "member" else "rejected"
+    pool = pool_of(ORIGIN, one, two).commit(Proposal("mutation", (1,), child, verdict, "test"), spent=0)
+    assert {crossed(pool, 1, 2, seed=seed) for seed in range(5)} == {None}
+
+
+def test_a_member_is_not_crossed_with_itself() -> None:
+    assert crossed(pool_of(ORIGIN, BOTH, OTHER), 1) is None
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (1, 2)])
+def test_members_without_a_common_ancestor_are_not_crossed(pair: tuple[int, int]) -> None:
+    pool = pool_of(ORIGIN, BOTH, dataclasses.replace(OTHER, parents=()))
+    assert crossed(pool, *pair) is None
+
+
+def test_pairs_are_drawn_until_one_will_do_and_no_longer() -> None:
+    pool = pool_of(ORIGIN, BOTH, OTHER)
+    assert crossed(pool, 1, 1, 0, 2, 1, 2, attempts=3) is not None
+    assert crossed(pool, 1, 1, 0, 2, 1, 2, attempts=2) is None
+
+
+@given(pools(), st.integers())
+def test_a_crossover_mixes_two_members_and_is_known_to_nobody(pool: Pool, seed: int) -> None:
+    rng = Random(seed)
+    found = find_crossover(pool, lambda: rng.randrange(len(pool)), rng)
+    if found is None:
+        return
+    first, second, origin = (pool.members[i].candidate for i in (found.first, found.second, found.ancestor))
+    shared = pool.ancestors(found.first) & pool.ancestors(found.second)
+    assert found.first < found.second
+    assert found.ancestor in shared
+    assert not any(found.ancestor in pool.ancestors(other) for other in shared)
+    assert not pool.knows(found.candidate)
+    for name, text in found.candidate.items():
+        assert text in (first[name], second[name])
+        if text == origin[name]:
+            assert first[name] == second[name] == origin[name]
+
+
+def run_cross(score: float) -> tuple[Merge, Proposal, list[list[Effect]]]:
+    found = crossed(pool_of(ORIGIN, BOTH, OTHER), 1, 2)
+    assert found is not None
+    rows = (*train_rows(2), *val_rows(1))
+    proposal, asked = drive(cross(found, rows), lambda effect: Outcome("scored", score=score))
+    return found, proposal, asked
+
+
+@pytest.mark.parametrize("score", [0.0, 0.5, 1.0])
+def test_a_crossover_is_kept_whatever_it_scores(score: float) -> None:
+    _, proposal, _ = run_cross(score)
+    assert (proposal.kind, proposal.verdict, proposal.after) == ("merge", "accepted", (score,) * 3)
+    assert proposal.reason == f"merge of 1 and 2 scored {3 * score:g} on 3 rows"
+
+
+def test_a_crossover_asks_for_nothing_but_its_own_rollouts() -> None:
+    found, proposal, asked = run_cross(0.5)
+    rows = (*train_rows(2), *val_rows(1))
+    assert asked == [[Rollout(found.candidate, row) for row in rows]]
+    assert (proposal.candidate, proposal.trial_rows) == (found.candidate, rows)
+
+
+def test_a_crossover_joins_the_pool_as_a_child_of_both_with_the_scores_of_its_trial() -> None:
+    _, proposal, _ = run_cross(0.25)
+    pool = pool_of(ORIGIN, BOTH, OTHER).commit(proposal, spent=0)
+    assert (pool.members[3].parents, pool.ancestors(3)) == ((1, 2), {0, 1, 2})
+    assert pool.scores[3, pool.columns(proposal.trial_rows)].tolist() == [0.25] * 3
+    assert pool.proposals[-1].ancestor == 0

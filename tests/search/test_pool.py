@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal
-from dspy_gepa.types import Candidate, Outcome
+from dspy_gepa.types import Candidate, Outcome, Row
 from tests.support import Entry, pool_of, train_rows, val_rows, validation_of
 
 SEED = Candidate.of({"a": "one", "b": "two"})
@@ -206,3 +207,153 @@ def test_texts_that_two_steps_side_by_side_came_upon_become_one_member() -> None
     assert [p.verdict for p in pool.proposals] == ["accepted", "accepted", "rejected"]
     assert pool.proposals[-1].reason == "a step beside it found the same texts"
     assert not pool.merge_due
+
+
+# Rows that members were written for, and all others -------------------------------------------------------
+
+
+def with_train(scores: Mapping[Row, float], member: int = 0) -> Evaluation:
+    return Evaluation({member: {row: Outcome("scored", score=score) for row, score in scores.items()}})
+
+
+def studied_rows(pool: Pool, member: int) -> set[Row]:
+    rows = (*pool.val_rows, *pool.train_rows)
+    return {row for row, studied in zip(rows, pool.studied[member], strict=True) if studied}
+
+
+def written(pool: Pool, parents: tuple[int, ...], rows: tuple[Row, ...], **changes: object) -> Pool:
+    """The pool with a further child, written for `rows` and tried on none."""
+    made = mutation(
+        candidate=SEED.with_texts({"a": f"text {len(pool.proposals)}"}),
+        kind="mutation" if len(parents) == 1 else "merge",
+        parents=parents,
+        rows=rows,
+        before=(0.0,) * len(rows),
+        trial_rows=(),
+        after=(),
+    )
+    return pool.commit(dataclasses.replace(made, **changes), spent=0)
+
+
+def test_validation_rows_stand_first_and_train_rows_after_them() -> None:
+    pool = Pool.of(SEED, val_rows(3), 4)
+    rows = [*val_rows(3), *train_rows(4)]
+    assert pool.scores.shape == pool.studied.shape == (1, 7)
+    assert [pool.column(row) for row in rows] == pool.columns(rows) == list(range(7))
+    assert pool.columns(rows[::-2]) == [6, 4, 2, 0]
+
+
+def test_scores_on_train_rows_are_no_validation_scores() -> None:
+    pool = Pool.of(SEED, val_rows(2), 3).evaluated(with_train({Row("train", 1): 0.5}))
+    assert np.isnan(pool.scores[0]).tolist() == [True, True, True, False, True]
+    assert np.isnan(pool.val_scores).all()
+    assert (pool.is_run(0), pool.is_validated(0)) == (True, False)
+
+
+def test_a_member_that_was_run_on_nothing_is_not_run() -> None:
+    assert not Pool.of(SEED, val_rows(2), 3).is_run(0)
+
+
+def test_the_rows_reflected_on_are_studied_by_the_child_and_not_by_its_parent() -> None:
+    pool = written(seeded(), (0,), train_rows(9)[2:4])
+    assert studied_rows(pool, 0) == set()
+    assert studied_rows(pool, 1) == {Row("train", 2), Row("train", 3)}
+
+
+def test_the_rows_of_a_trial_are_not_studied() -> None:
+    pool = seeded().commit(mutation(trial_rows=train_rows(5)[3:], after=(1.0, 0.0)), spent=0)
+    assert studied_rows(pool, 1) == set(train_rows(3))
+
+
+def test_what_a_parent_studied_its_child_has_studied_too() -> None:
+    pool = written(seeded(), (0,), train_rows(2))
+    pool = written(pool, (1,), train_rows(9)[4:5])
+    pool = written(pool, (0,), train_rows(9)[8:])
+    assert studied_rows(pool, 2) == {*train_rows(2), Row("train", 4)}
+    assert studied_rows(pool, 3) == {Row("train", 8)}
+
+
+def test_a_merge_has_studied_what_either_parent_studied_and_not_the_rows_of_its_trial() -> None:
+    pool = written(seeded(), (0,), train_rows(2))
+    pool = written(pool, (0,), train_rows(9)[4:6])
+    pool = written(pool, (1, 2), val_rows(2), trial_rows=val_rows(2), after=(1.0, 1.0), ancestor=0)
+    assert studied_rows(pool, 3) == {*train_rows(2), *train_rows(9)[4:6]}
+
+
+@pytest.mark.parametrize("verdict", ["rejected", "skipped"])
+def test_a_child_that_is_not_kept_leaves_no_trace_in_what_members_studied(verdict: str) -> None:
+    pool = written(seeded(), (0,), train_rows(2), verdict=verdict)
+    assert pool.studied.shape == (1, 11)
+    assert not pool.studied.any()
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "rejected", "skipped"])
+def test_what_a_parent_scored_on_the_rows_reflected_on_is_filled_in(verdict: str) -> None:
+    rows = (Row("train", 6), Row("train", 1))
+    pool = seeded().commit(mutation(verdict, rows=rows, before=(0.25, 0.75)), spent=0)
+    assert pool.scores[0, pool.columns(rows)].tolist() == [0.25, 0.75]
+    assert int(np.isnan(pool.scores[0]).sum()) == 7
+
+
+def test_a_child_begins_with_the_scores_of_its_trial() -> None:
+    rows = (Row("train", 8), Row("val", 1))
+    pool = seeded().commit(mutation(trial_rows=rows, after=(0.25, 0.75)), spent=0)
+    assert pool.scores[1, pool.columns(rows)].tolist() == [0.25, 0.75]
+    assert int(np.isnan(pool.scores[1]).sum()) == 9
+
+
+def test_what_the_better_parent_of_a_merge_scored_is_filled_in_for_neither() -> None:
+    pool = written(seeded(), (0,), train_rows(2))
+    merged = written(pool, (0, 1), train_rows(9)[5:7], ancestor=0)
+    np.testing.assert_array_equal(merged.scores[:2], pool.scores)
+
+
+def test_several_members_are_evaluated_at_once_each_on_its_own_rows() -> None:
+    pool = written(written(seeded(), (0,), ()), (0,), ())
+    scored = {2: {Row("val", 1): 0.5, Row("train", 0): 0.0}, 1: {Row("val", 0): 0.25}}
+    pool = pool.evaluated(Evaluation({m: with_train(rows).outcomes[0] for m, rows in scored.items()}))
+    assert np.isnan(pool.scores).sum(axis=1).tolist() == [9, 10, 9]
+    assert (pool.scores[1, 0], pool.scores[2, 1], pool.scores[2, 2]) == (0.25, 0.5, 0.0)
+    assert pool.means == (0.5, 0.25, 0.5)
+
+
+def test_an_evaluation_of_nobody_changes_nothing() -> None:
+    pool = seeded()
+    after = pool.evaluated(Evaluation({}))
+    np.testing.assert_array_equal(after.scores, pool.scores)
+    assert after.means == pool.means
+
+
+def family() -> Pool:
+    """A seed, a child written for train rows 0 to 2 and its child, written for row 3; all run on all rows."""
+    pool = written(written(seeded((0.0, 1.0, 0.5)), (0,), train_rows(3)), (1,), train_rows(4)[3:])
+    for member, score in enumerate((0.25, 0.5, 0.75)):
+        scores = {row: score + i % 3 / 8 for i, row in enumerate((*pool.val_rows, *pool.train_rows))}
+        pool = pool.evaluated(with_train(scores, member))
+    return pool
+
+
+def means_when(pool: Pool, member: int, row: Row, score: float) -> list[float]:
+    return pool.evaluated(with_train({row: score}, member)).belief.mean.tolist()
+
+
+@pytest.mark.parametrize(("member", "row"), [(1, 0), (1, 2), (2, 0), (2, 3)])
+def test_what_a_member_scores_on_rows_it_or_an_ancestor_was_written_for_is_not_believed(
+    member: int, row: int
+) -> None:
+    pool = family()
+    assert means_when(pool, member, Row("train", row), -5.0) == pool.belief.mean.tolist()
+
+
+@pytest.mark.parametrize(
+    ("member", "row"), [(0, Row("train", 0)), (1, Row("train", 3)), (2, Row("train", 4)), (2, Row("val", 0))]
+)
+def test_what_a_member_scores_on_any_other_row_is_believed(member: int, row: Row) -> None:
+    pool = family()
+    assert means_when(pool, member, row, -5.0)[member] < pool.belief.mean[member] - 0.05
+
+
+def test_a_pool_without_any_score_believes_nothing_better_than_anything() -> None:
+    pool = Pool.of(SEED, val_rows(2), 3)
+    assert np.isfinite(pool.belief.mean).all()
+    assert pool.belief.probability_better(0, 0) == 0.5

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.search.sampling import all_components, minibatch, round_robin, stream
-from tests.support import train_rows
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.sampling import (
+    all_components,
+    failures_first,
+    minibatch,
+    round_robin,
+    shared_order,
+    stream,
+    unseen_rows,
+    validation_order,
+)
+from dspy_gepa.steps import Evaluation, Proposal, Verdict
+from dspy_gepa.types import Candidate, Outcome, Row
+from tests.support import train_rows, val_rows
 
 seeds = st.integers(0, 2**31)
 
@@ -81,3 +97,217 @@ def test_seeds_steps_and_purposes_have_streams_of_their_own() -> None:
 def test_streams_are_the_same_on_every_machine() -> None:
     # Recorded once: a change here changes every run that anybody wants to repeat.
     assert stream(0, 1, "parent").randrange(1000) == 362
+
+
+# Of pools that know their members by few rows --------------------------------------------------------------
+
+PERFECT = 1.0
+
+
+def seeded(known: Mapping[int, float], *, train: int = 9, val: int = 3) -> Pool:
+    """A pool of the seed alone, with its scores on train rows."""
+    return run(Pool.of(Candidate.of({"a": "seed"}), val_rows(val), train), 0, known)
+
+
+def run(pool: Pool, member: int, known: Mapping[int, float]) -> Pool:
+    outcomes = {Row("train", i): Outcome("scored", score=score) for i, score in known.items()}
+    return pool.evaluated(Evaluation({member: outcomes}))
+
+
+def tried(
+    pool: Pool, parents: tuple[int, ...], rows: Sequence[Row] = (), *, verdict: Verdict = "accepted"
+) -> Pool:
+    """The pool after a trial whose child was written for rows that its parent failed at."""
+    return pool.commit(
+        Proposal(
+            kind="mutation" if len(parents) == 1 else "merge",
+            parents=parents,
+            candidate=Candidate.of({"a": f"text {len(pool.proposals)}"}),
+            verdict=verdict,
+            reason="test",
+            rows=tuple(rows),
+            before=(0.0,) * len(rows),
+        ),
+        spent=0,
+    )
+
+
+def numbers(rows: Sequence[Row]) -> list[int]:
+    assert {row.split for row in rows} <= {"train"}
+    return [row.position for row in rows]
+
+
+def to_reflect_on(pool: Pool, size: int, fresh: int = 0, parent: int = 0, seed: int = 0) -> list[int]:
+    return numbers(failures_first(pool, parent, size, fresh, PERFECT, Random(seed)))
+
+
+some_rows = st.sets(st.integers(0, 9), max_size=6).map(sorted)
+some_scores = st.dictionaries(st.integers(0, 9), st.sampled_from([0.0, 0.5, 1.0]))
+
+
+@st.composite
+def families(draw: st.DrawFn) -> Pool:
+    """Up to six members, each written for some of ten train rows and run on others."""
+    pool = seeded(draw(some_scores), train=10)
+    for _ in range(draw(st.integers(0, 5))):
+        parents = draw(st.sets(st.integers(0, len(pool) - 1), min_size=1, max_size=2))
+        rows = [Row("train", i) for i in draw(some_rows)] if len(parents) == 1 else []
+        pool = tried(pool, tuple(sorted(parents)), rows)
+        pool = run(pool, len(pool) - 1, draw(some_scores))
+    return pool
+
+
+@given(families(), st.integers(2, 8), st.integers(0, 8), seeds)
+def test_rows_to_reflect_on_are_a_few_train_rows_that_may_teach_something(
+    pool: Pool, size: int, fresh: int, seed: int
+) -> None:
+    fresh = min(fresh, size)
+    for member in pool.members:
+        chosen = to_reflect_on(pool, size, fresh, member.index, seed)
+        scores = [float(pool.scores[member.index, pool.column(Row("train", i))]) for i in range(10)]
+        failures = sum(score < PERFECT for score in scores)
+        unknown = [i for i in chosen if math.isnan(scores[i])]
+        assert len(chosen) == len(set(chosen)) <= size
+        assert all(math.isnan(scores[i]) or scores[i] < PERFECT for i in chosen)
+        assert len(unknown) <= (fresh if failures else max(fresh, size // 2))
+        assert len(chosen) - len(unknown) >= min(failures, size - fresh)
+        assert chosen == to_reflect_on(pool, size, fresh, member.index, seed)
+
+
+def test_what_the_parent_fails_at_is_reflected_on_and_what_it_does_right_is_not() -> None:
+    pool = seeded({0: 1.0, 1: 0.0, 2: 0.5, 3: 1.0})
+    assert sorted(to_reflect_on(pool, 8)) == [1, 2]
+
+
+def test_what_another_member_fails_at_is_no_failure_of_the_parent() -> None:
+    pool = run(tried(seeded({0: 0.0}), (0,)), 1, {1: 0.0})
+    assert to_reflect_on(pool, 8, parent=1) == [1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_failures_that_were_shown_least_often_come_first(seed: int) -> None:
+    pool = seeded(dict.fromkeys(range(6), 0.0))
+    for shown in [(0, 1, 2, 3), (0, 1), (0, 1)]:
+        pool = tried(pool, (0,), [Row("train", i) for i in shown], verdict="rejected")
+    order = to_reflect_on(pool, 6, seed=seed)
+    assert (set(order[:2]), set(order[2:4]), set(order[4:])) == ({4, 5}, {2, 3}, {0, 1})
+
+
+def test_what_was_shown_to_improve_another_member_does_not_count_as_shown() -> None:
+    pool = run(tried(seeded({0: 0.0, 1: 0.0}), (0,)), 1, {0: 0.0, 1: 0.0})
+    for _ in range(2):
+        pool = tried(pool, (1,), [Row("train", 0)], verdict="rejected")
+    pool = tried(pool, (0,), [Row("train", 1)], verdict="rejected")
+    assert (to_reflect_on(pool, 1), to_reflect_on(pool, 1, parent=1)) == ([0], [1])
+
+
+def test_chance_decides_between_failures_shown_equally_often() -> None:
+    pool = seeded(dict.fromkeys(range(9), 0.0))
+    assert len({tuple(to_reflect_on(pool, 3, seed=seed)) for seed in range(20)}) > 10
+
+
+@pytest.mark.parametrize(("size", "failures", "unknown"), [(3, 1, 2), (5, 3, 2), (8, 4, 2)])
+def test_some_places_are_kept_for_rows_the_parent_was_not_run_on(
+    size: int, failures: int, unknown: int
+) -> None:
+    chosen = to_reflect_on(seeded(dict.fromkeys(range(4), 0.0)), size, fresh=2)
+    assert [sum(i < 4 for i in chosen), sum(i >= 4 for i in chosen)] == [failures, unknown]
+
+
+def test_failures_take_the_places_for_which_there_is_no_unknown_row() -> None:
+    pool = seeded(dict.fromkeys(range(6), 0.0), train=7)
+    chosen = to_reflect_on(pool, 5, fresh=3)
+    assert (len(chosen), 6 in chosen) == (5, True)
+
+
+def test_without_a_known_failure_some_unknown_rows_are_taken_all_the_same() -> None:
+    chosen = to_reflect_on(seeded({0: 1.0, 1: 1.0}), 6, fresh=0)
+    assert len(chosen) == 3
+    assert not {0, 1} & set(chosen)
+
+
+def test_a_parent_that_does_every_row_right_has_nothing_to_reflect_on() -> None:
+    assert to_reflect_on(seeded(dict.fromkeys(range(9), 1.0)), 6, fresh=3) == []
+
+
+def test_without_a_perfect_score_every_row_may_teach_something() -> None:
+    pool = seeded(dict.fromkeys(range(4), 1.0))
+    assert sorted(numbers(failures_first(pool, 0, 8, 0, math.inf, Random(0)))) == [0, 1, 2, 3]
+
+
+def others_know(scores: Sequence[Mapping[int, float]], *, train: int) -> Pool:
+    """The seed was not run; each child was run on some rows."""
+    pool = seeded({}, train=train)
+    for known in scores:
+        pool = tried(pool, (0,))
+        pool = run(pool, len(pool) - 1, known)
+    return pool
+
+
+def test_rows_that_every_member_does_right_are_left_out() -> None:
+    always = dict.fromkeys(range(4), 1.0)
+    pool = others_know([always | {4: 1.0}, always | {4: 0.0}], train=6)
+    assert [set(to_reflect_on(pool, 6, fresh=6, seed=seed)) for seed in range(5)] == [{4, 5}] * 5
+
+
+def test_rows_that_every_member_does_right_are_taken_while_there_are_no_others() -> None:
+    pool = others_know([dict.fromkeys(range(6), 1.0)] * 2, train=6)
+    assert len(to_reflect_on(pool, 4, fresh=4)) == 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_unknown_rows_the_hardest_come_first(seed: int) -> None:
+    pool = others_know([{0: 1.0, 1: 1.0, 2: 0.0}, {0: 1.0, 1: 0.0, 2: 0.0}, {0: 0.0, 1: 0.0}], train=4)
+    # Done right by 2 of 3, 1 of 3, none of 2, and nobody knows.
+    assert to_reflect_on(pool, 4, fresh=4, seed=seed) == [2, 1, 3, 0]
+
+
+def written_for(pool: Pool, member: int) -> set[Row]:
+    """The rows that a member's text comes from, by its family tree."""
+    line = {member, *pool.ancestors(member)}
+    return {row for i in line - {0} for row in pool.proposals[pool.members[i].trial].rows}
+
+
+@given(families(), some_rows, st.integers(0, 14), seeds, st.data())
+def test_a_child_is_tried_on_the_first_rows_that_neither_it_nor_an_ancestor_was_written_for(
+    pool: Pool, reflected: list[int], size: int, seed: int, data: st.DataObject
+) -> None:
+    parents = data.draw(st.sets(st.integers(0, len(pool) - 1), min_size=1, max_size=2))
+    rows = unseen_rows(pool, tuple(parents), [Row("train", i) for i in reflected], size, seed)
+    hidden = {Row("train", i) for i in reflected}.union(*(written_for(pool, p) for p in parents))
+    assert list(rows) == [row for row in shared_order(pool, seed) if row not in hidden][:size]
+    assert not set(rows) & hidden
+
+
+def test_rows_that_only_a_sibling_was_written_for_are_open() -> None:
+    pool = tried(tried(seeded({}), (0,), train_rows(4)), (0,), train_rows(9)[4:])
+    assert set(unseen_rows(pool, (1,), (), 5, seed=0)) == set(train_rows(9)[4:])
+    assert set(unseen_rows(pool, (2,), (), 4, seed=0)) == set(train_rows(4))
+
+
+def test_when_all_train_rows_were_shown_a_child_is_tried_on_validation_rows() -> None:
+    pool = tried(seeded({}), (0,), train_rows(8))
+    rows = unseen_rows(pool, (1,), train_rows(8), 3, seed=5)
+    assert rows == (Row("train", 8), *validation_order(pool, 5)[:2])
+
+
+def test_the_rows_of_a_trial_end_where_all_rows_end() -> None:
+    assert len(unseen_rows(seeded({}), (0,), train_rows(4), 100, seed=0)) == 5 + 3
+
+
+@given(families(), seeds)
+def test_rows_are_run_in_one_order_of_all_train_rows_and_then_all_validation_rows(
+    pool: Pool, seed: int
+) -> None:
+    order = shared_order(pool, seed)
+    assert sorted(order[:10]) == list(train_rows(10))
+    assert order[10:] == validation_order(pool, seed)
+    assert sorted(order[10:]) == list(val_rows(3))
+    assert order == shared_order(seeded({}, train=10), seed)
+
+
+def test_seeds_put_the_rows_in_different_orders() -> None:
+    pool = seeded({}, train=30, val=30)
+    first, second = shared_order(pool, 0), shared_order(pool, 1)
+    assert first[:30] != second[:30]
+    assert validation_order(pool, 0) != validation_order(pool, 1)

@@ -1,0 +1,327 @@
+"""The finals spend no more than they may and find out who is best; who is returned in the end."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dspy_gepa.search.estimate import Belief, Scales
+from dspy_gepa.search.finals import best_by_mean, choose, contenders, finals
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.steps import Evaluation
+from dspy_gepa.types import Effect, Outcome, Rollout, Row
+from tests.support import Entry, HashWorld, drive, flatten, pool_of
+
+NAN = float("nan")
+# A score by member and validation row.
+Truth = Callable[[int, int], float]
+
+
+def field_of(members: int, rows: int, text: Callable[[int], str] = "text {}".format) -> Pool:
+    """Children of one seed, none of which was run on a validation row."""
+    return pool_of(*(Entry({"a": text(i)}, (NAN,) * rows, (0,) if i else ()) for i in range(members)))
+
+
+def believing(pool: Pool, means: Sequence[float], sd: float = 0.1) -> Pool:
+    """The pool with this belief: all members independent and equally uncertain."""
+    covariance = np.eye(len(pool)) * sd**2
+    vars(pool)["belief"] = Belief(np.array(means), covariance, Scales(1.0, 0.0, 1.0, 0.0))
+    return pool
+
+
+def hold(
+    pool: Pool, rollouts: int, truth: Truth = lambda member, row: 0.5, members: Sequence[int] | None = None
+) -> tuple[Evaluation, list[dict[int, list[int]]]]:
+    """What the finals come to and, round by round, which rows each member was run on, in order."""
+    numbers = {member.candidate: member.index for member in pool.members}
+
+    def execute(effect: Effect) -> Outcome:
+        assert isinstance(effect, Rollout)
+        assert effect.row.split == "val"
+        return Outcome("scored", score=truth(numbers[effect.candidate], effect.row.position))
+
+    members = range(len(pool)) if members is None else members
+    evaluation, asked = drive(finals(pool, members, pool.val_rows, rollouts), execute)
+    rounds: list[dict[int, list[int]]] = []
+    for batch in asked:
+        rounds.append({})
+        for effect in batch:
+            rounds[-1].setdefault(numbers[effect.candidate], []).append(effect.row.position)
+    return evaluation, rounds
+
+
+# Who takes part -------------------------------------------------------------------------------------------
+
+
+def test_the_seed_comes_first_and_then_the_best_believed_others() -> None:
+    pool = believing(field_of(6, 1), [0.9, 0.1, 0.5, 0.3, 0.8, 0.4])
+    assert contenders(pool, 3) == [0, 4, 2, 5]
+
+
+def test_the_seed_is_there_though_it_is_the_worst() -> None:
+    assert contenders(believing(field_of(3, 1), [0.0, 0.5, 0.6]), 1) == [0, 2]
+
+
+def test_of_members_believed_equal_the_earlier_takes_part() -> None:
+    assert contenders(believing(field_of(5, 1), [0.5] * 5), 2) == [0, 1, 2]
+
+
+def test_a_small_pool_takes_part_as_a_whole() -> None:
+    assert contenders(believing(field_of(3, 1), [0.0, 0.1, 0.2]), 10) == [0, 2, 1]
+    assert contenders(believing(field_of(1, 1), [0.0]), 10) == [0]
+
+
+# The rounds -----------------------------------------------------------------------------------------------
+
+
+@st.composite
+def fields(draw: st.DrawFn) -> Pool:
+    """One to nine members with few scores on up to ten validation rows."""
+    rows = draw(st.integers(1, 10))
+    score = st.lists(st.sampled_from([NAN, NAN, 0.0, 0.5, 1.0]), min_size=rows, max_size=rows)
+    members = draw(st.integers(1, 9))
+    return pool_of(*(Entry({"a": str(i)}, draw(score), (0,) if i else ()) for i in range(members)))
+
+
+@settings(max_examples=60)
+@given(fields(), st.integers(0, 100), st.integers(0, 1000), st.randoms(use_true_random=False))
+def test_finals_never_spend_more_than_they_may_nor_twice_for_the_same(
+    pool: Pool, rollouts: int, seed: int, rng: Random
+) -> None:
+    others = rng.sample(range(1, len(pool)), rng.randrange(len(pool)))
+    order = rng.sample(pool.val_rows, len(pool.val_rows))
+    evaluation, asked = drive(finals(pool, [0, *others], order, rollouts), HashWorld(seed))
+    effects = list(flatten(asked))
+    assert len(effects) <= rollouts
+    assert len({effect.key for effect in effects}) == len(effects)
+    by_candidate = {member.candidate: member.index for member in pool.members}
+    found: dict[int, list[Row]] = {}
+    for effect in effects:
+        found.setdefault(by_candidate[effect.candidate], []).append(effect.row)
+    assert set(found) <= {0, *others}
+    assert {member: list(outcomes) for member, outcomes in evaluation.outcomes.items()} == found
+    for member, rows in found.items():
+        unknown = [row for row in order if math.isnan(pool.scores[member, row.position])]
+        assert rows == unknown[: len(rows)]  # none that is known, and none left out
+
+
+@settings(max_examples=60)
+@given(st.integers(2, 9), st.integers(1, 30), st.integers(0, 200), st.integers(0, 1000))
+def test_within_a_round_all_are_run_on_the_same_rows(
+    members: int, rows: int, rollouts: int, seed: int
+) -> None:
+    pool = field_of(members, rows)
+    _, rounds = hold(pool, rollouts, lambda member, row: Random(f"{seed}/{member}/{row}").random())
+    for batch in rounds:
+        assert 0 in batch
+        assert len({tuple(rows) for rows in batch.values()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("members", "sizes"),
+    [(2, [2]), (3, [3, 2]), (4, [4, 2]), (5, [5, 3, 2]), (6, [6, 3, 2]), (9, [9, 5, 3, 2])],
+)
+def test_the_better_half_goes_on_until_one_is_left_beside_the_seed(members: int, sizes: list[int]) -> None:
+    _, rounds = hold(field_of(members, 100), 150, lambda member, row: member / 10)
+    assert [len(batch) for batch in rounds] == sizes
+    assert all(0 in batch for batch in rounds)
+    for before, after in itertools.pairwise(rounds):
+        assert set(after) - {0} == set(sorted(before)[-len(after) + 1 :])
+
+
+def test_rounds_share_what_may_be_spent() -> None:
+    _, rounds = hold(field_of(6, 100), 90)
+    spent = [sum(map(len, batch.values())) for batch in rounds]
+    assert spent == [30, 30, 30]
+
+
+def test_the_seed_stays_to_the_end_though_it_is_the_worst() -> None:
+    _, rounds = hold(field_of(5, 100), 100, lambda member, row: float(member > 0))
+    assert 0 in rounds[-1]
+
+
+def test_who_goes_on_is_decided_by_what_the_rounds_have_shown() -> None:
+    promising = pool_of(
+        Entry({"a": "seed"}, (0.0, 0.5, *(NAN,) * 60)),
+        Entry({"a": "lucky"}, (1.0, 1.0, *(NAN,) * 60), (0,)),
+        Entry({"a": "good"}, (0.0, 0.5, *(NAN,) * 60), (0,)),
+        Entry({"a": "bad"}, (0.0, 0.5, *(NAN,) * 60), (0,)),
+    )
+    assert contenders(promising, 1) == [0, 1]
+    _, rounds = hold(promising, 100, lambda member, row: float(member == 2))
+    assert [set(batch) for batch in rounds] == [{0, 1, 2, 3}, {0, 2}]
+
+
+def test_two_contenders_have_one_round_for_all() -> None:
+    evaluation, rounds = hold(field_of(2, 10), 15)
+    assert rounds == [{0: list(range(7)), 1: list(range(7))}]
+    assert {member: len(outcomes) for member, outcomes in evaluation.outcomes.items()} == {0: 7, 1: 7}
+
+
+def test_rows_that_are_known_are_not_paid_again() -> None:
+    half = (0.0, 1.0, 0.5, *(NAN,) * 3)
+    pool = pool_of(Entry({"a": "0"}, half), Entry({"a": "1"}, (NAN,) * 6, (0,)))
+    _, rounds = hold(pool, 100)
+    assert rounds == [{0: [3, 4, 5], 1: [0, 1, 2, 3, 4, 5]}]
+
+
+def test_rows_are_used_in_the_order_that_is_given() -> None:
+    pool = field_of(2, 4)
+    order = [Row("val", i) for i in (2, 0, 3, 1)]
+    _, asked = drive(finals(pool, [0, 1], order, 4), HashWorld())
+    assert [effect.row.position for effect in flatten(asked)] == [2, 0, 2, 0]
+
+
+def test_members_that_do_not_take_part_are_not_run() -> None:
+    evaluation, rounds = hold(field_of(5, 20), 40, members=[0, 3, 1])
+    assert set(evaluation.outcomes) == set(rounds[0]) == {0, 1, 3}
+
+
+@pytest.mark.parametrize("members", [1, 2, 6])
+def test_one_validation_row_is_run_once_by_each(members: int) -> None:
+    evaluation, rounds = hold(field_of(members, 1), 100)
+    assert rounds == [{member: [0] for member in range(members)}]
+    assert set(evaluation.outcomes) == set(range(members))
+
+
+@pytest.mark.parametrize("rollouts", [0, 1, 5])
+def test_rollouts_that_do_not_suffice_for_the_whole_field_are_not_spent(rollouts: int) -> None:
+    evaluation, rounds = hold(field_of(6, 10), rollouts)
+    assert (evaluation.outcomes, rounds) == ({}, [])
+
+
+def test_a_field_that_is_known_already_is_not_run_again() -> None:
+    pool = pool_of(Entry({"a": "0"}, (0.0, 1.0)), Entry({"a": "1"}, (1.0, 1.0), (0,)))
+    assert hold(pool, 10) == (Evaluation({}), [])
+
+
+def test_what_the_finals_find_is_added_to_the_pool() -> None:
+    pool = field_of(3, 8)
+    evaluation, _ = hold(pool, 48, lambda member, row: member / 4)
+    after = pool.evaluated(evaluation)
+    assert after.means == (0.0, 0.25, 0.5)
+
+
+# Who is returned ------------------------------------------------------------------------------------------
+
+
+def test_the_member_believed_to_be_worth_most_is_returned() -> None:
+    pool = believing(field_of(4, 1), [0.2, 0.5, 0.9, 0.7])
+    choice = choose(pool, confidence=0.9, tie=0.0)
+    assert (choice.member, choice.score) == (2, 0.9)
+    assert choice.better_than_seed == pool.belief.probability_better(2, 0) > 0.99
+    assert choice.interval == pool.belief.interval(2)
+    assert choice.reason == "better than the seed program with probability 1.00"
+
+
+def test_the_seed_is_returned_when_nobody_is_better_with_confidence() -> None:
+    pool = believing(field_of(3, 1), [0.5, 0.52, 0.55])
+    choice = choose(pool, confidence=0.9, tie=0.0)
+    assert (choice.member, choice.score, choice.better_than_seed) == (0, 0.5, 0.5)
+    assert choice.interval == pool.belief.interval(0)
+    better = pool.belief.probability_better(2, 0)
+    assert choice.reason == (
+        f"no significant gain: the best other is better than the seed program with probability {better:.2f}, "
+        "so the seed is returned"
+    )
+
+
+def test_the_seed_is_returned_when_it_is_the_best() -> None:
+    assert choose(believing(field_of(3, 1), [0.9, 0.1, 0.2]), confidence=0.9, tie=0.0).member == 0
+    assert choose(believing(field_of(1, 1), [0.9]), confidence=0.9, tie=1.0).member == 0
+
+
+means = st.lists(st.floats(-1, 1), min_size=1, max_size=6)
+
+
+@given(means, st.floats(0, 1), st.floats(0, 3))
+def test_whoever_is_returned_is_the_seed_or_better_than_it_with_confidence(
+    worths: list[float], confidence: float, tie: float
+) -> None:
+    choice = choose(believing(field_of(len(worths), 1), worths), confidence, tie)
+    assert choice.member == 0 or choice.better_than_seed >= confidence
+
+
+@given(means, st.floats(0, 1))
+def test_without_ties_it_is_the_best_whenever_that_is_better_with_confidence(
+    worths: list[float], confidence: float
+) -> None:
+    pool = believing(field_of(len(worths), 1), worths)
+    best = int(np.argmax(worths))
+    sure = pool.belief.probability_better(best, 0) >= confidence
+    assert choose(pool, confidence, 0.0).member == (best if sure else 0)
+
+
+LENGTHS = {0: "seed, rather long", 1: "the longest of all texts", 2: "shorter", 3: "tiny"}
+
+
+@pytest.mark.parametrize(("tie", "chosen"), [(0.0, 1), (0.5, 1), (1.0, 2), (3.0, 2), (5.0, 3)])
+def test_of_members_within_so_many_standard_errors_of_the_best_the_shortest_is_returned(
+    tie: float, chosen: int
+) -> None:
+    # The standard error of a difference is 0.1: the second lies 0.8 and the third 4 behind the best.
+    pool = believing(field_of(4, 1, LENGTHS.__getitem__), [0.0, 0.9, 0.82, 0.5], sd=0.1 / 2**0.5)
+    assert choose(pool, confidence=0.9, tie=tie).member == chosen
+
+
+def test_length_is_that_of_all_components_together() -> None:
+    texts = [
+        {"a": "s", "b": "s"},
+        {"a": "x" * 9, "b": "y"},
+        {"a": "x", "b": "y" * 8},
+        {"a": "x", "b": "y" * 9},
+    ]
+    pool = pool_of(*(Entry(text, (NAN,), (0,) if i else ()) for i, text in enumerate(texts)))
+    assert choose(believing(pool, [0.0, 0.9, 0.9, 0.9]), confidence=0.9, tie=1.0).member == 2
+
+
+def test_of_texts_equally_short_the_earliest_is_returned() -> None:
+    pool = believing(field_of(4, 1), [0.0, 0.8, 0.81, 0.82])
+    assert choose(pool, confidence=0.9, tie=1.0).member == 1
+
+
+@given(st.floats(0, 0.2), st.floats(0, 5))
+def test_the_seed_is_never_returned_for_being_short(gain: float, tie: float) -> None:
+    pool = believing(field_of(2, 1, lambda member: "x" * (1 + 99 * member)), [0.5, 0.5 + gain + 1e-6])
+    assert choose(pool, confidence=0.5, tie=tie).member == 1
+
+
+def scored(*scores: Sequence[float]) -> Pool:
+    return pool_of(*(Entry({"a": str(i)}, line, (0,) if i else ()) for i, line in enumerate(scores)))
+
+
+def test_a_member_that_gains_on_every_row_is_returned_and_one_that_gains_on_a_few_is_not() -> None:
+    seed = [0.0, 0.5, 0.25, 0.75] * 6
+    gains: Mapping[int, Sequence[float]] = {1: [0.25] * 24, 0: [0.25, -0.25, 0.25] * 8}
+    for member, gain in gains.items():
+        pool = scored(seed, [score + more for score, more in zip(seed, gain, strict=True)])
+        assert choose(pool, confidence=0.95, tie=0.0).member == member
+
+
+def test_the_best_validation_mean_is_returned_whatever_is_believed() -> None:
+    pool = believing(scored((0.0, 0.5), (1.0, 0.5), (1.0, 0.25)), [0.9, 0.3, 0.8])
+    choice = best_by_mean(pool)
+    assert (choice.member, choice.score, choice.interval) == (1, 0.3, pool.belief.interval(1))
+    assert choice.better_than_seed == pool.belief.probability_better(1, 0) < 0.5
+    assert choice.reason == "best validation mean, 0.7500"
+
+
+def test_of_equal_validation_means_the_earliest_is_returned() -> None:
+    assert best_by_mean(scored((0.0, 0.0), (1.0, 0.5), (0.5, 1.0))).member == 1
+    assert best_by_mean(scored((0.5, 0.5), (1.0, 0.0))).member == 0
+
+
+def test_a_mean_over_some_rows_only_is_no_validation_mean() -> None:
+    assert best_by_mean(scored((0.0, 0.5), (1.0, NAN), (0.5, 0.25))).member == 2
+
+
+def test_a_program_that_nothing_improved_on_is_returned_as_it_was() -> None:
+    choice = best_by_mean(scored((0.25, 0.75)))
+    assert (choice.member, choice.better_than_seed) == (0, 0.5)
