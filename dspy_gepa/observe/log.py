@@ -6,7 +6,6 @@ import logging
 
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.scheduler import Finished
-from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal
 
@@ -17,11 +16,11 @@ def log_step(pool: Pool, finished: Finished) -> None:
     """Say what a step came to: at INFO the verdict, at DEBUG the new texts."""
     result = finished.result
     _logger.info(
-        "step %d: %s; %d members, best validation mean %.4f, %d rollouts",
+        "step %d: %s; %d members, the best is believed to score %.4f, %d rollouts",
         finished.step,
         _in_words(result, pool),
         len(pool),
-        pool.mean(best_on_average(pool.val_scores)),
+        pool.belief.mean.max(),
         finished.spent.rollouts,
     )
     if isinstance(result, Proposal) and result.candidate is not None:
@@ -32,7 +31,7 @@ def log_step(pool: Pool, finished: Finished) -> None:
 def _in_words(result: Proposal | Evaluation, pool: Pool) -> str:
     if isinstance(result, Evaluation):
         return "; ".join(
-            f"member {member} run on {len(outcomes)} rows, validation mean {pool.mean(member):.4f}"
+            f"member {member} run on {len(outcomes)} rows, believed to score {pool.belief.mean[member]:.4f}"
             for member, outcomes in result.outcomes.items()
         )
     changed = ", ".join(result.changed) or "nothing"

@@ -86,8 +86,10 @@ class Budget:
         """
         limits, total = self.limits.scaled(1 - keep), self._committed() + need
         if total.rollouts > limits.rollouts:
-            spent = f"{self.spent.rollouts} of {limits.rollouts} rollouts are spent"
-            return f"{spent}, and the next step may need {need.rollouts}"
+            spent = f"{self.spent.rollouts} of {self.limits.rollouts} rollouts are spent"
+            kept = self.limits.rollouts - limits.rollouts
+            finals = f", {kept} are kept for the finals" if kept else ""
+            return f"{spent}{finals}, and the next step may need {need.rollouts}"
         if limits.reflections is not None and total.reflections > limits.reflections:
             return f"{self.spent.reflections} of {limits.reflections} reflections are spent"
         # What rollouts that are only promised will use is expected from what those before them used.

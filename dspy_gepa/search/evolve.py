@@ -19,9 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from dspy_gepa.errors import ReflectionError
-from dspy_gepa.runtime.budget import UNLIMITED, Budget
+from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.search.finals import Choice, best_by_mean, choose
+from dspy_gepa.search.finals import Choice, best_by_mean, choose, confidence_needed
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
@@ -77,8 +77,7 @@ class Search:
             if not self._flying:
                 break
             self._commit(self.scheduler.finish())
-        final = plan_finals(self.pool, self.strategy, self.seed, self._finals_room)
-        if final is not None:
+        if (final := self._plan_finals()) is not None:
             self._start(final)
             self._commit(self.scheduler.finish())
         return self.pool
@@ -87,7 +86,7 @@ class Search:
     def choice(self) -> Choice:
         """The member to return, as far as the search has come."""
         if self.strategy.sparse:
-            return choose(self.pool, self.strategy.confidence, self.strategy.tie)
+            return choose(self.pool, confidence_needed(len(self.pool) - 1), self.strategy.tie)
         return best_by_mean(self.pool)
 
     def _plan(self) -> Plan | None:
@@ -108,13 +107,17 @@ class Search:
             return None
         return plan
 
-    @property
-    def _finals_room(self) -> int:
-        """Rollouts for the finals: all that are left, or without a limit their share of those spent."""
-        share = self.strategy.finals_share
+    def _plan_finals(self) -> Plan | None:
+        """The finals, with all rollouts that are left, or as many of them as the other limits allow."""
+        share, room = self.strategy.finals_share, self.budget.room
         if self.budget.limits.rollouts >= UNLIMITED:
-            return math.ceil(self.budget.spent.rollouts * share / (1 - share))
-        return self.budget.room
+            room = math.ceil(self.budget.spent.rollouts * share / (1 - share))
+        while room > 0:
+            plan = plan_finals(self.pool, self.strategy, self.seed, room)
+            if plan is None or self.budget.refusal(plan.need) is None:
+                return plan
+            room = plan.need.rollouts // 2
+        return None
 
     @property
     def _patience(self) -> int:
@@ -140,7 +143,9 @@ class Search:
 
     def _unless_too_late(self, proposal: Proposal, plan: Plan) -> Proposal:
         """Trials beside each other share the room for one validation: who comes late may find none."""
-        refusal = self.budget.refusal(plan.follow_up) if proposal.verdict == "accepted" else None
+        if proposal.verdict != "accepted" or plan.follow_up == Spending():
+            return proposal
+        refusal = self.budget.refusal(plan.follow_up)
         if refusal is None:
             return proposal
         return replace(proposal, verdict="rejected", reason=f"{proposal.reason}, but {refusal}")

@@ -53,7 +53,8 @@ def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: i
     outcomes: dict[int, dict[Row, Outcome]] = {member: {} for member in members}
     remaining, rounds = list(members), max(1, math.ceil(math.log2(len(members))))
     for number in range(rounds):
-        share = (rollouts - sum(map(len, outcomes.values()))) // (len(remaining) * (rounds - number))
+        left = rollouts - sum(map(len, outcomes.values()))
+        share = max(left // (len(remaining) * (rounds - number)), int(left >= len(remaining)))
         batch = [
             Rollout(pool.members[member].candidate, row)
             for member in remaining
@@ -85,19 +86,32 @@ def best_by_mean(pool: Pool) -> Choice:
     return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)
 
 
+def confidence_needed(others: int) -> float:
+    """How sure one must be that the best of so many members is better than the seed.
+
+    Of `others` members that are no better, about one is expected to look better with this probability.
+    """
+    return max(0.5, 1 - 1 / max(1, others))
+
+
 def choose(pool: Pool, confidence: float, tie: float) -> Choice:
     """The member that is believed to be worth most; the seed where no other is better with confidence.
 
-    Of the others within `tie` standard errors of the best, the shortest is taken.
+    Of those that are better with confidence and within `tie` standard errors of the best of them, the
+    shortest is taken.
     """
     belief = pool.belief
-    best = int(belief.mean.argmax())
-    close = [best, *(m for m in range(1, len(pool)) if _is_close(pool, m, best, tie))]
-    chosen = min(close, key=lambda m: (sum(map(len, pool.members[m].candidate.values())), m))
-    better = belief.probability_better(chosen, 0)
-    reason = f"better than the seed program with probability {better:.2f}"
-    if chosen != 0 and better < confidence:
-        chosen, reason = 0, f"no significant gain: the best other is {reason}, so the seed is returned"
+    others = sorted(range(1, len(pool)), key=lambda m: -belief.mean[m])
+    sure = [m for m in others if belief.mean[m] > belief.mean[0] and _better(pool, m) >= confidence]
+    if sure:
+        close = [m for m in sure if _is_close(pool, m, sure[0], tie)]
+        chosen = min(close, key=lambda m: (sum(map(len, pool.members[m].candidate.values())), m))
+        reason = f"better than the seed program with probability {_better(pool, chosen):.2f}"
+    else:
+        chosen, reason = 0, "no significant gain: nothing else was found"
+        if others:
+            chance = f"the best other is better with probability {_better(pool, others[0]):.2f}"
+            reason = f"no significant gain: {chance}, so the seed is returned"
     return Choice(
         chosen,
         float(belief.mean[chosen]),
@@ -105,6 +119,10 @@ def choose(pool: Pool, confidence: float, tie: float) -> Choice:
         belief.probability_better(chosen, 0),
         reason,
     )
+
+
+def _better(pool: Pool, member: int) -> float:
+    return pool.belief.probability_better(member, 0)
 
 
 def _is_close(pool: Pool, member: int, best: int, tie: float) -> bool:

@@ -84,7 +84,7 @@ def find_crossover(pool: Pool, draw: Callable[[], int], rng: Random, attempts: i
     return None
 
 
-def cross(found: Merge, rows: Sequence[Row]) -> Step:
+def cross(found: Merge, pool: Pool, rows: Sequence[Row]) -> Step:
     """Run a crossover's child on rows that neither parent was written for; it is kept, however it does."""
     outcomes = yield from rollouts(found.candidate, rows)
     after = tuple(outcome.score for outcome in outcomes)
@@ -95,6 +95,7 @@ def cross(found: Merge, rows: Sequence[Row]) -> Step:
         candidate=found.candidate,
         verdict="accepted",
         reason=f"merge of {found.first} and {found.second} scored {math.fsum(after):g} on {len(after)} rows",
+        changed=_differences(pool.members[found.first].candidate, found.candidate),
         trial_rows=tuple(rows),
         after=after,
     )

@@ -50,6 +50,7 @@ class Problem:
 NOTHING = Spending()
 # With a sparse strategy, each so many-th trial is a merge.
 MERGE_EVERY = 4
+ROWS_OF_A_FINALIST = 4
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _plan_cross(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan 
     if found is None:
         return None
     rows = unseen_rows(pool, (found.first, found.second), (), trial_size(strategy, number), seed)
-    return Plan(cross(found, rows), Spending(rollouts=len(rows)), parents=(found.first, found.second))
+    return Plan(cross(found, pool, rows), Spending(rollouts=len(rows)), parents=(found.first, found.second))
 
 
 def _plan_merge(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan | None:
@@ -186,7 +187,8 @@ def plan_finals(pool: Pool, strategy: Strategy, seed: int, room: int) -> Plan | 
     """The finals, when there is somebody to compare with the seed and room for it."""
     if not strategy.finalists or len(pool) < 2:
         return None
-    members = contenders(pool, strategy.finalists)
+    # With little to spend fewer take part, so that each is run on some rows.
+    members = contenders(pool, min(strategy.finalists, max(1, room // ROWS_OF_A_FINALIST - 1)))
     most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
     need = Spending(rollouts=min(room, most))
     step = finals(pool, members, validation_order(pool, seed), need.rollouts)

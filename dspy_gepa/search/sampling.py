@@ -47,13 +47,13 @@ def failures_first(
     """Rows to reflect on: what the parent is known to fail at, and some rows it was not run on.
 
     Known failures cost nothing. Those shown least often come first. Of the rows that are not known, those
-    are left out at which every member that was run on them is perfect, and the hardest come first.
+    are left out at which two members or more were perfect and none was not, and the hardest come first.
 
     Args:
         pool: The pool as it stands.
         parent: The member to improve on.
         size: Rows at most.
-        fresh: Rows at most that the parent was not run on yet.
+        fresh: Rows at most that the parent was not run on yet; half of all when it is known to fail at none.
         perfect_score: What a score must reach to have nothing to teach.
         rng: The step's random stream; it breaks ties.
     """
@@ -69,11 +69,9 @@ def failures_first(
     unknown = [i for i in range(len(mine)) if np.isnan(mine[i])]
     useful = [i for i in unknown if not (seen[:, i].sum() > 1 and passes[i] == 1.0)] or unknown
     useful.sort(key=lambda i: (passes[i] if seen[:, i].any() else 0.5, chance[i]))
-    if not failed:
-        fresh = max(fresh, size // 2)
+    fresh = min(size, max(fresh, 0 if failed else -(-size // 2)))
     chosen = failed[: size - min(fresh, len(useful))]
-    chosen += useful[: min(fresh, size - len(chosen))]
-    chosen += [i for i in failed if i not in chosen][: size - len(chosen)]
+    chosen += useful[:fresh]
     return tuple(pool.train_rows[i] for i in chosen)
 
 

@@ -80,7 +80,6 @@ class Strategy:
         finals_share: Share of the budget kept to compare the best members, and the seed, on validation rows.
         finalists: How many members come into the finals, the seed not counted.
         tie: Of members so many standard errors from the best, the shortest is returned.
-        confidence: Probability of being better than the seed below which the seed is returned.
     """
 
     name: str
@@ -98,7 +97,6 @@ class Strategy:
     seed_rows: int = 0
     finals_share: float = 0.0
     finalists: int = 0
-    confidence: float = 0.0
     tie: float = 0.0
 
 
@@ -127,7 +125,7 @@ ADAPTIVE = Strategy(
     most_trial_size=16,
     finals_share=0.2,
     finalists=5,
-    confidence=0.9,
+    tie=0.5,
 )
 
 STRATEGIES: dict[str, Strategy] = {"paper": PAPER, "adaptive": ADAPTIVE}

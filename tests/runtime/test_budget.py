@@ -149,7 +149,7 @@ def test_a_share_of_whole_things_is_rounded_down(rollouts: int, tokens: int, sha
 @pytest.mark.parametrize(
     ("limits", "spending", "elapsed", "words"),
     [
-        (Limits(100), Spending(48), 0, "48 of 50 rollouts are spent, and the next step may need 3"),
+        (Limits(100), Spending(48), 0, "48 of 100 rollouts are spent, 50 are kept for the finals, and"),
         (Limits(999, tokens=1000), Spending(30, tokens=490), 0, "490 of 500 tokens are spent"),
         (Limits(999, cost=3.0), Spending(30, cost=1.49), 0, "$1.49 of $1.5 are spent"),
         (Limits(999, seconds=60), Spending(30), 30, "30 seconds have passed"),

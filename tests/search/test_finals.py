@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa.search.estimate import Belief, Scales
-from dspy_gepa.search.finals import best_by_mean, choose, contenders, finals
+from dspy_gepa.search.finals import best_by_mean, choose, confidence_needed, contenders, finals
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Effect, Outcome, Rollout, Row
-from tests.support import Entry, HashWorld, drive, flatten, pool_of
+from tests.support import Entry, HashWorld, drive, flatten, pool_of, val_rows
 
 NAN = float("nan")
 # A score by member and validation row.
@@ -228,7 +228,7 @@ def test_the_seed_is_returned_when_nobody_is_better_with_confidence() -> None:
     assert choice.interval == pool.belief.interval(0)
     better = pool.belief.probability_better(2, 0)
     assert choice.reason == (
-        f"no significant gain: the best other is better than the seed program with probability {better:.2f}, "
+        f"no significant gain: the best other is better with probability {better:.2f}, "
         "so the seed is returned"
     )
 
@@ -236,6 +236,13 @@ def test_the_seed_is_returned_when_nobody_is_better_with_confidence() -> None:
 def test_the_seed_is_returned_when_it_is_the_best() -> None:
     assert choose(believing(field_of(3, 1), [0.9, 0.1, 0.2]), confidence=0.9, tie=0.0).member == 0
     assert choose(believing(field_of(1, 1), [0.9]), confidence=0.9, tie=1.0).member == 0
+
+
+def test_exactly_as_sure_as_is_asked_is_sure_enough() -> None:
+    pool = believing(field_of(2, 1), [0.5, 0.6])
+    better = pool.belief.probability_better(1, 0)
+    assert choose(pool, better, tie=0.0).member == 1
+    assert choose(pool, better + 1e-12, tie=0.0).member == 0
 
 
 means = st.lists(st.floats(-1, 1), min_size=1, max_size=6)
@@ -272,14 +279,9 @@ def test_of_members_within_so_many_standard_errors_of_the_best_the_shortest_is_r
 
 
 def test_length_is_that_of_all_components_together() -> None:
-    texts = [
-        {"a": "s", "b": "s"},
-        {"a": "x" * 9, "b": "y"},
-        {"a": "x", "b": "y" * 8},
-        {"a": "x", "b": "y" * 9},
-    ]
+    texts = [{"a": "x" * a, "b": "y" * b} for a, b in [(1, 1), (9, 1), (1, 12), (4, 4)]]
     pool = pool_of(*(Entry(text, (NAN,), (0,) if i else ()) for i, text in enumerate(texts)))
-    assert choose(believing(pool, [0.0, 0.9, 0.9, 0.9]), confidence=0.9, tie=1.0).member == 2
+    assert choose(believing(pool, [0.0, 0.9, 0.9, 0.9]), confidence=0.9, tie=1.0).member == 3
 
 
 def test_of_texts_equally_short_the_earliest_is_returned() -> None:
@@ -325,3 +327,30 @@ def test_a_mean_over_some_rows_only_is_no_validation_mean() -> None:
 def test_a_program_that_nothing_improved_on_is_returned_as_it_was() -> None:
     choice = best_by_mean(scored((0.25, 0.75)))
     assert (choice.member, choice.better_than_seed) == (0, 0.5)
+
+
+def test_a_tie_with_one_that_is_not_surely_better_does_not_lose_the_gain() -> None:
+    pool = believing(field_of(3, 1), [0.0, 0.2, 0.15])
+    sure = pool.belief.probability_better(1, 0)
+    assert pool.belief.probability_better(2, 0) < sure
+    assert choose(pool, confidence=sure, tie=1.0).member == 1
+
+
+def test_alone_the_seed_is_returned_because_nothing_else_was_found() -> None:
+    choice = choose(believing(field_of(1, 1), [0.9]), 0.9, 0.0)
+    assert choice.reason == "no significant gain: nothing else was found"
+
+
+@pytest.mark.parametrize(("others", "needed"), [(0, 0.5), (1, 0.5), (2, 0.5), (5, 0.8), (20, 0.95)])
+def test_the_more_were_tried_the_surer_one_must_be(others: int, needed: float) -> None:
+    assert confidence_needed(others) == pytest.approx(needed)
+
+
+@pytest.mark.parametrize("rollouts", [6, 12, 17])
+def test_little_is_spent_too_on_one_row_each_at_least(rollouts: int) -> None:
+    pool = field_of(6, 20)
+    evaluation, asked = drive(
+        finals(pool, range(6), val_rows(20), rollouts), lambda effect: Outcome("scored")
+    )
+    assert 6 <= sum(map(len, asked)) <= rollouts
+    assert set(evaluation.outcomes) == set(range(6))

@@ -344,10 +344,11 @@ def test_a_crossover_mixes_two_members_and_is_known_to_nobody(pool: Pool, seed: 
 
 
 def run_cross(score: float) -> tuple[Merge, Proposal, list[list[Effect]]]:
-    found = crossed(pool_of(ORIGIN, BOTH, OTHER), 1, 2)
+    pool = pool_of(ORIGIN, BOTH, OTHER)
+    found = crossed(pool, 1, 2)
     assert found is not None
     rows = (*train_rows(2), *val_rows(1))
-    proposal, asked = drive(cross(found, rows), lambda effect: Outcome("scored", score=score))
+    proposal, asked = drive(cross(found, pool, rows), lambda effect: Outcome("scored", score=score))
     return found, proposal, asked
 
 
