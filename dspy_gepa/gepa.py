@@ -82,7 +82,7 @@ class GEPA(Teleprompter):
         max_chars: Longest instruction the reflector may write, in characters.
         num_threads: Rollouts and reflections at a time; default ``dspy.settings.num_threads``.
         width: Trials in flight at a time. Default 1 for ``"paper"``, which is sequential; else one for every
-            15 trials that the budget buys, since improvements stack and depth beats breadth.
+            8 trials that the budget buys, since improvements stack and depth beats breadth.
         executor: Where rollouts and reflections run: any `concurrent.futures.Executor`; default threads of
             this process. See `dspy_gepa.runtime.executors`.
         rollout_timeout: Seconds after which a rollout is given up; the second time it counts as failed.

@@ -48,7 +48,7 @@ def test_the_paper_is_sequential() -> None:
 
 
 def test_breadth_comes_with_the_budget() -> None:
-    widths = [default_width(ADAPTIVE, budget, 50, 50) for budget in (60, 300, 1_200, 2_400)]
+    widths = [default_width(ADAPTIVE, budget, 50, 50) for budget in (60, 150, 600, 1_200)]
     assert widths[:2] == [1, 1]
     assert 1 < widths[2] < widths[3]
     assert default_width(ADAPTIVE, UNLIMITED, 50, 50) == 1
