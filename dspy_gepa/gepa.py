@@ -46,7 +46,7 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.pricing import AUTO_TRIALS
 from dspy_gepa.search.reflection import TextRules, elide
-from dspy_gepa.search.strategy import ADAPTIVE, COMPONENT_CHOICES, PARENT_CHOICES, STRATEGIES
+from dspy_gepa.search.strategy import ADAPTIVE, COMPONENT_CHOICES, STRATEGIES, parent_choices
 from dspy_gepa.session import Setup, run_search
 from dspy_gepa.types import Row
 from dspy_gepa.worker import Worker
@@ -72,7 +72,7 @@ class GEPA(Teleprompter):
         reflection_lm: The language model that rewrites instructions; a strong one pays.
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         reflection_minibatch_size: Train rows per mutation (paper: 3).
-        candidate_selection_strategy: ``"pareto"`` or ``"current_best"``.
+        candidate_selection_strategy: ``"pareto"``, ``"current_best"``, ``"thompson"`` or ``"mixed"``.
         component_selector: ``"round_robin"`` or ``"all"``: which components a mutation rewrites.
         skip_perfect_score: Skip minibatches on which every row reaches `perfect_score`.
         perfect_score: The best score the metric can give.
@@ -112,7 +112,7 @@ class GEPA(Teleprompter):
         reflection_lm: Any = None,
         strategy: Literal["adaptive", "paper"] = "adaptive",
         reflection_minibatch_size: int | None = None,
-        candidate_selection_strategy: Literal["pareto", "current_best"] | None = None,
+        candidate_selection_strategy: Literal["pareto", "current_best", "thompson", "mixed"] | None = None,
         component_selector: Literal["round_robin", "all"] | None = None,
         skip_perfect_score: bool = True,
         perfect_score: float = 1.0,
@@ -165,10 +165,12 @@ class GEPA(Teleprompter):
             UNLIMITED, reflections=max_reflections, tokens=max_tokens, cost=max_cost, seconds=max_seconds
         )
         self.reflection_lm = reflection_lm
+        base = pick("strategy", strategy, STRATEGIES) or ADAPTIVE
+        parents = parent_choices(base)
         self.strategy = adjust(
-            pick("strategy", strategy, STRATEGIES) or ADAPTIVE,
+            base,
             minibatch_size=reflection_minibatch_size,
-            choose_parent=pick("candidate_selection_strategy", candidate_selection_strategy, PARENT_CHOICES),
+            choose_parent=pick("candidate_selection_strategy", candidate_selection_strategy, parents),
             choose_components=pick("component_selector", component_selector, COMPONENT_CHOICES),
             max_merges=max_merge_invocations if use_merge else 0,
         )

@@ -152,3 +152,31 @@ def test_a_size_is_so_many_rollouts(options: dict[str, Any], rollouts: int) -> N
 def test_a_budget_below_the_first_rows_is_refused_with_both_numbers() -> None:
     with pytest.raises(ConfigurationError, match="allows 7 rollouts, fewer than the 8 rows"):
         compile_words(max_metric_calls=7)
+
+
+@pytest.mark.parametrize("choice", ["pareto", "current_best", "thompson", "mixed"])
+def test_parents_are_chosen_as_told(choice: str) -> None:
+    _, result, _ = compile_words(reflection=forgets_words, candidate_selection_strategy=choice)
+    assert len(result.candidates) > 3
+
+
+def test_the_ways_to_choose_parents_differ() -> None:
+    def parents(choice: str) -> tuple[tuple[int, ...], ...]:
+        options = {"candidate_selection_strategy": choice, "max_metric_calls": 200, "seed": 5}
+        _, result, _ = compile_words(reflection=forgets_words, **options)
+        return tuple(p.parents for p in result.proposals)
+
+    assert len({parents(choice) for choice in ("pareto", "current_best", "thompson")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "rows"), [("reflection_minibatch_size", 2, 2), ("perfect_score", 2.0, 8)]
+)
+def test_options_reach_the_evidence(option: str, value: float, rows: int) -> None:
+    _, result, _ = compile_words(reflection=forgets_words, **{option: value})
+    assert max(len(p.rows) for p in result.proposals) == rows
+
+
+def test_round_robin_rewrites_one_component_at_a_time() -> None:
+    _, result, _ = compile_words(reflection=forgets_words, component_selector="round_robin")
+    assert {len(p.evidence) for p in result.proposals if p.evidence} == {1}

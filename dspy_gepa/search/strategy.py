@@ -39,6 +39,11 @@ def robust_frontier(pool: Pool, rng: Random) -> int:
     return rng.choices(range(len(pool)), weights=wins.tolist())[0]
 
 
+def believed_best(pool: Pool, rng: Random) -> int:
+    """Always the member that is believed to be worth most."""
+    return int(pool.belief.mean.argmax())
+
+
 def mixed(pool: Pool, rng: Random) -> int:
     """By Thompson sampling half of the time, by the robust frontier the other half."""
     return thompson(pool, rng) if rng.random() < 0.5 else robust_frontier(pool, rng)
@@ -127,5 +132,13 @@ ADAPTIVE = Strategy(
     finalists=5,
     tie=0.5,
 )
+
+
+def parent_choices(strategy: Strategy) -> dict[str, ParentChoice]:
+    """The choices of a parent by name; where members are not validated they go by what is believed."""
+    if strategy.sparse:
+        return PARENT_CHOICES | {"pareto": robust_frontier, "current_best": believed_best}
+    return PARENT_CHOICES
+
 
 STRATEGIES: dict[str, Strategy] = {"paper": PAPER, "adaptive": ADAPTIVE}
