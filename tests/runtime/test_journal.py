@@ -189,10 +189,9 @@ def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path: Path) -> 
 def test_a_forked_worker_that_outlives_its_run_does_not_hold_the_journal(tmp_path: Path) -> None:
     code = """
 import os
-child = os.fork()
-if child == 0:
+if os.fork() == 0:
+    print(os.getpid(), flush=True)  # from here on it has let go
     time.sleep(600)
-print(child, flush=True)
 sys.stdin.read()
 """
     process = script(code, tmp_path)
