@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
@@ -63,7 +64,7 @@ def failures_first(
     shown = _times_shown(pool, parent)
     chance = [rng.random() for _ in pool.train_rows]
     failed = [i for i in range(len(mine)) if mine[i] < perfect_score]
-    failed.sort(key=lambda i: (shown.get(pool.train_rows[i], 0), chance[i]))
+    failed.sort(key=lambda i: (shown[pool.train_rows[i]], chance[i]))
     seen = ~np.isnan(train)
     passes = (seen & (train >= perfect_score)).sum(axis=0) / np.maximum(1, seen.sum(axis=0))
     unknown = [i for i in range(len(mine)) if np.isnan(mine[i])]
@@ -75,13 +76,8 @@ def failures_first(
     return tuple(pool.train_rows[i] for i in chosen)
 
 
-def _times_shown(pool: Pool, parent: int) -> dict[Row, int]:
-    shown: dict[Row, int] = {}
-    for proposal in pool.proposals:
-        if proposal.parents == (parent,):
-            for row in proposal.rows:
-                shown[row] = shown.get(row, 0) + 1
-    return shown
+def _times_shown(pool: Pool, parent: int) -> Counter[Row]:
+    return Counter(row for p in pool.proposals if p.parents == (parent,) for row in p.rows)
 
 
 def shared_order(pool: Pool, seed: int) -> list[Row]:
