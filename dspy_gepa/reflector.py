@@ -20,7 +20,8 @@ class RewriteInstruction(dspy.Signature):
     Write a better text. First find out from the examples what the component's task really is, in which
     format its inputs come and what a good output looks like. Then go through the feedback: what does each
     failure have in common with the others, and which rule would have prevented it? State such rules
-    plainly. Put in facts about the domain that the feedback reveals and that the component cannot know by
+    plainly. Learn from earlier edits: do not repeat what did harm, take back what the examples show to be
+    wrong. Put in facts about the domain that the feedback reveals and that the component cannot know by
     itself. Keep what already works in the current text, and keep what the good examples show to work. Do not
     mention the examples themselves: the text must help with inputs that nobody has seen yet.
     """
@@ -29,7 +30,7 @@ class RewriteInstruction(dspy.Signature):
     component: str = dspy.InputField(desc="The component whose instruction text you rewrite")
     current_instruction: str = dspy.InputField(desc="Its instruction text today")
     examples_with_feedback: str = dspy.InputField(desc="Calls of this component, scored, with feedback")
-    earlier_edits: str = dspy.InputField(desc="Texts tried before and what they did; do not repeat failures")
+    earlier_edits: str = dspy.InputField(desc="What was added (+) and removed (-) before, and what it did")
     objection: str = dspy.InputField(desc="Why your previous answer could not be used")
     new_instruction: str = dspy.OutputField(desc="The complete new instruction text and nothing else")
 

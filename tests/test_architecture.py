@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("metric", "failures", "ledger", "options", "parcel"),
     ("steps",),
     ("types",),
-    ("errors",),
+    ("errors", "sentences"),
 )
 KNOW_DSPY = {
     *("gepa", "assembly", "options", "results", "identity"),  # what users hand over and get back

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from dspy_gepa.errors import MetricError
+from dspy_gepa.search.insight import edits_of, render_edits, telling
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.reflection import (
     EvidenceLimits,
@@ -17,12 +18,12 @@ from dspy_gepa.search.reflection import (
     has_evidence,
     objection_to,
     render_evidence,
-    render_history,
     training_texts,
 )
 from dspy_gepa.steps import Proposal, Step, rollouts
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
 
+EDITS_SHOWN = 6
 Acceptance = Callable[[Sequence[float], Sequence[float]], bool]
 Judge = Callable[[Sequence[Reflect], Sequence[Reflection]], tuple[dict[str, str], dict[str, str]]]
 Reflected = tuple[dict[str, str], list[str], Sequence[Reflection]]
@@ -135,7 +136,7 @@ def _requests(
             current_text=parent.candidate[name],
             program=reflector.program,
             evidence=render_evidence(name, outcomes, reflector.limits),
-            history=render_history(remembered.history(name), name) if remembered else "",
+            history=render_edits(telling(edits_of(remembered, name), EDITS_SHOWN)) if remembered else "",
         )
         for name in components
         if has_evidence(name, outcomes)

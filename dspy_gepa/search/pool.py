@@ -121,10 +121,6 @@ class Pool:
                 open_.extend(self.members[parent].parents)
         return frozenset(found)
 
-    def history(self, component: str) -> tuple[Proposal, ...]:
-        """Mutations that put a new text of `component` on trial, oldest first."""
-        return tuple(p for p in self.proposals if p.kind == "mutation" and component in p.changed and p.after)
-
     def is_validated(self, index: int) -> bool:
         """Whether a member was run on any validation row."""
         return not math.isnan(self.means[index])

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Component, Outcome, TraceStep
 
 TextCheck = Callable[[str], str | None]
@@ -89,17 +88,6 @@ def render_program(components: Sequence[Component]) -> str:
         lines.append(
             f"- {c.name}: {_fields(c.inputs)} -> {_fields(c.outputs)}" + (f". {purpose}" if purpose else "")
         )
-    return "\n".join(lines)
-
-
-def render_history(edits: Sequence[Proposal], component: str, most: int = 5, chars: int = 600) -> str:
-    """The latest edits of a component and what they did, for a reflector that should not repeat them."""
-    lines = []
-    for edit in edits[-most:]:
-        assert edit.candidate is not None
-        text = elide(edit.candidate[component], chars)
-        change = f"score on {len(edit.after)} rows went from {sum(edit.before):g} to {sum(edit.after):g}"
-        lines.append(f"- {edit.verdict} ({change}): {json.dumps(text, ensure_ascii=False)}")
     return "\n".join(lines)
 
 

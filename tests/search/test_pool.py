@@ -190,17 +190,6 @@ def test_ancestors_are_all_members_on_the_way_to_the_seed() -> None:
     ]
 
 
-def test_history_holds_the_trials_of_a_component_oldest_first() -> None:
-    first = mutation("rejected")
-    other = mutation("rejected", candidate=SEED.with_texts({"b": "x"}), changed=("b",))
-    untried = mutation("rejected", trial_rows=(), after=())
-    last = mutation("rejected", candidate=SEED.with_texts({"a": "y"}))
-    pool = seeded()
-    for proposal in (first, other, untried, last):
-        pool = pool.commit(proposal, spent=9)
-    assert pool.history("a") == (first, last)
-
-
 def test_texts_that_two_steps_side_by_side_came_upon_become_one_member() -> None:
     pool = seeded().commit(mutation(), spent=10).commit(mutation(parents=(0,)), spent=20)
     assert len(pool) == 2

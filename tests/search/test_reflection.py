@@ -18,12 +18,10 @@ from dspy_gepa.search.reflection import (
     has_evidence,
     objection_to,
     render_evidence,
-    render_history,
     render_program,
     training_texts,
 )
-from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Component, Outcome, TraceStep
+from dspy_gepa.types import Component, Outcome, TraceStep
 
 CALL = TraceStep("a", {"question": "why?"}, {"answer": "because"})
 OUTCOME = Outcome("scored", score=0.5, feedback="too short", trace=(CALL,))
@@ -145,26 +143,6 @@ def test_what_a_call_repeats_from_the_call_before_is_shown_once() -> None:
     shown = render_evidence("a", [Outcome("scored", trace=tuple(steps))], EvidenceLimits())
     assert shown.count("looked up x") == 1
     assert "### so_far\n(as in the call before, then) , then y\n### task\n(as in the call before)" in shown
-
-
-def test_history_tells_the_latest_edits_and_what_they_did() -> None:
-    edits = [
-        Proposal(
-            "mutation",
-            (0,),
-            Candidate.of({"a": f"text {i}"}),
-            "rejected",
-            "",
-            changed=("a",),
-            before=(0.0, 1.0),
-            after=(0.5, 0.0),
-        )
-        for i in range(4)
-    ]
-    assert render_history(edits, "a", most=2) == (
-        '- rejected (score on 2 rows went from 1 to 0.5): "text 2"\n'
-        '- rejected (score on 2 rows went from 1 to 0.5): "text 3"'
-    )
 
 
 @given(st.text(max_size=400), st.integers(1, 300))
