@@ -24,6 +24,7 @@ from benchmarks.forecasts import forecasts
 from benchmarks.models import SIMULATED, Models
 from benchmarks.optimizers import OPTIMIZERS
 from benchmarks.overhead import overhead
+from benchmarks.peers.command import peers
 from benchmarks.speed import speed
 from benchmarks.tasks import NAMES, DataNotFound
 from dspy_gepa import GEPAError
@@ -115,6 +116,7 @@ main.add_command(overhead)
 main.add_command(forecasts)
 main.add_command(durability)
 main.add_command(faults)
+main.add_command(peers)
 
 
 def _print_means(out: Console, lines: list[tuple[str, int, float, float, int, int]]) -> None:

@@ -34,11 +34,13 @@ Parents = Sequence[tuple[int, ...]]
 # Standard deviation of a root's prior, in spreads: far beyond what any score can say.
 VAGUE = 10.0
 # The weak priors, by how many observations they are worth: scores vary within a member as all scores do, and
-# half of that variance is noise.
-TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 4.0, 0.5
+# seven tenths of that variance is noise. A child fails where its parent does, so that their differences alone
+# make the noise too small; hence the weight of 20.
+TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
 # And in spreads: drift is log-normal, give or take a factor, its mean normal around 0. In simulated runs a
 # drift of 0.15 covered less where rewritings did much, and was hardly less optimistic where they did little.
-DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.25
+# The mean is held near 0, since early gains would else be expected of late rewritings too.
+DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
 # The share of e_ir's variance that is the member's own way with the row and would be there in a second run.
 # One run for each member and row cannot tell it from chance, so it is fixed where neither is favoured.
 PERSISTENT = 0.5
