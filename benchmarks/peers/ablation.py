@@ -1,0 +1,24 @@
+"""Variants of our optimizer: what each changes in the adaptive `Strategy`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dspy_gepa.search.strategy import ADAPTIVE, COMPONENT_CHOICES, PARENT_CHOICES, parent_choices
+
+FULL = "full"
+ABLATIONS: dict[str, Mapping[str, Any]] = {
+    FULL: {},
+    "one-component": {"choose_components": COMPONENT_CHOICES["round_robin"]},
+    "thompson-only": {"choose_parent": PARENT_CHOICES["thompson"]},
+    "robust-frontier-only": {"choose_parent": PARENT_CHOICES["robust_frontier"]},
+    "believed-best-only": {"choose_parent": parent_choices(ADAPTIVE)["current_best"]},
+    "no-history": {"show_history": False},
+    "no-finals": {"finals_share": 0.0, "finalists": 0},
+    "minibatch-3": {"minibatch_size": 3},
+    "trials-of-6": {"most_trial_size": 6},
+    "trials-of-16": {"trial_size": 16},
+    "merges": {"max_merges": 5},
+    "no-tie": {"tie": 0.0},
+}

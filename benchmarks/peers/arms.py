@@ -1,0 +1,205 @@
+"""The optimizers that are compared, each behind one call that gives programs at one or more budgets."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import dspy
+
+import dspy_gepa
+from benchmarks.optimizers import PARALLEL, CountingMetric
+from benchmarks.peers.ablation import ABLATIONS
+from benchmarks.peers.readoff import best_within, simba_steps
+from benchmarks.peers.tally import Tally, tallied
+from benchmarks.tasks import Task
+
+BATCH = 32  # SIMBA's default
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every arm is given.
+
+    budgets: at which programs are asked for.
+    largest: budget of arms that run once and are read off at the smaller budgets.
+    """
+
+    task: Task
+    seed: int
+    budgets: tuple[int, ...]
+    largest: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A program that an optimizer returned, or would have returned with this budget.
+
+    budget: None for optimizers that choose theirs themselves.
+    metric_calls: rollouts that this program took.
+    total: rollouts of the whole run it was read off from.
+    reported: what the optimizer says the program scores; None when it says nothing.
+    """
+
+    program: dspy.Module
+    budget: int | None
+    metric_calls: int
+    total: int
+    reported: float | None
+    interval: tuple[float, float] | None
+    reflection_calls: int
+    reflection_tokens: int
+
+
+class Optimizer(Protocol):
+    """What DSPy's optimizers have in common."""
+
+    def compile(self, student: Any, *, trainset: Any, **options: Any) -> Any: ...
+
+
+class Meters:
+    """A metric that counts, and a reflection LM that counts against it."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.metric = CountingMetric(bench.task.metric)
+        self.tally = Tally(lambda: self.metric.calls)
+        self.lm = tallied(bench.task.reflection_lm(seed=bench.seed), self.tally)
+
+    def score(self, gold: dspy.Example, pred: Any, trace: Any = None) -> float:
+        """For optimizers that want a number."""
+        return float(self.metric(gold, pred, trace).score)
+
+
+Arm = Callable[[Bench], list[Outcome]]
+Make = Callable[[Bench, Meters], Optimizer]
+
+
+def adaptive(changes: Mapping[str, Any] | None = None) -> Arm:
+    """Ours, once per budget, because what it keeps for the finals depends on it."""
+
+    def at(bench: Bench, budget: int) -> Outcome:
+        meters = Meters(bench)
+        optimizer = _ours(bench, meters, "adaptive", budget)
+        optimizer.strategy = replace(optimizer.strategy, **(changes or {}))
+        program = _compiled(optimizer, bench)
+        found, calls = program.detailed_results, meters.metric.calls
+        return Outcome(
+            program, budget, calls, calls, found.score, tuple(found.interval), *meters.tally.until()
+        )
+
+    return lambda bench: [at(bench, budget) for budget in bench.budgets]
+
+
+def once(make: Make) -> Arm:
+    """One run at the largest budget, read off at the smaller ones."""
+
+    def run(bench: Bench) -> list[Outcome]:
+        meters = Meters(bench)
+        found = _compiled(make(bench, meters), bench).detailed_results
+        means = found.val_aggregate_scores
+
+        def at(budget: int) -> Outcome:
+            best = best_within(found.discovery_eval_counts, means, len(bench.task.val), budget)
+            program, total = found.candidates[best], meters.metric.calls
+            return Outcome(program, budget, budget, total, means[best], None, *meters.tally.until(budget))
+
+        return [at(budget) for budget in sorted({*bench.budgets, bench.largest})]
+
+    return run
+
+
+def paper(bench: Bench, meters: Meters) -> Optimizer:
+    return _ours(bench, meters, "paper", bench.largest)
+
+
+def reference(**options: Any) -> Make:
+    """`dspy.GEPA`, at its defaults but for the options."""
+    return lambda bench, meters: dspy.GEPA(
+        meters.metric,
+        max_metric_calls=bench.largest,
+        reflection_lm=meters.lm,
+        num_threads=1,
+        seed=bench.seed,
+        track_stats=True,
+        **options,
+    )
+
+
+def miprov2(auto: Literal["light", "heavy"]) -> Arm:
+    """`dspy.MIPROv2` with its own idea of a budget."""
+
+    def run(bench: Bench) -> list[Outcome]:
+        meters = Meters(bench)
+        optimizer = dspy.MIPROv2(
+            metric=meters.score, prompt_model=meters.lm, auto=auto, num_threads=1, seed=bench.seed
+        )
+        program = _compiled(optimizer, bench)
+        return [_own(program, meters, program.score / 100)]
+
+    return run
+
+
+def simba(bench: Bench) -> list[Outcome]:
+    """`dspy.SIMBA` with as many steps as the largest budget pays; it takes no validation rows."""
+    meters, train = Meters(bench), bench.task.train
+    batch = min(BATCH, len(train))
+    optimizer = dspy.SIMBA(
+        metric=meters.score,
+        bsize=batch,
+        max_steps=simba_steps(bench.largest, batch, len(train)),
+        prompt_model=meters.lm,
+        num_threads=1,
+    )
+    with _quiet():
+        program = optimizer.compile(bench.task.program(), trainset=train, seed=bench.seed)
+    return [_own(program, meters, float(program.candidate_programs[0]["score"]))]
+
+
+OURS = "gepa"
+TUNED = "dspy-gepa-tuned"
+DEFAULTS = "dspy-gepa"
+PEERS: dict[str, Arm] = {
+    OURS: adaptive(),
+    "gepa-paper": once(paper),
+    DEFAULTS: once(reference()),
+    TUNED: once(reference(component_selector="all", reflection_minibatch_size=8)),
+    "dspy-gepa-parallel": once(reference(gepa_kwargs=PARALLEL)),
+    "miprov2-light": miprov2("light"),
+    "miprov2-heavy": miprov2("heavy"),
+    "simba": simba,
+}
+VARIANTS: dict[str, Arm] = {name: adaptive(changes) for name, changes in ABLATIONS.items()}
+
+
+def _ours(
+    bench: Bench, meters: Meters, strategy: Literal["adaptive", "paper"], budget: int
+) -> dspy_gepa.GEPA:
+    return dspy_gepa.GEPA(
+        meters.metric,
+        max_metric_calls=budget,
+        reflection_lm=meters.lm,
+        strategy=strategy,
+        num_threads=1,
+        seed=bench.seed,
+        track_stats=True,
+    )
+
+
+def _compiled(optimizer: Optimizer, bench: Bench) -> Any:
+    with _quiet():
+        return optimizer.compile(bench.task.program(), trainset=bench.task.train, valset=bench.task.val)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    nowhere = io.StringIO()  # some draw progress bars that cannot be turned off
+    with contextlib.redirect_stderr(nowhere), contextlib.redirect_stdout(nowhere):
+        yield
+
+
+def _own(program: dspy.Module, meters: Meters, reported: float) -> Outcome:
+    calls = meters.metric.calls
+    return Outcome(program, None, calls, calls, reported, None, *meters.tally.until())
