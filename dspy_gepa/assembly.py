@@ -17,6 +17,7 @@ from dspy_gepa.program import read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
+from dspy_gepa.search.components import most_rewritten
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
@@ -97,7 +98,7 @@ def shape_of(setup: Setup, reflection_lm: Any) -> Shape:
         waves=_waves(strategy, len(setup.problem.val_rows), setup.threads),
         evidence=strategy.minibatch_size,
         components=len(components),
-        rewritten=len(setup.strategy.choose_components(components, 0)),
+        rewritten=most_rewritten(strategy.choose_components, components),
         threads=setup.threads,
         kept=cost.kept,
         reflection_price=price_per_token(reflection_lm),

@@ -29,6 +29,7 @@ from dspy_gepa.observe.log import log_step
 from dspy_gepa.options import (
     names_near_options,
     pick,
+    pick_or_take,
     require_budget,
     require_number,
     require_positive,
@@ -43,10 +44,11 @@ from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.search.components import COMPONENT_CHOICES, ComponentChoice
 from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.pricing import AUTO_TRIALS
 from dspy_gepa.search.reflection import TextRules, elide
-from dspy_gepa.search.strategy import ADAPTIVE, COMPONENT_CHOICES, STRATEGIES, parent_choices
+from dspy_gepa.search.strategy import ADAPTIVE, STRATEGIES, ParentChoice, parent_choices
 from dspy_gepa.session import Setup, run_search
 from dspy_gepa.types import Row
 from dspy_gepa.worker import Worker
@@ -72,8 +74,10 @@ class GEPA(Teleprompter):
         reflection_lm: The language model that rewrites instructions; a strong one pays.
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         reflection_minibatch_size: Train rows per mutation (paper: 3).
-        candidate_selection_strategy: ``"pareto"``, ``"current_best"``, ``"thompson"`` or ``"mixed"``.
-        component_selector: ``"round_robin"`` or ``"all"``: which components a mutation rewrites.
+        candidate_selection_strategy: Which member to improve: ``"pareto"``, ``"current_best"``,
+            ``"thompson"``, ``"robust_frontier"``, ``"mixed"`` or a `dspy_gepa.search.strategy.ParentChoice`.
+        component_selector: What a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"`` (what the
+            feedback points at) or a function, `dspy_gepa.search.components.ComponentChoice`.
         skip_perfect_score: Skip minibatches on which every row reaches `perfect_score`.
         perfect_score: The best score the metric can give.
         failure_score: Score of a rollout in which the program fails.
@@ -112,8 +116,8 @@ class GEPA(Teleprompter):
         reflection_lm: Any = None,
         strategy: Literal["adaptive", "paper"] = "adaptive",
         reflection_minibatch_size: int | None = None,
-        candidate_selection_strategy: Literal["pareto", "current_best", "thompson", "mixed"] | None = None,
-        component_selector: Literal["round_robin", "all"] | None = None,
+        candidate_selection_strategy: str | ParentChoice | None = None,
+        component_selector: str | ComponentChoice | None = None,
         skip_perfect_score: bool = True,
         perfect_score: float = 1.0,
         failure_score: float = 0.0,
@@ -170,8 +174,8 @@ class GEPA(Teleprompter):
         self.strategy = adjust(
             base,
             minibatch_size=reflection_minibatch_size,
-            choose_parent=pick("candidate_selection_strategy", candidate_selection_strategy, parents),
-            choose_components=pick("component_selector", component_selector, COMPONENT_CHOICES),
+            choose_parent=pick_or_take("candidate_selection_strategy", candidate_selection_strategy, parents),
+            choose_components=pick_or_take("component_selector", component_selector, COMPONENT_CHOICES),
             max_merges=max_merge_invocations if use_merge else 0,
         )
         self.perfect_score = perfect_score if skip_perfect_score else None
@@ -217,8 +221,7 @@ class GEPA(Teleprompter):
 
         def on_error(error: GEPAError, search: Search) -> None:
             if search.pool.is_run(0):
-                best = search.choice.member
-                error.program = build_program(student, search.pool.members[best].candidate)
+                error.program = build_program(student, search.pool.members[search.choice.member].candidate)
             if isinstance(error, MetricError) and error.row is not None:
                 shown = elide(repr(rows[error.row.split][error.row.position]), 600)
                 error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
@@ -251,7 +254,6 @@ class GEPA(Teleprompter):
         examples = {Row("train", i): example for i, example in enumerate(trainset)}
         examples |= dict(zip(val_rows, val_examples, strict=True))
         problem = read_problem(student, len(trainset), val_rows, TextRules(max_chars=self.max_chars))
-        seed = secrets.randbelow(2**31) if self.seed is None else self.seed
         strategy = replace(self.strategy, perfect_score=self.perfect_score)
         work = Worker(
             RolloutRunner(student, self.metric, examples, failure_score=self.failure_score),
@@ -261,7 +263,7 @@ class GEPA(Teleprompter):
             problem=problem,
             strategy=strategy,
             limits=self.limits,
-            seed=seed,
+            seed=secrets.randbelow(2**31) if self.seed is None else self.seed,
             width=self.width or 0,
             threads=self.num_threads or dspy.settings.num_threads,
             policy=self.retry,
@@ -282,7 +284,7 @@ class GEPA(Teleprompter):
             examples=examples,
             metric=self.metric.name,
             strategy=strategy,
-            seed=seed,
+            seed=setup.seed,
             width=setup.width,
             reflection_lm=self.reflection_lm,
             options={"max_chars": self.max_chars, "failure_score": self.failure_score},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -91,4 +91,4 @@ def _digest(data: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return value.__qualname__ if isinstance(value, Callable) else value  # type: ignore[arg-type]
+    return getattr(value, "__qualname__", type(value).__qualname__) if callable(value) else value

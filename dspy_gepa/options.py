@@ -51,6 +51,21 @@ def pick(option: str, value: str | None, choices: Mapping[str, Choice]) -> Choic
     return choices[value]
 
 
+def pick_or_take(
+    option: str, value: str | Callable[..., Any] | None, choices: Mapping[str, Choice]
+) -> Choice | None:
+    """The choice that `value` names, or `value` itself where it is a function of the user's own.
+
+    Raises:
+        ConfigurationError: No choice has that name.
+    """
+    if value is None or isinstance(value, str):
+        return pick(option, value, choices)
+    if not callable(value):
+        raise ConfigurationError(f"{option}={value!r} is neither a function nor one of {', '.join(choices)}.")
+    return value  # type: ignore[return-value]  # what it returns is checked where it is called
+
+
 def require_whole(option: str, value: int | None, *, least: int) -> None:
     """Refuse a number that is not whole or below `least`; None passes.
 

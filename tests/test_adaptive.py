@@ -127,7 +127,7 @@ def test_the_score_comes_with_an_interval_and_the_chance_of_a_gain() -> None:
 
 def test_merges_are_made_when_asked_for() -> None:
     kinds = [
-        [p.kind for p in compile_words(reflection=forgets_words, **options)[1].proposals]
+        [p.kind for p in compile_words(reflection=forgets_words, seed=1, **options)[1].proposals]
         for options in ({}, {"max_merge_invocations": 2})
     ]
     assert [chosen.count("merge") for chosen in kinds] == [0, 2]
@@ -180,3 +180,32 @@ def test_options_reach_the_evidence(option: str, value: float, rows: int) -> Non
 def test_round_robin_rewrites_one_component_at_a_time() -> None:
     _, result, _ = compile_words(reflection=forgets_words, component_selector="round_robin")
     assert {len(p.evidence) for p in result.proposals if p.evidence} == {1}
+
+
+def test_a_function_of_ones_own_can_choose_the_components() -> None:
+    turns: list[int] = []
+
+    def second_only(components: Any, turn: int, outcomes: Any) -> list[str]:
+        turns.append(turn)
+        return [components[1]]
+
+    _, result, _ = compile_words(reflection=forgets_words, component_selector=second_only)
+    seed = result.texts[0]
+    first, second = seed
+    assert turns
+    assert all(texts[first] == seed[first] for texts in result.texts)
+    assert any(texts[second] != seed[second] for texts in result.texts)
+
+
+def test_a_function_of_ones_own_can_choose_the_parents() -> None:
+    _, result, _ = compile_words(
+        reflection=forgets_words, candidate_selection_strategy=lambda pool, rng: 0, width=1
+    )
+    assert set(map(tuple, result.parents[1:])) == {(0,)}
+    with pytest.raises(ConfigurationError, match=r"chose member 99; there are members 0 to 0"):
+        compile_words(candidate_selection_strategy=lambda pool, rng: 99)
+
+
+def test_what_is_neither_a_name_nor_a_function_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="component_selector=3 is neither a function nor one of"):
+        compile_words(component_selector=3)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dspy_gepa.search.strategy import ADAPTIVE, COMPONENT_CHOICES, PARENT_CHOICES, parent_choices
+from dspy_gepa.search.components import COMPONENT_CHOICES
+from dspy_gepa.search.strategy import ADAPTIVE, PARENT_CHOICES, parent_choices
 
 FULL = "full"
 ABLATIONS: dict[str, Mapping[str, Any]] = {
     FULL: {},
     "one-component": {"choose_components": COMPONENT_CHOICES["round_robin"]},
+    "blame": {"choose_components": COMPONENT_CHOICES["blame"]},
     "thompson-only": {"choose_parent": PARENT_CHOICES["thompson"]},
     "robust-frontier-only": {"choose_parent": PARENT_CHOICES["robust_frontier"]},
     "believed-best-only": {"choose_parent": parent_choices(ADAPTIVE)["current_best"]},
@@ -19,6 +21,7 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "minibatch-3": {"minibatch_size": 3},
     "trials-of-6": {"most_trial_size": 6},
     "trials-of-16": {"trial_size": 16},
+    "no-top-ups": {"champion_after": 0},
     "merges": {"max_merges": 5},
     "no-tie": {"tie": 0.0},
 }

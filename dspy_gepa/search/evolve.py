@@ -92,7 +92,7 @@ class Search:
     def _plan(self) -> Plan | None:
         """The next step from the pool as it stands; None when it is time to wait, or to end the search."""
         evaluation = plan_evaluation(self.pool, self.problem, self.strategy, self.seed, self._flying)
-        if evaluation is not None:
+        if evaluation is not None and self._has_room(evaluation):
             return evaluation
         # Evaluations of new members take places too: with one, they come before the next trial.
         if not self.pool.is_run(0) or len(self._flying) >= self.width:
@@ -106,6 +106,12 @@ class Search:
             self.stop_reason = f"budget: {refusal}"
             return None
         return plan
+
+    def _has_room(self, evaluation: Plan) -> bool:
+        # The seed has to be run whatever it takes, and room for a validation was kept by its trial.
+        optional = self.strategy.sparse and self.pool.is_run(0)
+        keep = self.strategy.finals_share
+        return not optional or self.budget.refusal(evaluation.need, keep=keep) is None
 
     def _plan_finals(self) -> Plan | None:
         """The finals, with all rollouts that are left, or as many of them as the other limits allow."""

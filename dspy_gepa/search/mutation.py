@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from dspy_gepa.errors import MetricError
+from dspy_gepa.errors import ConfigurationError, MetricError
 from dspy_gepa.search.insight import edits_of, render_edits, telling
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.reflection import (
@@ -47,7 +47,7 @@ class Reflector:
 def mutate(
     parent: Member,
     rows: Sequence[Row],
-    components: Sequence[str],
+    choose: Callable[[Sequence[Outcome]], Sequence[str]],
     *,
     pool: Pool,
     reflector: Reflector,
@@ -61,7 +61,7 @@ def mutate(
     Args:
         parent: The member to improve on.
         rows: The minibatch of train rows.
-        components: The components to rewrite.
+        choose: Which components to rewrite, given the parent's outcomes on these rows.
         pool: The pool as of the step's start.
         reflector: How to reflect.
         perfect_score: A minibatch on which every row reaches this has nothing to teach; None never skips.
@@ -78,9 +78,11 @@ def mutate(
     if perfect_score is not None and all(score >= perfect_score for score in blank.before):
         return replace(blank, reason="every row of the minibatch is perfect already")
 
+    components = _chosen(choose, parent, before)
     requests = _requests(parent, components, before, reflector, pool if show_history else None)
     if not requests:
-        return replace(blank, verdict="rejected", reason=f"no rollout called {', '.join(components)}")
+        reason = f"no rollout called {', '.join(components)}" if components else "no component was chosen"
+        return replace(blank, verdict="rejected", reason=reason)
     judge = partial(_judge, parent=parent, pool=pool, rules=reflector.rules, shown=training_texts(before))
     texts, objections, answers = yield from _reflect(requests, judge)
     blank = replace(
@@ -108,6 +110,17 @@ def _change(trial: Proposal) -> str:
     if trial.rows == trial.trial_rows:
         return f"minibatch score went from {math.fsum(trial.before):g} to {math.fsum(trial.after):g}"
     return f"scored {math.fsum(trial.after):g} on {len(trial.after)} rows it was not written for"
+
+
+def _chosen(
+    choose: Callable[[Sequence[Outcome]], Sequence[str]], parent: Member, outcomes: Sequence[Outcome]
+) -> Sequence[str]:
+    names = list(choose(outcomes))
+    unknown = [name for name in names if name not in parent.candidate]
+    if unknown:
+        known = ", ".join(parent.candidate)
+        raise ConfigurationError(f"component_selector chose {unknown[0]!r}; the components are {known}.")
+    return names
 
 
 def _refuse_broken_feedback(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from random import Random
 from types import MappingProxyType
 
 import numpy as np
 
+from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.search.components import most_rewritten
 from dspy_gepa.search.evaluation import evaluate, evaluate_seed
 from dspy_gepa.search.finals import contenders, finals
 from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, trial_rows
 from dspy_gepa.search.mutation import Reflector, improves, mutate
-from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.sampling import (
     failures_first,
     minibatch,
     shared_order,
     stream,
+    training_order,
     unseen_rows,
     validation_order,
 )
@@ -50,6 +55,7 @@ class Problem:
 NOTHING = Spending()
 # With a sparse strategy, each so many-th trial is a merge.
 MERGE_EVERY = 4
+TOP_UP_ROWS = 8
 ROWS_OF_A_FINALIST = 4
 
 
@@ -81,11 +87,14 @@ def plan_evaluation(
 ) -> Plan | None:
     """Run the earliest member that is new on the rows it must be known by; None when none is due.
 
-    With a sparse strategy these are the seed's first rows, else every validation row of every member.
+    With a sparse strategy these are the seed's first rows, and later on some more for the member believed to
+    be best; else every validation row of every member.
     """
     begun = {plan.evaluates for plan in flying.values()}
     if strategy.sparse:
-        if pool.is_run(0) or 0 in begun:
+        if pool.is_run(0):
+            return _plan_top_up(pool, strategy, seed, begun)
+        if 0 in begun:
             return None
         rows = tuple(shared_order(pool, seed)[: strategy.seed_rows])
         return Plan(evaluate_seed(pool.members[0], rows), Spending(rollouts=len(rows)), evaluates=0)
@@ -96,6 +105,23 @@ def plan_evaluation(
             unknown = np.isnan(pool.scores[member.index, : len(pool.val_rows)]).sum()
             return Plan(step, Spending(rollouts=int(unknown)), evaluates=member.index)
     return None
+
+
+def _plan_top_up(pool: Pool, strategy: Strategy, seed: int, begun: set[int | None]) -> Plan | None:
+    trials = len(pool.proposals) - 1
+    if not strategy.champion_after or trials < strategy.champion_after:
+        return None
+    champion = int(pool.belief.mean.argmax())
+    run = ~np.isnan(pool.scores[champion])
+    wanted = strategy.seed_rows + trials - int((run & ~pool.studied[champion]).sum())
+    if wanted <= 0 or champion in begun:
+        return None
+    closed = run | pool.studied[champion]
+    open_ = [row for row in training_order(pool, seed) if not closed[pool.column(row)]]
+    rows = tuple(open_[:TOP_UP_ROWS])
+    if not rows:
+        return None
+    return Plan(evaluate(pool.members[champion], rows), Spending(rollouts=len(rows)), evaluates=champion)
 
 
 def plan_trial(
@@ -118,14 +144,13 @@ def plan_trial(
         plan = plan_one(pool, strategy, seed, number)
         if plan is not None:
             return plan
-    parent = pool.members[strategy.choose_parent(pool, stream(seed, number, "parent"))]
+    parent = _parent(pool, strategy, stream(seed, number, "parent"))
     turn = pool.turns[parent.index] + sum(parents == (parent.index,) for parents in trials)
-    components = strategy.choose_components(problem.components, turn)
     rows, fresh = _rows(pool, parent.index, strategy, seed, number)
     step = mutate(
         parent,
         rows,
-        components,
+        partial(strategy.choose_components, problem.components, turn),
         pool=pool,
         reflector=problem.reflector,
         perfect_score=strategy.perfect_score,
@@ -135,9 +160,19 @@ def plan_trial(
     )
     unknown = int(np.isnan(pool.scores[parent.index, pool.columns(rows)]).sum())
     # Each component may be asked for twice, see mutation.py.
-    need = Spending(rollouts=unknown + len(fresh), reflections=2 * len(components))
+    asked = 2 * most_rewritten(strategy.choose_components, problem.components)
+    need = Spending(rollouts=unknown + len(fresh), reflections=asked)
     follow_up = NOTHING if strategy.sparse else Spending(rollouts=len(pool.val_rows))
     return Plan(step, need, follow_up, parents=(parent.index,))
+
+
+def _parent(pool: Pool, strategy: Strategy, rng: Random) -> Member:
+    index = strategy.choose_parent(pool, rng)
+    if not 0 <= index < len(pool):
+        raise ConfigurationError(
+            f"candidate_selection_strategy chose member {index!r}; there are members 0 to {len(pool) - 1}."
+        )
+    return pool.members[index]
 
 
 def _rows(

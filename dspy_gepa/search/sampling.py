@@ -85,8 +85,12 @@ def shared_order(pool: Pool, seed: int) -> list[Row]:
 
     One order for all, so that members have many rows in common.
     """
-    train = Random(f"{seed}/train order").sample(pool.train_rows, len(pool.train_rows))
-    return train + validation_order(pool, seed)
+    return training_order(pool, seed) + validation_order(pool, seed)
+
+
+def training_order(pool: Pool, seed: int) -> list[Row]:
+    """The train rows in the order in which members are run on them."""
+    return Random(f"{seed}/train order").sample(pool.train_rows, len(pool.train_rows))
 
 
 def validation_order(pool: Pool, seed: int) -> list[Row]:
@@ -105,13 +109,3 @@ def unseen_rows(
     hidden[pool.columns(reflected)] = True
     open_ = [row for row in shared_order(pool, seed) if not hidden[pool.column(row)]]
     return tuple(open_[:size])
-
-
-def round_robin(components: Sequence[str], turn: int) -> tuple[str, ...]:
-    """One component, each in its turn; a child goes on where its parent stood (Algorithm 1)."""
-    return (components[turn % len(components)],)
-
-
-def all_components(components: Sequence[str], turn: int) -> tuple[str, ...]:
-    """Every component, each time."""
-    return tuple(components)

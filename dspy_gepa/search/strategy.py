@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
 import numpy as np
 
+from dspy_gepa.search.components import ComponentChoice, all_components, round_robin
 from dspy_gepa.search.estimate import frontier_wins
 from dspy_gepa.search.frontier import best_on_average, sample_parent
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import all_components, round_robin
 
 ParentChoice = Callable[[Pool, Random], int]
-ComponentChoice = Callable[[Sequence[str], int], Sequence[str]]
+"""Called with the pool and the step's own random stream; gives the index of a member."""
 
 
 def pareto(pool: Pool, rng: Random) -> int:
@@ -56,7 +56,6 @@ PARENT_CHOICES: dict[str, ParentChoice] = {
     "robust_frontier": robust_frontier,
     "mixed": mixed,
 }
-COMPONENT_CHOICES: dict[str, ComponentChoice] = {"round_robin": round_robin, "all": all_components}
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Strategy:
         name: Under which it is recorded.
         minibatch_size: Train rows that one mutation reflects on (paper: 3).
         choose_parent: Which member to improve.
-        choose_components: Which of its components to rewrite, given how often it was chosen before.
+        choose_components: Which of its components to rewrite.
         perfect_score: A minibatch on which every row reaches it is skipped; None never skips.
         max_merges: Merges that are put on trial at most, accepted or not (paper: 5). 0 turns merging off.
             The reference counts accepted merges only, so that its limit limits nothing when merges fail.
@@ -81,6 +80,9 @@ class Strategy:
         trial_size: With `sparse`, rows of the first child's trial. One more with every second trial, up to
             `most_trial_size`, since later improvements are smaller and take more rows to be seen.
         most_trial_size: See `trial_size`.
+        champion_after: With `sparse`, trials after which the member believed to be best is run on more train
+            rows, 8 at a time, until it is known by `seed_rows` and one for each trial so far. What looks best
+            of many is often only lucky, and all later texts would come from it. 0 never does it.
         fresh_rows: With `sparse`, rows at most that a mutation runs its parent on.
         finals_share: Share of the budget kept to compare the best members, and the seed, on validation rows.
         finalists: How many members come into the finals, the seed not counted.
@@ -98,6 +100,7 @@ class Strategy:
     sparse: bool = False
     trial_size: int = 0
     most_trial_size: int = 0
+    champion_after: int = 0
     fresh_rows: int = 0
     seed_rows: int = 0
     finals_share: float = 0.0
@@ -128,9 +131,10 @@ ADAPTIVE = Strategy(
     seed_rows=8,
     trial_size=6,
     most_trial_size=16,
+    champion_after=12,
     finals_share=0.2,
     finalists=5,
-    tie=0.5,
+    tie=1.0,
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.search.mutation import Acceptance, Reflector, improves, mutate
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.reflection import TextRules
@@ -48,6 +49,7 @@ def run(
     world: Callable[[Effect], Result],
     *,
     components: Sequence[str] = ("a",),
+    choose: Callable[[Sequence[Outcome]], Sequence[str]] | None = None,
     pool: Pool | None = None,
     rules: TextRules | None = None,
     perfect_score: float | None = 1.0,
@@ -59,7 +61,7 @@ def run(
     step = mutate(
         pool.members[0],
         train_rows(3),
-        components,
+        choose or (lambda outcomes: components),
         pool=pool,
         reflector=Reflector("- a: q -> r", rules=rules or TextRules()),
         perfect_score=perfect_score,
@@ -265,3 +267,25 @@ def test_a_child_can_be_tried_on_other_rows_than_those_reflected_on() -> None:
     assert (proposal.rows, proposal.trial_rows) == (train_rows(3), train_rows(5)[3:])
     assert proposal.after == (1.0, 0.5)
     assert proposal.reason == "scored 1.5 on 2 rows it was not written for"
+
+
+def test_the_components_are_chosen_with_the_parents_outcomes_at_hand() -> None:
+    seen: list[float] = []
+
+    def choose(outcomes: Sequence[Outcome]) -> list[str]:
+        seen.extend(outcome.score for outcome in outcomes)
+        return ["b"]
+
+    proposal, _ = run(World(), choose=choose)
+    assert (seen, proposal.changed) == ([0.0, 1.0, 0.0], ("b",))
+
+
+def test_choosing_no_component_ends_the_step_before_it_costs_a_reflection() -> None:
+    proposal, asked = run(World(), choose=lambda outcomes: ())
+    assert (proposal.verdict, proposal.reason) == ("rejected", "no component was chosen")
+    assert shape(asked) == ["parent on 3 train"]
+
+
+def test_choosing_a_component_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(ConfigurationError, match=r"component_selector chose 'c'; the components are a, b\."):
+        run(World(), choose=lambda outcomes: ["c"])

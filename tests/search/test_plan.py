@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dspy_gepa.search.components import COMPONENT_CHOICES
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_trial
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.strategy import ADAPTIVE, COMPONENT_CHOICES, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
+from dspy_gepa.search.strategy import ADAPTIVE, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Candidate, Effect, Reflect, Rollout
 from tests.support import Entry, HashWorld, drive, flatten, pool_of, train_rows, val_rows
@@ -71,7 +74,7 @@ shapes = st.builds(problem, train=st.integers(1, 10), val=st.integers(1, 6))
     worlds,
     shapes,
     st.integers(1, 5),
-    st.sampled_from(["round_robin", "all"]),
+    st.sampled_from(sorted(COMPONENT_CHOICES)),
     st.sampled_from([PAPER, replace(ADAPTIVE, max_merges=9)]),
 )
 def test_no_step_asks_for_more_than_it_reserved(
@@ -200,3 +203,47 @@ def test_the_current_best_is_the_parent_on_demand() -> None:
             for seed in range(20)
         }
         assert chosen == parents
+
+
+def searched(strategy: Strategy, trials: int, *, train: int = 60) -> Pool:
+    """The pool at the start of a trial, with all that was due before it."""
+    found = evolve(HashWorld(seed=4, levels=4), problem(train, 3), strategy, trials=trials + 1)
+    return next(islice(found, trials, None))[0]
+
+
+def known_rows(pool: Pool, member: int) -> int:
+    return int((~np.isnan(pool.scores[member]) & ~pool.studied[member]).sum())
+
+
+def test_after_some_trials_the_member_believed_best_is_run_on_more_train_rows() -> None:
+    early = replace(ADAPTIVE, champion_after=5)
+    pool = searched(replace(early, champion_after=0), 10)
+    champion = int(pool.belief.mean.argmax())
+    assert known_rows(pool, champion) < early.seed_rows + 10
+    plan = plan_evaluation(pool, problem(60, 3), early, seed=4)
+    assert plan is not None
+    assert plan.evaluates == champion
+    asked = next(plan.step)
+    assert len(asked) == plan.need.rollouts == 8
+    rows = [effect.row for effect in asked if isinstance(effect, Rollout)]
+    assert {row.split for row in rows} == {"train"}
+    columns = pool.columns(rows)
+    assert np.isnan(pool.scores[champion, columns]).all()
+    assert not pool.studied[champion, columns].any()
+    assert plan_evaluation(pool, problem(60, 3), early, seed=4, flying={7: plan}) is None
+
+
+def test_nobody_is_run_on_more_rows_before_that_or_when_it_is_turned_off() -> None:
+    pool = searched(replace(ADAPTIVE, champion_after=0), 10)
+    for after in (0, 11):
+        assert plan_evaluation(pool, problem(60, 3), replace(ADAPTIVE, champion_after=after), seed=4) is None
+
+
+def test_a_champion_that_was_run_on_every_row_is_left_alone() -> None:
+    tiny = replace(ADAPTIVE, champion_after=1)
+    pool = searched(replace(ADAPTIVE, champion_after=0), 10, train=8)
+    while (plan := plan_evaluation(pool, problem(8, 3), tiny, seed=4)) is not None:
+        pool = pool.evaluated(perform(plan, HashWorld(seed=4, levels=4), set())[0])
+    champion = int(pool.belief.mean.argmax())
+    train = pool.scores[champion, 3:]
+    assert not np.isnan(train[~pool.studied[champion, 3:]]).any()

@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.sampling import (
-    all_components,
     failures_first,
     minibatch,
-    round_robin,
     shared_order,
     stream,
     unseen_rows,
@@ -75,14 +73,6 @@ def test_seeds_shuffle_differently() -> None:
 
 def test_rows_are_train_rows() -> None:
     assert set(minibatch(0, 0, 3, 3)) == set(train_rows(3))
-
-
-def test_round_robin_takes_one_component_after_the_other() -> None:
-    assert [round_robin(["a", "b", "c"], turn) for turn in range(4)] == [("a",), ("b",), ("c",), ("a",)]
-
-
-def test_all_takes_every_component_each_time() -> None:
-    assert [all_components(["a", "b"], turn) for turn in range(2)] == [("a", "b"), ("a", "b")]
 
 
 def test_a_stream_repeats_itself() -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dspy_gepa.search.components import COMPONENT_CHOICES
 from dspy_gepa.search.estimate import Belief, Scales
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import (
-    COMPONENT_CHOICES,
     PARENT_CHOICES,
     STRATEGIES,
     current_best,
