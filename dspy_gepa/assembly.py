@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, pri
 from dspy_gepa.search.reflection import TextRules, render_program
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.session import Setup
-from dspy_gepa.types import Outcome, Rollout, Row
+from dspy_gepa.types import Candidate, Outcome, Rollout, Row
 from dspy_gepa.worker import Worker
 
 
@@ -140,23 +140,31 @@ def read_budget(
         limit, origin = max_full_evals * full_eval, f"max_full_evals={max_full_evals}"
     elif auto is not None:
         limit = auto_rollouts(auto, setup.strategy, *sizes, components=len(problem.components))
-    first = price(setup.strategy, *sizes).first
+    first = price(setup.strategy, *sizes).first * (1 + len(problem.initial))
     if limit < first:
+        who = "the program and each initial candidate are" if problem.initial else "the program itself is"
         raise ConfigurationError(
-            f"{origin} allows {limit} rollouts, fewer than the {first} rows that the program itself is run "
-            f"on first. Raise it to {10 * first} or so."
+            f"{origin} allows {limit} rollouts, fewer than the {first} that it takes before the search, when "
+            f"{who} run on the first rows. Raise it to {10 * first} or so."
         )
     limits = replace(setup.limits, rollouts=limit)
     return replace(setup, limits=limits, width=setup.width or default_width(setup.strategy, limit, *sizes))
 
 
 def read_problem(
-    student: dspy.Module, train_size: int, val_rows: tuple[Row, ...], rules: TextRules
+    student: dspy.Module,
+    train_size: int,
+    val_rows: tuple[Row, ...],
+    *,
+    rules: TextRules,
+    initial: Sequence[Mapping[str, str] | dspy.Module] = (),
+    show_failures: bool = True,
+    with_records: bool = False,
 ) -> Problem:
-    """What is searched: the program's components and their texts today.
+    """What is searched: the program's components and their texts today, and with what they are improved.
 
     Raises:
-        ConfigurationError: There is no component.
+        ConfigurationError: There is no component, or an initial candidate has others.
     """
     if not isinstance(student, dspy.Module):
         raise ConfigurationError(f"The program is {type(student).__name__}, not a dspy.Module.")
@@ -167,15 +175,30 @@ def read_problem(
             "Predictors must be attributes (self.answer = dspy.Predict(...)). Submodules that were compiled "
             "before are frozen: set their _compiled = False to open them."
         )
+    seed = read_candidate(student)
+    reflector = Reflector(
+        render_program(components), rules=rules, show_failures=show_failures, with_records=with_records
+    )
     return Problem(
-        seed=read_candidate(student),
+        seed=seed,
+        initial=tuple(dict.fromkeys(candidate_of(given, seed) for given in initial)),
         components=[c.name for c in components],
         train_size=train_size,
         val_rows=val_rows,
-        reflector=Reflector(render_program(components), rules=rules),
+        reflector=reflector,
     )
 
 
-def adjust(strategy: Strategy, **explicit: Any) -> Strategy:
-    """The strategy with every value that the user gave; None stands for the strategy's own."""
-    return replace(strategy, **{name: value for name, value in explicit.items() if value is not None})
+def candidate_of(given: Mapping[str, str] | dspy.Module, seed: Candidate) -> Candidate:
+    """An initial candidate: texts by component, or a program that has them. What it lacks is the seed's.
+
+    Raises:
+        ConfigurationError: It has a component that the seed has not.
+    """
+    texts = dict(read_candidate(given) if isinstance(given, dspy.Module) else given)
+    unknown = [name for name in texts if name not in seed]
+    if unknown:
+        raise ConfigurationError(
+            f"initial_candidates has texts for {unknown[0]!r}; the components are {', '.join(seed)}."
+        )
+    return seed.with_texts(texts)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import dspy
 from dspy.teleprompt import Teleprompter
 
+from dspy_gepa.arguments import check_arguments, read_limits, read_policy, read_rules, read_strategy
 from dspy_gepa.assembly import (
-    adjust,
     announce_once,
     check_data,
     forecast_run,
@@ -22,38 +22,31 @@ from dspy_gepa.assembly import (
     read_problem,
     shape_of,
 )
+from dspy_gepa.compat import translate
 from dspy_gepa.errors import ConfigurationError, GEPAError, MetricError
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
 from dspy_gepa.observe.log import log_step
-from dspy_gepa.options import (
-    names_near_options,
-    pick,
-    pick_or_take,
-    require_budget,
-    require_number,
-    require_positive,
-    require_reflection_lm,
-    require_whole,
-)
+from dspy_gepa.options import name_of, names_near_options
 from dspy_gepa.program import build_program
-from dspy_gepa.reflector import ReflectionRunner
+from dspy_gepa.proposer import ProposalFn, reflections_of
 from dspy_gepa.results import summarize
 from dspy_gepa.rollouts import RolloutRunner
-from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.search.components import COMPONENT_CHOICES, ComponentChoice
+from dspy_gepa.search.components import ComponentChoice
 from dspy_gepa.search.evolve import Search
-from dspy_gepa.search.pricing import AUTO_TRIALS
-from dspy_gepa.search.reflection import TextRules, elide
-from dspy_gepa.search.strategy import ADAPTIVE, STRATEGIES, ParentChoice, parent_choices
+from dspy_gepa.search.mutation import Acceptance
+from dspy_gepa.search.reflection import elide
+from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
 from dspy_gepa.session import Setup, run_search
 from dspy_gepa.types import Row
 from dspy_gepa.worker import Worker
 
 
+@names_near_options
+@dataclass(eq=False, repr=False)
 class GEPA(Teleprompter):
     """Improve a program's instructions by reflecting on its own traces (GEPA, arXiv 2507.19457).
 
@@ -78,12 +71,24 @@ class GEPA(Teleprompter):
             ``"thompson"``, ``"robust_frontier"``, ``"mixed"`` or a `dspy_gepa.search.strategy.ParentChoice`.
         component_selector: What a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"`` (what the
             feedback points at) or a function, `dspy_gepa.search.components.ComponentChoice`.
+        batch_sampler: Which train rows a mutation reflects on, a `dspy_gepa.search.strategy.RowChoice`;
+            default minibatches in epochs with ``"paper"``, known failures first with ``"adaptive"``.
+        acceptance: With ``"paper"``: whether a child is kept, by its parent's scores and its own on the same
+            rows; default a strictly larger sum.
         skip_perfect_score: Skip minibatches on which every row reaches `perfect_score`.
         perfect_score: The best score the metric can give.
         failure_score: Score of a rollout in which the program fails.
+        add_format_failure_as_feedback: Show the reflector outputs that could not be parsed, too.
+        instruction_proposer: A function of your own in place of the reflection LM's prompt, see
+            `dspy_gepa.proposer.ProposalFn`; called with the reflection LM, if there is one, as DSPy's LM.
+        warn_on_score_mismatch: Warn, once, when the metric gives another score with `pred_name` than without.
         use_merge: Whether to merge members that improved different components (Algorithms 3 and 4).
         max_merge_invocations: Most merges that are tried.
+        initial_candidates: Further programs, or texts by component, that the search begins with: the pool of
+            an earlier run, or another model's instructions.
+        keep: Placeholders and sentences that must stay in every text that has them.
         max_chars: Longest instruction the reflector may write, in characters.
+        max_copied_words: Longest run of words that it may copy from a train row's inputs; None allows any.
         num_threads: Rollouts and reflections at a time; default ``dspy.settings.num_threads``.
         width: Trials in flight at a time. Default 1 for ``"paper"``, which is sequential; else one for every
             8 trials that the budget buys, since improvements stack and depth beats breadth.
@@ -96,99 +101,58 @@ class GEPA(Teleprompter):
             other limits, ``"never"`` refuses.
         track_stats: Attach a `GEPAResult` to the returned program as ``detailed_results``.
         seed: Seed of every random choice; None draws one and records it in the result.
+        gepa_kwargs: What `dspy.GEPA` hands on to the gepa package, as far as there is an equivalent here.
 
     Raises:
         ConfigurationError: An argument is wrong; also a ValueError.
     """
 
-    @names_near_options
-    def __init__(
-        self,
-        metric: Callable[..., Any],
-        *,
-        auto: Literal["light", "medium", "heavy"] | None = None,
-        max_full_evals: int | None = None,
-        max_metric_calls: int | None = None,
-        max_reflections: int | None = None,
-        max_cost: float | None = None,
-        max_tokens: int | None = None,
-        max_seconds: float | None = None,
-        reflection_lm: Any = None,
-        strategy: Literal["adaptive", "paper"] = "adaptive",
-        reflection_minibatch_size: int | None = None,
-        candidate_selection_strategy: str | ParentChoice | None = None,
-        component_selector: str | ComponentChoice | None = None,
-        skip_perfect_score: bool = True,
-        perfect_score: float = 1.0,
-        failure_score: float = 0.0,
-        use_merge: bool = True,
-        max_merge_invocations: int | None = None,
-        max_chars: int | None = None,
-        num_threads: int | None = None,
-        width: int | None = None,
-        executor: Executor | None = None,
-        rollout_timeout: float | None = None,
-        retry: RetryPolicy | None = None,
-        log_dir: str | None = None,
-        resume: Resume = "auto",
-        track_stats: bool = False,
-        seed: int | None = 0,
-    ) -> None:
-        super().__init__()
-        require_budget(
-            {"auto": auto, "max_full_evals": max_full_evals, "max_metric_calls": max_metric_calls},
-            {
-                "max_reflections": max_reflections,
-                "max_cost": max_cost,
-                "max_tokens": max_tokens,
-                "max_seconds": max_seconds,
-            },
-        )
-        pick("auto", auto, AUTO_TRIALS)
-        require_whole("max_full_evals", max_full_evals, least=1)
-        require_whole("max_metric_calls", max_metric_calls, least=1)
-        require_whole("max_reflections", max_reflections, least=1)
-        require_whole("max_tokens", max_tokens, least=1)
-        require_whole("max_merge_invocations", max_merge_invocations, least=0)
-        require_whole("reflection_minibatch_size", reflection_minibatch_size, least=1)
-        require_whole("max_chars", max_chars, least=1)
-        require_whole("num_threads", num_threads, least=1)
-        require_whole("width", width, least=1)
-        require_positive("max_cost", max_cost)
-        require_positive("max_seconds", max_seconds)
-        require_positive("rollout_timeout", rollout_timeout)
-        pick("resume", resume, dict.fromkeys(get_args(Resume), True))
-        require_number("perfect_score", perfect_score)
-        require_number("failure_score", failure_score)
-        require_reflection_lm(reflection_lm)
-        self.metric = Metric(metric)
-        self.auto = auto
-        self.max_full_evals = max_full_evals
-        self.max_metric_calls = max_metric_calls
-        self.limits = Limits(
-            UNLIMITED, reflections=max_reflections, tokens=max_tokens, cost=max_cost, seconds=max_seconds
-        )
-        self.reflection_lm = reflection_lm
-        base = pick("strategy", strategy, STRATEGIES) or ADAPTIVE
-        parents = parent_choices(base)
-        self.strategy = adjust(
-            base,
-            minibatch_size=reflection_minibatch_size,
-            choose_parent=pick_or_take("candidate_selection_strategy", candidate_selection_strategy, parents),
-            choose_components=pick_or_take("component_selector", component_selector, COMPONENT_CHOICES),
-            max_merges=max_merge_invocations if use_merge else 0,
-        )
-        self.perfect_score = perfect_score if skip_perfect_score else None
-        self.failure_score = failure_score
-        self.max_chars = max_chars
-        self.num_threads = num_threads
-        self.width = width
-        self.executor = executor
-        self.retry = replace(retry or RetryPolicy(), timeout=rollout_timeout, timeout_score=failure_score)
-        self.log_dir = log_dir
-        self.resume: Resume = resume
-        self.track_stats = track_stats
-        self.seed = seed
+    metric: Callable[..., Any]
+    _: KW_ONLY
+    auto: Literal["light", "medium", "heavy"] | None = None
+    max_full_evals: int | None = None
+    max_metric_calls: int | None = None
+    max_reflections: int | None = None
+    max_cost: float | None = None
+    max_tokens: int | None = None
+    max_seconds: float | None = None
+    reflection_lm: Any = None
+    strategy: Literal["adaptive", "paper"] | Strategy = "adaptive"
+    reflection_minibatch_size: int | None = None
+    candidate_selection_strategy: str | ParentChoice | None = None
+    component_selector: str | ComponentChoice | None = None
+    batch_sampler: RowChoice | None = None
+    acceptance: Acceptance | None = None
+    skip_perfect_score: bool = True
+    perfect_score: float = 1.0
+    failure_score: float = 0.0
+    add_format_failure_as_feedback: bool = True
+    instruction_proposer: ProposalFn | None = None
+    warn_on_score_mismatch: bool = True
+    use_merge: bool = True
+    max_merge_invocations: int | None = None
+    initial_candidates: Sequence[Mapping[str, str] | dspy.Module] = ()
+    keep: Sequence[str] = ()
+    max_chars: int | None = None
+    max_copied_words: int | None = 40
+    num_threads: int | None = None
+    width: int | None = None
+    executor: Executor | None = None
+    rollout_timeout: float | None = None
+    retry: RetryPolicy | None = None
+    log_dir: str | None = None
+    resume: Resume = "auto"
+    track_stats: bool = False
+    seed: int | None = 0
+    gepa_kwargs: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in translate(self.gepa_kwargs or {}).items():
+            if getattr(self, name) is not None:
+                raise ConfigurationError(f"{name}= is set twice: directly, and by gepa_kwargs. Set it once.")
+            setattr(self, name, value)
+        check_arguments(self)
+        read_strategy(self)
 
     def compile(
         self,
@@ -253,20 +217,29 @@ class GEPA(Teleprompter):
         val_rows = tuple(Row("val", i) for i in range(len(val_examples)))
         examples = {Row("train", i): example for i, example in enumerate(trainset)}
         examples |= dict(zip(val_rows, val_examples, strict=True))
-        problem = read_problem(student, len(trainset), val_rows, TextRules(max_chars=self.max_chars))
-        strategy = replace(self.strategy, perfect_score=self.perfect_score)
+        problem = read_problem(
+            student,
+            len(trainset),
+            val_rows,
+            rules=read_rules(self),
+            initial=self.initial_candidates,
+            show_failures=self.add_format_failure_as_feedback,
+            with_records=self.instruction_proposer is not None,
+        )
+        strategy = read_strategy(self)
+        metric = Metric(self.metric, warn_on_mismatch=self.warn_on_score_mismatch)
         work = Worker(
-            RolloutRunner(student, self.metric, examples, failure_score=self.failure_score),
-            ReflectionRunner(self.reflection_lm),
+            RolloutRunner(student, metric, examples, failure_score=self.failure_score),
+            reflections_of(self.reflection_lm, self.instruction_proposer),
         )
         setup = Setup(
             problem=problem,
             strategy=strategy,
-            limits=self.limits,
+            limits=read_limits(self),
             seed=secrets.randbelow(2**31) if self.seed is None else self.seed,
             width=self.width or 0,
             threads=self.num_threads or dspy.settings.num_threads,
-            policy=self.retry,
+            policy=read_policy(self),
             executor=self.executor,
             log_dir=None if self.log_dir is None else Path(self.log_dir),
             resume=self.resume,
@@ -282,15 +255,26 @@ class GEPA(Teleprompter):
         identity = identify(
             student=student,
             examples=examples,
-            metric=self.metric.name,
+            metric=metric.name,
             strategy=strategy,
             seed=setup.seed,
             width=setup.width,
             reflection_lm=self.reflection_lm,
-            options={"max_chars": self.max_chars, "failure_score": self.failure_score},
+            options={**self._distinguishing(), "initial candidates": [c.id for c in problem.initial]},
         )
         setup = replace(setup, identity=identity)
         return replace(setup, on_result=announce_once(setup, shape_of(setup, self.reflection_lm))), work
+
+    def _distinguishing(self) -> dict[str, Any]:
+        """The options that results depend on, beside those that are told apart elsewhere."""
+        return {
+            "max_chars": self.max_chars,
+            "keep": list(self.keep),
+            "max_copied_words": self.max_copied_words,
+            "failure_score": self.failure_score,
+            "format failures shown": self.add_format_failure_as_feedback,
+            "proposer": None if self.instruction_proposer is None else name_of(self.instruction_proposer),
+        }
 
     def _deliver(self, student: dspy.Module, search: Search) -> dspy.Module:
         result = summarize(search, self.log_dir, partial(build_program, student))

@@ -10,6 +10,7 @@ from typing import Any
 
 import dspy
 
+from dspy_gepa.options import name_of
 from dspy_gepa.program import as_data, read_candidate
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.types import Row
@@ -91,4 +92,4 @@ def _digest(data: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return getattr(value, "__qualname__", type(value).__qualname__) if callable(value) else value
+    return name_of(value) if callable(value) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
 
+_log = logging.getLogger("dspy_gepa")
 Trace = Sequence[tuple[Any, Mapping[str, Any], Any]]
 
 _REMEDY = (
@@ -48,12 +50,17 @@ class Metric:
     test set: many metrics turn strict when they see a trace. A metric that takes `pred_name` is called
     once more per component with the trace, for feedback only; a score in that answer is ignored.
 
+    Args:
+        function: The user's metric.
+        warn_on_mismatch: Whether to warn, once, when that ignored score is another one.
+
     Raises:
         ConfigurationError: `function` cannot be called with two arguments (gold, pred).
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, warn_on_mismatch: bool = True) -> None:
         self._function = function
+        self._warns = warn_on_mismatch
         self.name = _name_of(function)
         parameters = _positional_parameters(function)
         self.takes_pred_name = parameters is None or len(parameters) >= 5
@@ -74,7 +81,13 @@ class Metric:
         return read_answer(answer)
 
     def component_feedback(
-        self, gold: dspy.Example, pred: Any, trace: Trace, component: str, component_trace: Trace
+        self,
+        gold: dspy.Example,
+        pred: Any,
+        trace: Trace,
+        component: str,
+        component_trace: Trace,
+        score: float | None = None,
     ) -> str | None:
         """The metric's words on one component, or None when it has none. They need no score with them.
 
@@ -84,10 +97,26 @@ class Metric:
             trace: All calls of the rollout as (predictor, inputs, prediction).
             component: The component's name, passed as `pred_name`.
             component_trace: This component's calls alone, in order, passed as `pred_trace`.
+            score: The rollout's score; once, it is warned of an answer here that gives another.
         """
         answer = self._call(gold, pred, trace, component, component_trace)
         feedback = answer.get("feedback") if isinstance(answer, (dspy.Example, Mapping)) else None
+        if score is not None:
+            self._compare(answer, score, component)
         return str(feedback) if feedback else None
+
+    def _compare(self, answer: Any, score: float, component: str) -> None:
+        own = answer.get("score") if isinstance(answer, (dspy.Example, Mapping)) else answer
+        if not self._warns or not isinstance(own, (bool, int, float)) or float(own) == score:
+            return
+        self._warns = False
+        _log.warning(
+            "the metric scored %g, and %g when it was called for the feedback on %r; the first counts. "
+            "Metrics that turn strict when they see a trace do so. warn_on_score_mismatch=False hides this.",
+            score,
+            own,
+            component,
+        )
 
     def _call(self, *args: Any) -> Any:
         answer = self._function(*args)

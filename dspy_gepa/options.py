@@ -13,7 +13,7 @@ import dspy
 
 from dspy_gepa.errors import ConfigurationError
 
-F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C")
 Choice = TypeVar("Choice")
 
 
@@ -21,21 +21,23 @@ class UnknownOptionError(ConfigurationError, TypeError):
     """A keyword argument that does not exist. The message names the nearest one that does."""
 
 
-def names_near_options(function: F) -> F:
-    """Make `function` answer an unknown keyword with the name that was probably meant.
+def names_near_options(cls: type[C]) -> type[C]:
+    """Make a class answer an unknown keyword with the name that was probably meant.
 
-    Its signature, and with it completion and type checking, stays as it is written.
+    The signature of its `__init__`, and with it completion and type checking, stays as it is.
     """
-    names = list(inspect.signature(function).parameters)[1:]
+    construct = cls.__init__
+    names = list(inspect.signature(construct).parameters)[1:]
 
-    @functools.wraps(function)
-    def checked(*args: Any, **kwargs: Any) -> Any:
+    @functools.wraps(construct)
+    def checked(*args: Any, **kwargs: Any) -> None:
         for name in kwargs:
             if name not in names:
-                raise UnknownOptionError(f"There is no option {name!r}. {_nearest(name, names)}")
-        return function(*args, **kwargs)
+                raise UnknownOptionError(f"There is no option {name!r}. {nearest(name, names)}")
+        construct(*args, **kwargs)
 
-    return checked  # type: ignore[return-value]  # functools.wraps keeps the signature
+    cls.__init__ = checked  # type: ignore[method-assign]
+    return cls
 
 
 def pick(option: str, value: str | None, choices: Mapping[str, Choice]) -> Choice | None:
@@ -47,7 +49,7 @@ def pick(option: str, value: str | None, choices: Mapping[str, Choice]) -> Choic
     if value is None:
         return None
     if value not in choices:
-        raise ConfigurationError(f"{option}={value!r} is not known. {_nearest(value, choices)}")
+        raise ConfigurationError(f"{option}={value!r} is not known. {nearest(value, choices)}")
     return choices[value]
 
 
@@ -156,7 +158,13 @@ def _has_inputs(example: dspy.Example) -> bool:
         return False
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function, or an object that is called like one, is known by."""
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for whoever wrote a name that is not known: the nearest one that is, or all."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(names)}."

@@ -129,7 +129,7 @@ class RolloutRunner:
             output=as_data(prediction),
         )
         try:
-            words = self._component_feedback(example, prediction, attempt.trace) if steps else {}
+            words = self._component_feedback(attempt, judgement.score) if steps else {}
         except Exception as error:
             if is_infrastructure(error):
                 return fault_of(error)
@@ -137,14 +137,15 @@ class RolloutRunner:
             return replace(scored, error=describe(error), cause=type(error).__name__, metric_failed=True)
         return replace(scored, component_feedback=words)
 
-    def _component_feedback(self, example: dspy.Example, prediction: Any, trace: list[Any]) -> dict[str, str]:
+    def _component_feedback(self, attempt: _Attempt, score: float) -> dict[str, str]:
         if not self._metric.takes_pred_name:
             return {}
+        example, prediction, trace = attempt.example, attempt.prediction, attempt.trace
         found: dict[str, str] = {}
         for name in dict.fromkeys(_component_of(call[0]) for call in trace):
             if name is not None:
                 own = [call for call in trace if _component_of(call[0]) == name]
-                text = self._metric.component_feedback(example, prediction, trace, name, own)
+                text = self._metric.component_feedback(example, prediction, trace, name, own, score)
                 found |= {name: text} if text else {}
         return found
 

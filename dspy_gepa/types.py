@@ -206,6 +206,8 @@ class Reflect:
         evidence: Rollouts of this component with their feedback, as Markdown.
         history: Earlier edits of this component and what they did, or "".
         objection: Why the model's previous answer could not be used, or "".
+        texts: The parent's texts; only for a proposer of the user's own.
+        records: The evidence as JSON data; only for a proposer of the user's own.
     """
 
     component: str
@@ -214,11 +216,13 @@ class Reflect:
     evidence: str
     history: str = ""
     objection: str = ""
+    texts: Candidate | None = None
+    records: str = ""
 
     @cached_property
     def digest(self) -> str:
         """Sixteen hex digits that depend on everything that is asked."""
-        asked = json.dumps([getattr(self, f.name) for f in fields(self)])
+        asked = json.dumps([getattr(self, f.name) for f in fields(self)], default=dict)
         return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import dspy
 
+from dspy_gepa.proposer import ProposerRunner
 from dspy_gepa.reflector import ReflectionRunner
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.types import Effect, Fault, Result, Rollout
@@ -31,12 +32,15 @@ class Worker:
 
     Args:
         rollouts: Runs rollouts.
-        reflections: Runs reflections.
+        reflections: Runs reflections, by the reflection LM or by a proposer of the user's own.
         settings: DSPy settings to run under, where they are not the caller's own.
     """
 
     def __init__(
-        self, rollouts: RolloutRunner, reflections: ReflectionRunner, settings: dict[str, Any] | None = None
+        self,
+        rollouts: RolloutRunner,
+        reflections: ReflectionRunner | ProposerRunner,
+        settings: dict[str, Any] | None = None,
     ) -> None:
         self._rollouts = rollouts
         self._reflections = reflections

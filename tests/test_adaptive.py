@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dspy_gepa import GEPA, ConfigurationError
 from dspy_gepa.program import read_candidate
 from dspy_gepa.results import GEPAResult
+from dspy_gepa.search.components import Occasion
 from tests.support import (
     OneHop,
     Script,
@@ -150,7 +151,7 @@ def test_a_size_is_so_many_rollouts(options: dict[str, Any], rollouts: int) -> N
 
 
 def test_a_budget_below_the_first_rows_is_refused_with_both_numbers() -> None:
-    with pytest.raises(ConfigurationError, match="allows 7 rollouts, fewer than the 8 rows"):
+    with pytest.raises(ConfigurationError, match="allows 7 rollouts, fewer than the 8 that"):
         compile_words(max_metric_calls=7)
 
 
@@ -185,9 +186,9 @@ def test_round_robin_rewrites_one_component_at_a_time() -> None:
 def test_a_function_of_ones_own_can_choose_the_components() -> None:
     turns: list[int] = []
 
-    def second_only(components: Any, turn: int, outcomes: Any) -> list[str]:
-        turns.append(turn)
-        return [components[1]]
+    def second_only(occasion: Occasion) -> list[str]:
+        turns.append(occasion.turn)
+        return [occasion.components[1]]
 
     _, result, _ = compile_words(reflection=forgets_words, component_selector=second_only)
     seed = result.texts[0]

@@ -13,6 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "dspy_gepa"
 # From top to bottom. A module imports from lower layers or from its own package; `__init__` from anywhere.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gepa",),
+    ("arguments",),
+    ("compat",),
     ("assembly",),
     ("session",),
     ("results", "identity"),
@@ -20,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("search",),
     ("runtime",),
     ("worker",),
+    ("proposer",),
     ("rollouts", "reflector"),
     ("program",),
     ("metric", "failures", "ledger", "options", "parcel"),
@@ -34,6 +37,7 @@ KNOW_DSPY = {
         "rollouts",
         "program",
         "reflector",
+        "proposer",
         "metric",
         "failures",
         "ledger",

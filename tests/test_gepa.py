@@ -853,7 +853,7 @@ def test_numbers_that_make_no_sense_are_refused_with_the_rule(option: dict[str, 
         ({"trainset": [dspy.Example(q=1)]}, "trainset[0] does not say which fields are inputs"),
         ({"valset": [VAL[0], dspy.Example(q=1)]}, "valset[1] does not say which fields are inputs"),
         ({"teacher": OneHop()}, "no use for a teacher"),
-        ({"valset": word_rows(101)}, "allows 100 rollouts, fewer than the 101 rows"),
+        ({"valset": word_rows(101)}, "allows 100 rollouts, fewer than the 101 that"),
         ({"student": dspy.Module()}, "The program Module has no predictor"),
     ],
 )

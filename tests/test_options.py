@@ -19,8 +19,8 @@ from dspy_gepa.options import (
 )
 
 
+@names_near_options
 class Thing:
-    @names_near_options
     def __init__(self, metric: object, *, max_calls: int = 1, seed: int = 0) -> None:
         self.made = (metric, max_calls, seed)
 

@@ -16,6 +16,7 @@ from benchmarks.peers.ablation import ABLATIONS
 from benchmarks.peers.readoff import best_within, simba_steps
 from benchmarks.peers.tally import Tally, tallied
 from benchmarks.tasks import Task
+from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
 
 BATCH = 32  # SIMBA's default
 
@@ -82,8 +83,7 @@ def adaptive(changes: Mapping[str, Any] | None = None) -> Arm:
 
     def at(bench: Bench, budget: int) -> Outcome:
         meters = Meters(bench)
-        optimizer = _ours(bench, meters, "adaptive", budget)
-        optimizer.strategy = replace(optimizer.strategy, **(changes or {}))
+        optimizer = _ours(bench, meters, replace(ADAPTIVE, **(changes or {})), budget)
         program = _compiled(optimizer, bench)
         found, calls = program.detailed_results, meters.metric.calls
         return Outcome(
@@ -112,7 +112,7 @@ def once(make: Make) -> Arm:
 
 
 def paper(bench: Bench, meters: Meters) -> Optimizer:
-    return _ours(bench, meters, "paper", bench.largest)
+    return _ours(bench, meters, PAPER, bench.largest)
 
 
 def reference(**options: Any) -> Make:
@@ -174,9 +174,7 @@ PEERS: dict[str, Arm] = {
 VARIANTS: dict[str, Arm] = {name: adaptive(changes) for name, changes in ABLATIONS.items()}
 
 
-def _ours(
-    bench: Bench, meters: Meters, strategy: Literal["adaptive", "paper"], budget: int
-) -> dspy_gepa.GEPA:
+def _ours(bench: Bench, meters: Meters, strategy: Strategy, budget: int) -> dspy_gepa.GEPA:
     return dspy_gepa.GEPA(
         meters.metric,
         max_metric_calls=budget,

@@ -5,30 +5,53 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.reflection import feedback_for
 from dspy_gepa.types import Outcome
 
-ComponentChoice = Callable[[Sequence[str], int, Sequence[Outcome]], Sequence[str]]
-"""Called with the components, how often the parent was chosen before, and the outcomes; gives some names."""
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a choice of components can go by.
+
+    Attributes:
+        components: The components that may be rewritten, in the program's order.
+        turn: How often the parent, or the one it got its turn from, was chosen before.
+        outcomes: What came of the parent on the rows that are reflected on, traces included.
+        parent: The member to improve on.
+        pool: The pool as of the step's start.
+    """
+
+    components: Sequence[str]
+    turn: int
+    outcomes: Sequence[Outcome]
+    parent: Member
+    pool: Pool
 
 
-def round_robin(components: Sequence[str], turn: int, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+ComponentChoice = Callable[[Occasion], Sequence[str]]
+"""Gives the names of the components to rewrite; none ends the step."""
+
+
+def round_robin(occasion: Occasion) -> tuple[str, ...]:
     """One component, each in its turn; a child goes on where its parent stood (Algorithm 1)."""
-    return (components[turn % len(components)],)
+    return (occasion.components[occasion.turn % len(occasion.components)],)
 
 
-def all_components(components: Sequence[str], turn: int, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+def all_components(occasion: Occasion) -> tuple[str, ...]:
     """Every component, each time."""
-    return tuple(components)
+    return tuple(occasion.components)
 
 
-def blamed(components: Sequence[str], turn: int, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+def blamed(occasion: Occasion) -> tuple[str, ...]:
     """The components that the failures point at; all where they point at none.
 
     A failure points at a component when a call of it failed, or when the feedback names it or a field that it
     writes. Those are taken that at least half as many failures point at as at the one blamed most.
     """
+    components, outcomes = occasion.components, occasion.outcomes
     best = max((outcome.score for outcome in outcomes), default=0.0)
     failures = [o for o in outcomes if o.score < best] or list(outcomes)
     counts = Counter(name for outcome in failures for name in components if _points_at(outcome, name))

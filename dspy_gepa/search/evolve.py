@@ -67,7 +67,8 @@ class Search:
     _flying: dict[int, Plan] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pool = Pool.of(self.problem.seed, self.problem.val_rows, self.problem.train_size)
+        problem = self.problem
+        self.pool = Pool.of(problem.seed, problem.val_rows, problem.train_size, problem.initial)
 
     def run(self) -> Pool:
         """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""
@@ -95,7 +96,7 @@ class Search:
         if evaluation is not None and self._has_room(evaluation):
             return evaluation
         # Evaluations of new members take places too: with one, they come before the next trial.
-        if not self.pool.is_run(0) or len(self._flying) >= self.width:
+        if not self.pool.has_begun or len(self._flying) >= self.width:
             return None
         if self._trials_without_rollout >= self._patience:
             self.stop_reason = f"nothing left to try: {self._patience} trials in a row led to no new rollout"
@@ -108,8 +109,8 @@ class Search:
         return plan
 
     def _has_room(self, evaluation: Plan) -> bool:
-        # The seed has to be run whatever it takes, and room for a validation was kept by its trial.
-        optional = self.strategy.sparse and self.pool.is_run(0)
+        # What the pool began with has to be run, and room for a validation was kept by its trial.
+        optional = self.strategy.sparse and self.pool.has_begun
         keep = self.strategy.finals_share
         return not optional or self.budget.refusal(evaluation.need, keep=keep) is None
 

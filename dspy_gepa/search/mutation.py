@@ -9,16 +9,19 @@ from functools import partial
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError, MetricError
+from dspy_gepa.search.components import ComponentChoice, Occasion
 from dspy_gepa.search.insight import edits_of, render_edits, telling
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.reflection import (
     EvidenceLimits,
     TextRules,
     clean_text,
+    evidence_records,
     has_evidence,
     objection_to,
     render_evidence,
     training_texts,
+    without_failures,
 )
 from dspy_gepa.steps import Proposal, Step, rollouts
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
@@ -37,22 +40,28 @@ class Reflector:
         program: The program's components in words, see `render_program`.
         limits: How much evidence is shown.
         rules: What proposed texts must respect.
+        show_failures: Whether calls that failed are evidence.
+        with_records: Whether evidence is handed on as data too, for a proposer of the user's own.
     """
 
     program: str
     limits: EvidenceLimits = field(default_factory=EvidenceLimits)
     rules: TextRules = field(default_factory=TextRules)
+    show_failures: bool = True
+    with_records: bool = False
 
 
 def mutate(
     parent: Member,
     rows: Sequence[Row],
-    choose: Callable[[Sequence[Outcome]], Sequence[str]],
+    choose: ComponentChoice,
+    components: Sequence[str],
     *,
     pool: Pool,
     reflector: Reflector,
     perfect_score: float | None,
     show_history: bool,
+    turn: int = 0,
     trial_rows: Sequence[Row] | None = None,
     accept: Acceptance | None = None,
 ) -> Step:
@@ -61,11 +70,13 @@ def mutate(
     Args:
         parent: The member to improve on.
         rows: The minibatch of train rows.
-        choose: Which components to rewrite, given the parent's outcomes on these rows.
+        choose: Which of the components to rewrite.
+        components: The components that may be rewritten.
         pool: The pool as of the step's start.
         reflector: How to reflect.
         perfect_score: A minibatch on which every row reaches this has nothing to teach; None never skips.
         show_history: Whether the reflector sees earlier edits of the components.
+        turn: How often the parent was chosen before.
         trial_rows: The rows the child is run on; None for those that were reflected on.
         accept: Whether a child is kept, by its parent's scores on the rows reflected on and its own on those
             of its trial; None keeps every child.
@@ -78,10 +89,11 @@ def mutate(
     if perfect_score is not None and all(score >= perfect_score for score in blank.before):
         return replace(blank, reason="every row of the minibatch is perfect already")
 
-    components = _chosen(choose, parent, before)
-    requests = _requests(parent, components, before, reflector, pool if show_history else None)
+    chosen = _chosen(choose, Occasion(components, turn, before, parent, pool))
+    shown = before if reflector.show_failures else without_failures(before)
+    requests = _requests(parent, chosen, shown, reflector, pool if show_history else None)
     if not requests:
-        reason = f"no rollout called {', '.join(components)}" if components else "no component was chosen"
+        reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
     judge = partial(_judge, parent=parent, pool=pool, rules=reflector.rules, shown=training_texts(before))
     texts, objections, answers = yield from _reflect(requests, judge)
@@ -112,13 +124,11 @@ def _change(trial: Proposal) -> str:
     return f"scored {math.fsum(trial.after):g} on {len(trial.after)} rows it was not written for"
 
 
-def _chosen(
-    choose: Callable[[Sequence[Outcome]], Sequence[str]], parent: Member, outcomes: Sequence[Outcome]
-) -> Sequence[str]:
-    names = list(choose(outcomes))
-    unknown = [name for name in names if name not in parent.candidate]
+def _chosen(choose: ComponentChoice, occasion: Occasion) -> Sequence[str]:
+    names = list(choose(occasion))
+    unknown = [name for name in names if name not in occasion.components]
     if unknown:
-        known = ", ".join(parent.candidate)
+        known = ", ".join(occasion.components)
         raise ConfigurationError(f"component_selector chose {unknown[0]!r}; the components are {known}.")
     return names
 
@@ -136,6 +146,11 @@ def improves(before: Sequence[float], after: Sequence[float]) -> bool:
     return math.fsum(after) > math.fsum(before)
 
 
+def keeps_up(before: Sequence[float], after: Sequence[float]) -> bool:
+    """At least as good in sum over the same rows."""
+    return math.fsum(after) >= math.fsum(before)
+
+
 def _requests(
     parent: Member,
     components: Sequence[str],
@@ -150,6 +165,8 @@ def _requests(
             program=reflector.program,
             evidence=render_evidence(name, outcomes, reflector.limits),
             history=render_edits(telling(edits_of(remembered, name), EDITS_SHOWN)) if remembered else "",
+            texts=parent.candidate if reflector.with_records else None,
+            records=evidence_records(name, outcomes) if reflector.with_records else "",
         )
         for name in components
         if has_evidence(name, outcomes)

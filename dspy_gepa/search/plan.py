@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 from types import MappingProxyType
 
@@ -17,7 +16,7 @@ from dspy_gepa.search.components import most_rewritten
 from dspy_gepa.search.evaluation import evaluate, evaluate_seed
 from dspy_gepa.search.finals import contenders, finals
 from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, trial_rows
-from dspy_gepa.search.mutation import Reflector, improves, mutate
+from dspy_gepa.search.mutation import Reflector, mutate
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.sampling import (
     failures_first,
@@ -43,6 +42,7 @@ class Problem:
         train_size: How many train rows there are.
         val_rows: The validation rows.
         reflector: How evidence is shown to the reflection LM.
+        initial: Further candidates that the pool begins with.
     """
 
     seed: Candidate
@@ -50,6 +50,7 @@ class Problem:
     train_size: int
     val_rows: tuple[Row, ...]
     reflector: Reflector
+    initial: tuple[Candidate, ...] = ()
 
 
 NOTHING = Spending()
@@ -87,28 +88,25 @@ def plan_evaluation(
 ) -> Plan | None:
     """Run the earliest member that is new on the rows it must be known by; None when none is due.
 
-    With a sparse strategy these are the seed's first rows, and later on some more for the member believed to
-    be best; else every validation row of every member.
+    With a sparse strategy these are a few rows for what the pool began with, and later on some more for the
+    member believed to be best; else every validation row of every member. The seed comes first, alone.
     """
     begun = {plan.evaluates for plan in flying.values()}
-    if strategy.sparse:
-        if pool.is_run(0):
-            return _plan_top_up(pool, strategy, seed, begun)
-        if 0 in begun:
-            return None
-        rows = tuple(shared_order(pool, seed)[: strategy.seed_rows])
-        return Plan(evaluate_seed(pool.members[0], rows), Spending(rollouts=len(rows)), evaluates=0)
-    for member in pool.members:
-        if not pool.is_validated(member.index) and member.index not in begun:
-            step = (evaluate if member.parents else evaluate_seed)(member, pool.val_rows)
+    if strategy.sparse and pool.has_begun:
+        return _plan_top_up(pool, strategy, seed, begun)
+    rows = tuple(shared_order(pool, seed)[: strategy.seed_rows]) if strategy.sparse else pool.val_rows
+    is_known = pool.is_run if strategy.sparse else pool.is_validated
+    for member in pool.members if pool.is_run(0) else pool.members[:1]:
+        if not is_known(member.index) and member.index not in begun:
+            step = (evaluate if member.index else evaluate_seed)(member, rows)
             # A merge was tried on validation rows, which are not paid again.
-            unknown = np.isnan(pool.scores[member.index, : len(pool.val_rows)]).sum()
+            unknown = np.isnan(pool.scores[member.index, pool.columns(rows)]).sum()
             return Plan(step, Spending(rollouts=int(unknown)), evaluates=member.index)
     return None
 
 
 def _plan_top_up(pool: Pool, strategy: Strategy, seed: int, begun: set[int | None]) -> Plan | None:
-    trials = len(pool.proposals) - 1
+    trials = pool.trials
     if not strategy.champion_after or trials < strategy.champion_after:
         return None
     champion = int(pool.belief.mean.argmax())
@@ -150,13 +148,15 @@ def plan_trial(
     step = mutate(
         parent,
         rows,
-        partial(strategy.choose_components, problem.components, turn),
+        strategy.choose_components,
+        problem.components,
         pool=pool,
         reflector=problem.reflector,
         perfect_score=strategy.perfect_score,
         show_history=strategy.show_history,
+        turn=turn,
         trial_rows=fresh,
-        accept=None if strategy.sparse else improves,
+        accept=strategy.accept,
     )
     unknown = int(np.isnan(pool.scores[parent.index, pool.columns(rows)]).sum())
     # Each component may be asked for twice, see mutation.py.
@@ -179,13 +179,32 @@ def _rows(
     pool: Pool, parent: int, strategy: Strategy, seed: int, number: int
 ) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """The rows to reflect on, and those to try the child on."""
-    if not strategy.sparse:
+    if strategy.choose_rows is not None:
+        rows = _chosen_rows(pool, parent, strategy, stream(seed, number, "rows"))
+    elif strategy.sparse:
+        rows = _failures(pool, parent, strategy, stream(seed, number, "rows"))
+    else:
         rows = minibatch(seed, number - 1, len(pool.train_rows), strategy.minibatch_size)
+    if not strategy.sparse:
         return rows, rows
-    perfect = math.inf if strategy.perfect_score is None else strategy.perfect_score
-    rng = stream(seed, number, "rows")
-    rows = failures_first(pool, parent, strategy.minibatch_size, strategy.fresh_rows, perfect, rng)
     return rows, unseen_rows(pool, (parent,), rows, trial_size(strategy, number), seed)
+
+
+def _failures(pool: Pool, parent: int, strategy: Strategy, rng: Random) -> tuple[Row, ...]:
+    perfect = math.inf if strategy.perfect_score is None else strategy.perfect_score
+    return failures_first(pool, parent, strategy.minibatch_size, perfect, rng)
+
+
+def _chosen_rows(pool: Pool, parent: int, strategy: Strategy, rng: Random) -> tuple[Row, ...]:
+    assert strategy.choose_rows is not None
+    positions = list(dict.fromkeys(strategy.choose_rows(pool, parent, strategy.minibatch_size, rng)))
+    wrong = [i for i in positions if i not in range(len(pool.train_rows))]
+    if wrong or not positions:
+        what = f"train row {wrong[0]!r}" if wrong else "no row"
+        raise ConfigurationError(
+            f"batch_sampler chose {what}; give positions from 0 to {len(pool.train_rows) - 1}, one or more."
+        )
+    return tuple(pool.train_rows[i] for i in positions)
 
 
 def trial_size(strategy: Strategy, number: int) -> int:

@@ -46,7 +46,7 @@ class Pool:
         studied: Same shape: whether the row was shown to the reflector that wrote the member, or one of those
             it descends from. Its score there says little about other rows.
         means: By member, the mean validation score over the rows it was run on; NaN where there is none.
-        proposals: What every trial came to, in their order; the first is the program as it was given.
+        proposals: What every trial came to, in their order, after an entry for each member it began with.
         turns: Per member, how many times one of its components was chosen for rewriting.
         merge_due: True when no trial has ended since a member found by mutation was first validated.
         known: Ids of all candidates that were ever proposed.
@@ -64,20 +64,33 @@ class Pool:
     known: frozenset[str]
 
     @classmethod
-    def of(cls, seed: Candidate, val_rows: tuple[Row, ...], train_size: int) -> Pool:
-        """The pool a search begins with: the seed alone, not yet run."""
-        rows = len(val_rows) + train_size
+    def of(
+        cls,
+        seed: Candidate,
+        val_rows: tuple[Row, ...],
+        train_size: int,
+        initial: Sequence[Candidate] = (),
+    ) -> Pool:
+        """The pool a search begins with, not yet run: the seed, and what else was given to begin with."""
+        roots = list(dict.fromkeys([seed, *initial]))
+        shape = len(roots), len(val_rows) + train_size
+        reasons = ["the program as it was given", *["given to begin with"] * (len(roots) - 1)]
         return cls(
             val_rows=val_rows,
             train_rows=tuple(Row("train", i) for i in range(train_size)),
-            members=(Member(0, seed, parents=(), trial=0, discovered_at=0),),
-            scores=np.full((1, rows), np.nan),
-            studied=np.zeros((1, rows), dtype=np.bool_),
-            means=(math.nan,),
-            proposals=(Proposal("seed", (), seed, "accepted", "the program as it was given"),),
-            turns=(0,),
+            members=tuple(
+                Member(i, root, parents=(), trial=i, discovered_at=0) for i, root in enumerate(roots)
+            ),
+            scores=np.full(shape, np.nan),
+            studied=np.zeros(shape, dtype=np.bool_),
+            means=(math.nan,) * len(roots),
+            proposals=tuple(
+                Proposal("seed", (), root, "accepted", reason)
+                for root, reason in zip(roots, reasons, strict=True)
+            ),
+            turns=(0,) * len(roots),
             merge_due=False,
-            known=frozenset({seed.id}),
+            known=frozenset(root.id for root in roots),
         )
 
     def __len__(self) -> int:
@@ -128,6 +141,16 @@ class Pool:
     def is_run(self, index: int) -> bool:
         """Whether a member was run on any row."""
         return not bool(np.isnan(self.scores[index]).all())
+
+    @property
+    def trials(self) -> int:
+        """How many proposals were made, skipped ones included."""
+        return sum(proposal.kind != "seed" for proposal in self.proposals)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether all members that it began with were run."""
+        return all(self.is_run(member.index) for member in self.members if not member.parents)
 
     def commit(self, proposal: Proposal, *, spent: int) -> Pool:
         """The pool after a trial; an accepted candidate is a member.

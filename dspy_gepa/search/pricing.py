@@ -44,7 +44,7 @@ class Price:
 def price(strategy: Strategy, train_size: int, val_size: int) -> Price:
     """The price of a run with `strategy` on data of these sizes."""
     if strategy.sparse:
-        trial = (strategy.trial_size + strategy.most_trial_size) / 2 + strategy.fresh_rows
+        trial = (strategy.trial_size + strategy.most_trial_size) / 2
         return Price(min(strategy.seed_rows, train_size + val_size), trial, strategy.finals_share)
     return Price(val_size, 2 * strategy.minibatch_size + ACCEPTED * val_size, 0.0)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dspy_gepa.types import Component, Outcome, TraceStep
@@ -73,6 +73,26 @@ def render_evidence(component: str, outcomes: Sequence[Outcome], limits: Evidenc
         for number, outcome in enumerate(shown, start=1)
     ]
     return "\n\n".join(parts)
+
+
+def evidence_records(component: str, outcomes: Sequence[Outcome]) -> str:
+    """The calls of one component as JSON data, under the names that `dspy.GEPA` gives to proposers."""
+    records = [
+        {
+            "Inputs": dict(step.inputs),
+            "Generated Outputs": dict(step.outputs) if step.failure is None else step.failure,
+            "Feedback": feedback_for(component, outcome),
+        }
+        for outcome in outcomes
+        for step in outcome.trace
+        if step.component == component
+    ]
+    return json.dumps(records, ensure_ascii=False, default=str)
+
+
+def without_failures(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """The outcomes without the calls that failed."""
+    return tuple(replace(o, trace=tuple(s for s in o.trace if s.failure is None)) for o in outcomes)
 
 
 def feedback_for(component: str, outcome: Outcome) -> str:

@@ -42,10 +42,8 @@ def minibatch(seed: int, step: int, train_size: int, size: int) -> tuple[Row, ..
     return tuple(Row("train", i) for i in padded[position * size : (position + 1) * size])
 
 
-def failures_first(
-    pool: Pool, parent: int, size: int, fresh: int, perfect_score: float, rng: Random
-) -> tuple[Row, ...]:
-    """Rows to reflect on: what the parent is known to fail at, and some rows it was not run on.
+def failures_first(pool: Pool, parent: int, size: int, perfect_score: float, rng: Random) -> tuple[Row, ...]:
+    """Rows to reflect on: what the parent is known to fail at, or else half as many that it was not run on.
 
     Known failures cost nothing. Those shown least often come first. Of the rows that are not known, those
     are left out at which two members or more were perfect and none was not, and the hardest come first.
@@ -54,7 +52,6 @@ def failures_first(
         pool: The pool as it stands.
         parent: The member to improve on.
         size: Rows at most.
-        fresh: Rows at most that the parent was not run on yet; half of all when it is known to fail at none.
         perfect_score: What a score must reach to have nothing to teach.
         rng: The step's random stream; it breaks ties.
     """
@@ -70,9 +67,7 @@ def failures_first(
     unknown = [i for i in range(len(mine)) if np.isnan(mine[i])]
     useful = [i for i in unknown if not (seen[:, i].sum() > 1 and passes[i] == 1.0)] or unknown
     useful.sort(key=lambda i: (passes[i] if seen[:, i].any() else 0.5, chance[i]))
-    fresh = min(size, max(fresh, 0 if failed else -(-size // 2)))
-    chosen = failed[: size - min(fresh, len(useful))]
-    chosen += useful[:fresh]
+    chosen = failed[:size] or useful[: -(-size // 2)]
     return tuple(pool.train_rows[i] for i in chosen)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -11,10 +11,14 @@ import numpy as np
 from dspy_gepa.search.components import ComponentChoice, all_components, round_robin
 from dspy_gepa.search.estimate import frontier_wins
 from dspy_gepa.search.frontier import best_on_average, sample_parent
+from dspy_gepa.search.mutation import Acceptance, improves
 from dspy_gepa.search.pool import Pool
 
 ParentChoice = Callable[[Pool, Random], int]
 """Called with the pool and the step's own random stream; gives the index of a member."""
+RowChoice = Callable[[Pool, int, int, Random], Sequence[int]]
+"""Called with the pool, the parent's index, `minibatch_size` and the step's own random stream; gives the
+positions of train rows."""
 
 
 def pareto(pool: Pool, rng: Random) -> int:
@@ -67,6 +71,10 @@ class Strategy:
         minibatch_size: Train rows that one mutation reflects on (paper: 3).
         choose_parent: Which member to improve.
         choose_components: Which of its components to rewrite.
+        choose_rows: Which train rows a mutation reflects on; None for minibatches in epochs, or with `sparse`
+            for failures first.
+        accept: Whether a child is kept, by the scores of its parent and its own on the rows of its trial;
+            None keeps every child, which needs `sparse`.
         perfect_score: A minibatch on which every row reaches it is skipped; None never skips.
         max_merges: Merges that are put on trial at most, accepted or not (paper: 5). 0 turns merging off.
             The reference counts accepted merges only, so that its limit limits nothing when merges fail.
@@ -83,7 +91,6 @@ class Strategy:
         champion_after: With `sparse`, trials after which the member believed to be best is run on more train
             rows, 8 at a time, until it is known by `seed_rows` and one for each trial so far. What looks best
             of many is often only lucky, and all later texts would come from it. 0 never does it.
-        fresh_rows: With `sparse`, rows at most that a mutation runs its parent on.
         finals_share: Share of the budget kept to compare the best members, and the seed, on validation rows.
         finalists: How many members come into the finals, the seed not counted.
         tie: Of members so many standard errors from the best, the shortest is returned.
@@ -93,6 +100,8 @@ class Strategy:
     minibatch_size: int
     choose_parent: ParentChoice
     choose_components: ComponentChoice
+    choose_rows: RowChoice | None
+    accept: Acceptance | None
     perfect_score: float | None
     max_merges: int
     merge_rows: int
@@ -101,7 +110,6 @@ class Strategy:
     trial_size: int = 0
     most_trial_size: int = 0
     champion_after: int = 0
-    fresh_rows: int = 0
     seed_rows: int = 0
     finals_share: float = 0.0
     finalists: int = 0
@@ -113,6 +121,8 @@ PAPER = Strategy(
     minibatch_size=3,
     choose_parent=pareto,
     choose_components=round_robin,
+    choose_rows=None,
+    accept=improves,
     perfect_score=1.0,
     max_merges=5,
     merge_rows=5,
@@ -123,6 +133,8 @@ ADAPTIVE = Strategy(
     minibatch_size=8,
     choose_parent=mixed,
     choose_components=all_components,
+    choose_rows=None,
+    accept=None,
     perfect_score=1.0,
     max_merges=0,
     merge_rows=5,

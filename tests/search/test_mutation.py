@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.search.components import ComponentChoice, Occasion
 from dspy_gepa.search.mutation import Acceptance, Reflector, improves, mutate
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.reflection import TextRules
@@ -49,7 +50,7 @@ def run(
     world: Callable[[Effect], Result],
     *,
     components: Sequence[str] = ("a",),
-    choose: Callable[[Sequence[Outcome]], Sequence[str]] | None = None,
+    choose: ComponentChoice | None = None,
     pool: Pool | None = None,
     rules: TextRules | None = None,
     perfect_score: float | None = 1.0,
@@ -61,7 +62,8 @@ def run(
     step = mutate(
         pool.members[0],
         train_rows(3),
-        choose or (lambda outcomes: components),
+        choose or (lambda occasion: components),
+        list(SEED),
         pool=pool,
         reflector=Reflector("- a: q -> r", rules=rules or TextRules()),
         perfect_score=perfect_score,
@@ -272,8 +274,8 @@ def test_a_child_can_be_tried_on_other_rows_than_those_reflected_on() -> None:
 def test_the_components_are_chosen_with_the_parents_outcomes_at_hand() -> None:
     seen: list[float] = []
 
-    def choose(outcomes: Sequence[Outcome]) -> list[str]:
-        seen.extend(outcome.score for outcome in outcomes)
+    def choose(occasion: Occasion) -> list[str]:
+        seen.extend(outcome.score for outcome in occasion.outcomes)
         return ["b"]
 
     proposal, _ = run(World(), choose=choose)
@@ -281,11 +283,11 @@ def test_the_components_are_chosen_with_the_parents_outcomes_at_hand() -> None:
 
 
 def test_choosing_no_component_ends_the_step_before_it_costs_a_reflection() -> None:
-    proposal, asked = run(World(), choose=lambda outcomes: ())
+    proposal, asked = run(World(), choose=lambda occasion: ())
     assert (proposal.verdict, proposal.reason) == ("rejected", "no component was chosen")
     assert shape(asked) == ["parent on 3 train"]
 
 
 def test_choosing_a_component_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(ConfigurationError, match=r"component_selector chose 'c'; the components are a, b\."):
-        run(World(), choose=lambda outcomes: ["c"])
+        run(World(), choose=lambda occasion: ["c"])

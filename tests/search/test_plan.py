@@ -158,10 +158,15 @@ def test_new_members_are_validated_in_the_order_they_were_found_and_once() -> No
     for text in ("x", "y"):
         child = SEED.with_texts({"a": text})
         pool = pool.commit(Proposal("mutation", (0,), child, "accepted", "", ("a",)), spent=0)
+    world, first = HashWorld(), plan_evaluation(pool, problem(val=2), PAPER, 0)
+    assert first is not None
+    assert first.evaluates == 0
+    assert plan_evaluation(pool, problem(val=2), PAPER, 0, {0: first}) is None  # the seed goes alone
+    pool = pool.evaluated(perform(first, world, set())[0])
     begun: dict[int, Plan] = {}
     while (plan := plan_evaluation(pool, problem(val=2), PAPER, 0, begun)) is not None:
         begun[len(begun)] = plan
-    assert [plan.evaluates for plan in begun.values()] == [0, 1, 2]
+    assert [plan.evaluates for plan in begun.values()] == [1, 2]
     assert plan_evaluation(MERGEABLE, problem(), PAPER, 0) is None
 
 

@@ -127,8 +127,8 @@ def numbers(rows: Sequence[Row]) -> list[int]:
     return [row.position for row in rows]
 
 
-def to_reflect_on(pool: Pool, size: int, fresh: int = 0, parent: int = 0, seed: int = 0) -> list[int]:
-    return numbers(failures_first(pool, parent, size, fresh, PERFECT, Random(seed)))
+def to_reflect_on(pool: Pool, size: int, parent: int = 0, seed: int = 0) -> list[int]:
+    return numbers(failures_first(pool, parent, size, PERFECT, Random(seed)))
 
 
 some_rows = st.sets(st.integers(0, 9), max_size=6).map(sorted)
@@ -147,21 +147,21 @@ def families(draw: st.DrawFn) -> Pool:
     return pool
 
 
-@given(families(), st.integers(1, 8), st.integers(0, 12), seeds)
+@given(families(), st.integers(1, 8), seeds)
 def test_rows_to_reflect_on_are_a_few_train_rows_that_may_teach_something(
-    pool: Pool, size: int, fresh: int, seed: int
+    pool: Pool, size: int, seed: int
 ) -> None:
     for member in pool.members:
-        chosen = to_reflect_on(pool, size, fresh, member.index, seed)
+        chosen = to_reflect_on(pool, size, member.index, seed)
         scores = [float(pool.scores[member.index, pool.column(Row("train", i))]) for i in range(10)]
         failures = sum(score < PERFECT for score in scores)
         unknown = [i for i in chosen if math.isnan(scores[i])]
         assert len(chosen) == len(set(chosen)) <= size
         assert all(math.isnan(scores[i]) or scores[i] < PERFECT for i in chosen)
         assert chosen or not (failures or any(map(math.isnan, scores)))
-        assert len(unknown) <= (fresh if failures else max(fresh, -(-size // 2)))
-        assert len(chosen) - len(unknown) >= min(failures, size - min(fresh, size))
-        assert chosen == to_reflect_on(pool, size, fresh, member.index, seed)
+        assert len(unknown) <= (0 if failures else -(-size // 2))
+        assert len(chosen) - len(unknown) == min(failures, size)
+        assert chosen == to_reflect_on(pool, size, member.index, seed)
 
 
 def test_what_the_parent_fails_at_is_reflected_on_and_what_it_does_right_is_not() -> None:
@@ -196,33 +196,19 @@ def test_chance_decides_between_failures_shown_equally_often() -> None:
     assert len({tuple(to_reflect_on(pool, 3, seed=seed)) for seed in range(20)}) > 10
 
 
-@pytest.mark.parametrize(("size", "failures", "unknown"), [(3, 1, 2), (5, 3, 2), (8, 4, 2)])
-def test_some_places_are_kept_for_rows_the_parent_was_not_run_on(
-    size: int, failures: int, unknown: int
-) -> None:
-    chosen = to_reflect_on(seeded(dict.fromkeys(range(4), 0.0)), size, fresh=2)
-    assert [sum(i < 4 for i in chosen), sum(i >= 4 for i in chosen)] == [failures, unknown]
-
-
-def test_failures_take_the_places_for_which_there_is_no_unknown_row() -> None:
-    pool = seeded(dict.fromkeys(range(6), 0.0), train=7)
-    chosen = to_reflect_on(pool, 5, fresh=3)
-    assert (len(chosen), 6 in chosen) == (5, True)
-
-
 def test_without_a_known_failure_some_unknown_rows_are_taken_all_the_same() -> None:
-    chosen = to_reflect_on(seeded({0: 1.0, 1: 1.0}), 6, fresh=0)
+    chosen = to_reflect_on(seeded({0: 1.0, 1: 1.0}), 6)
     assert len(chosen) == 3
     assert not {0, 1} & set(chosen)
 
 
 def test_a_parent_that_does_every_row_right_has_nothing_to_reflect_on() -> None:
-    assert to_reflect_on(seeded(dict.fromkeys(range(9), 1.0)), 6, fresh=3) == []
+    assert to_reflect_on(seeded(dict.fromkeys(range(9), 1.0)), 6) == []
 
 
 def test_without_a_perfect_score_every_row_may_teach_something() -> None:
     pool = seeded(dict.fromkeys(range(4), 1.0))
-    assert sorted(numbers(failures_first(pool, 0, 8, 0, math.inf, Random(0)))) == [0, 1, 2, 3]
+    assert sorted(numbers(failures_first(pool, 0, 8, math.inf, Random(0)))) == [0, 1, 2, 3]
 
 
 def others_know(scores: Sequence[Mapping[int, float]], *, train: int) -> Pool:
@@ -237,19 +223,19 @@ def others_know(scores: Sequence[Mapping[int, float]], *, train: int) -> Pool:
 def test_rows_that_every_member_does_right_are_left_out() -> None:
     always = dict.fromkeys(range(4), 1.0)
     pool = others_know([always | {4: 1.0}, always | {4: 0.0}], train=6)
-    assert [set(to_reflect_on(pool, 6, fresh=6, seed=seed)) for seed in range(5)] == [{4, 5}] * 5
+    assert [set(to_reflect_on(pool, 12, seed=seed)) for seed in range(5)] == [{4, 5}] * 5
 
 
 def test_rows_that_every_member_does_right_are_taken_while_there_are_no_others() -> None:
     pool = others_know([dict.fromkeys(range(6), 1.0)] * 2, train=6)
-    assert len(to_reflect_on(pool, 4, fresh=4)) == 4
+    assert len(to_reflect_on(pool, 8)) == 4
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_of_unknown_rows_the_hardest_come_first(seed: int) -> None:
     pool = others_know([{0: 1.0, 1: 1.0, 2: 0.0}, {0: 1.0, 1: 0.0, 2: 0.0}, {0: 0.0, 1: 0.0}], train=4)
     # Done right by 2 of 3, 1 of 3, none of 2, and nobody knows.
-    assert to_reflect_on(pool, 4, fresh=4, seed=seed) == [2, 1, 3, 0]
+    assert to_reflect_on(pool, 8, seed=seed) == [2, 1, 3, 0]
 
 
 def written_for(pool: Pool, member: int) -> set[Row]:

@@ -1,0 +1,130 @@
+"""The constructor's arguments: what is allowed, and the strategy and limits that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, get_args
+
+from dspy_gepa.compat import reference_selector
+from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.metric import Metric
+from dspy_gepa.options import (
+    pick,
+    pick_or_take,
+    require_budget,
+    require_number,
+    require_positive,
+    require_reflection_lm,
+    require_whole,
+)
+from dspy_gepa.runtime.budget import UNLIMITED, Limits
+from dspy_gepa.runtime.journal import Resume
+from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.search.components import COMPONENT_CHOICES
+from dspy_gepa.search.pricing import AUTO_TRIALS
+from dspy_gepa.search.reflection import TextRules
+from dspy_gepa.search.strategy import STRATEGIES, Strategy, parent_choices
+
+SIZES = ("auto", "max_full_evals", "max_metric_calls")
+LIMITS = ("max_reflections", "max_cost", "max_tokens", "max_seconds")
+COUNTS = (
+    *("max_full_evals", "max_metric_calls", "max_reflections", "max_tokens"),
+    *("reflection_minibatch_size", "max_chars", "max_copied_words", "num_threads", "width"),
+)
+
+
+class Arguments(Protocol):
+    """What `check_arguments` and the others read: an optimizer's attributes."""
+
+    def __getattr__(self, name: str) -> Any: ...
+
+
+def check_arguments(given: Arguments) -> None:
+    """Refuse arguments that cannot be used, before anything is run.
+
+    Raises:
+        ConfigurationError: With the argument, its value, the rule and the remedy.
+    """
+    Metric(given.metric)
+    require_budget(_values(given, SIZES), _values(given, LIMITS))
+    pick("auto", given.auto, AUTO_TRIALS)
+    pick("resume", given.resume, dict.fromkeys(get_args(Resume), True))
+    for name, value in _values(given, COUNTS).items():
+        require_whole(name, value, least=1)
+    require_whole("max_merge_invocations", given.max_merge_invocations, least=0)
+    for name in ("max_cost", "max_seconds", "rollout_timeout"):
+        require_positive(name, getattr(given, name))
+    require_number("perfect_score", given.perfect_score)
+    require_number("failure_score", given.failure_score)
+    if given.instruction_proposer is None or given.reflection_lm is not None:
+        require_reflection_lm(given.reflection_lm)
+    for name in ("batch_sampler", "acceptance", "instruction_proposer"):
+        _require_function(name, getattr(given, name))
+    if isinstance(given.keep, str) or not all(isinstance(part, str) and part for part in given.keep):
+        raise ConfigurationError(f"keep={given.keep!r} must be a list of texts, e.g. keep=['{{question}}'].")
+
+
+def read_strategy(given: Arguments) -> Strategy:
+    """The strategy, with every value that the user gave in place of its own.
+
+    Raises:
+        ConfigurationError: A name is not known, or the strategy has no use for an argument.
+    """
+    base = (
+        given.strategy
+        if isinstance(given.strategy, Strategy)
+        else pick("strategy", given.strategy, STRATEGIES)
+    )
+    if base is None:
+        raise ConfigurationError(f"strategy=None: choose one of {', '.join(STRATEGIES)}.")
+    if given.acceptance is not None and base.sparse:
+        raise ConfigurationError(
+            f"acceptance compares a child with its parent on the same rows, and strategy={base.name!r} tries "
+            "children on rows of their own and keeps them all. Use strategy='paper' with it."
+        )
+    choose_parent = pick_or_take(
+        "candidate_selection_strategy", given.candidate_selection_strategy, parent_choices(base)
+    )
+    choose_components = pick_or_take("component_selector", given.component_selector, COMPONENT_CHOICES)
+    explicit = {
+        "minibatch_size": given.reflection_minibatch_size,
+        "choose_parent": choose_parent,
+        "choose_components": None if choose_components is None else reference_selector(choose_components),
+        "choose_rows": given.batch_sampler,
+        "accept": given.acceptance,
+        "max_merges": given.max_merge_invocations if given.use_merge else 0,
+    }
+    chosen = {name: value for name, value in explicit.items() if value is not None}
+    return replace(base, perfect_score=given.perfect_score if given.skip_perfect_score else None, **chosen)
+
+
+def read_limits(given: Arguments) -> Limits:
+    """The limits beside the number of rollouts, which depends on the data."""
+    return Limits(
+        UNLIMITED,
+        reflections=given.max_reflections,
+        tokens=given.max_tokens,
+        cost=given.max_cost,
+        seconds=given.max_seconds,
+    )
+
+
+def read_rules(given: Arguments) -> TextRules:
+    """What proposed texts must respect."""
+    return TextRules(given.max_chars, tuple(given.keep), given.max_copied_words)
+
+
+def read_policy(given: Arguments) -> RetryPolicy:
+    """When failed calls are tried again."""
+    policy = given.retry or RetryPolicy()
+    return replace(policy, timeout=given.rollout_timeout, timeout_score=given.failure_score)
+
+
+def _values(given: Arguments, names: Sequence[str]) -> Mapping[str, Any]:
+    return {name: getattr(given, name) for name in names}
+
+
+def _require_function(option: str, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{option}={value!r} must be a function.")
