@@ -10,7 +10,7 @@ from typing import Any
 import dspy
 from pydantic import BaseModel
 
-from dspy_gepa.types import Candidate, Component
+from dspy_gepa.types import MEDIA_END, MEDIA_START, Candidate, Component
 
 
 def read_components(program: dspy.Module) -> tuple[Component, ...]:
@@ -56,7 +56,12 @@ def as_data(value: Any) -> Any:
     """`value` as JSON-like data: what reflections, the journal and reports can hold."""
     if isinstance(value, Enum):
         return as_data(value.value)
-    for plain in (str, bool, int, float):  # of a subclass, such as numpy's, the plain value
+    if isinstance(value, dspy.Type):
+        return as_data_of_type(value)
+    if isinstance(value, str):
+        # Marks that only we may set: between them a model's text would be sent as an image or a file.
+        return str(value).replace(MEDIA_START, "<<").replace(MEDIA_END, ">>")
+    for plain in (bool, int, float):  # of a subclass, such as numpy's, the plain value
         if isinstance(value, plain):
             return plain(value)
     if value is None:
@@ -72,6 +77,13 @@ def as_data(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted((as_data(v) for v in value), key=str)
     return str(value)
+
+
+def as_data_of_type(value: dspy.Type) -> Any:
+    """One of DSPy's own types as data: an image or another medium stays what DSPy sends to a model as one."""
+    data = value.model_dump(mode="json")
+    is_medium = isinstance(data, str) and data.startswith(MEDIA_START) and data.endswith(MEDIA_END)
+    return data if is_medium else as_data(data)
 
 
 def _description(name: str, field: Any) -> str:

@@ -13,6 +13,10 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+# What DSPy's adapters cut out of a message and send as an image or another medium.
+MEDIA_START = "<<CUSTOM-TYPE-START-IDENTIFIER>>"
+MEDIA_END = "<<CUSTOM-TYPE-END-IDENTIFIER>>"
+
 Split: TypeAlias = Literal["train", "val"]
 Status: TypeAlias = Literal["scored", "program_failed"]
 

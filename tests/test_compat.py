@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dspy
@@ -286,3 +289,15 @@ def test_every_parameter_is_among_the_optimizers_params() -> None:
     params = GEPA(metric, max_metric_calls=50, reflection_lm=lm, keep=["x"]).get_params()
     assert (params["metric"], params["reflection_lm"], params["keep"]) == (metric, lm, ["x"])
     assert {"auto", "max_full_evals", "skip_perfect_score", "seed", "track_stats"} <= set(params)
+
+
+def test_the_table_for_those_who_migrate_has_a_row_for_every_parameter_of_the_reference() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "migration.md").read_text(encoding="utf-8")
+    parameters = page.partition("## Parameters")[2].partition("## Keys")[0]
+    listed = re.findall(r"^\| `(\w+)`", parameters, flags=re.MULTILINE)
+    theirs = list(inspect.signature(dspy.GEPA.__init__).parameters)[1:]
+    assert listed == theirs
+    ours = inspect.signature(GEPA.__init__).parameters
+    assert [name for name in theirs if name not in ours] == []
+    new = re.findall(r"`(\w+)`", parameters.partition("New here:")[2])
+    assert sorted([*theirs, *new]) == sorted(list(ours)[1:])

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dspy_gepa.types import Component, Outcome, TraceStep
+from dspy_gepa.types import MEDIA_END, MEDIA_START, Component, Outcome, TraceStep
 
 TextCheck = Callable[[str], str | None]
 
 _THINK = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OPEN_THINK = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
+_MEDIUM = re.compile(f"({re.escape(MEDIA_START)}.*?{re.escape(MEDIA_END)})", re.DOTALL)
 _FENCED = re.compile(r"\A```[\w-]*\n(.*?)\n?```\Z", re.DOTALL)
 
 
@@ -29,11 +30,13 @@ class EvidenceLimits:
         field_chars: Longest value of one field; more is elided in the middle.
         total_chars: Longest evidence as a whole, about four characters a token; the fields share it.
         calls: Most calls of one predictor shown per rollout, the failed and the last ones first.
+        media: Most images and other media shown.
     """
 
     field_chars: int = 6_000
     total_chars: int = 120_000
     calls: int = 8
+    media: int = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def render_evidence(component: str, outcomes: Sequence[Outcome], limits: Evidenc
         f"# Example {number}\n" + _render_rollout(component, outcome, field_chars, limits.calls)
         for number, outcome in enumerate(shown, start=1)
     ]
-    return "\n\n".join(parts)
+    return _with_media("\n\n".join(parts), limits.media)
 
 
 def evidence_records(component: str, outcomes: Sequence[Outcome]) -> str:
@@ -112,7 +115,14 @@ def render_program(components: Sequence[Component]) -> str:
 
 
 def elide(text: str, chars: int) -> str:
-    """`text`, or at most `chars` characters of it: beginning and end around a note of how much is missing."""
+    """`text`, or at most `chars` characters of it: beginning and end around a note of how much is missing.
+
+    Images and other media are whole or nothing, and do not count.
+    """
+    if MEDIA_START in text:
+        return "".join(
+            part if part.startswith(MEDIA_START) else elide(part, chars) for part in _MEDIUM.split(text)
+        )
     if len(text) <= chars:
         return text
     note = " [... {} characters left out ...] "
@@ -122,6 +132,18 @@ def elide(text: str, chars: int) -> str:
     head = room * 2 // 3
     tail = room - head
     return text[:head] + note.format(len(text) - room) + text[-tail:]
+
+
+def _with_media(text: str, most: int) -> str:
+    """The text with its first media, and a note in place of each of the others."""
+    shown = 0
+
+    def judge(medium: re.Match[str]) -> str:
+        nonlocal shown
+        shown += 1
+        return medium[0] if shown <= most else "[an image or other medium, left out]"
+
+    return _MEDIUM.sub(judge, text)
 
 
 def clean_text(text: str) -> str:
