@@ -94,7 +94,7 @@ def shape_of(setup: Setup, reflection_lm: Any) -> Shape:
     cost = price(strategy, setup.problem.train_size, len(setup.problem.val_rows))
     return Shape(
         first=cost.first,
-        step=cost.step,
+        step=cost.average(setup.limits.rollouts),
         waves=_waves(strategy, len(setup.problem.val_rows), setup.threads),
         evidence=strategy.minibatch_size,
         components=len(components),

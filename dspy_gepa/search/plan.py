@@ -27,7 +27,7 @@ from dspy_gepa.search.sampling import (
     unseen_rows,
     validation_order,
 )
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search.strategy import Strategy, trial_size
 from dspy_gepa.steps import Step
 from dspy_gepa.types import Candidate, Row
 
@@ -205,11 +205,6 @@ def _chosen_rows(pool: Pool, parent: int, strategy: Strategy, rng: Random) -> tu
             f"batch_sampler chose {what}; give positions from 0 to {len(pool.train_rows) - 1}, one or more."
         )
     return tuple(pool.train_rows[i] for i in positions)
-
-
-def trial_size(strategy: Strategy, number: int) -> int:
-    """Rows of a child's trial: later improvements are smaller and take more rows to be seen."""
-    return min(strategy.most_trial_size, strategy.trial_size + number // 2)
 
 
 def _plan_cross(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan | None:

@@ -150,6 +150,11 @@ ADAPTIVE = Strategy(
 )
 
 
+def trial_size(strategy: Strategy, number: int) -> int:
+    """Rows of a child's trial: later improvements are smaller and take more rows to be seen."""
+    return min(strategy.most_trial_size, strategy.trial_size + number // 2)
+
+
 def parent_choices(strategy: Strategy) -> dict[str, ParentChoice]:
     """The choices of a parent by name; where members are not validated they go by what is believed."""
     if strategy.sparse:
