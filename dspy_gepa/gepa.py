@@ -20,6 +20,7 @@ from dspy_gepa.assembly import (
     forecast_run,
     read_budget,
     read_problem,
+    read_rows,
     shape_of,
 )
 from dspy_gepa.errors import ConfigurationError, GEPAError, MetricError
@@ -50,7 +51,6 @@ from dspy_gepa.search.pricing import AUTO_TRIALS
 from dspy_gepa.search.reflection import TextRules, elide
 from dspy_gepa.search.strategy import ADAPTIVE, STRATEGIES, ParentChoice, parent_choices
 from dspy_gepa.session import Setup, run_search
-from dspy_gepa.types import Row
 from dspy_gepa.worker import Worker
 
 
@@ -204,8 +204,8 @@ class GEPA(Teleprompter):
             student: The program; it is not changed.
             trainset: Rows to reflect on. Only these are ever shown to the reflection LM.
             teacher: Not used by GEPA; must be None.
-            valset: Rows to compare candidates on; default the train rows, which finds the best
-                instructions for these very rows but says little about others.
+            valset: Rows to compare candidates on; default the train rows. With these, or rows equal to
+                them, the best instructions for these very rows are found, whose score flatters on others.
 
         Raises:
             ConfigurationError: The program or the data cannot be used; nothing was run.
@@ -217,13 +217,13 @@ class GEPA(Teleprompter):
             raise ConfigurationError("GEPA has no use for a teacher. Leave teacher=None.")
         check_data(trainset, valset)
         setup, work = self._set_up(student, trainset, valset)
-        rows = {"train": trainset, "val": trainset if valset is None else valset}
+        examples, _ = read_rows(trainset, valset)
 
         def on_error(error: GEPAError, search: Search) -> None:
             if search.pool.is_run(0):
                 error.program = build_program(student, search.pool.members[search.choice.member].candidate)
             if isinstance(error, MetricError) and error.row is not None:
-                shown = elide(repr(rows[error.row.split][error.row.position]), 600)
+                shown = elide(repr(examples[error.row]), 600)
                 error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
 
         return self._deliver(student, run_search(setup, work, on_error))
@@ -249,10 +249,7 @@ class GEPA(Teleprompter):
     def _set_up(
         self, student: dspy.Module, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] | None
     ) -> tuple[Setup, Worker]:
-        val_examples = trainset if valset is None else valset
-        val_rows = tuple(Row("val", i) for i in range(len(val_examples)))
-        examples = {Row("train", i): example for i, example in enumerate(trainset)}
-        examples |= dict(zip(val_rows, val_examples, strict=True))
+        examples, val_rows = read_rows(trainset, valset)
         problem = read_problem(student, len(trainset), val_rows, TextRules(max_chars=self.max_chars))
         strategy = replace(self.strategy, perfect_score=self.perfect_score)
         work = Worker(
