@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -35,11 +34,11 @@ from dspy_gepa.options import (
     require_number,
     require_positive,
     require_reflection_lm,
+    require_stats,
     require_whole,
 )
 from dspy_gepa.program import build_program
 from dspy_gepa.reflector import ReflectionRunner
-from dspy_gepa.results import summarize
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast
@@ -51,6 +50,7 @@ from dspy_gepa.search.pricing import AUTO_TRIALS
 from dspy_gepa.search.reflection import TextRules, elide
 from dspy_gepa.search.strategy import ADAPTIVE, STRATEGIES, ParentChoice, parent_choices
 from dspy_gepa.session import Setup, run_search
+from dspy_gepa.summary import deliver
 from dspy_gepa.worker import Worker
 
 
@@ -95,6 +95,7 @@ class GEPA(Teleprompter):
         resume: With a journal in `log_dir`: ``"auto"`` goes on with the same run, ``"extend"`` also under
             other limits, ``"never"`` refuses.
         track_stats: Attach a `GEPAResult` to the returned program as ``detailed_results``.
+        track_best_outputs: Keep in it the best output for every validation row; takes `track_stats`.
         seed: Seed of every random choice; None draws one and records it in the result.
 
     Raises:
@@ -132,6 +133,7 @@ class GEPA(Teleprompter):
         log_dir: str | None = None,
         resume: Resume = "auto",
         track_stats: bool = False,
+        track_best_outputs: bool = False,
         seed: int | None = 0,
     ) -> None:
         super().__init__()
@@ -161,6 +163,7 @@ class GEPA(Teleprompter):
         require_number("perfect_score", perfect_score)
         require_number("failure_score", failure_score)
         require_reflection_lm(reflection_lm)
+        require_stats(track_stats, track_best_outputs)
         self.metric = Metric(metric)
         self.auto = auto
         self.max_full_evals = max_full_evals
@@ -188,6 +191,7 @@ class GEPA(Teleprompter):
         self.log_dir = log_dir
         self.resume: Resume = resume
         self.track_stats = track_stats
+        self.track_best_outputs = track_best_outputs
         self.seed = seed
 
     def compile(
@@ -226,7 +230,7 @@ class GEPA(Teleprompter):
                 shown = elide(repr(examples[error.row]), 600)
                 error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
 
-        return self._deliver(student, run_search(setup, work, on_error))
+        return deliver(run_search(setup, work, on_error), student, self.log_dir, track_stats=self.track_stats)
 
     def plan(
         self,
@@ -267,6 +271,7 @@ class GEPA(Teleprompter):
             executor=self.executor,
             log_dir=None if self.log_dir is None else Path(self.log_dir),
             resume=self.resume,
+            track_best_outputs=self.track_best_outputs,
             on_step=log_step,
         )
         setup = read_budget(
@@ -288,10 +293,3 @@ class GEPA(Teleprompter):
         )
         setup = replace(setup, identity=identity)
         return replace(setup, on_result=announce_once(setup, shape_of(setup, self.reflection_lm))), work
-
-    def _deliver(self, student: dspy.Module, search: Search) -> dspy.Module:
-        result = summarize(search, self.log_dir, partial(build_program, student))
-        program = build_program(student, search.pool.members[result.best_idx].candidate)
-        if self.track_stats:
-            program.detailed_results = result
-        return program

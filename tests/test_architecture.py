@@ -15,20 +15,29 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gepa",),
     ("assembly",),
     ("session",),
+    ("summary",),
     ("results", "identity"),
     ("observe",),
     ("search",),
     ("runtime",),
     ("worker",),
-    ("rollouts", "reflector"),
+    ("rollouts", "reflector", "messages"),
     ("program",),
     ("metric", "failures", "ledger", "options", "parcel"),
-    ("steps",),
+    ("steps", "render"),
     ("types",),
     ("errors", "sentences"),
 )
 KNOW_DSPY = {
-    *("gepa", "assembly", "options", "results", "identity"),  # what users hand over and get back
+    *(
+        "gepa",
+        "assembly",
+        "options",
+        "results",
+        "summary",
+        "messages",
+        "identity",
+    ),  # what users hand over and get back
     *(
         "worker",
         "rollouts",
