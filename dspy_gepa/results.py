@@ -237,13 +237,14 @@ class GEPAResult:
     def _facts(self) -> list[tuple[str, str]]:
         sample = " (of the very rows that were reflected on; expect less on others)"
         before, after = self.seed_length, self.best_length
+        tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
         return [
             ("Gain over the seed", f"{_estimate(self.gain, self.gain_interval)}; {self.choice_reason}"),
             ("Score", _estimate(self.score, self.interval) + (sample if self.score_is_in_sample else "")),
-            ("Candidate", f"{self.best_idx} of {len(self.texts)}, by way of {self.lineage()}"),
+            ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),
             ("Rollouts", f"{self.total_metric_calls:,}; reflections: {self.reflection_calls:,}"),
             ("Tokens", f"{self.total_tokens:,}; US dollars, where prices are known: {self.total_cost:,.4f}"),
-            ("Length", f"{before.characters:,} characters, now {after.characters:,}"),
+            ("Length", f"{before.characters:,} characters before, {after.characters:,} now: {tokens}"),
             ("Stopped because", self.stop_reason),
         ]
 
