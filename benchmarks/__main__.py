@@ -27,6 +27,7 @@ from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
 from benchmarks.speed import speed
 from benchmarks.tasks import NAMES, DataNotFound
+from benchmarks.widths.command import widths
 from dspy_gepa import GEPAError
 
 
@@ -117,6 +118,7 @@ main.add_command(forecasts)
 main.add_command(durability)
 main.add_command(faults)
 main.add_command(peers)
+main.add_command(widths)
 
 
 def _print_means(out: Console, lines: list[tuple[str, int, float, float, int, int]]) -> None:

@@ -16,6 +16,7 @@ from dspy_gepa.options import (
     require_number,
     require_positive,
     require_reflection_lm,
+    require_stats,
     require_whole,
 )
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
@@ -59,6 +60,7 @@ def check_arguments(given: Arguments) -> None:
     require_number("failure_score", given.failure_score)
     if given.instruction_proposer is None or given.reflection_lm is not None:
         require_reflection_lm(given.reflection_lm)
+    require_stats(given.track_stats, given.track_best_outputs)
     for name in ("batch_sampler", "acceptance", "instruction_proposer"):
         _require_function(name, getattr(given, name))
     if isinstance(given.keep, str) or not all(isinstance(part, str) and part for part in given.keep):

@@ -13,7 +13,7 @@ from dspy_gepa.errors import ConfigurationError, InfrastructureError
 from dspy_gepa.ledger import price_per_token
 from dspy_gepa.observe.log import log_forecast, log_warning
 from dspy_gepa.options import require_examples
-from dspy_gepa.program import read_candidate, read_components
+from dspy_gepa.program import as_data, read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
@@ -29,16 +29,45 @@ from dspy_gepa.worker import Worker
 
 
 def check_data(trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] | None) -> None:
-    """Refuse data that cannot be used; warn when train rows have to serve twice.
+    """Refuse data that cannot be used; warn when the train rows have to serve as validation rows.
 
     Raises:
         ConfigurationError: With the first row that is wrong.
     """
     require_examples("trainset", trainset)
-    if valset is None:
-        log_warning("no valset was given: the train rows serve as validation rows too")
-    else:
+    if valset is not None:
         require_examples("valset", valset)
+    if valset is None or same_rows(trainset, valset):
+        why = "no valset was given" if valset is None else "valset is equal to trainset"
+        log_warning(
+            f"{why}: the train rows serve as validation rows too, and the score that is reported is of the "
+            "very rows that were reflected on. Expect less on others."
+        )
+
+
+def same_rows(trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example]) -> bool:
+    """Whether two data sets are equal row by row, in fields, values and what is input."""
+    if len(trainset) != len(valset):
+        return False
+    return all(
+        train is val or (as_data(train) == as_data(val) and train.inputs().keys() == val.inputs().keys())
+        for train, val in zip(trainset, valset, strict=True)
+    )
+
+
+def read_rows(
+    trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] | None
+) -> tuple[Mapping[Row, dspy.Example], tuple[Row, ...]]:
+    """Every row with its example, and which are the validation rows.
+
+    Without a validation set, or with one that is equal to the train set, these are the train rows
+    themselves, so that a program is never run twice on what is one task.
+    """
+    examples = {Row("train", i): example for i, example in enumerate(trainset)}
+    if valset is None or same_rows(trainset, valset):
+        return examples, tuple(examples)
+    val = {Row("val", i): example for i, example in enumerate(valset)}
+    return {**examples, **val}, tuple(val)
 
 
 def announce_once(setup: Setup, shape: Shape) -> Callable[[Done], None]:
@@ -91,7 +120,7 @@ def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:
 def shape_of(setup: Setup, reflection_lm: Any) -> Shape:
     """The sizes that decide what a run costs."""
     components, strategy = setup.problem.components, setup.strategy
-    cost = price(strategy, setup.problem.train_size, len(setup.problem.val_rows))
+    cost = price(strategy, *_sizes(setup.problem))
     return Shape(
         first=cost.first,
         step=cost.average(setup.limits.rollouts),
@@ -133,7 +162,7 @@ def read_budget(
         ConfigurationError: The budget does not cover the rows that the seed is run on first.
     """
     problem, limit, origin = setup.problem, UNLIMITED, ""
-    sizes = problem.train_size, len(problem.val_rows)
+    sizes = _sizes(problem)
     if max_metric_calls is not None:
         limit, origin = max_metric_calls, f"max_metric_calls={max_metric_calls}"
     elif max_full_evals is not None:
@@ -149,6 +178,12 @@ def read_budget(
         )
     limits = replace(setup.limits, rollouts=limit)
     return replace(setup, limits=limits, width=setup.width or default_width(setup.strategy, limit, *sizes))
+
+
+def _sizes(problem: Problem) -> tuple[int, int]:
+    """How many rows are for training alone, and how many for validation."""
+    rows = {Row("train", i) for i in range(problem.train_size)}
+    return len(rows.difference(problem.val_rows)), len(problem.val_rows)
 
 
 def read_problem(

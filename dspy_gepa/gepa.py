@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ from dspy_gepa.assembly import (
     forecast_run,
     read_budget,
     read_problem,
+    read_rows,
     shape_of,
 )
 from dspy_gepa.compat import translate
@@ -30,7 +30,6 @@ from dspy_gepa.observe.log import log_step
 from dspy_gepa.options import name_of, names_near_options
 from dspy_gepa.program import build_program
 from dspy_gepa.proposer import ProposalFn, reflections_of
-from dspy_gepa.results import summarize
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
@@ -41,7 +40,7 @@ from dspy_gepa.search.mutation import Acceptance
 from dspy_gepa.search.reflection import elide
 from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
 from dspy_gepa.session import Setup, run_search
-from dspy_gepa.types import Row
+from dspy_gepa.summary import deliver
 from dspy_gepa.worker import Worker
 
 
@@ -100,6 +99,7 @@ class GEPA(Teleprompter):
         resume: With a journal in `log_dir`: ``"auto"`` goes on with the same run, ``"extend"`` also under
             other limits, ``"never"`` refuses.
         track_stats: Attach a `GEPAResult` to the returned program as ``detailed_results``.
+        track_best_outputs: Keep in it the best output for every validation row; takes `track_stats`.
         seed: Seed of every random choice; None draws one and records it in the result.
         gepa_kwargs: What `dspy.GEPA` hands on to the gepa package, as far as there is an equivalent here.
 
@@ -143,6 +143,7 @@ class GEPA(Teleprompter):
     log_dir: str | None = None
     resume: Resume = "auto"
     track_stats: bool = False
+    track_best_outputs: bool = False
     seed: int | None = 0
     gepa_kwargs: Mapping[str, Any] | None = None
 
@@ -168,8 +169,8 @@ class GEPA(Teleprompter):
             student: The program; it is not changed.
             trainset: Rows to reflect on. Only these are ever shown to the reflection LM.
             teacher: Not used by GEPA; must be None.
-            valset: Rows to compare candidates on; default the train rows, which finds the best
-                instructions for these very rows but says little about others.
+            valset: Rows to compare candidates on; default the train rows. With these, or rows equal to
+                them, the best instructions for these very rows are found, whose score flatters on others.
 
         Raises:
             ConfigurationError: The program or the data cannot be used; nothing was run.
@@ -181,16 +182,16 @@ class GEPA(Teleprompter):
             raise ConfigurationError("GEPA has no use for a teacher. Leave teacher=None.")
         check_data(trainset, valset)
         setup, work = self._set_up(student, trainset, valset)
-        rows = {"train": trainset, "val": trainset if valset is None else valset}
+        examples, _ = read_rows(trainset, valset)
 
         def on_error(error: GEPAError, search: Search) -> None:
             if search.pool.is_run(0):
                 error.program = build_program(student, search.pool.members[search.choice.member].candidate)
             if isinstance(error, MetricError) and error.row is not None:
-                shown = elide(repr(rows[error.row.split][error.row.position]), 600)
+                shown = elide(repr(examples[error.row]), 600)
                 error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
 
-        return self._deliver(student, run_search(setup, work, on_error))
+        return deliver(run_search(setup, work, on_error), student, self.log_dir, track_stats=self.track_stats)
 
     def plan(
         self,
@@ -213,10 +214,7 @@ class GEPA(Teleprompter):
     def _set_up(
         self, student: dspy.Module, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] | None
     ) -> tuple[Setup, Worker]:
-        val_examples = trainset if valset is None else valset
-        val_rows = tuple(Row("val", i) for i in range(len(val_examples)))
-        examples = {Row("train", i): example for i, example in enumerate(trainset)}
-        examples |= dict(zip(val_rows, val_examples, strict=True))
+        examples, val_rows = read_rows(trainset, valset)
         problem = read_problem(
             student,
             len(trainset),
@@ -243,6 +241,7 @@ class GEPA(Teleprompter):
             executor=self.executor,
             log_dir=None if self.log_dir is None else Path(self.log_dir),
             resume=self.resume,
+            track_best_outputs=self.track_best_outputs,
             on_step=log_step,
         )
         setup = read_budget(
@@ -275,10 +274,3 @@ class GEPA(Teleprompter):
             "format failures shown": self.add_format_failure_as_feedback,
             "proposer": None if self.instruction_proposer is None else name_of(self.instruction_proposer),
         }
-
-    def _deliver(self, student: dspy.Module, search: Search) -> dspy.Module:
-        result = summarize(search, self.log_dir, partial(build_program, student))
-        program = build_program(student, search.pool.members[result.best_idx].candidate)
-        if self.track_stats:
-            program.detailed_results = result
-        return program

@@ -83,7 +83,7 @@ def _model(lm: Any) -> str:
 
 def _digest_rows(examples: Mapping[Row, dspy.Example], split: str) -> str:
     rows = [as_data(example) for row, example in examples.items() if row.split == split]
-    return f"{len(rows)} rows, {_digest(rows)}"
+    return f"{len(rows)} rows, {_digest(rows)}" if rows else "the train rows"
 
 
 def _digest(data: Any) -> str:

@@ -114,6 +114,19 @@ def require_reflection_lm(lm: Any) -> None:
     raise ConfigurationError(f"reflection_lm={lm!r} is no language model. Pass a dspy.LM, e.g. {example}.")
 
 
+def require_stats(track_stats: bool, track_best_outputs: bool) -> None:
+    """Refuse to keep outputs where there is nowhere to keep them.
+
+    Raises:
+        ConfigurationError: There is not.
+    """
+    if track_best_outputs and not track_stats:
+        raise ConfigurationError(
+            "track_best_outputs=True keeps the outputs in detailed_results, which are attached with "
+            "track_stats=True only. Add track_stats=True."
+        )
+
+
 def require_budget(sizes: Mapping[str, Any], limits: Mapping[str, Any]) -> None:
     """At most one of the sizes may be given, and some size or limit must be.
 

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import dspy
-import numpy as np
 
+from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.messages import Messages, messages_by_predictor
+from dspy_gepa.observe.log import log_warning
+from dspy_gepa.program import as_data
+from dspy_gepa.render import diff_texts, report
 from dspy_gepa.runtime.codec import proposal_data
-from dspy_gepa.search.evolve import Search
-from dspy_gepa.search.frontier import winners
 from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Usage
+from dspy_gepa.types import Usage
+
+# English prose comes to about four characters a token in today's vocabularies.
+CHARACTERS_OF_A_TOKEN = 4
+
+
+class Length(NamedTuple):
+    """How long a candidate's texts are together; tokens are a rough count, four characters each."""
+
+    characters: int
+    tokens: int
 
 
 @dataclass(frozen=True)
 class GEPAResult:
     """Everything a run found. Lists are in order of discovery; the seed program is candidate 0.
+
+    A validation row goes by its index in `valset`. Where that was left out, or is equal to the train set,
+    `score_is_in_sample` is True. Copies of a program share the result; it is a record and does not change.
 
     Attributes:
         candidates: The programs in the pool.
@@ -26,9 +43,19 @@ class GEPAResult:
         parents: Indices of each candidate's parents; ``[None]`` for the seed.
         val_aggregate_scores: Mean validation score of each candidate; with a strategy that does not run all
             of them on the validation set, what each is believed to score on rows like these.
-        val_subscores: Score of each candidate by index of the validation row.
-        per_val_instance_best_candidates: By validation row, the candidates that are best on it.
+        intervals: For each the interval that holds what it is worth on rows like these with probability 0.9.
+        coverage: How many different rows each was run on, train rows included.
+        val_subscores: Score of each candidate by validation row it was run on.
+        per_val_instance_best_candidates: By validation row, the candidates that are best on it. Rows that no
+            candidate was run on are left out.
+        best_outputs_valset: By validation row, the best candidates with what they gave there, fields as
+            plain data; no fields where the program failed. None without `track_best_outputs`.
         discovery_eval_counts: Rollouts spent when each candidate was found, before its validation.
+        val_aggregate_subscores: By candidate, each objective's mean over the validation rows where all were
+            run on the same ones; else what each is believed to reach, since raw means over different rows
+            cannot be compared. None when the metric gives no objectives.
+        per_objective_best_candidates: By objective, the candidates for which that is highest; or None.
+        objective_pareto_front: By objective, the highest of them; or None.
         total_metric_calls: Rollouts executed.
         num_full_val_evals: Candidates that were run on the whole validation set.
         log_dir: Where files were written, or None.
@@ -36,6 +63,10 @@ class GEPAResult:
         best_idx: Index of the candidate that `compile` returned.
         score: What it is expected to score on rows like these.
         interval: The interval that holds this with probability 0.9.
+        score_is_in_sample: True when the validation rows are those that were reflected on. The score then
+            flatters the program on other rows.
+        gain: What it is expected to score more than the seed.
+        gain_interval: The interval that holds this with probability 0.9.
         better_than_seed: Probability that it is better than the program as it was given.
         choice_reason: Why it was returned.
         proposals: What every step came to, rejected proposals with their reasons included.
@@ -50,9 +81,15 @@ class GEPAResult:
     texts: list[dict[str, str]]
     parents: list[list[int | None]]
     val_aggregate_scores: list[float]
+    intervals: list[tuple[float, float]]
+    coverage: list[int]
     val_subscores: list[dict[int, float]]
     per_val_instance_best_candidates: dict[int, set[int]]
+    best_outputs_valset: dict[int, list[tuple[int, dspy.Prediction]]] | None
     discovery_eval_counts: list[int]
+    val_aggregate_subscores: list[dict[str, float]] | None
+    per_objective_best_candidates: dict[str, set[int]] | None
+    objective_pareto_front: dict[str, float] | None
     total_metric_calls: int
     num_full_val_evals: int
     log_dir: str | None
@@ -60,6 +97,9 @@ class GEPAResult:
     best_idx: int
     score: float
     interval: tuple[float, float]
+    score_is_in_sample: bool
+    gain: float
+    gain_interval: tuple[float, float]
     better_than_seed: float
     choice_reason: str
     proposals: tuple[Proposal, ...]
@@ -69,72 +109,160 @@ class GEPAResult:
     usage: dict[str, Usage]
     stop_reason: str
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> GEPAResult:
+        # Else whoever copies a program copies all its candidates, and a second compile does so for each.
+        return self
+
     @property
     def best_candidate(self) -> dspy.Module:
-        """The program that `compile` returned."""
+        """The program that `compile` returned, as a module of its own."""
         return self.candidates[self.best_idx]
 
+    @property
+    def highest_score_achieved_per_val_task(self) -> dict[int, float]:
+        """By validation row, the best score that any candidate reached."""
+        best = self.per_val_instance_best_candidates
+        return {row: self.val_subscores[min(members)][row] for row, members in best.items()}
+
+    @property
+    def rejected(self) -> tuple[Proposal, ...]:
+        """The proposals that came to nothing, each with its `reason`."""
+        return tuple(proposal for proposal in self.proposals if proposal.verdict != "accepted")
+
+    @property
+    def seed_length(self) -> Length:
+        """How long the texts of the program were as it was given."""
+        return _length(self.texts[0])
+
+    @property
+    def best_length(self) -> Length:
+        """How long the texts of the program are that `compile` returned."""
+        return _length(self.texts[self.best_idx])
+
+    def lineage(self, candidate: int | None = None) -> list[int]:
+        """The candidate with all that it descends from, oldest first; default the one that was returned.
+
+        Raises:
+            ConfigurationError: There is no such candidate.
+        """
+        line, open_ = set[int](), [self._index(candidate)]
+        while open_:
+            member = open_.pop()
+            if member not in line:
+                line.add(member)
+                open_ += [parent for parent in self.parents[member] if parent is not None]
+        return sorted(line)
+
+    def diff(self, first: int = 0, second: int | None = None) -> str:
+        """What changed from one candidate to another, by component, a sentence to a line.
+
+        Args:
+            first: Index of the candidate to start from; default the seed.
+            second: Index of the other one; default the one that was returned.
+
+        Raises:
+            ConfigurationError: There is no such candidate.
+        """
+        return diff_texts(self.texts[self._index(first)], self.texts[self._index(second)])
+
+    def to_markdown(self) -> str:
+        """A report: gain, cost, why the run ended, and the final texts, each in a code block."""
+        return report("GEPA run", self._facts(), self.texts[self.best_idx])
+
+    def to_messages(
+        self, example: dspy.Example | Mapping[str, Any], candidate: int | None = None
+    ) -> Messages | dict[str, Messages]:
+        """The chat messages that a candidate sends for an example, for use without DSPy.
+
+        They are as the configured adapter (default `dspy.ChatAdapter`) writes them for a model without native
+        tools or reasoning.
+
+        Args:
+            example: A `dspy.Example`, or a mapping of input fields, which may hold those that one predictor
+                hands on to another.
+            candidate: Its index; default the one that was returned.
+
+        Returns:
+            For a program with one predictor, its messages. For one with several, the messages of those whose
+            inputs are there, by name; a warning is logged that names what the others lack.
+
+        Raises:
+            ConfigurationError: There is no such candidate, or no predictor has all its inputs.
+        """
+        program = self.candidates[self._index(candidate)]
+        found, missing = messages_by_predictor(program, example)
+        lacking = "; ".join(f"{name} lacks {', '.join(fields)}" for name, fields in missing.items())
+        remedy = "Pass them as a mapping, to_messages({'field': value, ...})"
+        if not found:
+            raise ConfigurationError(f"No messages can be written: {lacking}. {remedy}.")
+        if missing:
+            log_warning(f"messages are written of {', '.join(found)} only: {lacking}. {remedy}")
+        return next(iter(found.values())) if len(found) + len(missing) == 1 else found
+
     def to_dict(self) -> dict[str, Any]:
-        """The result as JSON-like data, with texts in place of programs."""
-        return {
-            "candidates": self.texts,
-            "parents": self.parents,
-            "val_aggregate_scores": self.val_aggregate_scores,
-            "val_subscores": self.val_subscores,
-            "per_val_instance_best_candidates": {
-                row: sorted(best) for row, best in self.per_val_instance_best_candidates.items()
-            },
-            "discovery_eval_counts": self.discovery_eval_counts,
-            "total_metric_calls": self.total_metric_calls,
-            "num_full_val_evals": self.num_full_val_evals,
-            "log_dir": self.log_dir,
-            "seed": self.seed,
-            "best_idx": self.best_idx,
-            "score": self.score,
-            "interval": list(self.interval),
-            "better_than_seed": self.better_than_seed,
-            "choice_reason": self.choice_reason,
-            "proposals": [proposal_data(p) for p in self.proposals],
-            "reflection_calls": self.reflection_calls,
-            "total_tokens": self.total_tokens,
-            "total_cost": self.total_cost,
-            "usage": {phase: asdict(used) for phase, used in self.usage.items()},
-            "stop_reason": self.stop_reason,
+        """The result as JSON-like data, with texts in place of programs. Keys as in `dspy.GEPA`, and ours."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "texts"}
+        data["candidates"] = self.texts
+        for name in ("per_val_instance_best_candidates", "per_objective_best_candidates"):
+            data[name] = data[name] and {key: sorted(best) for key, best in data[name].items()}
+        outputs = self.best_outputs_valset
+        data["best_outputs_valset"] = outputs and {
+            row: [(member, as_data(output)) for member, output in best] for row, best in outputs.items()
         }
+        data["intervals"] = [list(interval) for interval in self.intervals]
+        data["interval"], data["gain_interval"] = list(self.interval), list(self.gain_interval)
+        data["proposals"] = [proposal_data(p) for p in self.proposals]
+        data["usage"] = {phase: asdict(used) for phase, used in self.usage.items()}
+        data["lineage"] = self.lineage()
+        data["length"] = {"seed": self.seed_length._asdict(), "best": self.best_length._asdict()}
+        return data
+
+    def to_json(self, indent: int | None = None) -> str:
+        """`to_dict` as strict JSON: numbers that JSON does not know, such as NaN, are null."""
+        return json.dumps(_finite(self.to_dict()), allow_nan=False, indent=indent)
+
+    def _index(self, candidate: int | None) -> int:
+        if candidate is None:
+            return self.best_idx
+        if (
+            isinstance(candidate, bool)
+            or not isinstance(candidate, int)
+            or candidate not in range(len(self.texts))
+        ):
+            raise ConfigurationError(
+                f"There is no candidate {candidate!r}; candidates are 0, the seed, to {len(self.texts) - 1}."
+            )
+        return candidate
+
+    def _facts(self) -> list[tuple[str, str]]:
+        sample = " (of the very rows that were reflected on; expect less on others)"
+        before, after = self.seed_length, self.best_length
+        tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
+        return [
+            ("Gain over the seed", f"{_estimate(self.gain, self.gain_interval)}; {self.choice_reason}"),
+            ("Score", _estimate(self.score, self.interval) + (sample if self.score_is_in_sample else "")),
+            ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),
+            ("Rollouts", f"{self.total_metric_calls:,}; reflections: {self.reflection_calls:,}"),
+            ("Tokens", f"{self.total_tokens:,}; US dollars, where prices are known: {self.total_cost:,.4f}"),
+            ("Length", f"{before.characters:,} characters before, {after.characters:,} now: {tokens}"),
+            ("Stopped because", self.stop_reason),
+        ]
 
 
-def summarize(search: Search, log_dir: str | None, build: Callable[[Candidate], dspy.Module]) -> GEPAResult:
-    """The result of a search that ended; `build` makes a candidate's program."""
-    pool, spent, choice = search.pool, search.budget.spent, search.choice
-    known = ~np.isnan(pool.val_scores)
-    wins = winners(pool.val_scores)
-    return GEPAResult(
-        candidates=[build(m.candidate) for m in pool.members],
-        texts=[dict(m.candidate) for m in pool.members],
-        parents=[list(m.parents) or [None] for m in pool.members],
-        val_aggregate_scores=pool.belief.mean.tolist() if search.strategy.sparse else list(pool.means),
-        val_subscores=[
-            {int(c): float(pool.val_scores[m.index, c]) for c in np.flatnonzero(known[m.index])}
-            for m in pool.members
-        ],
-        per_val_instance_best_candidates={
-            row.position: {int(i) for i in np.flatnonzero(wins[:, column])}
-            for column, row in enumerate(pool.val_rows)
-        },
-        discovery_eval_counts=[m.discovered_at for m in pool.members],
-        total_metric_calls=spent.rollouts,
-        num_full_val_evals=int(known.all(axis=1).sum()),
-        log_dir=log_dir,
-        seed=search.seed,
-        best_idx=choice.member,
-        score=choice.score,
-        interval=choice.interval,
-        better_than_seed=choice.better_than_seed,
-        choice_reason=choice.reason,
-        proposals=pool.proposals,
-        reflection_calls=spent.reflections,
-        total_tokens=spent.tokens,
-        total_cost=spent.cost,
-        usage=dict(search.usage),
-        stop_reason=search.stop_reason,
-    )
+def _estimate(value: float, interval: tuple[float, float]) -> str:
+    return f"{value:.3f}, with probability 0.9 between {interval[0]:.3f} and {interval[1]:.3f}"
+
+
+def _length(texts: Mapping[str, str]) -> Length:
+    characters = sum(map(len, texts.values()))
+    return Length(characters, -(-characters // CHARACTERS_OF_A_TOKEN))
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, Mapping):
+        return {str(key): _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in data]
+    return data

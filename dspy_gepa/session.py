@@ -25,6 +25,7 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.remote import RemoteWork
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
 from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.outputs import best_outputs
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
@@ -50,6 +51,7 @@ class Setup:
         log_dir: Where the journal lies, or None for a run that cannot be resumed.
         resume: What to do with a journal that is there already.
         identity: What the journal's results depend on.
+        track_best_outputs: Whether to look up the best output for every validation row at the end.
         on_result: Told of every result that was executed.
         on_step: Told of every step that was committed.
     """
@@ -65,6 +67,7 @@ class Setup:
     log_dir: Path | None = None
     resume: Resume = "auto"
     identity: Mapping[str, Any] = field(default_factory=dict)
+    track_best_outputs: bool = False
     on_result: Callable[[Done], None] = lambda done: None
     on_step: Listener = lambda pool, finished: None
 
@@ -104,6 +107,9 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
         stack.enter_context(_stopping_on_signals(dispatcher.wake))
         try:
             search.run()
+            if setup.track_best_outputs:
+                # They are read once, here: the journal is open still, and the search need not hold outputs.
+                search.best_outputs = best_outputs(search.pool, scheduler.recall)
         except GEPAError as error:
             on_error(error, search)
             _explain(error, setup, dispatcher)

@@ -31,6 +31,8 @@ class Proposal:
         ancestor: For merges, the common ancestor's index.
         reflections: How many answers the reflection model gave in this step.
         unusable: How many of these were empty, cut off or could not be parsed.
+        before_objectives: Where the metric gives objectives, those of a mutation's parent on `rows`.
+        after_objectives: And those of the candidate on `trial_rows`.
     """
 
     kind: Kind
@@ -47,6 +49,8 @@ class Proposal:
     ancestor: int | None = None
     reflections: int = 0
     unusable: int = 0
+    before_objectives: tuple[Mapping[str, float], ...] = ()
+    after_objectives: tuple[Mapping[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,3 +74,9 @@ def rollouts(
     """Within a step: run `candidate` on `rows`; results come in the order of the rows."""
     results = yield [Rollout(candidate, row) for row in rows]
     return tuple(results)
+
+
+def objectives_of(outcomes: Sequence[Outcome]) -> tuple[Mapping[str, float], ...]:
+    """The objectives of each outcome, in order; empty where none of them has any."""
+    found = tuple(outcome.objectives for outcome in outcomes)
+    return found if any(found) else ()

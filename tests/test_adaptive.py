@@ -140,7 +140,7 @@ def test_merges_are_made_when_asked_for() -> None:
         ({"max_full_evals": 3}, 3 * 40),
         ({"max_full_evals": 3, "valset": None}, 3 * 24),
         ({"max_metric_calls": 77}, 77),
-        ({"auto": "light"}, 175),
+        ({"auto": "light"}, 145),
     ],
 )
 def test_a_size_is_so_many_rollouts(options: dict[str, Any], rollouts: int) -> None:

@@ -17,21 +17,30 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("compat",),
     ("assembly",),
     ("session",),
+    ("summary",),
     ("results", "identity"),
     ("observe",),
     ("search",),
     ("runtime",),
     ("worker",),
     ("proposer",),
-    ("rollouts", "reflector"),
+    ("rollouts", "reflector", "messages"),
     ("program",),
     ("metric", "failures", "ledger", "options", "parcel"),
-    ("steps",),
+    ("steps", "render"),
     ("types",),
     ("errors", "sentences"),
 )
 KNOW_DSPY = {
-    *("gepa", "assembly", "options", "results", "identity"),  # what users hand over and get back
+    *(
+        "gepa",
+        "assembly",
+        "options",
+        "results",
+        "summary",
+        "messages",
+        "identity",
+    ),  # what users hand over and get back
     *(
         "worker",
         "rollouts",

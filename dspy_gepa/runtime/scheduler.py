@@ -148,6 +148,11 @@ class Scheduler:
         self._flights.popleft()
         return self._charge(oldest, oldest.result)
 
+    def recall(self, rollout: Rollout) -> Outcome | None:
+        """The remembered outcome of a rollout; None when it was never executed."""
+        result = self._memory.recall(rollout.key)
+        return result if isinstance(result, Outcome) else None
+
     def _advance(self, flight: _Flight) -> None:
         """Give a step its results and ask for its next effects, until some have to be waited for."""
         while True:

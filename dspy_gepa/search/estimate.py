@@ -86,6 +86,14 @@ class Belief:
         half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(self.covariance[member, member])
         return float(self.mean[member] - half), float(self.mean[member] + half)
 
+    def gain_interval(self, member: int, other: int, level: float = 0.9) -> tuple[float, float]:
+        """The central interval that holds what `member` is worth more than `other` with this probability."""
+        gain = float(self.mean[member] - self.mean[other])
+        line = self.covariance[member] - self.covariance[other]
+        variance = max(0.0, float(line[member] - line[other]))
+        half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(variance)
+        return gain - half, gain + half
+
     def probability_better(self, member: int, other: int) -> float:
         """The probability that `member` is worth more than `other`; a half when nothing tells them apart."""
         gain = float(self.mean[member] - self.mean[other])

@@ -15,8 +15,9 @@ wraps the `gepa` package) differ, and which way this code goes:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
@@ -26,7 +27,7 @@ from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, p
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.steps import Evaluation, Proposal
-from dspy_gepa.types import Usage
+from dspy_gepa.types import Row, Usage
 
 Listener = Callable[[Pool, Finished], None]
 
@@ -49,6 +50,7 @@ class Search:
         pool: Everything found so far.
         stop_reason: Why the search ended, as one sentence.
         usage: Language model use so far, by phase.
+        best_outputs: By validation row the best members with their outputs; None where nobody asked.
     """
 
     problem: Problem
@@ -61,6 +63,7 @@ class Search:
     pool: Pool = field(init=False)
     stop_reason: str = ""
     usage: dict[str, Usage] = field(default_factory=dict)
+    best_outputs: Mapping[Row, list[tuple[int, Any]]] | None = None
     _started: int = 0
     _trials_without_rollout: int = 0
     _unusable_answers: int = 0

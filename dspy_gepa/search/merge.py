@@ -11,7 +11,7 @@ import numpy as np
 
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.steps import Proposal, Step, rollouts
+from dspy_gepa.steps import Proposal, Step, objectives_of, rollouts
 from dspy_gepa.types import Candidate, Row
 
 
@@ -98,6 +98,7 @@ def cross(found: Merge, pool: Pool, rows: Sequence[Row]) -> Step:
         changed=_differences(pool.members[found.first].candidate, found.candidate),
         trial_rows=tuple(rows),
         after=after,
+        after_objectives=objectives_of(outcomes),
     )
 
 
@@ -124,6 +125,7 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
         before=before,
         trial_rows=tuple(trial_rows),
         after=after,
+        after_objectives=objectives_of(trial),
     )
 
 

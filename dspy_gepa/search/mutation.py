@@ -23,7 +23,7 @@ from dspy_gepa.search.reflection import (
     training_texts,
     without_failures,
 )
-from dspy_gepa.steps import Proposal, Step, rollouts
+from dspy_gepa.steps import Proposal, Step, objectives_of, rollouts
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
 
 EDITS_SHOWN = 6
@@ -84,7 +84,14 @@ def mutate(
     before = yield from rollouts(parent.candidate, rows)
     _refuse_broken_feedback(rows, before)
     blank = Proposal(
-        "mutation", (parent.index,), None, "skipped", "", rows=tuple(rows), before=_scores(before)
+        "mutation",
+        (parent.index,),
+        None,
+        "skipped",
+        "",
+        rows=tuple(rows),
+        before=_scores(before),
+        before_objectives=objectives_of(before),
     )
     if perfect_score is not None and all(score >= perfect_score for score in blank.before):
         return replace(blank, reason="every row of the minibatch is perfect already")
@@ -113,7 +120,7 @@ def mutate(
 
     trial_rows = tuple(rows if trial_rows is None else trial_rows)
     after = yield from rollouts(child, trial_rows)
-    trial = replace(blank, trial_rows=trial_rows, after=_scores(after))
+    trial = replace(blank, trial_rows=trial_rows, after=_scores(after), after_objectives=objectives_of(after))
     kept = accept is None or accept(trial.before, trial.after)
     return replace(trial, verdict="accepted" if kept else "rejected", reason=_change(trial))
 

@@ -40,7 +40,7 @@ class Problem:
         seed: The program's texts as the user wrote them.
         components: The components to rewrite, in the program's order.
         train_size: How many train rows there are.
-        val_rows: The validation rows.
+        val_rows: The validation rows; the train rows where the two sets are equal.
         reflector: How evidence is shown to the reflection LM.
         initial: Further candidates that the pool begins with.
     """
@@ -110,11 +110,11 @@ def _plan_top_up(pool: Pool, strategy: Strategy, seed: int, begun: set[int | Non
     if not strategy.champion_after or trials < strategy.champion_after:
         return None
     champion = int(pool.belief.mean.argmax())
-    run = ~np.isnan(pool.scores[champion])
-    wanted = strategy.seed_rows + trials - int((run & ~pool.studied[champion]).sum())
+    run, unfair = ~np.isnan(pool.scores[champion]), pool.unfair[champion]
+    wanted = strategy.seed_rows + trials - int((run & ~unfair).sum())
     if wanted <= 0 or champion in begun:
         return None
-    closed = run | pool.studied[champion]
+    closed = run | unfair
     open_ = [row for row in training_order(pool, seed) if not closed[pool.column(row)]]
     rows = tuple(open_[:TOP_UP_ROWS])
     if not rows:
@@ -162,7 +162,8 @@ def plan_trial(
     # Each component may be asked for twice, see mutation.py.
     asked = 2 * most_rewritten(strategy.choose_components, problem.components)
     need = Spending(rollouts=unknown + len(fresh), reflections=asked)
-    follow_up = NOTHING if strategy.sparse else Spending(rollouts=len(pool.val_rows))
+    tried = len(fresh) if pool.in_sample else 0
+    follow_up = NOTHING if strategy.sparse else Spending(rollouts=len(pool.val_rows) - tried)
     return Plan(step, need, follow_up, parents=(parent.index,))
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from dspy_gepa.search.estimate import Belief, estimate
+from dspy_gepa.search.estimate import Belief, estimate, estimate_objectives
 from dspy_gepa.search.frontier import Scores, Wins
-from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.search.objectives import Objectives, filled_in, with_row
+from dspy_gepa.steps import Evaluation, Proposal, objectives_of
 from dspy_gepa.types import Candidate, Row
 
 
@@ -39,10 +40,11 @@ class Pool:
     """The members, their scores and the history of all proposals.
 
     Attributes:
-        val_rows: The validation rows.
+        val_rows: The validation rows; the train rows themselves where the two sets are equal.
         train_rows: The train rows.
         members: In order of discovery.
-        scores: Shape (members, validation rows and then train rows), NaN where a member was not run.
+        scores: Shape (members, validation rows and then train rows), NaN where a member was not run. Rows
+            that are both have one column.
         studied: Same shape: whether the row was shown to the reflector that wrote the member, or one of those
             it descends from. Its score there says little about other rows.
         means: By member, the mean validation score over the rows it was run on; NaN where there is none.
@@ -50,6 +52,7 @@ class Pool:
         turns: Per member, how many times one of its components was chosen for rewriting.
         merge_due: True when no trial has ended since a member found by mutation was first validated.
         known: Ids of all candidates that were ever proposed.
+        all_objectives: By objective of the metric an array like `scores`; empty when it gives none.
     """
 
     val_rows: tuple[Row, ...]
@@ -62,6 +65,7 @@ class Pool:
     turns: tuple[int, ...]
     merge_due: bool
     known: frozenset[str]
+    all_objectives: Objectives = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -73,11 +77,12 @@ class Pool:
     ) -> Pool:
         """The pool a search begins with, not yet run: the seed, and what else was given to begin with."""
         roots = list(dict.fromkeys([seed, *initial]))
-        shape = len(roots), len(val_rows) + train_size
+        train_rows = tuple(Row("train", i) for i in range(train_size))
+        shape = len(roots), len({*val_rows, *train_rows})
         reasons = ["the program as it was given", *["given to begin with"] * (len(roots) - 1)]
         return cls(
             val_rows=val_rows,
-            train_rows=tuple(Row("train", i) for i in range(train_size)),
+            train_rows=train_rows,
             members=tuple(
                 Member(i, root, parents=(), trial=i, discovered_at=0) for i, root in enumerate(roots)
             ),
@@ -97,15 +102,57 @@ class Pool:
         return len(self.members)
 
     @property
+    def in_sample(self) -> bool:
+        """Whether the validation rows are the train rows, those that are reflected on."""
+        return self.val_rows[0].split == "train"
+
+    @property
     def val_scores(self) -> Scores:
         """The scores on validation rows, of members that were validated. Shape (members, validation rows)."""
-        scores = self.scores[:, : len(self.val_rows)]
-        return np.where(np.isnan(self.means)[:, None], np.nan, scores)
+        return self._validated(self.scores)
+
+    @property
+    def train_scores(self) -> Scores:
+        """The scores on train rows. Shape (members, train rows)."""
+        return self.scores[:, self._first_train :]
+
+    @cached_property
+    def objectives(self) -> dict[str, Scores]:
+        """By objective the scores on validation rows, of members that were validated; like `val_scores`.
+
+        NaN also where the program failed or the metric left the objective out. Not to be written to.
+        """
+        return {name: self._validated(scores) for name, scores in self.all_objectives.items()}
+
+    @property
+    def unfair(self) -> Wins:
+        """The scores that say little about what a member is worth. Shape of `scores`.
+
+        Those on rows that it was written for; none where it is these very rows that it is wanted for.
+        """
+        return np.zeros_like(self.studied) if self.in_sample else self.studied
 
     @cached_property
     def belief(self) -> Belief:
-        """What every member is worth, from all its rollouts but those on rows it was written for."""
-        return estimate(np.where(self.studied, np.nan, self.scores), [m.parents for m in self.members])
+        """What every member is worth, from all its rollouts but the unfair ones."""
+        return estimate(np.where(self.unfair, np.nan, self.scores), self._parents)
+
+    @cached_property
+    def objective_beliefs(self) -> dict[str, Belief]:
+        """What every member is worth by each objective, from the same rollouts."""
+        fair = {name: np.where(self.unfair, np.nan, scores) for name, scores in self.all_objectives.items()}
+        return estimate_objectives(fair, self._parents)
+
+    @property
+    def _parents(self) -> list[tuple[int, ...]]:
+        return [m.parents for m in self.members]
+
+    @property
+    def _first_train(self) -> int:
+        return 0 if self.in_sample else len(self.val_rows)
+
+    def _validated(self, scores: Scores) -> Scores:
+        return np.where(np.isnan(self.means)[:, None], np.nan, scores[:, : len(self.val_rows)])
 
     def knows(self, candidate: Candidate) -> bool:
         """Whether a member or an earlier proposal has exactly these texts."""
@@ -113,7 +160,7 @@ class Pool:
 
     def column(self, row: Row) -> int:
         """Where a row stands in `scores`."""
-        return row.position if row.split == "val" else len(self.val_rows) + row.position
+        return row.position if row.split == "val" else self._first_train + row.position
 
     def columns(self, rows: Sequence[Row]) -> list[int]:
         """Where rows stand in `scores`."""
@@ -163,13 +210,15 @@ class Pool:
         """
         if proposal.verdict == "accepted" and any(m.candidate == proposal.candidate for m in self.members):
             proposal = replace(proposal, verdict="rejected", reason="a step beside it found the same texts")
-        scores = self.scores
+        scores, objectives = self.scores, self.all_objectives
         if len(proposal.parents) == 1 and proposal.rows:
-            scores = scores.copy()
-            scores[proposal.parents[0], self.columns(proposal.rows)] = proposal.before
+            scores, parent, columns = scores.copy(), proposal.parents[0], self.columns(proposal.rows)
+            scores[parent, columns] = proposal.before
+            objectives = filled_in(objectives, scores.shape, parent, columns, proposal.before_objectives)
         pool = replace(
             self,
             scores=scores,
+            all_objectives=objectives,
             proposals=(*self.proposals, proposal),
             turns=_next_turns(self.turns, proposal),
             known=self.known | ({proposal.candidate.id} if proposal.candidate else set()),
@@ -187,8 +236,10 @@ class Pool:
             trial=len(self.proposals) - 1,
             discovered_at=spent,
         )
-        scores = np.full(self.scores.shape[1], np.nan)
-        scores[self.columns(proposal.trial_rows)] = proposal.after
+        members, rows = self.scores.shape
+        scores, columns = np.full(rows, np.nan), self.columns(proposal.trial_rows)
+        scores[columns] = proposal.after
+        objectives = with_row(self.all_objectives)
         studied = np.asarray(self.studied[list(proposal.parents)].any(axis=0))
         if proposal.kind == "mutation":
             studied[self.columns(proposal.rows)] = True
@@ -196,6 +247,9 @@ class Pool:
             self,
             members=(*self.members, member),
             scores=np.vstack([self.scores, scores]),
+            all_objectives=filled_in(
+                objectives, (members + 1, rows), members, columns, proposal.after_objectives
+            ),
             studied=np.vstack([self.studied, studied]),
             means=(*self.means, math.nan),
             turns=(*self.turns, max((self.turns[p] for p in proposal.parents), default=0)),
@@ -204,11 +258,16 @@ class Pool:
     def evaluated(self, evaluation: Evaluation) -> Pool:
         """The pool with the scores of members that were run on further rows filled in."""
         scores, means, merge_due = self.scores.copy(), list(self.means), self.merge_due
+        objectives = self.all_objectives
         for member, outcomes in evaluation.outcomes.items():
             merge_due |= not self.is_validated(member) and len(self.members[member].parents) == 1
-            scores[member, self.columns(list(outcomes))] = [outcome.score for outcome in outcomes.values()]
+            columns, found = self.columns(list(outcomes)), list(outcomes.values())
+            scores[member, columns] = [outcome.score for outcome in found]
+            objectives = filled_in(objectives, scores.shape, member, columns, objectives_of(found))
             means[member] = mean_of(scores[member, : len(self.val_rows)])
-        return replace(self, scores=scores, means=tuple(means), merge_due=merge_due)
+        return replace(
+            self, scores=scores, all_objectives=objectives, means=tuple(means), merge_due=merge_due
+        )
 
 
 def _next_turns(turns: tuple[int, ...], proposal: Proposal) -> tuple[int, ...]:

@@ -55,8 +55,7 @@ def failures_first(pool: Pool, parent: int, size: int, perfect_score: float, rng
         perfect_score: What a score must reach to have nothing to teach.
         rng: The step's random stream; it breaks ties.
     """
-    first = len(pool.val_rows)
-    train = pool.scores[:, first:]
+    train = pool.train_scores
     mine = train[parent]
     shown = _times_shown(pool, parent)
     chance = [rng.random() for _ in pool.train_rows]
@@ -80,7 +79,7 @@ def shared_order(pool: Pool, seed: int) -> list[Row]:
 
     One order for all, so that members have many rows in common.
     """
-    return training_order(pool, seed) + validation_order(pool, seed)
+    return training_order(pool, seed) + ([] if pool.in_sample else validation_order(pool, seed))
 
 
 def training_order(pool: Pool, seed: int) -> list[Row]:
@@ -98,9 +97,15 @@ def unseen_rows(
 ) -> tuple[Row, ...]:
     """Rows to try a child on: the first in the shared order that its text does not come from.
 
-    Not those the reflector is shown now, nor those that any of its ancestors was written for.
+    Not those the reflector is shown now, nor those that any of its ancestors was written for. Where there is
+    no validation set apart from the train rows, such rows run out; then the others come too, those that the
+    reflector is shown now last.
     """
     hidden = np.asarray(pool.studied[list(parents)].any(axis=0))
     hidden[pool.columns(reflected)] = True
-    open_ = [row for row in shared_order(pool, seed) if not hidden[pool.column(row)]]
+    order = shared_order(pool, seed)
+    open_ = [row for row in order if not hidden[pool.column(row)]]
+    if pool.in_sample:
+        shown = set(reflected)
+        open_ += sorted((row for row in order if hidden[pool.column(row)]), key=shown.__contains__)
     return tuple(open_[:size])

@@ -39,7 +39,7 @@ def thompson(pool: Pool, rng: Random) -> int:
 def robust_frontier(pool: Pool, rng: Random) -> int:
     """In proportion to the rows a member is expected to be best on, were there no chance."""
     known = ~np.isnan(pool.scores).all(axis=0)
-    wins = frontier_wins(np.where(pool.studied, np.nan, pool.scores)[:, known], pool.belief, rng)
+    wins = frontier_wins(np.where(pool.unfair, np.nan, pool.scores)[:, known], pool.belief, rng)
     return rng.choices(range(len(pool)), weights=wins.tolist())[0]
 
 

@@ -277,6 +277,17 @@ def test_the_probability_to_be_better_is_that_of_joint_draws() -> None:
     assert belief.probability_better(2, 2) == 0.5
 
 
+def test_the_interval_of_a_gain_is_that_of_joint_draws() -> None:
+    run = simulate("graded", 6, 20, 6, np.random.default_rng(5))
+    belief = estimate(run.scores, run.parents)
+    draws = belief.draw(Random(1), 20_000)
+    for other in range(1, 6):
+        low, high = belief.gain_interval(0, other)
+        gains = draws[:, 0] - draws[:, other]
+        assert ((low <= gains) & (gains <= high)).mean() == pytest.approx(0.9, abs=0.01)
+    assert belief.gain_interval(2, 2) == (0.0, 0.0)
+
+
 def test_draws_have_the_mean_and_the_covariance() -> None:
     run = simulate("binary", 5, 12, 6, np.random.default_rng(2))
     belief = estimate(run.scores, run.parents)

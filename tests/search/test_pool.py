@@ -346,3 +346,32 @@ def test_a_pool_without_any_score_believes_nothing_better_than_anything() -> Non
     pool = Pool.of(SEED, val_rows(2), 3)
     assert np.isfinite(pool.belief.mean).all()
     assert pool.belief.probability_better(0, 0) == 0.5
+
+
+# Validation rows that are the train rows ------------------------------------------------------------------
+
+
+def in_sample() -> Pool:
+    return Pool.of(SEED, train_rows(3), train_size=3)
+
+
+def test_rows_that_are_both_have_one_column() -> None:
+    pool = in_sample()
+    assert pool.in_sample
+    assert pool.scores.shape == (1, 3)
+    assert pool.columns(pool.train_rows) == pool.columns(pool.val_rows) == [0, 1, 2]
+    assert pool.train_scores.shape == pool.val_scores.shape
+
+
+def test_where_validation_rows_are_train_rows_no_score_is_unfair() -> None:
+    apart, same = seeded(), in_sample()
+    for pool in (apart, same):
+        pool = pool.commit(mutation(), spent=3)
+        assert pool.studied[1].sum() == 3
+        assert pool.unfair[1].sum() == (0 if pool.in_sample else 3)
+
+
+def test_a_minibatch_is_part_of_the_validation_where_the_rows_are_the_same() -> None:
+    pool = in_sample().commit(mutation(), spent=3)
+    pool = pool.evaluated(Evaluation({1: {Row("train", 2): Outcome("scored", score=1.0)}}))
+    np.testing.assert_array_equal(pool.val_scores[1], [1.0, 0.0, 1.0])

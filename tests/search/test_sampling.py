@@ -267,6 +267,16 @@ def test_when_all_train_rows_were_shown_a_child_is_tried_on_validation_rows() ->
     assert rows == (Row("train", 8), *validation_order(pool, 5)[:2])
 
 
+def test_without_other_rows_a_child_is_tried_on_those_shown_last_of_all() -> None:
+    pool = Pool.of(Candidate.of({"a": "seed"}), train_rows(9), train_size=9)
+    pool = tried(pool, (0,), train_rows(4))
+    assert sorted(shared_order(pool, 5)) == list(train_rows(9))
+    rows = unseen_rows(pool, (1,), train_rows(9)[4:7], 100, seed=5)
+    assert set(rows[:2]) == set(train_rows(9)[7:])
+    assert set(rows[2:6]) == set(train_rows(4))
+    assert set(rows[6:]) == set(train_rows(9)[4:7])
+
+
 def test_the_rows_of_a_trial_end_where_all_rows_end() -> None:
     assert len(unseen_rows(seeded({}), (0,), train_rows(4), 100, seed=0)) == 5 + 3
 

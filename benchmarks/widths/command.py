@@ -1,0 +1,86 @@
+"""The command: run what is missing, then write the report from every result there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchmarks.peers.cells import OtherParametersError, Size
+from benchmarks.tasks import WORLD_NAMES
+from benchmarks.widths.cells import cells
+from benchmarks.widths.figure import draw
+from benchmarks.widths.report import report
+from benchmarks.widths.results import read
+from benchmarks.widths.runner import run_all
+
+
+@click.command()
+@click.option("--worlds", default="easy,noisy,defective", show_default=True, help="Names, comma-separated.")
+@click.option("--seeds", default=4, show_default=True, help="Number of seeds, from 0.")
+@click.option("--budgets", default="150,300,600,1200", show_default=True, help="Metric calls.")
+@click.option("--widths", "wanted", default="1,2,4,8,16", show_default=True, help="Trials in flight.")
+@click.option("--threads", default=32, show_default=True, help="Workers of the simulated clock.")
+@click.option("--train", default=100, show_default=True, help="Train rows.")
+@click.option("--val", default=40, show_default=True, help="Validation rows.")
+@click.option("--test", default=200, show_default=True, help="Test rows.")
+@click.option("--processes", default=1, show_default=True)
+@click.option("--report-only", is_flag=True, help="Run nothing; the number of threads may be another one.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results/widths"),
+    show_default=True,
+)
+def widths(
+    worlds: str,
+    seeds: int,
+    budgets: str,
+    wanted: str,
+    threads: int,
+    train: int,
+    val: int,
+    test: int,
+    processes: int,
+    report_only: bool,
+    out: Path,
+) -> None:
+    """Trials in flight: what width costs in test score and saves in (simulated) time."""
+    failures: list[str] = []
+    if not report_only:
+        size = Size((), 0, train, val, test)
+        todo = cells(
+            _worlds(worlds), seeds, _numbers(budgets, "--budgets"), _numbers(wanted, "--widths"), size
+        )
+        try:
+            failures = run_all(todo, out, processes)
+        except OtherParametersError as error:
+            raise click.ClickException(str(error)) from error
+    found = read(out, threads)
+    if not found.runs:
+        raise click.ClickException("\n".join([f"There are no results in {out}.", *failures]))
+    text = report(found)
+    (out / "table.md").write_text(text, encoding="utf-8")
+    draw(found, out / "widths.svg")
+    click.echo(text)
+    if failures:
+        raise click.ClickException("Cells that failed:\n" + "\n".join(failures))
+
+
+def _worlds(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in WORLD_NAMES:
+            known = ", ".join(WORLD_NAMES)
+            raise click.BadParameter(f"{name!r}; known are {known}", param_hint="--worlds")
+    return names
+
+
+def _numbers(text: str, option: str) -> list[int]:
+    try:
+        numbers = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        numbers = []
+    if not numbers or numbers[0] < 1:
+        raise click.BadParameter(f"{text!r}; give e.g. 1,2,4", param_hint=option)
+    return numbers

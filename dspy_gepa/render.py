@@ -1,0 +1,62 @@
+"""Texts for people: what changed between two candidates, and a report in Markdown that texts cannot break."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+from dspy_gepa.sentences import split_sentences
+
+# What begins or ends something in Markdown or HTML within a line.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$-])")
+SHORTEST_FENCE = 3
+
+
+def diff_texts(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """What changed from one candidate to another: by component the sentences, one to a line.
+
+    A line begins with "- " where a sentence is gone, with "+ " where it is new, else with two spaces. A
+    component whose text is the same is said to be unchanged.
+    """
+    names = dict.fromkeys([*before, *after])
+    parts = [f"{name}\n{_diff(before.get(name, ''), after.get(name, ''))}" for name in names]
+    return "\n\n".join(parts)
+
+
+def _diff(before: str, after: str) -> str:
+    if before == after:
+        return "  (unchanged)"
+    old, new = split_sentences(before), split_sentences(after)
+    lines: list[str] = []
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            lines += [f"  {sentence}" for sentence in old[a:b]]
+        else:
+            lines += [f"- {sentence}" for sentence in old[a:b]]
+            lines += [f"+ {sentence}" for sentence in new[c:d]]
+    if old == new:
+        lines.append("  (the same sentences, laid out differently)")
+    return "\n".join(lines)
+
+
+def report(title: str, facts: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> str:
+    """A report in Markdown: a heading, a list of facts, then each text in a code block of its own.
+
+    Every value is escaped: nothing that a language model wrote is read as Markdown or HTML.
+    """
+    listed = "\n".join(f"- {inline(label)}: {inline(value)}" for label, value in facts)
+    blocks = [f"## {inline(name)}\n\n{fenced(text)}" for name, text in texts.items()]
+    return "\n\n".join([f"# {inline(title)}", listed, *blocks]) + "\n"
+
+
+def inline(text: str) -> str:
+    """The text on one line, with all that is special to Markdown or HTML escaped."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def fenced(text: str) -> str:
+    """The text in a code block whose fence is longer than any run of backticks in it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(SHORTEST_FENCE, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"

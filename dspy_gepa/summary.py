@@ -1,0 +1,125 @@
+"""From a search that ended to the program with its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import dspy
+import numpy as np
+
+from dspy_gepa.program import build_program
+from dspy_gepa.results import GEPAResult
+from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.outputs import best_members
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.types import Candidate
+
+# The name under which `dspy.GEPA` attaches its result.
+DETAILS = "detailed_results"
+
+
+class Objectives(NamedTuple):
+    """What is told of the metric's objectives, under the names of `GEPAResult`; all None without any."""
+
+    val_aggregate_subscores: list[dict[str, float]] | None = None
+    per_objective_best_candidates: dict[str, set[int]] | None = None
+    objective_pareto_front: dict[str, float] | None = None
+
+
+def deliver(search: Search, student: dspy.Module, log_dir: str | None, *, track_stats: bool) -> dspy.Module:
+    """The program to return, a new module; with `track_stats` the result is its ``detailed_results``."""
+
+    def build(candidate: Candidate) -> dspy.Module:
+        program = build_program(student, candidate)
+        # A student that comes from an earlier run has that run's result on it, which is not this program's.
+        vars(program).pop(DETAILS, None)
+        return program
+
+    result = summarize(search, log_dir, build)
+    program = build(search.pool.members[result.best_idx].candidate)
+    if track_stats:
+        setattr(program, DETAILS, result)
+    return program
+
+
+def summarize(search: Search, log_dir: str | None, build: Callable[[Candidate], dspy.Module]) -> GEPAResult:
+    """The result of a search that ended; `build` makes a candidate's program."""
+    pool, spent, choice, belief = search.pool, search.budget.spent, search.choice, search.pool.belief
+    scores = pool.scores[:, : len(pool.val_rows)]
+    known = ~np.isnan(scores)
+    return GEPAResult(
+        candidates=[build(m.candidate) for m in pool.members],
+        texts=[dict(m.candidate) for m in pool.members],
+        parents=[list(m.parents) or [None] for m in pool.members],
+        val_aggregate_scores=belief.mean.tolist() if search.strategy.sparse else list(pool.means),
+        intervals=[belief.interval(m.index) for m in pool.members],
+        coverage=(~np.isnan(pool.scores)).sum(axis=1).tolist(),
+        val_subscores=[
+            {int(c): float(line[c]) for c in np.flatnonzero(seen)}
+            for line, seen in zip(scores, known, strict=True)
+        ],
+        per_val_instance_best_candidates={row.position: set(b) for row, b in best_members(pool).items()},
+        best_outputs_valset=None if search.best_outputs is None else _predictions(search.best_outputs),
+        discovery_eval_counts=[m.discovered_at for m in pool.members],
+        **summarize_objectives(pool, sparse=search.strategy.sparse)._asdict(),
+        total_metric_calls=spent.rollouts,
+        num_full_val_evals=int(known.all(axis=1).sum()),
+        log_dir=log_dir,
+        seed=search.seed,
+        best_idx=choice.member,
+        score=choice.score,
+        interval=choice.interval,
+        score_is_in_sample=pool.in_sample,
+        gain=float(belief.mean[choice.member] - belief.mean[0]),
+        gain_interval=belief.gain_interval(choice.member, 0),
+        better_than_seed=choice.better_than_seed,
+        choice_reason=choice.reason,
+        proposals=pool.proposals,
+        reflection_calls=spent.reflections,
+        total_tokens=spent.tokens,
+        total_cost=spent.cost,
+        usage=dict(search.usage),
+        stop_reason=search.stop_reason,
+    )
+
+
+def summarize_objectives(pool: Pool, *, sparse: bool) -> Objectives:
+    """Every member's level of each objective, which members are best by it, and how good these are.
+
+    A level is the mean over the validation rows where all members are known on the same ones, as after a
+    search that is not sparse. Else raw means would compare different rows, and the level is what the member
+    is believed to be worth, from all rows; that takes no notice of why an objective is missing on a row.
+    """
+    if not pool.all_objectives:
+        return Objectives()
+    levels = {name: _levels(pool, name, sparse) for name in pool.all_objectives}
+    best = {name: max(values) for name, values in levels.items()}
+    return Objectives(
+        [{name: values[m.index] for name, values in levels.items()} for m in pool.members],
+        {name: {i for i, value in enumerate(v) if value == best[name]} for name, v in levels.items()},
+        best,
+    )
+
+
+def _levels(pool: Pool, name: str, sparse: bool) -> list[float]:
+    scores = pool.objectives[name]
+    known = ~np.isnan(scores)
+    if sparse or not known[0].any() or not (known == known[0]).all():
+        return [float(mean) for mean in pool.objective_beliefs[name].mean]
+    return [float(mean) for mean in scores[:, known[0]].mean(axis=1)]
+
+
+def _predictions(
+    outputs: Mapping[Any, list[tuple[int, Any]]],
+) -> dict[int, list[tuple[int, dspy.Prediction]]]:
+    return {row.position: [(m, as_prediction(o)) for m, o in best] for row, best in outputs.items()}
+
+
+def as_prediction(output: Any) -> dspy.Prediction:
+    """A prediction with the fields of a recorded output; what is no mapping is its field `output`."""
+    prediction = dspy.Prediction()
+    # One by one: given as keywords, a field named like a parameter of Prediction would be taken for it.
+    for name, value in (output if isinstance(output, Mapping) else {"output": output}).items():
+        prediction[name] = value
+    return prediction
