@@ -6,8 +6,10 @@ import dspy
 import numpy as np
 import pytest
 
+from dspy_gepa import GEPA
 from dspy_gepa.assembly import read_rows, same_rows
 from dspy_gepa.types import Row
+from tests.support import OneHop, is_right, knows_words, learns_words, scripted_lm, word_rows
 
 
 def row(**fields: object) -> dspy.Example:
@@ -48,3 +50,12 @@ def test_other_validation_rows_come_on_top() -> None:
     examples, val_rows = read_rows(ROWS, ROWS[:1])
     assert val_rows == (Row("val", 0),)
     assert len(examples) == 3
+
+
+@pytest.mark.parametrize("strategy", ["paper", "adaptive"])
+def test_a_budget_of_as_many_rollouts_as_there_are_tasks_is_enough_to_begin(strategy: str) -> None:
+    rows = word_rows(5, components="b")
+    with dspy.context(lm=scripted_lm(knows_words)):
+        reflection = scripted_lm(learns_words, "scripted/reflection")
+        optimizer = GEPA(is_right, reflection_lm=reflection, max_metric_calls=5, strategy=strategy)
+        assert optimizer.plan(OneHop(), rows).rollouts == 5
