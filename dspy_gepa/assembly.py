@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import dspy
 
-from dspy_gepa.errors import ConfigurationError, InfrastructureError
+from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, MetricError
 from dspy_gepa.ledger import price_per_token
 from dspy_gepa.observe.log import log_forecast, log_warning
 from dspy_gepa.options import require_examples
-from dspy_gepa.program import read_candidate, read_components
+from dspy_gepa.program import build_program, read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.search.components import most_rewritten
+from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
-from dspy_gepa.search.reflection import TextRules, render_program
+from dspy_gepa.search.reflection import TextRules, elide, render_program
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.session import Setup
-from dspy_gepa.types import Outcome, Rollout, Row
+from dspy_gepa.slots.listing import PLACEHOLDER
+from dspy_gepa.slots.selection import DEFAULT, Selection
+from dspy_gepa.types import Component, Outcome, Rollout, Row
 from dspy_gepa.worker import Worker
 
 
@@ -151,29 +154,59 @@ def read_budget(
 
 
 def read_problem(
-    student: dspy.Module, train_size: int, val_rows: tuple[Row, ...], rules: TextRules
+    student: dspy.Module,
+    train_size: int,
+    val_rows: tuple[Row, ...],
+    rules: TextRules,
+    selection: Selection = DEFAULT,
 ) -> Problem:
     """What is searched: the program's components and their texts today.
 
     Raises:
-        ConfigurationError: There is no component.
+        ConfigurationError: There is no component, or the program lacks what is selected.
     """
     if not isinstance(student, dspy.Module):
         raise ConfigurationError(f"The program is {type(student).__name__}, not a dspy.Module.")
-    components = read_components(student)
+    components = read_components(student, selection)
     if not components:
+        frozen = f" All it had is named in freeze={list(selection.freeze)}." if selection.freeze else ""
         raise ConfigurationError(
-            f"The program {type(student).__name__} has no predictor whose instructions could be improved. "
+            f"The program {type(student).__name__} has no predictor whose instructions could be improved, "
+            f"nor any other text that optimize={selection.optimize} names.{frozen} "
             "Predictors must be attributes (self.answer = dspy.Predict(...)). Submodules that were compiled "
             "before are frozen: set their _compiled = False to open them."
         )
+    seed = read_candidate(student, selection)
+    listed = tuple(found for text in seed.values() for found in PLACEHOLDER.findall(text))
     return Problem(
-        seed=read_candidate(student),
+        seed=seed,
         components=[c.name for c in components],
         train_size=train_size,
         val_rows=val_rows,
-        reflector=Reflector(render_program(components), rules=rules),
+        reflector=Reflector(
+            render_program(_overview(student, components)),
+            rules=replace(rules, keep=(*rules.keep, *listed)),
+            components={c.name: c for c in components},
+        ),
     )
+
+
+def _overview(student: dspy.Module, components: Sequence[Component]) -> list[Component]:
+    """The predictors, rewritten or not, and what else is rewritten; fields are told with their predictors."""
+    predictors = {c.name: c for c in read_components(student)}
+    others = {c.name: c for c in components if c.kind not in ("field", "argument")}
+    return list((predictors | others).values())
+
+
+def last_words(
+    student: dspy.Module, rows: Mapping[str, Sequence[dspy.Example]], error: GEPAError, search: Search
+) -> None:
+    """Give an error that ends a run the best program so far, and the example that a metric failed on."""
+    if search.pool.is_run(0):
+        error.program = build_program(student, search.pool.members[search.choice.member].candidate)
+    if isinstance(error, MetricError) and error.row is not None:
+        shown = elide(repr(rows[error.row.split][error.row.position]), 600)
+        error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
 
 
 def adjust(strategy: Strategy, **explicit: Any) -> Strategy:

@@ -18,11 +18,12 @@ from dspy_gepa.assembly import (
     announce_once,
     check_data,
     forecast_run,
+    last_words,
     read_budget,
     read_problem,
     shape_of,
 )
-from dspy_gepa.errors import ConfigurationError, GEPAError, MetricError
+from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
 from dspy_gepa.observe.log import log_step
@@ -47,9 +48,10 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.search.components import COMPONENT_CHOICES, ComponentChoice
 from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.pricing import AUTO_TRIALS
-from dspy_gepa.search.reflection import TextRules, elide
+from dspy_gepa.search.reflection import TextRules
 from dspy_gepa.search.strategy import ADAPTIVE, STRATEGIES, ParentChoice, parent_choices
 from dspy_gepa.session import Setup, run_search
+from dspy_gepa.slots.selection import select
 from dspy_gepa.types import Row
 from dspy_gepa.worker import Worker
 
@@ -84,6 +86,9 @@ class GEPA(Teleprompter):
         use_merge: Whether to merge members that improved different components (Algorithms 3 and 4).
         max_merge_invocations: Most merges that are tried.
         max_chars: Longest instruction the reflector may write, in characters.
+        optimize: Kinds of text to rewrite: ``"instructions"``, ``"fields"`` and ``"tools"`` (descriptions);
+            `dspy_gepa.Text` objects and sources of `dspy.Flex` are rewritten in any case.
+        freeze: Components, by name or `fnmatch` pattern, that are left alone.
         num_threads: Rollouts and reflections at a time; default ``dspy.settings.num_threads``.
         width: Trials in flight at a time. Default 1 for ``"paper"``, which is sequential; else one for every
             8 trials that the budget buys, since improvements stack and depth beats breadth.
@@ -124,6 +129,8 @@ class GEPA(Teleprompter):
         use_merge: bool = True,
         max_merge_invocations: int | None = None,
         max_chars: int | None = None,
+        optimize: Sequence[str] = ("instructions",),
+        freeze: Sequence[str] = (),
         num_threads: int | None = None,
         width: int | None = None,
         executor: Executor | None = None,
@@ -181,6 +188,7 @@ class GEPA(Teleprompter):
         self.perfect_score = perfect_score if skip_perfect_score else None
         self.failure_score = failure_score
         self.max_chars = max_chars
+        self.selection = select(optimize, freeze)
         self.num_threads = num_threads
         self.width = width
         self.executor = executor
@@ -219,14 +227,7 @@ class GEPA(Teleprompter):
         setup, work = self._set_up(student, trainset, valset)
         rows = {"train": trainset, "val": trainset if valset is None else valset}
 
-        def on_error(error: GEPAError, search: Search) -> None:
-            if search.pool.is_run(0):
-                error.program = build_program(student, search.pool.members[search.choice.member].candidate)
-            if isinstance(error, MetricError) and error.row is not None:
-                shown = elide(repr(rows[error.row.split][error.row.position]), 600)
-                error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
-
-        return self._deliver(student, run_search(setup, work, on_error))
+        return self._deliver(student, run_search(setup, work, partial(last_words, student, rows)))
 
     def plan(
         self,
@@ -253,12 +254,10 @@ class GEPA(Teleprompter):
         val_rows = tuple(Row("val", i) for i in range(len(val_examples)))
         examples = {Row("train", i): example for i, example in enumerate(trainset)}
         examples |= dict(zip(val_rows, val_examples, strict=True))
-        problem = read_problem(student, len(trainset), val_rows, TextRules(max_chars=self.max_chars))
+        problem = read_problem(student, len(trainset), val_rows, TextRules(self.max_chars), self.selection)
         strategy = replace(self.strategy, perfect_score=self.perfect_score)
-        work = Worker(
-            RolloutRunner(student, self.metric, examples, failure_score=self.failure_score),
-            ReflectionRunner(self.reflection_lm),
-        )
+        rollouts = RolloutRunner(student, self.metric, examples, failure_score=self.failure_score)
+        work = Worker(rollouts, ReflectionRunner(self.reflection_lm))
         setup = Setup(
             problem=problem,
             strategy=strategy,
@@ -288,6 +287,7 @@ class GEPA(Teleprompter):
             width=setup.width,
             reflection_lm=self.reflection_lm,
             options={"max_chars": self.max_chars, "failure_score": self.failure_score},
+            selection=self.selection,
         )
         setup = replace(setup, identity=identity)
         return replace(setup, on_result=announce_once(setup, shape_of(setup, self.reflection_lm))), work

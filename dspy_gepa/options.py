@@ -32,7 +32,7 @@ def names_near_options(function: F) -> F:
     def checked(*args: Any, **kwargs: Any) -> Any:
         for name in kwargs:
             if name not in names:
-                raise UnknownOptionError(f"There is no option {name!r}. {_nearest(name, names)}")
+                raise UnknownOptionError(f"There is no option {name!r}. {nearest(name, names)}")
         return function(*args, **kwargs)
 
     return checked  # type: ignore[return-value]  # functools.wraps keeps the signature
@@ -47,7 +47,7 @@ def pick(option: str, value: str | None, choices: Mapping[str, Choice]) -> Choic
     if value is None:
         return None
     if value not in choices:
-        raise ConfigurationError(f"{option}={value!r} is not known. {_nearest(value, choices)}")
+        raise ConfigurationError(f"{option}={value!r} is not known. {nearest(value, choices)}")
     return choices[value]
 
 
@@ -156,7 +156,8 @@ def _has_inputs(example: dspy.Example) -> bool:
         return False
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The name that was probably meant, as a question; else all that are known."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(names)}."

@@ -15,6 +15,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 Split: TypeAlias = Literal["train", "val"]
 Status: TypeAlias = Literal["scored", "program_failed"]
+TextKind: TypeAlias = Literal["instructions", "field", "tool", "argument", "text", "code", "module"]
+
+# `TraceStep.component` of the step that stands for the whole program.
+PROGRAM = ""
 
 
 class Row(NamedTuple):
@@ -73,16 +77,28 @@ class Component:
     """What the reflector is told about a component.
 
     Attributes:
-        name: Path of the predictor in the program, as `named_predictors` gives it.
+        name: Path of the predictor in the program, as `named_predictors` gives it; for what belongs to a
+            predictor, that and more: ``answer/fields/question``. For texts and sources, their own path.
         inputs: Input field names with their descriptions.
         outputs: Output field names with their descriptions.
-        purpose: The text it was written with.
+        purpose: The text it was written with, or what it is for.
+        kind: What sort of text it is: instructions, descriptions (of a field, a tool, a tool's argument), a
+            text, Python code, or a whole Python module.
+        subject: What the text is, in words; "" for instructions.
+        callers: Predictors whose calls show what the text does; none when whole rollouts do.
+        tool: Name of the tool that it describes.
+        context: What its author has to know besides.
     """
 
     name: str
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     purpose: str = ""
+    kind: TextKind = "instructions"
+    subject: str = ""
+    callers: tuple[str, ...] = ()
+    tool: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +106,8 @@ class TraceStep:
     """One call of one predictor during a rollout.
 
     Attributes:
-        component: The predictor's name, or None for a predictor that is not a component of the program.
+        component: The predictor's name, None for a predictor that is not a component of the program, or
+            `PROGRAM` where the step is the whole program's run.
         inputs: Field values as plain data.
         outputs: Field values as plain data; empty when the call failed.
         failure: None, or the error with the raw text and the format that was expected.
@@ -206,6 +223,9 @@ class Reflect:
         evidence: Rollouts of this component with their feedback, as Markdown.
         history: Earlier edits of this component and what they did, or "".
         objection: Why the model's previous answer could not be used, or "".
+        kind: What sort of text it is.
+        subject: What the text is, in words; "" for instructions.
+        context: What its author has to know besides, or "".
     """
 
     component: str
@@ -214,6 +234,9 @@ class Reflect:
     evidence: str
     history: str = ""
     objection: str = ""
+    kind: TextKind = "instructions"
+    subject: str = ""
+    context: str = ""
 
     @cached_property
     def digest(self) -> str:

@@ -34,7 +34,7 @@ class Prompt:
 
     @property
     def asks_for_reflection(self) -> bool:
-        return "new_instruction" in self.system
+        return "new_instruction" in self.system or "new_text" in self.system
 
     @property
     def outputs(self) -> list[str]:

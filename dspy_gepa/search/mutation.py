@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from dspy_gepa.search.reflection import (
     training_texts,
 )
 from dspy_gepa.steps import Proposal, Step, rollouts
-from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
+from dspy_gepa.types import Component, Effect, Outcome, Reflect, Reflection, Row
 
 EDITS_SHOWN = 6
 Acceptance = Callable[[Sequence[float], Sequence[float]], bool]
@@ -37,11 +37,17 @@ class Reflector:
         program: The program's components in words, see `render_program`.
         limits: How much evidence is shown.
         rules: What proposed texts must respect.
+        components: What is known of the components, by name; one that is not here has instructions.
     """
 
     program: str
     limits: EvidenceLimits = field(default_factory=EvidenceLimits)
     rules: TextRules = field(default_factory=TextRules)
+    components: Mapping[str, Component] = field(default_factory=dict)
+
+    def about(self, name: str) -> Component:
+        """What is known of a component."""
+        return self.components.get(name) or Component(name, {}, {})
 
 
 def mutate(
@@ -145,14 +151,19 @@ def _requests(
 ) -> list[Reflect]:
     return [
         Reflect(
-            component=name,
-            current_text=parent.candidate[name],
+            component=about.name,
+            current_text=parent.candidate[about.name],
             program=reflector.program,
-            evidence=render_evidence(name, outcomes, reflector.limits),
-            history=render_edits(telling(edits_of(remembered, name), EDITS_SHOWN)) if remembered else "",
+            evidence=render_evidence(about, outcomes, reflector.limits),
+            history=render_edits(telling(edits_of(remembered, about.name), EDITS_SHOWN))
+            if remembered
+            else "",
+            kind=about.kind,
+            subject=about.subject,
+            context=about.context,
         )
-        for name in components
-        if has_evidence(name, outcomes)
+        for about in map(reflector.about, components)
+        if has_evidence(about, outcomes)
     ]
 
 
@@ -195,6 +206,7 @@ def _judge(
             truncated=answer.truncated,
             rules=rules,
             training_texts=shown,
+            kind=request.kind,
         )
         if objection is None and pool.knows(parent.candidate.with_texts({request.component: text})):
             objection = "This text was tried before. Write one that differs in what it asks for."

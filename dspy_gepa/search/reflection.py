@@ -6,13 +6,14 @@ prompt is the business of `dspy_gepa.reflector`.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dspy_gepa.types import Component, Outcome, TraceStep
+from dspy_gepa.types import PROGRAM, Component, Outcome, TextKind, TraceStep
 
 TextCheck = Callable[[str], str | None]
 
@@ -51,12 +52,12 @@ class TextRules:
     max_copied_words: int | None = 40
 
 
-def has_evidence(component: str, outcomes: Sequence[Outcome]) -> bool:
-    """Whether any rollout called the component, so that there is something to reflect on."""
-    return any(step.component == component for outcome in outcomes for step in outcome.trace)
+def has_evidence(component: Component, outcomes: Sequence[Outcome]) -> bool:
+    """Whether any rollout shows what the component's text does, so that there is something to reflect on."""
+    return any(_calls(component, outcome) for outcome in outcomes)
 
 
-def render_evidence(component: str, outcomes: Sequence[Outcome], limits: EvidenceLimits) -> str:
+def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: EvidenceLimits) -> str:
     """The rollouts of one component as Markdown: inputs, outputs or the failure, score and feedback.
 
     Args:
@@ -65,14 +66,24 @@ def render_evidence(component: str, outcomes: Sequence[Outcome], limits: Evidenc
         limits: How long fields and the whole may be.
     """
     shown = [o for o in outcomes if has_evidence(component, [o])]
-    field_chars = min(
-        limits.field_chars, max(200, limits.total_chars // max(1, _count_fields(component, shown)))
-    )
+    calls = [call for outcome in shown for call in _calls(component, outcome)]
+    fields = sum(len(call.inputs) + len(call.outputs) + 1 for call in calls)
+    field_chars = min(limits.field_chars, max(200, limits.total_chars // max(1, fields)))
     parts = [
         f"# Example {number}\n" + _render_rollout(component, outcome, field_chars, limits.calls)
         for number, outcome in enumerate(shown, start=1)
     ]
     return "\n\n".join(parts)
+
+
+def _callers(component: Component) -> tuple[str, ...]:
+    return component.callers or ((component.name,) if component.kind == "instructions" else ())
+
+
+def _calls(component: Component, outcome: Outcome) -> list[TraceStep]:
+    """The calls that show what the text does: its predictors' own; where it has none, the whole rollout."""
+    callers = _callers(component)
+    return [step for step in outcome.trace if not callers or step.component in callers]
 
 
 def feedback_for(component: str, outcome: Outcome) -> str:
@@ -85,9 +96,8 @@ def render_program(components: Sequence[Component]) -> str:
     lines = []
     for c in components:
         purpose = elide(" ".join(c.purpose.split()), 300)
-        lines.append(
-            f"- {c.name}: {_fields(c.inputs)} -> {_fields(c.outputs)}" + (f". {purpose}" if purpose else "")
-        )
+        what = c.subject or f"{_fields(c.inputs)} -> {_fields(c.outputs)}"
+        lines.append(f"- {c.name}: {what}" + (f". {purpose}" if purpose and purpose not in what else ""))
     return "\n".join(lines)
 
 
@@ -112,7 +122,13 @@ def clean_text(text: str) -> str:
 
 
 def objection_to(
-    text: str, *, current: str, truncated: bool, rules: TextRules, training_texts: Sequence[str]
+    text: str,
+    *,
+    current: str,
+    truncated: bool,
+    rules: TextRules,
+    training_texts: Sequence[str],
+    kind: TextKind = "instructions",
 ) -> str | None:
     """Why a cleaned text cannot be tried, as a sentence that the reflector can act on; None if it can.
 
@@ -122,6 +138,7 @@ def objection_to(
         truncated: Whether the provider cut the answer off.
         rules: What the user demands of texts.
         training_texts: Inputs of the rows shown as evidence, against verbatim copying.
+        kind: What sort of text it is; source code has to parse.
     """
     if truncated:
         return "The answer was cut off at the model's length limit. Write a shorter text."
@@ -136,7 +153,30 @@ def objection_to(
     lost = [kept for kept in rules.keep if kept in current and kept not in text]
     if lost:
         return f"These parts must be kept word for word and are missing: {lost!r}."
+    if kind in ("code", "module"):
+        broken = _syntax_objection(text, kind)
+        if broken:
+            return broken
     return _copied_run(text, training_texts, rules.max_copied_words)
+
+
+def _syntax_objection(source: str, kind: TextKind) -> str | None:
+    """Why source code cannot be tried. It is parsed, never run."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        shown = f": {error.text.strip()!r}" if error.text else ""
+        return f"The code does not parse: {error.msg} in line {error.lineno}{shown}. Give valid Python alone."
+    except (ValueError, RecursionError, MemoryError) as error:  # null bytes; nested too deeply
+        return f"The code does not parse: {error or type(error).__name__}. Give valid Python alone."
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    if kind == "module" and not any(_defines(node, "forward") for node in classes):
+        return "The code holds no class with a `forward` method. Give the complete dspy.Module subclass."
+    return None
+
+
+def _defines(node: ast.ClassDef, method: str) -> bool:
+    return any(isinstance(part, ast.FunctionDef) and part.name == method for part in node.body)
 
 
 def _copied_run(text: str, sources: Sequence[str], most: int | None) -> str | None:
@@ -166,21 +206,48 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=1)
 
 
-def _render_rollout(component: str, outcome: Outcome, chars: int, most_calls: int) -> str:
-    calls = _most_telling([s for s in outcome.trace if s.component == component], most_calls)
+def _render_rollout(component: Component, outcome: Outcome, chars: int, most_calls: int) -> str:
+    calls = _most_telling(_calls(component, outcome), most_calls, component.tool)
+    several = len(calls) > 1
     lines = []
+    before: dict[str | None, Mapping[str, Any]] = {}
     for number, call in enumerate(calls, start=1):
-        label = f" (call {number})" if len(calls) > 1 else ""
-        seen = calls[number - 2].inputs if number > 1 else {}
-        lines.append(_render_call(call, label, seen, chars))
+        label = _label(call, f"call {number}" if several else "", component)
+        lines.append(_render_call(call, label, before.get(call.component, {}), chars))
+        before[call.component] = call.inputs
     lines.append(f"## Score\n{outcome.score:g}")
-    lines.append(f"## Feedback\n{elide(feedback_for(component, outcome), chars)}")
+    own = next((name for name in _callers(component) if name in outcome.component_feedback), component.name)
+    lines.append(f"## Feedback\n{elide(feedback_for(own, outcome), chars)}")
     return "\n".join(lines)
 
 
-def _most_telling(calls: list[TraceStep], most: int) -> list[TraceStep]:
-    by_weight = sorted(range(len(calls)), key=lambda i: (calls[i].failure is None, -i))
-    return [calls[i] for i in sorted(by_weight[:most])]
+def _label(call: TraceStep, number: str, component: Component) -> str:
+    callers = _callers(component)
+    who = f"of {call.component}" if call.component and len(callers) != 1 else ""
+    if call.component == PROGRAM:
+        number, who = "", "of the whole program"
+    asks = "asks for this tool" if component.tool and _asks_for(call, component.tool) else ""
+    words = ", ".join(word for word in (number, who, asks) if word)
+    return f" ({words})" if words else ""
+
+
+def _asks_for(call: TraceStep, tool: str) -> bool:
+    """Whether the outputs, as DSPy's agents and adapters give them, ask for the tool."""
+    named = [call.outputs.get("next_tool_name")]
+    for value in call.outputs.values():
+        asked = value.get("tool_calls") if isinstance(value, Mapping) else None
+        named += [one.get("name") for one in asked or () if isinstance(one, Mapping)]
+    return tool in named
+
+
+def _most_telling(calls: list[TraceStep], most: int, tool: str = "") -> list[TraceStep]:
+    """The whole program's run, then failed calls, those that ask for the tool in question, and the last."""
+
+    def weight(i: int) -> tuple[bool, bool, bool, int]:
+        asks = bool(tool) and _asks_for(calls[i], tool)
+        return calls[i].component != PROGRAM, calls[i].failure is None, not asks, -i
+
+    return [calls[i] for i in sorted(sorted(range(len(calls)), key=weight)[:most])]
 
 
 def _render_call(call: TraceStep, label: str, seen: Mapping[str, Any], chars: int) -> str:
@@ -202,11 +269,6 @@ def _without_prefix(text: str, before: Any) -> str:
 
 def _render_fields(fields: Mapping[str, Any], chars: int) -> str:
     return "\n".join(f"### {name}\n{elide(as_text(value), chars)}" for name, value in fields.items())
-
-
-def _count_fields(component: str, outcomes: Sequence[Outcome]) -> int:
-    calls = [step for outcome in outcomes for step in outcome.trace if step.component == component]
-    return sum(len(call.inputs) + len(call.outputs) + 1 for call in calls)
 
 
 def _fields(fields: Mapping[str, str]) -> str:

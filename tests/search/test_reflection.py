@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,10 @@ OUTCOME = Outcome("scored", score=0.5, feedback="too short", trace=(CALL,))
 LIMITS = EvidenceLimits()
 
 
+def about(name: str, **changes: Any) -> Component:
+    return Component(name, {}, {}, **changes)
+
+
 def with_trace(*steps: TraceStep, **changes: object) -> Outcome:
     return dataclasses.replace(OUTCOME, trace=steps, **changes)
 
@@ -41,7 +46,7 @@ def objection(text: str, **changes: object) -> str | None:
 
 
 def test_evidence_shows_inputs_outputs_score_and_feedback() -> None:
-    assert render_evidence("a", [OUTCOME], LIMITS).splitlines() == [
+    assert render_evidence(about("a"), [OUTCOME], LIMITS).splitlines() == [
         "# Example 1",
         "## Inputs",
         "### question",
@@ -58,46 +63,46 @@ def test_evidence_shows_inputs_outputs_score_and_feedback() -> None:
 
 def test_a_failed_call_shows_what_failed_in_place_of_outputs() -> None:
     failed = TraceStep("a", {"question": "why?"}, {}, failure="no field answer in: gibberish")
-    shown = render_evidence("a", [with_trace(failed)], LIMITS)
+    shown = render_evidence(about("a"), [with_trace(failed)], LIMITS)
     assert "## Failed output\nno field answer in: gibberish" in shown
     assert "Generated outputs" not in shown
 
 
 def test_rollouts_that_never_called_the_component_are_left_out() -> None:
     other = with_trace(dataclasses.replace(CALL, component="b"), feedback="of another")
-    shown = render_evidence("a", [other, OUTCOME], LIMITS)
+    shown = render_evidence(about("a"), [other, OUTCOME], LIMITS)
     assert shown.count("# Example") == 1
     assert "of another" not in shown
 
 
 def test_calls_of_other_components_are_not_shown() -> None:
     other = TraceStep("b", {"text": "secret of b"}, {})
-    assert "secret of b" not in render_evidence("a", [with_trace(CALL, other)], LIMITS)
+    assert "secret of b" not in render_evidence(about("a"), [with_trace(CALL, other)], LIMITS)
 
 
 def test_examples_are_numbered_in_their_order() -> None:
-    shown = render_evidence("a", [with_trace(CALL, feedback=f"note {i}") for i in range(3)], LIMITS)
+    shown = render_evidence(about("a"), [with_trace(CALL, feedback=f"note {i}") for i in range(3)], LIMITS)
     positions = [shown.index(text) for i in range(3) for text in (f"# Example {i + 1}\n", f"note {i}")]
     assert positions == sorted(positions)
 
 
 def test_several_calls_of_one_rollout_are_all_shown_and_numbered() -> None:
     calls = [dataclasses.replace(CALL, inputs={"question": f"number {i}"}) for i in range(3)]
-    shown = render_evidence("a", [with_trace(*calls)], LIMITS)
+    shown = render_evidence(about("a"), [with_trace(*calls)], LIMITS)
     assert all(f"## Inputs (call {i + 1})\n### question\nnumber {i}" in shown for i in range(3))
 
 
 def test_of_too_many_calls_the_failed_and_the_last_are_shown_in_order() -> None:
     calls = [dataclasses.replace(CALL, inputs={"question": f"number {i}"}) for i in range(6)]
     calls[1] = dataclasses.replace(calls[1], outputs={}, failure="broken")
-    shown = render_evidence("a", [with_trace(*calls)], EvidenceLimits(calls=3))
+    shown = render_evidence(about("a"), [with_trace(*calls)], EvidenceLimits(calls=3))
     assert [i for i in range(6) if f"number {i}" in shown] == [1, 4, 5]
     assert shown.index("number 1") < shown.index("number 4") < shown.index("number 5")
 
 
 def test_long_fields_are_elided_in_the_middle() -> None:
     call = dataclasses.replace(CALL, inputs={"question": "beginning" + "x" * 5_000 + "the end"})
-    shown = render_evidence("a", [with_trace(call)], EvidenceLimits(field_chars=500))
+    shown = render_evidence(about("a"), [with_trace(call)], EvidenceLimits(field_chars=500))
     assert "beginning" in shown
     assert "the end" in shown
     assert "characters left out" in shown
@@ -106,14 +111,14 @@ def test_long_fields_are_elided_in_the_middle() -> None:
 
 def test_the_fields_share_the_length_of_the_whole() -> None:
     long = TraceStep("a", {"question": "x" * 9_000}, {"answer": "y" * 9_000})
-    shown = render_evidence("a", [with_trace(long)] * 10, EvidenceLimits(total_chars=20_000))
+    shown = render_evidence(about("a"), [with_trace(long)] * 10, EvidenceLimits(total_chars=20_000))
     assert len(shown) < 22_000
 
 
 def test_an_outcome_without_calls_of_a_component_is_no_evidence() -> None:
-    assert has_evidence("a", [OUTCOME])
-    assert not has_evidence("b", [OUTCOME])
-    assert not has_evidence("a", [with_trace()])
+    assert has_evidence(about("a"), [OUTCOME])
+    assert not has_evidence(about("b"), [OUTCOME])
+    assert not has_evidence(about("a"), [with_trace()])
 
 
 def test_a_components_own_feedback_comes_before_that_of_the_whole() -> None:
@@ -140,7 +145,7 @@ def test_the_program_is_described_component_by_component() -> None:
 def test_what_a_call_repeats_from_the_call_before_is_shown_once() -> None:
     steps = [TraceStep("a", {"so_far": "looked up x", "task": "t"}, {"next": "y"})]
     steps.append(TraceStep("a", {"so_far": "looked up x, then y", "task": "t"}, {"next": "z"}))
-    shown = render_evidence("a", [Outcome("scored", trace=tuple(steps))], EvidenceLimits())
+    shown = render_evidence(about("a"), [Outcome("scored", trace=tuple(steps))], EvidenceLimits())
     assert shown.count("looked up x") == 1
     assert "### so_far\n(as in the call before, then) , then y\n### task\n(as in the call before)" in shown
 
