@@ -38,9 +38,12 @@ def find_listed(instructions: str, module: dspy.Module, tool: dspy.Tool) -> str 
 
 
 def as_listed(tool: dspy.Tool, listed: str) -> dspy.Tool:
-    """The tool with the words it is listed with. Where they are its own, so are the line breaks."""
+    """The tool with the words it is listed with, and with its own line breaks and tabs where these agree.
+
+    DSPy turns line breaks in tools, and tabs in instructions, into spaces.
+    """
     found = _pattern(tool).fullmatch(listed)
-    if found is None or listed == str(tool):
+    if found is None or listed.split() == str(tool).split():
         return tool
     try:
         args = ast.literal_eval(found["args"])

@@ -104,7 +104,7 @@ def _with_placeholders(slots: Sequence[Slot], cut: Mapping[str, str]) -> list[Sl
 
 def _cut_slot(slot: Slot, text: str) -> Slot:
     context = (
-        "Parts of the text such as {tool name} stand for the descriptions of tools, which are rewritten apart "
+        "Parts of the text such as {tool name} stand for descriptions of tools, which are rewritten apart "
         "from it. Keep each of them, word for word, where the tools are to be listed."
     )
     return replace(slot, text=text, component=replace(slot.component, purpose=text, context=context))

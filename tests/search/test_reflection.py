@@ -22,7 +22,7 @@ from dspy_gepa.search.reflection import (
     render_program,
     training_texts,
 )
-from dspy_gepa.types import Component, Outcome, TraceStep
+from dspy_gepa.types import PROGRAM, Component, Outcome, TraceStep
 
 CALL = TraceStep("a", {"question": "why?"}, {"answer": "because"})
 OUTCOME = Outcome("scored", score=0.5, feedback="too short", trace=(CALL,))
@@ -248,6 +248,82 @@ def test_the_objection_to_a_copy_shows_where_it_begins() -> None:
 
 def test_copying_can_be_allowed() -> None:
     assert objection(ROW, training_texts=[ROW], rules=TextRules(max_copied_words=None)) is None
+
+
+# Other texts than instructions ----------------------------------------------------------------------------
+
+
+def asks(tool: str, number: int) -> TraceStep:
+    return TraceStep("react", {"number": f"number {number}"}, {"next_tool_name": tool})
+
+
+def test_a_field_is_shown_by_the_calls_of_its_predictor() -> None:
+    field = about("a/fields/question", kind="field", callers=("a",))
+    assert render_evidence(field, [OUTCOME], LIMITS) == render_evidence(about("a"), [OUTCOME], LIMITS)
+    assert not has_evidence(field, [with_trace(TraceStep("b", {}, {}))])
+
+
+def test_calls_that_ask_for_the_tool_are_marked_and_shown_first_of_too_many() -> None:
+    tool = about("react/tools/find", kind="tool", callers=("react",), tool="find")
+    calls = [asks("other", 0), asks("find", 1), *(asks("other", i) for i in range(2, 9))]
+    shown = render_evidence(tool, [with_trace(*calls)], EvidenceLimits(calls=3))
+    assert [i for i in range(9) if f"number {i}" in shown] == [1, 7, 8]
+    assert shown.count("asks for this tool") == 2  # inputs and outputs of one call
+    assert "## Inputs (call 1, asks for this tool)\n### number\nnumber 1" in shown
+
+
+def test_tool_calls_as_adapters_give_them_are_understood() -> None:
+    tool = about("react/tools/find", kind="tool", callers=("react",), tool="find")
+    call = TraceStep("react", {}, {"tool_calls": {"tool_calls": [{"name": "find", "args": {}}]}})
+    assert "asks for this tool" in render_evidence(tool, [with_trace(call)], LIMITS)
+
+
+def test_a_text_is_shown_by_the_whole_rollout() -> None:
+    text = about("rules", kind="text")
+    whole = TraceStep(PROGRAM, {"question": "why?"}, {"answer": "because"})
+    shown = render_evidence(text, [with_trace(whole, CALL, dataclasses.replace(CALL, component="b"))], LIMITS)
+    headings = [line for line in shown.splitlines() if line.startswith("## Inputs")]
+    assert headings == [
+        "## Inputs (of the whole program)",
+        "## Inputs (call 2, of a)",
+        "## Inputs (call 3, of b)",
+    ]
+
+
+def test_what_belongs_to_a_predictor_gets_the_predictors_feedback() -> None:
+    outcome = dataclasses.replace(OUTCOME, component_feedback={"a": "your own"})
+    field = about("a/fields/question", kind="field", callers=("a",))
+    assert "your own" in render_evidence(field, [outcome], LIMITS)
+
+
+def test_other_texts_are_told_in_words() -> None:
+    text = about(
+        "rules", kind="text", subject="the text `rules` of the program: house rules", purpose="house rules"
+    )
+    assert render_program([text]) == "- rules: the text `rules` of the program: house rules"
+
+
+@pytest.mark.parametrize("kind", ["code", "module"])
+@pytest.mark.parametrize("source", ["def f(:", "x = (", "a\0b", "if x:\npass", "(" * 500 + ")" * 500])
+def test_code_that_does_not_parse_is_refused(source: str, kind: str) -> None:
+    assert (objection(source, kind=kind) or "").startswith("The code does not parse: ")
+
+
+def test_the_objection_to_code_names_the_error_and_the_line() -> None:
+    assert "line 2: 'def g(:'" in (objection("x = 1\ndef g(:", kind="code") or "")
+
+
+def test_code_that_parses_can_be_tried_and_is_not_run() -> None:
+    assert objection("raise SystemExit(1)", kind="code") is None
+
+
+def test_a_module_needs_a_class_with_forward() -> None:
+    assert "no class with a `forward`" in (objection("class A:\n    x = 1", kind="module") or "")
+    assert objection("class A:\n    def forward(self): return 1", kind="module") is None
+
+
+def test_prose_need_not_parse() -> None:
+    assert objection("Answer (briefly.", kind="text") is None
 
 
 def test_all_inputs_of_all_calls_count_as_training_texts() -> None:
