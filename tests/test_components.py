@@ -193,6 +193,24 @@ def test_a_text_is_improved_and_saved_with_the_program(tmp_path: Path) -> None:
     assert loaded.style.value == "First greet."
 
 
+def test_the_default_strategy_improves_a_text_beside_instructions() -> None:
+    def task(prompt: Prompt) -> dict[str, str]:
+        return {"answer": "Dear" if "greet" in prompt.field("style") else "Hm"}
+
+    def reflection(prompt: Prompt) -> dict[str, str]:
+        return (
+            {"new_instruction": "Answer well."}
+            if "new_instruction" in prompt.system
+            else {"new_text": "greet"}
+        )
+
+    rows = [dspy.Example(question=f"q{i}", answer="Dear").with_inputs("question") for i in range(15)]
+    program, _, _, _ = compile_with(
+        Polite(), task, reflection, rows, answers, strategy="adaptive", max_metric_calls=60
+    )
+    assert program.style.value == "greet"
+
+
 class Sums(dspy.Module):
     """A program without any predictor: a formula over two numbers, in an arithmetic of its own."""
 

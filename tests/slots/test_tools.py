@@ -209,6 +209,32 @@ def test_the_newer_agent_is_given_the_new_words() -> None:
     assert "react/tools/submit" not in read_candidate(student, TOOLS)
 
 
+def test_native_function_calls_are_given_the_new_words() -> None:
+    texts = {"choose/tools/search": NEW, "choose/tools/search/args/query": "all words"}
+    function = rewritten(Chooser([SEARCH]), texts).tools[0].format_as_litellm_function_call()["function"]
+    assert function["description"] == NEW
+    assert function["parameters"]["properties"]["query"]["description"] == "all words"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_agent_that_writes_code_lists_the_new_words() -> None:
+    if not hasattr(dspy, "CodeAct"):
+        pytest.skip("this DSPy has no CodeAct any more")
+    program = rewritten(dspy.CodeAct("question -> answer", tools=[search]), {"codeact/tools/search": NEW})
+    instructions = program.codeact.signature.instructions
+    assert NEW in instructions
+    assert OLD not in instructions
+
+
+def test_a_subclass_of_an_agent_is_an_agent() -> None:
+    class Mine(dspy.ReAct):
+        pass
+
+    program = rewritten(Mine("question -> answer", tools=[SEARCH]), {"react/tools/search": NEW})
+    assert NEW in sent_by(program)
+    assert "react/tools/finish" not in read_candidate(program, TOOLS)
+
+
 def test_an_rlm_lists_the_new_words() -> None:
     program = rewritten(dspy.RLM("question -> answer", tools=[SEARCH]), {"generate_action/tools/search": NEW})
     instructions = program.generate_action.signature.instructions
