@@ -24,7 +24,7 @@ from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.search.components import COMPONENT_CHOICES
 from dspy_gepa.search.pricing import AUTO_TRIALS
-from dspy_gepa.search.reflection import TextRules
+from dspy_gepa.search.rules import TextRules
 from dspy_gepa.search.strategy import STRATEGIES, Strategy, parent_choices
 
 SIZES = ("auto", "max_full_evals", "max_metric_calls")

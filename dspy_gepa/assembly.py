@@ -9,22 +9,26 @@ from typing import Any
 
 import dspy
 
-from dspy_gepa.errors import ConfigurationError, InfrastructureError
+from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, MetricError
 from dspy_gepa.ledger import price_per_token
 from dspy_gepa.observe.log import log_forecast, log_warning
 from dspy_gepa.options import require_examples
-from dspy_gepa.program import as_data, read_candidate, read_components
+from dspy_gepa.program import as_data, build_program, read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.search.components import most_rewritten
+from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
-from dspy_gepa.search.reflection import TextRules, render_program
+from dspy_gepa.search.reflection import elide, render_program
+from dspy_gepa.search.rules import TextRules
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.session import Setup
-from dspy_gepa.types import Candidate, Outcome, Rollout, Row
+from dspy_gepa.slots.listing import PLACEHOLDER
+from dspy_gepa.slots.selection import DEFAULT, Selection
+from dspy_gepa.types import Candidate, Component, Outcome, Rollout, Row
 from dspy_gepa.worker import Worker
 
 
@@ -192,6 +196,7 @@ def read_problem(
     val_rows: tuple[Row, ...],
     *,
     rules: TextRules,
+    selection: Selection = DEFAULT,
     initial: Sequence[Mapping[str, str] | dspy.Module] = (),
     show_failures: bool = True,
     with_records: bool = False,
@@ -199,24 +204,32 @@ def read_problem(
     """What is searched: the program's components and their texts today, and with what they are improved.
 
     Raises:
-        ConfigurationError: There is no component, or an initial candidate has others.
+        ConfigurationError: There is no component, the program lacks what is selected, or an initial candidate
+            has other components.
     """
     if not isinstance(student, dspy.Module):
         raise ConfigurationError(f"The program is {type(student).__name__}, not a dspy.Module.")
-    components = read_components(student)
+    components = read_components(student, selection)
     if not components:
+        frozen = f" All it had is named in freeze={list(selection.freeze)}." if selection.freeze else ""
         raise ConfigurationError(
-            f"The program {type(student).__name__} has no predictor whose instructions could be improved. "
+            f"The program {type(student).__name__} has no predictor whose instructions could be improved, "
+            f"nor any other text that optimize={selection.optimize} names.{frozen} "
             "Predictors must be attributes (self.answer = dspy.Predict(...)). Submodules that were compiled "
             "before are frozen: set their _compiled = False to open them."
         )
-    seed = read_candidate(student)
+    seed = read_candidate(student, selection)
+    listed = tuple(found for text in seed.values() for found in PLACEHOLDER.findall(text))
     reflector = Reflector(
-        render_program(components), rules=rules, show_failures=show_failures, with_records=with_records
+        render_program(_overview(student, components)),
+        rules=replace(rules, keep=(*rules.keep, *listed)),
+        show_failures=show_failures,
+        with_records=with_records,
+        components={c.name: c for c in components},
     )
     return Problem(
         seed=seed,
-        initial=tuple(dict.fromkeys(candidate_of(given, seed) for given in initial)),
+        initial=tuple(dict.fromkeys(candidate_of(given, seed, selection) for given in initial)),
         components=[c.name for c in components],
         train_size=train_size,
         val_rows=val_rows,
@@ -224,16 +237,36 @@ def read_problem(
     )
 
 
-def candidate_of(given: Mapping[str, str] | dspy.Module, seed: Candidate) -> Candidate:
+def candidate_of(
+    given: Mapping[str, str] | dspy.Module, seed: Candidate, selection: Selection = DEFAULT
+) -> Candidate:
     """An initial candidate: texts by component, or a program that has them. What it lacks is the seed's.
 
     Raises:
         ConfigurationError: It has a component that the seed has not.
     """
-    texts = dict(read_candidate(given) if isinstance(given, dspy.Module) else given)
+    texts = dict(read_candidate(given, selection) if isinstance(given, dspy.Module) else given)
     unknown = [name for name in texts if name not in seed]
     if unknown:
         raise ConfigurationError(
             f"initial_candidates has texts for {unknown[0]!r}; the components are {', '.join(seed)}."
         )
     return seed.with_texts(texts)
+
+
+def _overview(student: dspy.Module, components: Sequence[Component]) -> list[Component]:
+    """The predictors, rewritten or not, and what else is rewritten; fields are told with their predictors."""
+    predictors = {c.name: c for c in read_components(student)}
+    others = {c.name: c for c in components if c.kind not in ("field", "argument")}
+    return list((predictors | others).values())
+
+
+def last_words(
+    student: dspy.Module, examples: Mapping[Row, dspy.Example], error: GEPAError, search: Search
+) -> None:
+    """Give an error that ends a run the best program so far, and the example that a metric failed on."""
+    if search.pool.is_run(0):
+        error.program = build_program(student, search.pool.members[search.choice.member].candidate)
+    if isinstance(error, MetricError) and error.row is not None:
+        shown = elide(repr(examples[error.row]), 600)
+        error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)

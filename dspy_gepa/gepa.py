@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,29 +18,28 @@ from dspy_gepa.assembly import (
     announce_once,
     check_data,
     forecast_run,
+    last_words,
     read_budget,
     read_problem,
     read_rows,
     shape_of,
 )
 from dspy_gepa.compat import translate
-from dspy_gepa.errors import ConfigurationError, GEPAError, MetricError
+from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
 from dspy_gepa.observe.log import log_step
 from dspy_gepa.options import name_of, names_near_options
-from dspy_gepa.program import build_program
 from dspy_gepa.proposer import ProposalFn, reflections_of
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.search.components import ComponentChoice
-from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.mutation import Acceptance
-from dspy_gepa.search.reflection import elide
 from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
 from dspy_gepa.session import Setup, run_search
+from dspy_gepa.slots.selection import select
 from dspy_gepa.summary import deliver
 from dspy_gepa.worker import Worker
 
@@ -88,6 +88,9 @@ class GEPA(Teleprompter):
         keep: Placeholders and sentences that must stay in every text that has them.
         max_chars: Longest instruction the reflector may write, in characters.
         max_copied_words: Longest run of words that it may copy from a train row's inputs; None allows any.
+        optimize: Kinds of text to rewrite: ``"instructions"``, ``"fields"`` and ``"tools"`` (descriptions);
+            `dspy_gepa.Text` objects and sources of `dspy.Flex` are rewritten in any case.
+        freeze: Components, by name or `fnmatch` pattern, that are left alone.
         num_threads: Rollouts and reflections at a time; default ``dspy.settings.num_threads``.
         width: Trials in flight at a time. Default 1 for ``"paper"``, which is sequential; else one for every
             8 trials that the budget buys, since improvements stack and depth beats breadth.
@@ -135,6 +138,8 @@ class GEPA(Teleprompter):
     keep: Sequence[str] = ()
     max_chars: int | None = None
     max_copied_words: int | None = 40
+    optimize: Sequence[str] = ("instructions",)
+    freeze: Sequence[str] = ()
     num_threads: int | None = None
     width: int | None = None
     executor: Executor | None = None
@@ -154,6 +159,7 @@ class GEPA(Teleprompter):
             setattr(self, name, value)
         check_arguments(self)
         read_strategy(self)
+        select(self.optimize, self.freeze)
 
     def compile(
         self,
@@ -184,14 +190,8 @@ class GEPA(Teleprompter):
         setup, work = self._set_up(student, trainset, valset)
         examples, _ = read_rows(trainset, valset)
 
-        def on_error(error: GEPAError, search: Search) -> None:
-            if search.pool.is_run(0):
-                error.program = build_program(student, search.pool.members[search.choice.member].candidate)
-            if isinstance(error, MetricError) and error.row is not None:
-                shown = elide(repr(examples[error.row]), 600)
-                error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
-
-        return deliver(run_search(setup, work, on_error), student, self.log_dir, track_stats=self.track_stats)
+        search = run_search(setup, work, partial(last_words, student, examples))
+        return deliver(search, student, self.log_dir, track_stats=self.track_stats)
 
     def plan(
         self,
@@ -215,11 +215,13 @@ class GEPA(Teleprompter):
         self, student: dspy.Module, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] | None
     ) -> tuple[Setup, Worker]:
         examples, val_rows = read_rows(trainset, valset)
+        selection = select(self.optimize, self.freeze)
         problem = read_problem(
             student,
             len(trainset),
             val_rows,
             rules=read_rules(self),
+            selection=selection,
             initial=self.initial_candidates,
             show_failures=self.add_format_failure_as_feedback,
             with_records=self.instruction_proposer is not None,
@@ -260,6 +262,7 @@ class GEPA(Teleprompter):
             width=setup.width,
             reflection_lm=self.reflection_lm,
             options={**self._distinguishing(), "initial candidates": [c.id for c in problem.initial]},
+            selection=selection,
         )
         setup = replace(setup, identity=identity)
         return replace(setup, on_result=announce_once(setup, shape_of(setup, self.reflection_lm))), work

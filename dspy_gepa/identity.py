@@ -13,6 +13,7 @@ import dspy
 from dspy_gepa.options import name_of
 from dspy_gepa.program import as_data, read_candidate
 from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.slots.selection import DEFAULT, Selection
 from dspy_gepa.types import Row
 
 # Parameters of a language model that its answers depend on.
@@ -32,11 +33,14 @@ def identify(
     width: int,
     reflection_lm: Any,
     options: Mapping[str, Any],
+    selection: Selection = DEFAULT,
 ) -> dict[str, Any]:
     """A description to compare, as JSON-like data; large parts as digests. It holds no keys and no rows."""
     return {
         "program": _describe_program(student),
-        "instructions": dict(read_candidate(student)),
+        "instructions": dict(read_candidate(student, selection)),
+        "optimize": list(selection.optimize),
+        "freeze": list(selection.freeze),
         "task model": _models(student),
         "adapter": type(dspy.settings.adapter).__name__ if dspy.settings.adapter else None,
         "reflection model": _model(reflection_lm),

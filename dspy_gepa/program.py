@@ -10,42 +10,46 @@ from typing import Any
 import dspy
 from pydantic import BaseModel
 
+from dspy_gepa.slots.selection import DEFAULT, Selection, read_slots, write_texts
 from dspy_gepa.types import MEDIA_END, MEDIA_START, Candidate, Component
 
 
-def read_components(program: dspy.Module) -> tuple[Component, ...]:
-    """The predictors whose instructions can be rewritten, in the program's order.
+def read_components(program: dspy.Module, selection: Selection = DEFAULT) -> tuple[Component, ...]:
+    """What can be rewritten, in the program's order; by default the predictors' instructions.
 
     Submodules that are compiled already are frozen in DSPy and left out.
+
+    Raises:
+        ConfigurationError: The program lacks what is selected, see `slots.selection.read_slots`.
     """
-    return tuple(
-        Component(
-            name=name,
-            inputs={n: _description(n, f) for n, f in predictor.signature.input_fields.items()},
-            outputs={n: _description(n, f) for n, f in predictor.signature.output_fields.items()},
-            purpose=predictor.signature.instructions,
-        )
-        for name, predictor in program.named_predictors()
-    )
+    return tuple(slot.component for slot in read_slots(program, selection))
 
 
-def read_candidate(program: dspy.Module) -> Candidate:
-    """The program's present instructions as a candidate."""
-    return Candidate.of({name: p.signature.instructions for name, p in program.named_predictors()})
+def read_candidate(program: dspy.Module, selection: Selection = DEFAULT) -> Candidate:
+    """The program's present texts as a candidate.
+
+    Raises:
+        ConfigurationError: As `read_components`.
+    """
+    return Candidate.of({slot.component.name: slot.text for slot in read_slots(program, selection)})
 
 
 def build_program(student: dspy.Module, candidate: Candidate) -> dspy.Module:
-    """A copy of `student` with the candidate's instructions; demos, LMs and all else stay as they are."""
+    """A copy of `student` with the candidate's texts; demos, LMs and all else stay as they are."""
     program = _copy(student)
-    for name, predictor in program.named_predictors():
-        if name in candidate:
-            predictor.signature = predictor.signature.with_instructions(candidate[name])
+    write_texts(program, candidate)
     return program
+
+
+def is_seen_whole(program: dspy.Module, candidate: Candidate) -> bool:
+    """Whether some of the candidate's texts belong to no predictor, so that whole runs are their evidence."""
+    paths = [name for name, _ in program.named_predictors()]
+    return not all(any(name == p or name.startswith(f"{p}/") for p in paths) for name in candidate)
 
 
 def _copy(student: dspy.Module) -> dspy.Module:
     """A copy that shares the predictors' own LMs, whose histories and connections nobody wants copied."""
-    lms = [p.lm for p in student.predictors() if p.lm is not None]
+    lms = [p.lm for p in student.parameters() if isinstance(p, dspy.Module) and p.lm is not None]
     try:
         return copy.deepcopy(student, {id(lm): lm for lm in lms})
     except Exception:  # something in it cannot be copied; DSPy then shares that part
@@ -84,8 +88,3 @@ def as_data_of_type(value: dspy.Type) -> Any:
     data = value.model_dump(mode="json")
     is_medium = isinstance(data, str) and data.startswith(MEDIA_START) and data.endswith(MEDIA_END)
     return data if is_medium else as_data(data)
-
-
-def _description(name: str, field: Any) -> str:
-    text = (field.json_schema_extra or {}).get("desc", "")
-    return "" if text == f"${{{name}}}" else str(text)

@@ -7,6 +7,7 @@ from typing import Any
 import dspy
 
 from dspy_gepa.failures import describe, fault_of, is_infrastructure
+from dspy_gepa.guides import GUIDES
 from dspy_gepa.ledger import Ledger
 from dspy_gepa.types import Fault, Reflect, Reflection
 
@@ -35,6 +36,20 @@ class RewriteInstruction(dspy.Signature):
     new_instruction: str = dspy.OutputField(desc="The complete new instruction text and nothing else")
 
 
+class RewriteText(dspy.Signature):
+    """Rewrite one text of a language model program."""  # what sort of text and how, is in `GUIDES`
+
+    program: str = dspy.InputField(desc="The components of the program, each with its inputs and outputs")
+    component: str = dspy.InputField(desc="The name of what you rewrite")
+    subject: str = dspy.InputField(desc="What it is")
+    context: str = dspy.InputField(desc="What you have to know to write it")
+    current_text: str = dspy.InputField(desc="What it is today; it may be empty")
+    examples_with_feedback: str = dspy.InputField(desc="What happened with it, scored, with feedback")
+    earlier_edits: str = dspy.InputField(desc="What was added (+) and removed (-) before, and what it did")
+    objection: str = dspy.InputField(desc="Why your previous answer could not be used")
+    new_text: str = dspy.OutputField(desc="All of what takes its place and nothing else")
+
+
 class ReflectionRunner:
     """Runs `Reflect` effects on a language model. Safe to use from many threads.
 
@@ -50,36 +65,45 @@ class ReflectionRunner:
     def __call__(self, request: Reflect) -> Reflection | Fault:
         """Ask once; never raises. An answer that cannot be parsed is a reflection that says so."""
         ledger = Ledger()
-        predictor = dspy.Predict(_signature(request))
+        fields = _fields(request)
+        signature = _signature(request, fields)
+        predictor = dspy.Predict(signature)
         adapter = self._adapter or dspy.settings.adapter
         with dspy.context(lm=self._lm, adapter=adapter, trace=[], **ledger.settings()):
             try:
-                answer = predictor(**_fields(request))
+                answer = predictor(**fields)
             except Exception as error:
                 if is_infrastructure(error):
                     return fault_of(error)
                 return ledger.sign(Reflection(error=describe(error), cause=type(error).__name__))
-        text = answer.new_instruction
-        return ledger.sign(Reflection(text=str(text or ""), truncated=_was_truncated(predictor)))
+        (output,) = signature.output_fields
+        return ledger.sign(Reflection(text=str(answer[output] or ""), truncated=_was_truncated(predictor)))
 
 
 def _fields(request: Reflect) -> dict[str, str]:
+    """The values of the prompt's fields. An empty one would make the model wonder what is missing."""
+    current = "current_instruction" if request.kind == "instructions" else "current_text"
     fields = {
         "program": request.program,
         "component": request.component,
-        "current_instruction": request.current_text,
+        "subject": request.subject,
+        "context": request.context,
+        current: request.current_text,
         "examples_with_feedback": request.evidence,
         "earlier_edits": request.history,
         "objection": request.objection,
     }
-    return {name: value for name, value in fields.items() if value or name == "current_instruction"}
+    return {name: value for name, value in fields.items() if value or name == current}
 
 
-def _signature(request: Reflect) -> Any:
-    # An empty field would make the model wonder what is missing.
+def _signature(request: Reflect, fields: dict[str, str]) -> Any:
     signature: Any = RewriteInstruction
-    for name in RewriteInstruction.input_fields:
-        if name not in _fields(request):
+    if request.kind == "instructions" and request.context:
+        signature = signature.insert(2, "context", RewriteText.input_fields["context"], str)
+    elif request.kind != "instructions":
+        signature = RewriteText.with_instructions(GUIDES[request.kind])
+    for name in signature.input_fields:
+        if name not in fields:
             signature = signature.delete(name)
     return signature
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,8 +15,8 @@ from dspy.utils.callback import BaseCallback
 from dspy_gepa.failures import describe, expected_format, fault_of, is_infrastructure
 from dspy_gepa.ledger import Ledger
 from dspy_gepa.metric import Metric, default_feedback
-from dspy_gepa.program import as_data, build_program
-from dspy_gepa.types import Candidate, Fault, Outcome, Rollout, Row, TraceStep
+from dspy_gepa.program import as_data, build_program, is_seen_whole
+from dspy_gepa.types import PROGRAM, Candidate, Fault, Outcome, Rollout, Row, TraceStep
 
 # Set on our copies of the predictors only. Unlike id(), it survives the deep copies that modules such as
 # dspy.BestOfN make of their children while they run.
@@ -73,7 +73,8 @@ class RolloutRunner:
     def _attempt(self, rollout: Rollout) -> Iterator[_Attempt]:
         """Run the body under DSPy settings that record what the program does, and keep what it raises."""
         program = self._program(rollout.candidate)
-        attempt = _Attempt(rollout.row, program, self._examples[rollout.row])
+        whole = is_seen_whole(program, rollout.candidate)
+        attempt = _Attempt(rollout.row, program, self._examples[rollout.row], whole)
         callbacks = [*dspy.settings.callbacks, attempt.watch]
         with dspy.context(trace=[], max_trace_size=10_000, callbacks=callbacks, **attempt.ledger.settings()):
             try:
@@ -86,7 +87,7 @@ class RolloutRunner:
 
     def _conclude(self, attempt: _Attempt) -> Outcome | Fault:
         """Score what the program did. The metric's own calls are counted but are no part of the trace."""
-        steps = _trace_steps(attempt.trace, attempt.watch) if attempt.row.split == "train" else ()
+        steps = _trace_steps(attempt) if attempt.row.split == "train" else ()
         with dspy.context(trace=[], **attempt.ledger.settings()):
             outcome = (
                 self._judge(attempt, steps) if attempt.error is None else self._failed(attempt.error, steps)
@@ -207,6 +208,7 @@ class _Attempt:
     row: Row
     program: dspy.Module
     example: dspy.Example
+    whole: bool
     watch: _FailureWatch = field(default_factory=_FailureWatch)
     ledger: Ledger = field(default_factory=Ledger)
     trace: list[Any] = field(default_factory=list)
@@ -239,8 +241,17 @@ def _component_of(predictor: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _trace_steps(trace: Sequence[tuple[Any, Any, Any]], watch: _FailureWatch) -> tuple[TraceStep, ...]:
-    steps = [TraceStep(_component_of(p), as_data(inputs), as_data(outputs)) for p, inputs, outputs in trace]
-    for shift, (position, step) in enumerate(watch.failed):
+def _trace_steps(attempt: _Attempt) -> tuple[TraceStep, ...]:
+    steps = [TraceStep(_component_of(p), as_data(inputs), as_data(out)) for p, inputs, out in attempt.trace]
+    for shift, (position, step) in enumerate(attempt.watch.failed):
         steps.insert(position + shift, step)
-    return tuple(steps)
+    return tuple([_whole_run(attempt), *steps] if attempt.whole else steps)
+
+
+def _whole_run(attempt: _Attempt) -> TraceStep:
+    """What went into the program and what came out, for texts that no one predictor uses."""
+    inputs = as_data(attempt.example.inputs())
+    if attempt.error is not None:
+        return TraceStep(PROGRAM, inputs, {}, failure=describe(attempt.error))
+    output = as_data(attempt.prediction)
+    return TraceStep(PROGRAM, inputs, output if isinstance(output, dict) else {"output": output})

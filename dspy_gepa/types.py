@@ -19,6 +19,10 @@ MEDIA_END = "<<CUSTOM-TYPE-END-IDENTIFIER>>"
 
 Split: TypeAlias = Literal["train", "val"]
 Status: TypeAlias = Literal["scored", "program_failed"]
+TextKind: TypeAlias = Literal["instructions", "field", "tool", "argument", "text", "code", "module"]
+
+# `TraceStep.component` of the step that stands for the whole program.
+PROGRAM = ""
 
 
 class Row(NamedTuple):
@@ -77,16 +81,28 @@ class Component:
     """What the reflector is told about a component.
 
     Attributes:
-        name: Path of the predictor in the program, as `named_predictors` gives it.
+        name: Path of the predictor in the program, as `named_predictors` gives it; for what belongs to a
+            predictor, that and more: ``answer/fields/question``. For texts and sources, their own path.
         inputs: Input field names with their descriptions.
         outputs: Output field names with their descriptions.
-        purpose: The text it was written with.
+        purpose: The text it was written with, or what it is for.
+        kind: What sort of text it is: instructions, descriptions (of a field, a tool, a tool's argument), a
+            text, Python code, or a whole Python module.
+        subject: What the text is, in words; "" for instructions.
+        callers: Predictors whose calls show what the text does; none when whole rollouts do.
+        tool: Name of the tool that it describes.
+        context: What its author has to know besides.
     """
 
     name: str
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     purpose: str = ""
+    kind: TextKind = "instructions"
+    subject: str = ""
+    callers: tuple[str, ...] = ()
+    tool: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +110,8 @@ class TraceStep:
     """One call of one predictor during a rollout.
 
     Attributes:
-        component: The predictor's name, or None for a predictor that is not a component of the program.
+        component: The predictor's name, None for a predictor that is not a component of the program, or
+            `PROGRAM` where the step is the whole program's run.
         inputs: Field values as plain data.
         outputs: Field values as plain data; empty when the call failed.
         failure: None, or the error with the raw text and the format that was expected.
@@ -212,6 +229,9 @@ class Reflect:
         objection: Why the model's previous answer could not be used, or "".
         texts: The parent's texts; only for a proposer of the user's own.
         records: The evidence as JSON data; only for a proposer of the user's own.
+        kind: What sort of text it is.
+        subject: What the text is, in words; "" for instructions.
+        context: What its author has to know besides, or "".
     """
 
     component: str
@@ -222,6 +242,9 @@ class Reflect:
     objection: str = ""
     texts: Candidate | None = None
     records: str = ""
+    kind: TextKind = "instructions"
+    subject: str = ""
+    context: str = ""
 
     @cached_property
     def digest(self) -> str:

@@ -7,6 +7,7 @@ nothing in a test depends on timing.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from dspy_gepa.steps import Evaluation, Proposal, Step
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
 
 TOKENS_IN, TOKENS_OUT = 5, 3
+ADAPTERS = (dspy.ChatAdapter(), dspy.JSONAdapter(), dspy.XMLAdapter())
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Prompt:
 
     @property
     def asks_for_reflection(self) -> bool:
-        return "new_instruction" in self.system
+        return "new_instruction" in self.system or "new_text" in self.system
 
     @property
     def outputs(self) -> list[str]:
@@ -103,6 +105,23 @@ class AsyncEngine:
 
 def in_chat_format(fields: Mapping[str, str]) -> str:
     return "\n\n".join(f"[[ ## {name} ## ]]\n{value}" for name, value in fields.items())
+
+
+def in_format_of(adapter: dspy.Adapter, fields: Mapping[str, Any]) -> str:
+    """An answer as the adapter expects it."""
+    if isinstance(adapter, dspy.JSONAdapter):
+        return json.dumps(fields)
+    if isinstance(adapter, dspy.XMLAdapter):
+        return "\n".join(f"<{name}>\n{value}\n</{name}>" for name, value in fields.items())
+    return in_chat_format({name: str(value) for name, value in fields.items()})
+
+
+def request_of(program: dspy.Module, adapter: dspy.Adapter, answer: Mapping[str, Any], **inputs: Any) -> str:
+    """All that the program sends to a model that gives this answer to everything."""
+    lm = scripted_lm(lambda prompt: in_format_of(adapter, answer))
+    with dspy.context(lm=lm, adapter=adapter):
+        program(**inputs)
+    return "\n".join(f"{prompt.system}\n{prompt.text}" for prompt in prompts_of(lm))
 
 
 def scripted_lm(script: Script, name: str = "scripted/task", **options: Any) -> dspy.LM:

@@ -10,6 +10,7 @@ import pytest
 
 from dspy_gepa.identity import identify
 from dspy_gepa.search.strategy import PAPER
+from dspy_gepa.slots.selection import select
 from dspy_gepa.types import Row
 from tests.support import TwoHops, knows_words, scripted_lm, word_rows
 
@@ -86,3 +87,13 @@ def test_the_settings_of_a_predictor_make_a_difference() -> None:
 def test_a_row_with_broken_text_has_an_identity() -> None:
     row = dspy.Example(question="half a pair \ud800", answer="x").with_inputs("question")
     assert identity(examples={Row("train", 0): row})["train rows"].startswith("1 rows, ")
+
+
+def test_other_kinds_of_text_and_other_frozen_names_make_a_difference() -> None:
+    chosen = [
+        select(("instructions",), ()),
+        select(("fields",), ()),
+        select(("instructions", "fields"), ()),
+        select(("instructions", "fields"), ["a/fields/*"]),
+    ]
+    assert len({json.dumps(identity(selection=selection)) for selection in chosen}) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import dspy
@@ -9,7 +10,7 @@ import pytest
 from dspy.utils.exceptions import LMRateLimitError
 
 from dspy_gepa.reflector import ReflectionRunner
-from dspy_gepa.types import Fault, Reflect, Reflection
+from dspy_gepa.types import Fault, Reflect, Reflection, TextKind
 from tests.support import TOKENS_IN, TOKENS_OUT, prompts_of, scripted_lm
 
 REQUEST = Reflect(
@@ -93,3 +94,31 @@ def test_usage_is_counted() -> None:
     usage = ReflectionRunner(WRITES)(REQUEST).usage
     assert usage.calls == 1
     assert usage.tokens == {"scripted/reflection": (TOKENS_IN, TOKENS_OUT)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("field", "what the field holds"),
+        ("tool", "when another tool is the right one"),
+        ("argument", "what the argument means"),
+        ("text", "one text that a language model program makes use of"),
+        ("code", "Python source code that a language model program makes use of"),
+        ("module", "a module of a language model program"),
+    ],
+)
+def test_every_kind_of_text_is_asked_for_in_words_of_its_own(kind: TextKind, words: str) -> None:
+    lm = scripted_lm(lambda prompt: {"new_text": "New."})
+    request = Reflect("b/x", "", "p", "e", kind=kind, subject="the description of b", context="know this")
+    assert ReflectionRunner(lm)(request).text == "New."
+    (prompt,) = prompts_of(lm)
+    assert words.lower() in " ".join(prompt.system.lower().split())
+    assert prompt.field("subject") == "the description of b"
+    assert prompt.field("context") == "know this"
+    assert "[[ ## current_text ## ]]" in prompt.user
+    assert "instruction text" not in prompt.system
+
+
+def test_instructions_come_with_what_has_to_be_known_to_write_them() -> None:
+    ReflectionRunner(WRITES)(dataclasses.replace(REQUEST, context="Keep {tool search}."))
+    assert prompts_of(WRITES)[-1].field("context") == "Keep {tool search}."

@@ -63,7 +63,9 @@ def _points_at(outcome: Outcome, component: str) -> bool:
     calls = [step for step in outcome.trace if step.component == component]
     if any(call.failure is not None for call in calls):
         return True
-    names = {component, component.rpartition(".")[2], *(name for call in calls for name in call.outputs)}
+    # Of `agent.react/tools/search`, feedback says "search".
+    last = re.split(r"[./]", component)[-1]
+    names = {component, last, *(name for call in calls for name in call.outputs)}
     words = "|".join(re.escape(name) for name in names)
     return re.search(rf"(?<!\w)(?:{words})(?!\w)", feedback_for(component, outcome)) is not None
 

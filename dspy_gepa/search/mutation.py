@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,17 +14,15 @@ from dspy_gepa.search.insight import edits_of, render_edits, telling
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.reflection import (
     EvidenceLimits,
-    TextRules,
-    clean_text,
     evidence_records,
     has_evidence,
-    objection_to,
     render_evidence,
     training_texts,
     without_failures,
 )
+from dspy_gepa.search.rules import TextRules, clean_text, objection_to
 from dspy_gepa.steps import Proposal, Step, objectives_of, rollouts
-from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
+from dspy_gepa.types import Component, Effect, Outcome, Reflect, Reflection, Row
 
 EDITS_SHOWN = 6
 Acceptance = Callable[[Sequence[float], Sequence[float]], bool]
@@ -42,6 +40,7 @@ class Reflector:
         rules: What proposed texts must respect.
         show_failures: Whether calls that failed are evidence.
         with_records: Whether evidence is handed on as data too, for a proposer of the user's own.
+        components: What is known of the components, by name; one that is not here has instructions.
     """
 
     program: str
@@ -49,6 +48,11 @@ class Reflector:
     rules: TextRules = field(default_factory=TextRules)
     show_failures: bool = True
     with_records: bool = False
+    components: Mapping[str, Component] = field(default_factory=dict)
+
+    def about(self, name: str) -> Component:
+        """What is known of a component."""
+        return self.components.get(name) or Component(name, {}, {})
 
 
 def mutate(
@@ -167,17 +171,24 @@ def _requests(
 ) -> list[Reflect]:
     return [
         Reflect(
-            component=name,
-            current_text=parent.candidate[name],
+            component=about.name,
+            current_text=parent.candidate[about.name],
             program=reflector.program,
-            evidence=render_evidence(name, outcomes, reflector.limits),
-            history=render_edits(telling(edits_of(remembered, name), EDITS_SHOWN)) if remembered else "",
+            evidence=render_evidence(about, outcomes, reflector.limits),
+            history=_history(remembered, about.name),
             texts=parent.candidate if reflector.with_records else None,
-            records=evidence_records(name, outcomes) if reflector.with_records else "",
+            records=evidence_records(about, outcomes) if reflector.with_records else "",
+            kind=about.kind,
+            subject=about.subject,
+            context=about.context,
         )
-        for name in components
-        if has_evidence(name, outcomes)
+        for about in map(reflector.about, components)
+        if has_evidence(about, outcomes)
     ]
+
+
+def _history(pool: Pool | None, component: str) -> str:
+    return "" if pool is None else render_edits(telling(edits_of(pool, component), EDITS_SHOWN))
 
 
 def _reflect(
@@ -219,6 +230,7 @@ def _judge(
             truncated=answer.truncated,
             rules=rules,
             training_texts=shown,
+            kind=request.kind,
         )
         if objection is None and pool.knows(parent.candidate.with_texts({request.component: text})):
             objection = "This text was tried before. Write one that differs in what it asks for."

@@ -1,4 +1,4 @@
-"""From evidence to a new text: what the reflector is shown, and what its answer must pass.
+"""What the reflector is shown: rollouts as evidence, and the program's components in words.
 
 Everything here is pure. Asking the language model is an effect (`Reflect`); turning the request into a
 prompt is the business of `dspy_gepa.reflector`.
@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dspy_gepa.types import MEDIA_END, MEDIA_START, Component, Outcome, TraceStep
+from dspy_gepa.types import MEDIA_END, MEDIA_START, PROGRAM, Component, Outcome, TraceStep
 
-TextCheck = Callable[[str], str | None]
-
-_THINK = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_OPEN_THINK = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
 _MEDIUM = re.compile(f"({re.escape(MEDIA_START)}.*?{re.escape(MEDIA_END)})", re.DOTALL)
-_FENCED = re.compile(r"\A```[\w-]*\n(.*?)\n?```\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -39,27 +34,12 @@ class EvidenceLimits:
     media: int = 8
 
 
-@dataclass(frozen=True)
-class TextRules:
-    """What a proposed text must respect.
-
-    Attributes:
-        max_chars: Longest allowed text, or None.
-        keep: Placeholders and sentences that must survive if the current text has them.
-        max_copied_words: Longest run of words that may be copied from a training row's inputs.
-    """
-
-    max_chars: int | None = None
-    keep: tuple[str, ...] = ()
-    max_copied_words: int | None = 40
+def has_evidence(component: Component, outcomes: Sequence[Outcome]) -> bool:
+    """Whether any rollout shows what the component's text does, so that there is something to reflect on."""
+    return any(_calls(component, outcome) for outcome in outcomes)
 
 
-def has_evidence(component: str, outcomes: Sequence[Outcome]) -> bool:
-    """Whether any rollout called the component, so that there is something to reflect on."""
-    return any(step.component == component for outcome in outcomes for step in outcome.trace)
-
-
-def render_evidence(component: str, outcomes: Sequence[Outcome], limits: EvidenceLimits) -> str:
+def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: EvidenceLimits) -> str:
     """The rollouts of one component as Markdown: inputs, outputs or the failure, score and feedback.
 
     Args:
@@ -68,9 +48,9 @@ def render_evidence(component: str, outcomes: Sequence[Outcome], limits: Evidenc
         limits: How long fields and the whole may be.
     """
     shown = [o for o in outcomes if has_evidence(component, [o])]
-    field_chars = min(
-        limits.field_chars, max(200, limits.total_chars // max(1, _count_fields(component, shown)))
-    )
+    calls = [call for outcome in shown for call in _calls(component, outcome)]
+    fields = sum(len(call.inputs) + len(call.outputs) + 1 for call in calls)
+    field_chars = min(limits.field_chars, max(200, limits.total_chars // max(1, fields)))
     parts = [
         f"# Example {number}\n" + _render_rollout(component, outcome, field_chars, limits.calls)
         for number, outcome in enumerate(shown, start=1)
@@ -78,17 +58,16 @@ def render_evidence(component: str, outcomes: Sequence[Outcome], limits: Evidenc
     return _with_media("\n\n".join(parts), limits.media)
 
 
-def evidence_records(component: str, outcomes: Sequence[Outcome]) -> str:
+def evidence_records(component: Component, outcomes: Sequence[Outcome]) -> str:
     """The calls of one component as JSON data, under the names that `dspy.GEPA` gives to proposers."""
     records = [
         {
             "Inputs": dict(step.inputs),
             "Generated Outputs": dict(step.outputs) if step.failure is None else step.failure,
-            "Feedback": feedback_for(component, outcome),
+            "Feedback": feedback_for(component.name, outcome),
         }
         for outcome in outcomes
-        for step in outcome.trace
-        if step.component == component
+        for step in _calls(component, outcome)
     ]
     return json.dumps(records, ensure_ascii=False, default=str)
 
@@ -96,6 +75,16 @@ def evidence_records(component: str, outcomes: Sequence[Outcome]) -> str:
 def without_failures(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     """The outcomes without the calls that failed."""
     return tuple(replace(o, trace=tuple(s for s in o.trace if s.failure is None)) for o in outcomes)
+
+
+def _callers(component: Component) -> tuple[str, ...]:
+    return component.callers or ((component.name,) if component.kind == "instructions" else ())
+
+
+def _calls(component: Component, outcome: Outcome) -> list[TraceStep]:
+    """The calls that show what the text does: its predictors' own; where it has none, the whole rollout."""
+    callers = _callers(component)
+    return [step for step in outcome.trace if not callers or step.component in callers]
 
 
 def feedback_for(component: str, outcome: Outcome) -> str:
@@ -108,9 +97,8 @@ def render_program(components: Sequence[Component]) -> str:
     lines = []
     for c in components:
         purpose = elide(" ".join(c.purpose.split()), 300)
-        lines.append(
-            f"- {c.name}: {_fields(c.inputs)} -> {_fields(c.outputs)}" + (f". {purpose}" if purpose else "")
-        )
+        what = c.subject or f"{_fields(c.inputs)} -> {_fields(c.outputs)}"
+        lines.append(f"- {c.name}: {what}" + (f". {purpose}" if purpose and purpose not in what else ""))
     return "\n".join(lines)
 
 
@@ -146,58 +134,6 @@ def _with_media(text: str, most: int) -> str:
     return _MEDIUM.sub(judge, text)
 
 
-def clean_text(text: str) -> str:
-    """The proposed text without closed think blocks and without a fence around the whole of it."""
-    stripped = _THINK.sub("", text).strip()
-    fenced = _FENCED.match(stripped)
-    return (fenced.group(1) if fenced and "```" not in fenced.group(1) else stripped).strip()
-
-
-def objection_to(
-    text: str, *, current: str, truncated: bool, rules: TextRules, training_texts: Sequence[str]
-) -> str | None:
-    """Why a cleaned text cannot be tried, as a sentence that the reflector can act on; None if it can.
-
-    Args:
-        text: The proposed text after `clean_text`.
-        current: The component's text today.
-        truncated: Whether the provider cut the answer off.
-        rules: What the user demands of texts.
-        training_texts: Inputs of the rows shown as evidence, against verbatim copying.
-    """
-    if truncated:
-        return "The answer was cut off at the model's length limit. Write a shorter text."
-    if not text:
-        return "The answer was empty. Write the full text."
-    if _OPEN_THINK.search(text):
-        return "The answer holds an unfinished thinking block. Give the text alone."
-    if text == current.strip():
-        return "The answer equals the current text. Change what the feedback shows to be wrong."
-    if rules.max_chars is not None and len(text) > rules.max_chars:
-        return f"The text has {len(text)} characters; at most {rules.max_chars} are allowed. Shorten it."
-    lost = [kept for kept in rules.keep if kept in current and kept not in text]
-    if lost:
-        return f"These parts must be kept word for word and are missing: {lost!r}."
-    return _copied_run(text, training_texts, rules.max_copied_words)
-
-
-def _copied_run(text: str, sources: Sequence[str], most: int | None) -> str | None:
-    if most is None:
-        return None
-    words = text.split()
-    runs = {tuple(words[i : i + most + 1]) for i in range(len(words) - most)}
-    for source in sources if runs else ():
-        theirs = source.split()
-        for i in range(len(theirs) - most):
-            if tuple(theirs[i : i + most + 1]) in runs:
-                start = " ".join(theirs[i : i + 8])
-                return (
-                    f"The text copies more than {most} words in a row from one example, beginning {start!r}. "
-                    "State what is general instead."
-                )
-    return None
-
-
 def training_texts(outcomes: Sequence[Outcome]) -> list[str]:
     """Input values of all shown calls, as text."""
     return [as_text(v) for outcome in outcomes for step in outcome.trace for v in step.inputs.values()]
@@ -208,21 +144,48 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=1)
 
 
-def _render_rollout(component: str, outcome: Outcome, chars: int, most_calls: int) -> str:
-    calls = _most_telling([s for s in outcome.trace if s.component == component], most_calls)
+def _render_rollout(component: Component, outcome: Outcome, chars: int, most_calls: int) -> str:
+    calls = _most_telling(_calls(component, outcome), most_calls, component.tool)
+    several = len(calls) > 1
     lines = []
+    before: dict[str | None, Mapping[str, Any]] = {}
     for number, call in enumerate(calls, start=1):
-        label = f" (call {number})" if len(calls) > 1 else ""
-        seen = calls[number - 2].inputs if number > 1 else {}
-        lines.append(_render_call(call, label, seen, chars))
+        label = _label(call, f"call {number}" if several else "", component)
+        lines.append(_render_call(call, label, before.get(call.component, {}), chars))
+        before[call.component] = call.inputs
     lines.append(f"## Score\n{outcome.score:g}")
-    lines.append(f"## Feedback\n{elide(feedback_for(component, outcome), chars)}")
+    own = next((name for name in _callers(component) if name in outcome.component_feedback), component.name)
+    lines.append(f"## Feedback\n{elide(feedback_for(own, outcome), chars)}")
     return "\n".join(lines)
 
 
-def _most_telling(calls: list[TraceStep], most: int) -> list[TraceStep]:
-    by_weight = sorted(range(len(calls)), key=lambda i: (calls[i].failure is None, -i))
-    return [calls[i] for i in sorted(by_weight[:most])]
+def _label(call: TraceStep, number: str, component: Component) -> str:
+    callers = _callers(component)
+    who = f"of {call.component}" if call.component and len(callers) != 1 else ""
+    if call.component == PROGRAM:
+        number, who = "", "of the whole program"
+    asks = "asks for this tool" if component.tool and _asks_for(call, component.tool) else ""
+    words = ", ".join(word for word in (number, who, asks) if word)
+    return f" ({words})" if words else ""
+
+
+def _asks_for(call: TraceStep, tool: str) -> bool:
+    """Whether the outputs, as DSPy's agents and adapters give them, ask for the tool."""
+    named = [call.outputs.get("next_tool_name")]
+    for value in call.outputs.values():
+        asked = value.get("tool_calls") if isinstance(value, Mapping) else None
+        named += [one.get("name") for one in asked or () if isinstance(one, Mapping)]
+    return tool in named
+
+
+def _most_telling(calls: list[TraceStep], most: int, tool: str = "") -> list[TraceStep]:
+    """The whole program's run, then failed calls, those that ask for the tool in question, and the last."""
+
+    def weight(i: int) -> tuple[bool, bool, bool, int]:
+        asks = bool(tool) and _asks_for(calls[i], tool)
+        return calls[i].component != PROGRAM, calls[i].failure is None, not asks, -i
+
+    return [calls[i] for i in sorted(sorted(range(len(calls)), key=weight)[:most])]
 
 
 def _render_call(call: TraceStep, label: str, seen: Mapping[str, Any], chars: int) -> str:
@@ -244,11 +207,6 @@ def _without_prefix(text: str, before: Any) -> str:
 
 def _render_fields(fields: Mapping[str, Any], chars: int) -> str:
     return "\n".join(f"### {name}\n{elide(as_text(value), chars)}" for name, value in fields.items())
-
-
-def _count_fields(component: str, outcomes: Sequence[Outcome]) -> int:
-    calls = [step for outcome in outcomes for step in outcome.trace if step.component == component]
-    return sum(len(call.inputs) + len(call.outputs) + 1 for call in calls)
 
 
 def _fields(fields: Mapping[str, str]) -> str:

@@ -82,3 +82,10 @@ def test_who_is_blamed_less_than_half_as_often_is_left_alone() -> None:
 def test_the_most_that_may_be_rewritten_is_known_beforehand() -> None:
     assert most_rewritten(round_robin, NAMES) == 1
     assert most_rewritten(all_components, NAMES) == most_rewritten(blamed, NAMES) == 2
+
+
+def test_blame_goes_to_a_tool_that_the_feedback_names() -> None:
+    names = ["find.query", "find.query/tools/lookup", "answer"]
+    assert blamed(names, 0, [outcome(0.0, "lookup should have been asked"), outcome(1.0)]) == (
+        "find.query/tools/lookup",
+    )

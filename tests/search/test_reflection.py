@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,22 +11,24 @@ from hypothesis import strategies as st
 
 from dspy_gepa.search.reflection import (
     EvidenceLimits,
-    TextRules,
     as_text,
-    clean_text,
     elide,
     feedback_for,
     has_evidence,
-    objection_to,
     render_evidence,
     render_program,
     training_texts,
 )
-from dspy_gepa.types import Component, Outcome, TraceStep
+from dspy_gepa.search.rules import TextRules, clean_text, objection_to
+from dspy_gepa.types import PROGRAM, Component, Outcome, TraceStep
 
 CALL = TraceStep("a", {"question": "why?"}, {"answer": "because"})
 OUTCOME = Outcome("scored", score=0.5, feedback="too short", trace=(CALL,))
 LIMITS = EvidenceLimits()
+
+
+def about(name: str, **changes: Any) -> Component:
+    return Component(name, {}, {}, **changes)
 
 
 def with_trace(*steps: TraceStep, **changes: object) -> Outcome:
@@ -41,7 +44,7 @@ def objection(text: str, **changes: object) -> str | None:
 
 
 def test_evidence_shows_inputs_outputs_score_and_feedback() -> None:
-    assert render_evidence("a", [OUTCOME], LIMITS).splitlines() == [
+    assert render_evidence(about("a"), [OUTCOME], LIMITS).splitlines() == [
         "# Example 1",
         "## Inputs",
         "### question",
@@ -58,46 +61,46 @@ def test_evidence_shows_inputs_outputs_score_and_feedback() -> None:
 
 def test_a_failed_call_shows_what_failed_in_place_of_outputs() -> None:
     failed = TraceStep("a", {"question": "why?"}, {}, failure="no field answer in: gibberish")
-    shown = render_evidence("a", [with_trace(failed)], LIMITS)
+    shown = render_evidence(about("a"), [with_trace(failed)], LIMITS)
     assert "## Failed output\nno field answer in: gibberish" in shown
     assert "Generated outputs" not in shown
 
 
 def test_rollouts_that_never_called_the_component_are_left_out() -> None:
     other = with_trace(dataclasses.replace(CALL, component="b"), feedback="of another")
-    shown = render_evidence("a", [other, OUTCOME], LIMITS)
+    shown = render_evidence(about("a"), [other, OUTCOME], LIMITS)
     assert shown.count("# Example") == 1
     assert "of another" not in shown
 
 
 def test_calls_of_other_components_are_not_shown() -> None:
     other = TraceStep("b", {"text": "secret of b"}, {})
-    assert "secret of b" not in render_evidence("a", [with_trace(CALL, other)], LIMITS)
+    assert "secret of b" not in render_evidence(about("a"), [with_trace(CALL, other)], LIMITS)
 
 
 def test_examples_are_numbered_in_their_order() -> None:
-    shown = render_evidence("a", [with_trace(CALL, feedback=f"note {i}") for i in range(3)], LIMITS)
+    shown = render_evidence(about("a"), [with_trace(CALL, feedback=f"note {i}") for i in range(3)], LIMITS)
     positions = [shown.index(text) for i in range(3) for text in (f"# Example {i + 1}\n", f"note {i}")]
     assert positions == sorted(positions)
 
 
 def test_several_calls_of_one_rollout_are_all_shown_and_numbered() -> None:
     calls = [dataclasses.replace(CALL, inputs={"question": f"number {i}"}) for i in range(3)]
-    shown = render_evidence("a", [with_trace(*calls)], LIMITS)
+    shown = render_evidence(about("a"), [with_trace(*calls)], LIMITS)
     assert all(f"## Inputs (call {i + 1})\n### question\nnumber {i}" in shown for i in range(3))
 
 
 def test_of_too_many_calls_the_failed_and_the_last_are_shown_in_order() -> None:
     calls = [dataclasses.replace(CALL, inputs={"question": f"number {i}"}) for i in range(6)]
     calls[1] = dataclasses.replace(calls[1], outputs={}, failure="broken")
-    shown = render_evidence("a", [with_trace(*calls)], EvidenceLimits(calls=3))
+    shown = render_evidence(about("a"), [with_trace(*calls)], EvidenceLimits(calls=3))
     assert [i for i in range(6) if f"number {i}" in shown] == [1, 4, 5]
     assert shown.index("number 1") < shown.index("number 4") < shown.index("number 5")
 
 
 def test_long_fields_are_elided_in_the_middle() -> None:
     call = dataclasses.replace(CALL, inputs={"question": "beginning" + "x" * 5_000 + "the end"})
-    shown = render_evidence("a", [with_trace(call)], EvidenceLimits(field_chars=500))
+    shown = render_evidence(about("a"), [with_trace(call)], EvidenceLimits(field_chars=500))
     assert "beginning" in shown
     assert "the end" in shown
     assert "characters left out" in shown
@@ -106,14 +109,14 @@ def test_long_fields_are_elided_in_the_middle() -> None:
 
 def test_the_fields_share_the_length_of_the_whole() -> None:
     long = TraceStep("a", {"question": "x" * 9_000}, {"answer": "y" * 9_000})
-    shown = render_evidence("a", [with_trace(long)] * 10, EvidenceLimits(total_chars=20_000))
+    shown = render_evidence(about("a"), [with_trace(long)] * 10, EvidenceLimits(total_chars=20_000))
     assert len(shown) < 22_000
 
 
 def test_an_outcome_without_calls_of_a_component_is_no_evidence() -> None:
-    assert has_evidence("a", [OUTCOME])
-    assert not has_evidence("b", [OUTCOME])
-    assert not has_evidence("a", [with_trace()])
+    assert has_evidence(about("a"), [OUTCOME])
+    assert not has_evidence(about("b"), [OUTCOME])
+    assert not has_evidence(about("a"), [with_trace()])
 
 
 def test_a_components_own_feedback_comes_before_that_of_the_whole() -> None:
@@ -140,7 +143,7 @@ def test_the_program_is_described_component_by_component() -> None:
 def test_what_a_call_repeats_from_the_call_before_is_shown_once() -> None:
     steps = [TraceStep("a", {"so_far": "looked up x", "task": "t"}, {"next": "y"})]
     steps.append(TraceStep("a", {"so_far": "looked up x, then y", "task": "t"}, {"next": "z"}))
-    shown = render_evidence("a", [Outcome("scored", trace=tuple(steps))], EvidenceLimits())
+    shown = render_evidence(about("a"), [Outcome("scored", trace=tuple(steps))], EvidenceLimits())
     assert shown.count("looked up x") == 1
     assert "### so_far\n(as in the call before, then) , then y\n### task\n(as in the call before)" in shown
 
@@ -243,6 +246,82 @@ def test_the_objection_to_a_copy_shows_where_it_begins() -> None:
 
 def test_copying_can_be_allowed() -> None:
     assert objection(ROW, training_texts=[ROW], rules=TextRules(max_copied_words=None)) is None
+
+
+# Other texts than instructions ----------------------------------------------------------------------------
+
+
+def asks(tool: str, number: int) -> TraceStep:
+    return TraceStep("react", {"number": f"number {number}"}, {"next_tool_name": tool})
+
+
+def test_a_field_is_shown_by_the_calls_of_its_predictor() -> None:
+    field = about("a/fields/question", kind="field", callers=("a",))
+    assert render_evidence(field, [OUTCOME], LIMITS) == render_evidence(about("a"), [OUTCOME], LIMITS)
+    assert not has_evidence(field, [with_trace(TraceStep("b", {}, {}))])
+
+
+def test_calls_that_ask_for_the_tool_are_marked_and_shown_first_of_too_many() -> None:
+    tool = about("react/tools/find", kind="tool", callers=("react",), tool="find")
+    calls = [asks("other", 0), asks("find", 1), *(asks("other", i) for i in range(2, 9))]
+    shown = render_evidence(tool, [with_trace(*calls)], EvidenceLimits(calls=3))
+    assert [i for i in range(9) if f"number {i}" in shown] == [1, 7, 8]
+    assert shown.count("asks for this tool") == 2  # inputs and outputs of one call
+    assert "## Inputs (call 1, asks for this tool)\n### number\nnumber 1" in shown
+
+
+def test_tool_calls_as_adapters_give_them_are_understood() -> None:
+    tool = about("react/tools/find", kind="tool", callers=("react",), tool="find")
+    call = TraceStep("react", {}, {"tool_calls": {"tool_calls": [{"name": "find", "args": {}}]}})
+    assert "asks for this tool" in render_evidence(tool, [with_trace(call)], LIMITS)
+
+
+def test_a_text_is_shown_by_the_whole_rollout() -> None:
+    text = about("rules", kind="text")
+    whole = TraceStep(PROGRAM, {"question": "why?"}, {"answer": "because"})
+    shown = render_evidence(text, [with_trace(whole, CALL, dataclasses.replace(CALL, component="b"))], LIMITS)
+    headings = [line for line in shown.splitlines() if line.startswith("## Inputs")]
+    assert headings == [
+        "## Inputs (of the whole program)",
+        "## Inputs (call 2, of a)",
+        "## Inputs (call 3, of b)",
+    ]
+
+
+def test_what_belongs_to_a_predictor_gets_the_predictors_feedback() -> None:
+    outcome = dataclasses.replace(OUTCOME, component_feedback={"a": "your own"})
+    field = about("a/fields/question", kind="field", callers=("a",))
+    assert "your own" in render_evidence(field, [outcome], LIMITS)
+
+
+def test_other_texts_are_told_in_words() -> None:
+    text = about(
+        "rules", kind="text", subject="the text `rules` of the program: house rules", purpose="house rules"
+    )
+    assert render_program([text]) == "- rules: the text `rules` of the program: house rules"
+
+
+@pytest.mark.parametrize("kind", ["code", "module"])
+@pytest.mark.parametrize("source", ["def f(:", "x = (", "a\0b", "if x:\npass", "(" * 500 + ")" * 500])
+def test_code_that_does_not_parse_is_refused(source: str, kind: str) -> None:
+    assert (objection(source, kind=kind) or "").startswith("The code does not parse: ")
+
+
+def test_the_objection_to_code_names_the_error_and_the_line() -> None:
+    assert "line 2: 'def g(:'" in (objection("x = 1\ndef g(:", kind="code") or "")
+
+
+def test_code_that_parses_can_be_tried_and_is_not_run() -> None:
+    assert objection("raise SystemExit(1)", kind="code") is None
+
+
+def test_a_module_needs_a_class_with_forward() -> None:
+    assert "no class with a `forward`" in (objection("class A:\n    x = 1", kind="module") or "")
+    assert objection("class A:\n    def forward(self): return 1", kind="module") is None
+
+
+def test_prose_need_not_parse() -> None:
+    assert objection("Answer (briefly.", kind="text") is None
 
 
 def test_all_inputs_of_all_calls_count_as_training_texts() -> None:
