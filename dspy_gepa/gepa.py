@@ -30,7 +30,7 @@ from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
 from dspy_gepa.observe.log import log_step
 from dspy_gepa.options import name_of, names_near_options
-from dspy_gepa.proposer import ProposalFn, reflections_of
+from dspy_gepa.proposer import CodeProposalFn, ProposalFn, reflections_of
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
@@ -80,6 +80,7 @@ class GEPA(Teleprompter):
         add_format_failure_as_feedback: Show the reflector outputs that could not be parsed, too.
         instruction_proposer: A function of your own in place of the reflection LM's prompt, see
             `dspy_gepa.proposer.ProposalFn`; called with the reflection LM, if there is one, as DSPy's LM.
+        code_proposer: The same for sources of `dspy.Flex`, see `dspy_gepa.proposer.CodeProposalFn`.
         warn_on_score_mismatch: Warn, once, when the metric gives another score with `pred_name` than without.
         use_merge: Whether to merge members that improved different components (Algorithms 3 and 4).
         max_merge_invocations: Most merges that are tried.
@@ -131,6 +132,7 @@ class GEPA(Teleprompter):
     failure_score: float = 0.0
     add_format_failure_as_feedback: bool = True
     instruction_proposer: ProposalFn | None = None
+    code_proposer: CodeProposalFn | None = None
     warn_on_score_mismatch: bool = True
     use_merge: bool = True
     max_merge_invocations: int | None = None
@@ -224,13 +226,13 @@ class GEPA(Teleprompter):
             selection=selection,
             initial=self.initial_candidates,
             show_failures=self.add_format_failure_as_feedback,
-            with_records=self.instruction_proposer is not None,
+            with_records=bool(self.instruction_proposer or self.code_proposer),
         )
         strategy = read_strategy(self)
         metric = Metric(self.metric, warn_on_mismatch=self.warn_on_score_mismatch)
         work = Worker(
             RolloutRunner(student, metric, examples, failure_score=self.failure_score),
-            reflections_of(self.reflection_lm, self.instruction_proposer),
+            reflections_of(self.reflection_lm, self.instruction_proposer, self.code_proposer),
         )
         setup = Setup(
             problem=problem,
@@ -275,5 +277,8 @@ class GEPA(Teleprompter):
             "max_copied_words": self.max_copied_words,
             "failure_score": self.failure_score,
             "format failures shown": self.add_format_failure_as_feedback,
-            "proposer": None if self.instruction_proposer is None else name_of(self.instruction_proposer),
+            "proposers": [
+                None if propose is None else name_of(propose)
+                for propose in (self.instruction_proposer, self.code_proposer)
+            ],
         }

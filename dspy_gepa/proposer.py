@@ -18,45 +18,72 @@ ProposalFn = Callable[[dict[str, str], Mapping[str, list[dict[str, Any]]], list[
 ``Feedback``) and the components to update; gives new texts by component."""
 
 
-class ProposerRunner:
-    """Runs `Reflect` effects through a user's function. Safe to use from many threads if the function is.
+CodeProposalFn = Callable[
+    [dict[str, str], Mapping[str, list[dict[str, Any]]], list[str], dict[str, str], dict[str, str]],
+    Mapping[str, str],
+]
+"""The same for sources of `dspy.Flex`; also called with what each source is for, and what its author has to
+know, by component."""
 
-    The function is called once for each component, with that one in ``components_to_update``, so that the
+
+class ProposerRunner:
+    """Runs `Reflect` effects through functions of the user's. As safe to use from many threads as they are.
+
+    A function is called once for each component, with that one in ``components_to_update``, so that the
     components of a step are rewritten side by side; and under the reflection LM, where there is one.
 
     Args:
-        propose: The function.
-        lm: The reflection LM, or None.
+        lm: The reflection LM, or None. It answers what no function is there for.
+        propose: Proposes texts of all kinds but sources of `dspy.Flex`.
+        propose_code: Proposes sources of `dspy.Flex`.
     """
 
-    def __init__(self, propose: ProposalFn, lm: Any = None) -> None:
-        self._propose = propose
+    def __init__(
+        self, lm: Any, propose: ProposalFn | None = None, propose_code: CodeProposalFn | None = None
+    ) -> None:
         self._lm = lm
+        self._propose = propose
+        self._propose_code = propose_code
+        self._default = ReflectionRunner(lm)
 
     def __call__(self, request: Reflect) -> Reflection | Fault:
         """Ask once; never raises. A function that raises gives a reflection that says so."""
+        if (self._propose_code if request.kind == "module" else self._propose) is None:
+            return self._default(request)
         ledger = Ledger()
-        name = request.component
         own = {} if self._lm is None else {"lm": self._lm}
         with dspy.context(trace=[], **own, **ledger.settings()):
             try:
-                records = {name: json.loads(request.records)}
-                texts = self._propose(dict(request.texts or {}), records, [name])
-                return ledger.sign(_reflection(texts, name))
+                return ledger.sign(_reflection(self._ask(request), request.component))
             except Exception as error:
                 if is_infrastructure(error):
                     return fault_of(error)
                 return ledger.sign(Reflection(error=describe(error), cause=type(error).__name__))
 
+    def _ask(self, request: Reflect) -> Any:
+        name = request.component
+        texts, records = dict(request.texts or {}), {name: json.loads(request.records)}
+        if request.kind == "module":
+            assert self._propose_code is not None
+            return self._propose_code(
+                texts, records, [name], {name: request.subject}, {name: request.context}
+            )
+        assert self._propose is not None
+        return self._propose(texts, records, [name])
+
 
 def _reflection(texts: Any, name: str) -> Reflection:
     if not isinstance(texts, Mapping):
-        return Reflection(error=f"instruction_proposer gave {type(texts).__name__}, not a mapping of texts")
+        return Reflection(error=f"the proposer gave {type(texts).__name__}, not a mapping of texts")
     if not isinstance(texts.get(name), str):
-        return Reflection(error=f"instruction_proposer gave no text for {name!r}")
+        return Reflection(error=f"the proposer gave no text for {name!r}")
     return Reflection(text=texts[name])
 
 
-def reflections_of(lm: Any, propose: ProposalFn | None) -> ReflectionRunner | ProposerRunner:
-    """What answers `Reflect` effects: the reflection LM, or the user's own proposer."""
-    return ReflectionRunner(lm) if propose is None else ProposerRunner(propose, lm)
+def reflections_of(
+    lm: Any, propose: ProposalFn | None, propose_code: CodeProposalFn | None
+) -> ReflectionRunner | ProposerRunner:
+    """What answers `Reflect` effects: the reflection LM, or the user's own proposers."""
+    if propose is None and propose_code is None:
+        return ReflectionRunner(lm)
+    return ProposerRunner(lm, propose, propose_code)

@@ -11,7 +11,7 @@ import pytest
 from dspy_gepa import GEPA
 from dspy_gepa.program import as_data
 from dspy_gepa.search.reflection import EvidenceLimits, elide, render_evidence
-from dspy_gepa.types import MEDIA_END, MEDIA_START, Outcome, TraceStep
+from dspy_gepa.types import MEDIA_END, MEDIA_START, Component, Outcome, TraceStep
 from tests.support import Prompt, prompts_of, scripted_lm
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -29,7 +29,8 @@ class Describe(dspy.Module):
 
 def as_evidence(*pictures: Any, limits: EvidenceLimits | None = None) -> str:
     steps = tuple(TraceStep("tell", {"picture": as_data(p)}, {"answer": "x"}) for p in pictures)
-    return render_evidence("tell", [Outcome("scored", trace=steps)], limits or EvidenceLimits())
+    tell = Component("tell", {}, {})
+    return render_evidence(tell, [Outcome("scored", trace=steps)], limits or EvidenceLimits())
 
 
 def test_an_image_stays_whole_however_little_text_is_shown() -> None:

@@ -86,6 +86,5 @@ def test_the_most_that_may_be_rewritten_is_known_beforehand() -> None:
 
 def test_blame_goes_to_a_tool_that_the_feedback_names() -> None:
     names = ["find.query", "find.query/tools/lookup", "answer"]
-    assert blamed(names, 0, [outcome(0.0, "lookup should have been asked"), outcome(1.0)]) == (
-        "find.query/tools/lookup",
-    )
+    told = [outcome(0.0, "lookup should have been asked"), outcome(1.0)]
+    assert blamed(occasion(names, told)) == ("find.query/tools/lookup",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dspy
 import pytest
@@ -90,3 +91,36 @@ def test_the_search_improves_a_source(flex: dspy.Flex) -> None:
     assert "Input fields:" in first.field("context")
     assert "word0" in first.field("examples_with_feedback")
     assert "no class with a `forward` method" in second.field("objection")
+
+
+def test_a_code_proposer_writes_the_sources_and_the_reflection_lm_the_rest(flex: dspy.Flex) -> None:
+    rows = [dspy.Example(question=f"word{i}", answer=f"WORD{i}").with_inputs("question") for i in range(6)]
+    asked: list[tuple[Any, ...]] = []
+
+    def propose(*given: Any) -> dict[str, str]:
+        asked.append(given)
+        return {"flex": SOURCE}
+
+    class Calls(Wrapped):
+        def forward(self, question: str) -> dspy.Prediction:
+            self.first(question=question)
+            return self.flex(question=question)
+
+    reflection = scripted_lm(lambda prompt: {"new_instruction": "Hint well."})
+    with dspy.context(lm=scripted_lm(lambda prompt: dict.fromkeys(prompt.outputs, "quiet"))):
+        better = GEPA(
+            lambda gold, pred: float(pred.answer == gold.answer),
+            reflection_lm=reflection,
+            code_proposer=propose,
+            strategy="paper",
+            component_selector="all",
+            max_metric_calls=18,
+            num_threads=2,
+        ).compile(Calls(flex), trainset=rows[:3], valset=rows[3:])
+    assert better.flex.module_src == SOURCE
+    texts, dataset, names, tasks, contexts = asked[0]
+    assert (set(texts), names) == ({"first", "flex"}, ["flex"])
+    assert dataset["flex"][0]["Inputs"]["question"].startswith("word")
+    assert "dspy.Flex module `flex`" in tasks["flex"]
+    assert "Input fields" in contexts["flex"]
+    assert {prompt.field("component") for prompt in prompts_of(reflection)} == {"first"}
