@@ -59,7 +59,7 @@ def check_arguments(given: Arguments) -> None:
     require_number("failure_score", given.failure_score)
     if given.instruction_proposer is None or given.reflection_lm is not None:
         require_reflection_lm(given.reflection_lm)
-    for name in ("batch_sampler", "acceptance", "instruction_proposer"):
+    for name in ("batch_sampler", "acceptance", "instruction_proposer", "stop"):
         _require_function(name, getattr(given, name))
     if isinstance(given.keep, str) or not all(isinstance(part, str) and part for part in given.keep):
         raise ConfigurationError(f"keep={given.keep!r} must be a list of texts, e.g. keep=['{{question}}'].")

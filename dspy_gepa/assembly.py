@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import dspy
 
-from dspy_gepa.errors import ConfigurationError, InfrastructureError
+from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, MetricError
 from dspy_gepa.ledger import price_per_token
-from dspy_gepa.observe.log import log_forecast, log_warning
+from dspy_gepa.observe.log import log_warning
 from dspy_gepa.options import require_examples
-from dspy_gepa.program import read_candidate, read_components
+from dspy_gepa.program import build_program, read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.search.components import most_rewritten
+from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
-from dspy_gepa.search.reflection import TextRules, render_program
+from dspy_gepa.search.reflection import TextRules, elide, render_program
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.session import Setup
+from dspy_gepa.session import Foresight, Setup
 from dspy_gepa.types import Candidate, Outcome, Rollout, Row
 from dspy_gepa.worker import Worker
 
@@ -41,22 +42,20 @@ def check_data(trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] 
         require_examples("valset", valset)
 
 
-def announce_once(setup: Setup, shape: Shape) -> Callable[[Done], None]:
-    """Say what the run will come to as soon as its first rollout is there.
+def foresight(setup: Setup, shape: Shape) -> Foresight:
+    """What the run will come to, before it and as soon as its first rollout is there.
 
     Raises:
         ConfigurationError: From what it returns: only `max_cost` limits the run, and no price is known.
     """
-    announced = False
 
-    def on_result(done: Done) -> None:
-        nonlocal announced
-        if not announced and isinstance(done.result, Outcome):
-            announced = True
-            _refuse_unpriced(setup.limits, done.result)
-            log_forecast(forecast(setup.limits, shape, sample_of(done.result, done.seconds)))
+    def foresee(first: Done | None) -> Forecast:
+        if first is None or not isinstance(first.result, Outcome):
+            return forecast(setup.limits, shape)
+        _refuse_unpriced(setup.limits, first.result)
+        return forecast(setup.limits, shape, sample_of(first.result, first.seconds))
 
-    return on_result
+    return foresee
 
 
 def _refuse_unpriced(limits: Limits, first: Outcome) -> None:
@@ -202,3 +201,14 @@ def candidate_of(given: Mapping[str, str] | dspy.Module, seed: Candidate) -> Can
             f"initial_candidates has texts for {unknown[0]!r}; the components are {', '.join(seed)}."
         )
     return seed.with_texts(texts)
+
+
+def last_words(
+    student: dspy.Module, rows: Mapping[str, Sequence[dspy.Example]], error: GEPAError, search: Search
+) -> None:
+    """Give an error that ends a run the best program so far, and the example that a metric failed on."""
+    if search.pool.is_run(0):
+        error.program = build_program(student, search.pool.members[search.choice.member].candidate)
+    if isinstance(error, MetricError) and error.row is not None:
+        shown = elide(repr(rows[error.row.split][error.row.position]), 600)
+        error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
