@@ -24,9 +24,9 @@ from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Candidate, Outcome, Reflection, Row, Usage
 
 StepKind: TypeAlias = Literal["seed", "initial", "validation", "top-up", "mutation", "merge", "finals"]
-"""What a step does: run the program as it was given on its first rows, or another initial candidate; run a new
-member on all validation rows, or the member believed best on more rows; improve a member, merge two, or compare
-the best at the end."""
+"""What a step does: run the program as it was given on its first rows, or another initial candidate; run a
+new member on all validation rows, or the member believed best on more rows; improve a member, merge two, or
+compare the best at the end."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Narrator:
         kind = _kind_of(search, plan)
         self._kinds[step] = kind
         members = plan.parents if plan.evaluates is None else (plan.evaluates,)
-        self._hub(StepPlanned(step, kind, members, plan.need))
+        self._hub(StepPlanned(step, kind, () if plan.is_final else members, plan.need))
 
     def result(self, done: Done, step: int) -> None:
         """An effect has its result."""
@@ -104,11 +104,13 @@ class Narrator:
 
 
 def _kind_of(search: Search, plan: Plan) -> StepKind:
+    if plan.is_final:
+        return "finals"
     if plan.evaluates is not None:
         if not search.pool.members[plan.evaluates].parents and not search.pool.is_run(plan.evaluates):
             return "initial" if plan.evaluates else "seed"
         return "top-up" if search.strategy.sparse else "validation"
-    return ("finals", "mutation", "merge")[len(plan.parents)]
+    return "mutation" if len(plan.parents) == 1 else "merge"
 
 
 def _verdict(step: int, proposal: Proposal, pool: Pool) -> Event:
