@@ -16,6 +16,7 @@ from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.steps import Proposal
+from dspy_gepa.stopping import RunState
 from dspy_gepa.text import Text
 from dspy_gepa.types import Candidate
 
@@ -36,5 +37,6 @@ __all__ = [
     "ReflectionError",
     "RetryPolicy",
     "RunInterrupted",
+    "RunState",
     "Text",
 ]

@@ -10,6 +10,7 @@ from dspy_gepa.compat import reference_selector
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.metric import Metric
 from dspy_gepa.options import (
+    name_of,
     pick,
     pick_or_take,
     require_budget,
@@ -61,7 +62,7 @@ def check_arguments(given: Arguments) -> None:
     if given.instruction_proposer is None or given.reflection_lm is not None:
         require_reflection_lm(given.reflection_lm)
     require_stats(given.track_stats, given.track_best_outputs)
-    for name in ("batch_sampler", "acceptance", "instruction_proposer", "code_proposer"):
+    for name in ("batch_sampler", "acceptance", "instruction_proposer", "code_proposer", "stop"):
         _require_function(name, getattr(given, name))
     if isinstance(given.keep, str) or not all(isinstance(part, str) and part for part in given.keep):
         raise ConfigurationError(f"keep={given.keep!r} must be a list of texts, e.g. keep=['{{question}}'].")
@@ -121,6 +122,21 @@ def read_policy(given: Arguments) -> RetryPolicy:
     """When failed calls are tried again."""
     policy = given.retry or RetryPolicy()
     return replace(policy, timeout=given.rollout_timeout, timeout_score=given.failure_score)
+
+
+def distinguishing(given: Arguments) -> dict[str, Any]:
+    """The options that results depend on, beside those that are told apart elsewhere."""
+    return {
+        "max_chars": given.max_chars,
+        "keep": list(given.keep),
+        "max_copied_words": given.max_copied_words,
+        "failure_score": given.failure_score,
+        "format failures shown": given.add_format_failure_as_feedback,
+        "proposers": [
+            None if propose is None else name_of(propose)
+            for propose in (given.instruction_proposer, given.code_proposer)
+        ],
+    }
 
 
 def _values(given: Arguments, names: Sequence[str]) -> Mapping[str, Any]:

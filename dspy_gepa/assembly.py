@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import dspy
 
 from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, MetricError
 from dspy_gepa.ledger import price_per_token
-from dspy_gepa.observe.log import log_forecast, log_warning
+from dspy_gepa.observe.log import log_warning
 from dspy_gepa.options import require_examples
 from dspy_gepa.program import as_data, build_program, read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
@@ -25,7 +25,7 @@ from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, pri
 from dspy_gepa.search.reflection import elide, render_program
 from dspy_gepa.search.rules import TextRules
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.session import Setup
+from dspy_gepa.session import Foresight, Setup
 from dspy_gepa.slots.listing import PLACEHOLDER
 from dspy_gepa.slots.selection import DEFAULT, Selection
 from dspy_gepa.types import Candidate, Component, Outcome, Rollout, Row
@@ -74,22 +74,20 @@ def read_rows(
     return {**examples, **val}, tuple(val)
 
 
-def announce_once(setup: Setup, shape: Shape) -> Callable[[Done], None]:
-    """Say what the run will come to as soon as its first rollout is there.
+def foresight(setup: Setup, shape: Shape) -> Foresight:
+    """What the run will come to, before it and as soon as its first rollout is there.
 
     Raises:
         ConfigurationError: From what it returns: only `max_cost` limits the run, and no price is known.
     """
-    announced = False
 
-    def on_result(done: Done) -> None:
-        nonlocal announced
-        if not announced and isinstance(done.result, Outcome):
-            announced = True
-            _refuse_unpriced(setup.limits, done.result)
-            log_forecast(forecast(setup.limits, shape, sample_of(done.result, done.seconds)))
+    def foresee(first: Done | None) -> Forecast:
+        if first is None or not isinstance(first.result, Outcome):
+            return forecast(setup.limits, shape)
+        _refuse_unpriced(setup.limits, first.result)
+        return forecast(setup.limits, shape, sample_of(first.result, first.seconds))
 
-    return on_result
+    return foresee
 
 
 def _refuse_unpriced(limits: Limits, first: Outcome) -> None:

@@ -31,7 +31,7 @@ _ALWAYS: dict[str, tuple[Any, str]] = {
     "display_progress_bar": (False, "steps are logged under 'dspy_gepa'"),
 }
 _REFUSED = {
-    "callbacks": "Pass listeners= to GEPA; its events are typed.",
+    "callbacks": "Pass callbacks= to GEPA itself; its events are typed.",
     "stop_callbacks": "Pass stop= to GEPA, or one of max_seconds, max_cost, max_tokens and max_reflections.",
     "val_evaluation_policy": "strategy='paper' runs every accepted child on all validation rows.",
     "sampling_strategy": "Pass width= to GEPA: so many trials are in flight at a time.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, InitVar, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -13,11 +13,18 @@ from typing import Any, Literal
 import dspy
 from dspy.teleprompt import Teleprompter
 
-from dspy_gepa.arguments import check_arguments, read_limits, read_policy, read_rules, read_strategy
+from dspy_gepa.arguments import (
+    check_arguments,
+    distinguishing,
+    read_limits,
+    read_policy,
+    read_rules,
+    read_strategy,
+)
 from dspy_gepa.assembly import (
-    announce_once,
     check_data,
     forecast_run,
+    foresight,
     last_words,
     read_budget,
     read_problem,
@@ -28,8 +35,10 @@ from dspy_gepa.compat import translate
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
-from dspy_gepa.observe.log import log_step
-from dspy_gepa.options import name_of, names_near_options
+from dspy_gepa.observe.hub import check_callbacks
+from dspy_gepa.observe.log import LogEvents
+from dspy_gepa.observe.trackers import choose_trackers
+from dspy_gepa.options import names_near_options
 from dspy_gepa.proposer import CodeProposalFn, ProposalFn, reflections_of
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.runtime.forecast import Forecast
@@ -40,6 +49,7 @@ from dspy_gepa.search.mutation import Acceptance
 from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
 from dspy_gepa.session import Setup, run_search
 from dspy_gepa.slots.selection import select
+from dspy_gepa.stopping import Stopper
 from dspy_gepa.summary import deliver
 from dspy_gepa.worker import Worker
 
@@ -102,6 +112,12 @@ class GEPA(Teleprompter):
         log_dir: A directory for the run's journal. Compiling again with the same arguments resumes the run.
         resume: With a journal in `log_dir`: ``"auto"`` goes on with the same run, ``"extend"`` also under
             other limits, ``"never"`` refuses.
+        callbacks: Functions ``callback(event)`` and objects with ``on_<event>`` methods: `dspy_gepa.events`.
+        stop: ``stop(state)``, asked before every trial; returns why to stop or None: `dspy_gepa.RunState`.
+        use_mlflow: Whether to write a run of MLflow, nested in the one that is active.
+        use_wandb: Whether to write a run of Weights & Biases, or into the one that is active.
+        wandb_api_key: Its key; default the one that is set up. Never shown, logged or recorded.
+        wandb_init_kwargs: Arguments of ``wandb.init``.
         track_stats: Attach a `GEPAResult` to the returned program as ``detailed_results``.
         track_best_outputs: Keep in it the best output for every validation row; takes `track_stats`.
         seed: Seed of every random choice; None draws one and records it in the result.
@@ -149,12 +165,18 @@ class GEPA(Teleprompter):
     retry: RetryPolicy | None = None
     log_dir: str | None = None
     resume: Resume = "auto"
+    callbacks: InitVar[Sequence[Any]] = ()
+    stop: Stopper | None = None
+    use_mlflow: bool = False
+    use_wandb: bool = False
+    wandb_api_key: InitVar[str | None] = None
+    wandb_init_kwargs: InitVar[Mapping[str, Any] | None] = None
     track_stats: bool = False
     track_best_outputs: bool = False
     seed: int | None = 0
     gepa_kwargs: Mapping[str, Any] | None = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, callbacks: Any, wandb_api_key: Any, wandb_init_kwargs: Any) -> None:
         for name, value in translate(self.gepa_kwargs or {}).items():
             if getattr(self, name) is not None:
                 raise ConfigurationError(f"{name}= is set twice: directly, and by gepa_kwargs. Set it once.")
@@ -162,6 +184,9 @@ class GEPA(Teleprompter):
         check_arguments(self)
         read_strategy(self)
         select(self.optimize, self.freeze)
+        self.listeners = check_callbacks(callbacks)
+        self.callbacks: list[Any] = []  # where DSPy looks for callbacks of its own kind
+        self.trackers = choose_trackers(self.use_mlflow, self.use_wandb, wandb_api_key, wandb_init_kwargs)
 
     def compile(
         self,
@@ -246,7 +271,9 @@ class GEPA(Teleprompter):
             log_dir=None if self.log_dir is None else Path(self.log_dir),
             resume=self.resume,
             track_best_outputs=self.track_best_outputs,
-            on_step=log_step,
+            callbacks=(LogEvents(), *self.listeners),
+            trackers=self.trackers,
+            stop=self.stop,
         )
         setup = read_budget(
             setup,
@@ -263,22 +290,8 @@ class GEPA(Teleprompter):
             seed=setup.seed,
             width=setup.width,
             reflection_lm=self.reflection_lm,
-            options={**self._distinguishing(), "initial candidates": [c.id for c in problem.initial]},
+            options={**distinguishing(self), "initial candidates": [c.id for c in problem.initial]},
             selection=selection,
         )
         setup = replace(setup, identity=identity)
-        return replace(setup, on_result=announce_once(setup, shape_of(setup, self.reflection_lm))), work
-
-    def _distinguishing(self) -> dict[str, Any]:
-        """The options that results depend on, beside those that are told apart elsewhere."""
-        return {
-            "max_chars": self.max_chars,
-            "keep": list(self.keep),
-            "max_copied_words": self.max_copied_words,
-            "failure_score": self.failure_score,
-            "format failures shown": self.add_format_failure_as_feedback,
-            "proposers": [
-                None if propose is None else name_of(propose)
-                for propose in (self.instruction_proposer, self.code_proposer)
-            ],
-        }
+        return replace(setup, foresee=foresight(setup, shape_of(setup, self.reflection_lm))), work

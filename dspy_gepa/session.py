@@ -1,4 +1,4 @@
-"""One sitting of a run: journal, executor, signals and limits around a search, and its last words."""
+"""One sitting of a run: journal, executor, signals, limits, listeners around a search, and its last words."""
 
 from __future__ import annotations
 
@@ -7,32 +7,39 @@ import contextvars
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from dspy_gepa.errors import GEPAError, InfrastructureError, RunInterrupted
+from dspy_gepa.events import ForecastMade, RunStarted
+from dspy_gepa.observe.hub import Hub
+from dspy_gepa.observe.narrator import Narrator
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Budget, Limits
 from dspy_gepa.runtime.codec import encode_step
 from dspy_gepa.runtime.dispatcher import Dispatcher, Submit
 from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
+from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Journal, Resume
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.remote import RemoteWork
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.evolve import Listener, Search
 from dspy_gepa.search.outputs import best_outputs
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.types import Effect, Fault
+from dspy_gepa.stopping import Stopper, StopRule
+from dspy_gepa.types import Effect, Fault, Outcome
 from dspy_gepa.worker import Worker, crediting
 
-Listener = Callable[[Pool, Finished], None]
+Foresight = Callable[["Done | None"], Forecast]
+"""Called before the run with None, and with the first result that was executed."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,10 @@ class Setup:
         resume: What to do with a journal that is there already.
         identity: What the journal's results depend on.
         track_best_outputs: Whether to look up the best output for every validation row at the end.
-        on_result: Told of every result that was executed.
-        on_step: Told of every step that was committed.
+        foresee: What the run will come to, before it and after its first rollout.
+        callbacks: Told of every event, see `dspy_gepa.events`.
+        trackers: Each opens a callback before the run and closes it after.
+        stop: The user's rule when to end the run, if there is one.
     """
 
     problem: Problem
@@ -68,8 +77,10 @@ class Setup:
     resume: Resume = "auto"
     identity: Mapping[str, Any] = field(default_factory=dict)
     track_best_outputs: bool = False
-    on_result: Callable[[Done], None] = lambda done: None
-    on_step: Listener = lambda pool, finished: None
+    foresee: Foresight = lambda first: Forecast(steps=0, rollouts=0, reflections=0)
+    callbacks: Sequence[Any] = ()
+    trackers: Sequence[Callable[[], AbstractContextManager[Any]]] = ()
+    stop: Stopper | None = None
 
 
 def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search], None]) -> Search:
@@ -88,13 +99,15 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
     """
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(setup))
+        hub = Hub([*setup.callbacks, *(stack.enter_context(tracker()) for tracker in setup.trackers)])
+        narrator = Narrator(hub)
         dispatcher = Dispatcher(
             _submitter(work, setup.executor),
             workers=setup.threads,
             policy=setup.policy,
             on_failure=_noting_failures(journal),
         )
-        scheduler = Scheduler(dispatcher, journal, setup.on_result)
+        scheduler = Scheduler(dispatcher, journal, _telling_results(setup, hub, narrator))
         search = Search(
             problem=setup.problem,
             strategy=setup.strategy,
@@ -102,19 +115,67 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
             scheduler=scheduler,
             budget=Budget(setup.limits, _stopwatch(journal, scheduler)),
             width=setup.width,
-            listen=_recording_steps(journal, setup.on_step),
+            listen=_recording_steps(journal, lambda pool, finished: narrator.committed(search, finished)),
+            begin=lambda number, plan: narrator.planned(search, number, plan),
+            stop=StopRule(setup.stop, journal, scheduler),
         )
         stack.enter_context(_stopping_on_signals(dispatcher.wake))
         try:
-            search.run()
-            if setup.track_best_outputs:
-                # They are read once, here: the journal is open still, and the search need not hold outputs.
-                search.best_outputs = best_outputs(search.pool, scheduler.recall)
-        except GEPAError as error:
-            on_error(error, search)
-            _explain(error, setup, dispatcher)
+            with _interrupted_by_callbacks(scheduler):
+                hub(_start_of(setup, journal))
+                search.run()
+                if setup.track_best_outputs:
+                    # They are read once, here: the journal is open, and the search need not hold outputs.
+                    search.best_outputs = best_outputs(search.pool, scheduler.recall)
+                narrator.finished(search)
+        except BaseException as error:
+            if isinstance(error, GEPAError):
+                on_error(error, search)
+                _explain(error, setup, dispatcher)
+            narrator.failed(search, error)
             raise
         return search
+
+
+def _start_of(setup: Setup, journal: Journal | None) -> RunStarted:
+    problem = setup.problem
+    return RunStarted(
+        forecast=setup.foresee(None),
+        limits=setup.limits,
+        seed=setup.seed,
+        strategy=setup.strategy,
+        width=setup.width,
+        threads=setup.threads,
+        train_rows=problem.train_size,
+        val_rows=len(problem.val_rows),
+        candidates=tuple(dict.fromkeys([problem.seed, *problem.initial])),
+        resumed_steps=0 if journal is None else journal.last_step + 1,
+    )
+
+
+def _telling_results(setup: Setup, hub: Hub, narrator: Narrator) -> Callable[[Done, int], None]:
+    """Tell every result, and what the run will come to as soon as one was executed."""
+    foreseen = False
+
+    def tell(done: Done, step: int) -> None:
+        nonlocal foreseen
+        narrator.result(done, step)
+        if not foreseen and not done.replayed and isinstance(done.result, Outcome):
+            foreseen = True
+            hub(ForecastMade(setup.foresee(done)))
+
+    return tell
+
+
+@contextlib.contextmanager
+def _interrupted_by_callbacks(scheduler: Scheduler) -> Iterator[None]:
+    """A KeyboardInterrupt that a callback raised ends the run in order, as Ctrl-C does."""
+    try:
+        yield
+    except RunInterrupted:
+        raise
+    except KeyboardInterrupt as interrupt:
+        raise scheduler.interrupt() from interrupt
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ def test_keys_of_gepa_kwargs_with_an_equivalent_are_translated(
         ({"raise_on_exception": False}, "cannot be had: errors stop the run"),
         ({"use_cloudpickle": True}, "never pickles"),
         ({"display_progress_bar": True}, "logged under 'dspy_gepa'"),
-        ({"callbacks": []}, "Pass listeners="),
+        ({"callbacks": []}, "Pass callbacks="),
         ({"stop_callbacks": None}, "Pass stop="),
         ({"val_evaluation_policy": "full_eval"}, "strategy='paper' runs"),
         ({"sampling_strategy": None}, "Pass width="),

@@ -16,6 +16,7 @@ class Done:
     Attributes:
         attempts: How often it was tried.
         seconds: How long the last attempt ran.
+        replayed: Whether an earlier session executed it; attempts and seconds are 0 then.
     """
 
     key: str
@@ -23,6 +24,7 @@ class Done:
     result: Result
     attempts: int
     seconds: float
+    replayed: bool = False
 
 
 @dataclass(eq=False)

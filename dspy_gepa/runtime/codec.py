@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
+from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.steps import Evaluation, Proposal
-from dspy_gepa.types import Fault, Outcome, Reflection, Result, TraceStep, Usage
+from dspy_gepa.types import Fault, Outcome, Reflection, Result, Row, TraceStep, Usage
 
 
 def encode(result: Result) -> str:
@@ -133,3 +135,27 @@ def encode_fault(fault: Fault) -> str:
 def decode_fault(text: str) -> Fault:
     """The fault that `encode_fault` wrote."""
     return Fault(**json.loads(text))
+
+
+def as_json(value: Any) -> Any:
+    """Any value of ours as JSON-like data: rows as text, candidates as their texts, functions by name.
+
+    None stands for numbers that are not finite and for limits that are none.
+    """
+    if isinstance(value, Row):
+        return str(value)
+    if isinstance(value, Proposal):
+        return as_json(proposal_data(value))
+    if isinstance(value, Mapping):
+        return {str(key): as_json(entry) for key, entry in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [as_json(entry) for entry in value]
+    if isinstance(value, Limits) and value.rollouts >= UNLIMITED:
+        value = replace(value, rollouts=None)  # type: ignore[arg-type]  # as the other limits say it
+    if is_dataclass(value):
+        return {f.name: as_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    return getattr(value, "__qualname__", type(value).__qualname__) if callable(value) else str(value)

@@ -95,14 +95,14 @@ class Scheduler:
     Args:
         dispatcher: Executes effects.
         memory: Records results and answers what was executed before; default `ProcessMemory`.
-        on_result: Told of every result that was executed, not replayed.
+        on_result: Told of every result, executed or replayed, when it is first there, and which step asked.
     """
 
     def __init__(
         self,
         dispatcher: Dispatcher,
         memory: Memory | None = None,
-        on_result: Callable[[Done], None] = lambda done: None,
+        on_result: Callable[[Done, int], None] = lambda done, step: None,
     ) -> None:
         self._dispatcher = dispatcher
         self._memory = memory or ProcessMemory()
@@ -110,6 +110,7 @@ class Scheduler:
         self._flights: deque[_Flight] = deque()
         self._awaited: dict[str, list[_Slot]] = {}
         self._charged: set[str] = set()
+        self._told: set[str] = set()
         self.started = 0
 
     @property
@@ -140,10 +141,7 @@ class Scheduler:
                 self._drain()
                 raise
             if done is None:
-                self._drain()
-                lost = self._dispatcher.running
-                rest = f"; {lost} that were still running were not waited for" if lost else ""
-                raise RunInterrupted(f"The run was interrupted{rest}.")
+                raise self.interrupt()
             self._receive(done)
         self._flights.popleft()
         return self._charge(oldest, oldest.result)
@@ -152,6 +150,13 @@ class Scheduler:
         """The remembered outcome of a rollout; None when it was never executed."""
         result = self._memory.recall(rollout.key)
         return result if isinstance(result, Outcome) else None
+
+    def interrupt(self) -> RunInterrupted:
+        """Wait for what is running and record it; the error to raise then."""
+        self._drain()
+        lost = self._dispatcher.running
+        rest = f"; {lost} that were still running were not waited for" if lost else ""
+        return RunInterrupted(f"The run was interrupted{rest}.")
 
     def _advance(self, flight: _Flight) -> None:
         """Give a step its results and ask for its next effects, until some have to be waited for."""
@@ -178,6 +183,8 @@ class Scheduler:
             self._awaited[key] = [slot]
             self._dispatcher.request(effect, key)
         else:
+            if key not in self._told:
+                self._tell(Done(key, effect, result, attempts=0, seconds=0.0, replayed=True), slot.flight)
             self._fill(slot, key, result)
 
     def _key(self, effect: Effect, flight: _Flight) -> str:
@@ -190,16 +197,22 @@ class Scheduler:
 
     def _receive(self, done: Done) -> None:
         slots = self._awaited.pop(done.key)
-        self._record(done, slots[0].flight.number)
+        self._record(done, slots[0].flight)
         for slot in slots:
             self._fill(slot, done.key, done.result)
             if slot.flight.missing == 0:
                 self._advance(slot.flight)
 
-    def _record(self, done: Done, step: int) -> None:
+    def _record(self, done: Done, flight: _Flight) -> None:
         kind = "rollout" if isinstance(done.effect, Rollout) else "reflection"
-        self._memory.record(done.key, kind, step, done.result, attempts=done.attempts, seconds=done.seconds)
-        self._on_result(done)
+        self._memory.record(
+            done.key, kind, flight.number, done.result, attempts=done.attempts, seconds=done.seconds
+        )
+        self._tell(done, flight)
+
+    def _tell(self, done: Done, flight: _Flight) -> None:
+        self._told.add(done.key)
+        self._on_result(done, flight.number)
 
     def _fill(self, slot: _Slot, key: str, result: Result) -> None:
         flight = slot.flight
@@ -225,7 +238,7 @@ class Scheduler:
     def _drain(self) -> None:
         """Let what is running finish and record it."""
         for done in self._dispatcher.drain():
-            self._record(done, self._awaited[done.key][0].flight.number)
+            self._record(done, self._awaited[done.key][0].flight)
 
 
 def _phase_of(effect: Effect) -> str:

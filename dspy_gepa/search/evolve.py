@@ -30,6 +30,7 @@ from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Row, Usage
 
 Listener = Callable[[Pool, Finished], None]
+StepListener = Callable[[int, Plan], None]
 
 # Empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
 UNUSABLE_ANSWERS = 10
@@ -47,6 +48,8 @@ class Search:
         budget: Limits the rollouts.
         width: Trials in flight; 1 is the paper's sequential algorithm.
         listen: Called after every commit with the new pool and the finished step.
+        begin: Called with the number and the plan of every step before it starts.
+        stop: Asked before every trial: why the search should end, as one sentence, or None to go on.
         pool: Everything found so far.
         stop_reason: Why the search ended, as one sentence.
         usage: Language model use so far, by phase.
@@ -60,6 +63,8 @@ class Search:
     budget: Budget
     width: int = 1
     listen: Listener = lambda pool, finished: None
+    begin: StepListener = lambda number, plan: None
+    stop: Callable[[Search], str | None] = lambda search: None
     pool: Pool = field(init=False)
     stop_reason: str = ""
     usage: dict[str, Usage] = field(default_factory=dict)
@@ -109,6 +114,9 @@ class Search:
         if refusal is not None:
             self.stop_reason = f"budget: {refusal}"
             return None
+        if (reason := self.stop(self)) is not None:
+            self.stop_reason = reason
+            return None
         return plan
 
     def _has_room(self, evaluation: Plan) -> bool:
@@ -138,6 +146,7 @@ class Search:
         number, self._started = self._started, self._started + 1
         self._flying[number] = plan
         self.budget.reserve(number, plan.need)
+        self.begin(number, plan)
         self.scheduler.start(number, plan.step)
 
     def _commit(self, finished: Finished) -> None:

@@ -1,0 +1,299 @@
+"""What a run tells while it goes on: one frozen dataclass per event.
+
+``GEPA(callbacks=[...])`` takes functions ``callback(event)`` and objects with methods that are named after
+events: ``on_rollout_done(event)``, ``on_proposal_accepted(event)`` and so on. All are called on the thread
+that called `compile`. For a given seed and width the events and their order are always the same, whatever the
+number of threads, but for `RolloutDone` and `ReflectionDone`, which come in the order of arrival.
+
+Callbacks listen. One that raises is logged and changes nothing; only a KeyboardInterrupt raised in one stops
+the run, as Ctrl-C does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
+
+from dspy_gepa.runtime.budget import Limits, Spending
+from dspy_gepa.runtime.codec import as_json
+from dspy_gepa.runtime.forecast import Forecast
+from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.steps import Proposal
+from dspy_gepa.types import Candidate, Outcome, Reflection, Row, Usage
+
+StepKind: TypeAlias = Literal["seed", "initial", "validation", "top-up", "mutation", "merge", "finals"]
+"""What a step does: run the program as it was given on its first rows, or another initial candidate; run a
+new member on all validation rows, or the member believed best on more rows; improve a member, merge two, or
+compare the best at the end."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run."""
+
+    @classmethod
+    def name(cls) -> str:
+        """The event's name in snake case: ``rollout_done`` for `RolloutDone`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as JSON-like data, its name under ``"event"``; what is no finite number is None."""
+        return {"event": self.name()} | {f.name: as_json(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """Before anything is run.
+
+    Attributes:
+        forecast: What the run will come to, from its sizes alone; see `ForecastMade`.
+        limits: The most it may spend.
+        seed: Seed of every random choice.
+        strategy: How it searches.
+        width: Trials in flight.
+        threads: Rollouts and reflections at a time.
+        train_rows: How many there are.
+        val_rows: How many there are.
+        candidates: The texts of the program as it was given, and of the other initial candidates.
+        resumed_steps: Steps that an earlier session in this `log_dir` had begun; 0 for a new run.
+    """
+
+    forecast: Forecast
+    limits: Limits
+    seed: int
+    strategy: Strategy
+    width: int
+    threads: int
+    train_rows: int
+    val_rows: int
+    candidates: tuple[Candidate, ...]
+    resumed_steps: int = 0
+
+
+@dataclass(frozen=True)
+class ForecastMade(Event):
+    """After the first rollout that this session executed: tokens, dollars and seconds can be foreseen now.
+
+    Attributes:
+        forecast: What the run will come to.
+    """
+
+    forecast: Forecast
+
+
+@dataclass(frozen=True)
+class StepPlanned(Event):
+    """A step is about to start.
+
+    Attributes:
+        step: Its number.
+        kind: What it does.
+        members: The members it starts from or runs; empty for the finals, which choose them on the way.
+        need: The most it can spend.
+    """
+
+    step: int
+    kind: StepKind
+    members: tuple[int, ...]
+    need: Spending
+
+
+@dataclass(frozen=True)
+class RolloutDone(Event):
+    """A rollout has its outcome. Each is told once, however many steps use it.
+
+    Attributes:
+        step: The step that asked for it first. Steps in flight beside each other may ask for the same one;
+            which is first is then a matter of timing.
+        row: The row.
+        candidate: The candidate's id.
+        outcome: Score, status, feedback, error and usage.
+        replayed: Whether it comes from the journal of an earlier session; nothing was executed then.
+        attempts: How often it was tried; 0 when it was replayed.
+        seconds: How long the last attempt took; 0 when it was replayed.
+    """
+
+    step: int
+    row: Row
+    candidate: str
+    outcome: Outcome
+    replayed: bool
+    attempts: int
+    seconds: float
+
+    @property
+    def score(self) -> float:
+        """The outcome's score."""
+        return self.outcome.score
+
+    @property
+    def usage(self) -> Usage:
+        """The outcome's language model use, judge calls in the metric included."""
+        return self.outcome.usage
+
+
+@dataclass(frozen=True)
+class ReflectionDone(Event):
+    """The reflection model answered.
+
+    Attributes:
+        step: The step that asked.
+        component: The component to rewrite.
+        reflection: The proposed text as it came, unchecked, and its usage.
+        replayed: Whether it comes from the journal of an earlier session.
+        attempts: How often it was tried; 0 when it was replayed.
+        seconds: How long the last attempt took; 0 when it was replayed.
+    """
+
+    step: int
+    component: str
+    reflection: Reflection
+    replayed: bool
+    attempts: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ProposalAccepted(Event):
+    """A mutation or a merge (``proposal.kind``) became a member of the pool.
+
+    Attributes:
+        step: The step.
+        proposal: The candidate on trial, its evidence and the reason.
+        member: The new member's index.
+    """
+
+    step: int
+    proposal: Proposal
+    member: int
+
+
+@dataclass(frozen=True)
+class ProposalRejected(Event):
+    """A mutation or a merge was tried and not kept, or its texts could not be used.
+
+    Attributes:
+        step: The step.
+        proposal: What was proposed, its evidence and the reason.
+    """
+
+    step: int
+    proposal: Proposal
+
+
+@dataclass(frozen=True)
+class ProposalSkipped(Event):
+    """A trial ended before anything was proposed, for example because every row was perfect already.
+
+    Attributes:
+        step: The step.
+        proposal: The parent's scores and the reason; it has no candidate.
+    """
+
+    step: int
+    proposal: Proposal
+
+
+@dataclass(frozen=True)
+class Evaluated(Event):
+    """Members were run on further rows.
+
+    Attributes:
+        step: The step.
+        kind: ``seed``, ``initial``, ``validation``, ``top-up`` or ``finals``.
+        scores: By member, the scores on the rows of this step.
+        val_means: By member, the mean over all validation rows it was run on so far; None without any.
+        believed: By member, what it is believed to score on rows like these.
+    """
+
+    step: int
+    kind: StepKind
+    scores: Mapping[int, Mapping[Row, float]]
+    val_means: Mapping[int, float | None]
+    believed: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class BestSoFar(Event):
+    """At each commit: what would be returned if the run ended now.
+
+    Attributes:
+        step: The step that was committed.
+        members: How many the pool has.
+        best: Index of the member that would be returned.
+        score: What it is expected to score on rows like these.
+        interval: The interval that holds this with probability 0.9.
+        better_than_seed: Probability that it is better than the program as it was given.
+    """
+
+    step: int
+    members: int
+    best: int
+    score: float
+    interval: tuple[float, float]
+    better_than_seed: float
+
+
+@dataclass(frozen=True)
+class BudgetSpent(Event):
+    """At each commit, as its last event: what was spent.
+
+    Attributes:
+        step: The step that was committed.
+        spent: What all committed steps spent, in earlier sessions too.
+        limits: The most the run may spend.
+    """
+
+    step: int
+    spent: Spending
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The run ended as it should; the last event.
+
+    Attributes:
+        best: Index of the member that is returned.
+        candidate: Its texts.
+        score: What it is expected to score on rows like these.
+        interval: The interval that holds this with probability 0.9.
+        better_than_seed: Probability that it is better than the program as it was given.
+        choice_reason: Why it is returned.
+        stop_reason: Why the search ended.
+        spent: What the run spent.
+    """
+
+    best: int
+    candidate: Candidate
+    score: float
+    interval: tuple[float, float]
+    better_than_seed: float
+    choice_reason: str
+    stop_reason: str
+    spent: Spending
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """The run ended by an error, or was interrupted; the last event.
+
+    Attributes:
+        error: Class name of the error that `compile` raises.
+        message: What it says, without secrets.
+        spent: What the committed steps spent.
+    """
+
+    error: str
+    message: str
+    spent: Spending
+
+
+EVENTS: tuple[type[Event], ...] = (
+    *(RunStarted, ForecastMade, StepPlanned, RolloutDone, ReflectionDone),
+    *(ProposalAccepted, ProposalRejected, ProposalSkipped, Evaluated),
+    *(BestSoFar, BudgetSpent, Finished, Failed),
+)
+"""Every event there is."""

@@ -1,0 +1,116 @@
+"""Brings events to callbacks, and keeps what goes wrong in a callback away from the run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.events import EVENTS, Event
+
+_logger = logging.getLogger("dspy_gepa")
+
+# Failures in a row after which a callback is not called any more.
+TOLERATED = 3
+
+Handler = Callable[[Any], Any]
+
+
+class Hub:
+    """Tells every callback of every event, one after the other, on the thread that calls it.
+
+    The first exception of a callback is logged with its traceback, and after three in a row it is dropped
+    with a warning; the others and the run go on. A KeyboardInterrupt passes through, once all were told: that
+    is how one stops a run. While it stops, further ones are not heeded.
+
+    Attributes:
+        stopping: Whether the run is ending, so that nobody can interrupt it any more.
+
+    Args:
+        callbacks: Functions ``callback(event)``, or objects with methods ``on_<event>(event)``.
+
+    Raises:
+        ConfigurationError: One is neither.
+    """
+
+    def __init__(self, callbacks: Sequence[Any]) -> None:
+        self._listeners = [_Listener(callback) for callback in check_callbacks(callbacks)]
+        self.stopping = False
+
+    def __bool__(self) -> bool:
+        return any(not listener.dropped for listener in self._listeners)
+
+    def __call__(self, event: Event) -> None:
+        """Tell them."""
+        interrupt: KeyboardInterrupt | None = None
+        for listener in self._listeners:
+            try:
+                listener.hear(event)
+            except KeyboardInterrupt as raised:
+                interrupt = raised
+        if interrupt is not None and not self.stopping:
+            self.stopping = True
+            raise interrupt
+
+
+class _Listener:
+    def __init__(self, callback: Any) -> None:
+        self._name = getattr(callback, "__qualname__", type(callback).__qualname__)
+        self._handlers = _handlers(callback)
+        self._failures_in_a_row = 0
+        self._failed_before = False
+        self.dropped = False
+
+    def hear(self, event: Event) -> None:
+        handler = self._handlers.get(event.name())
+        if handler is None or self.dropped:
+            return
+        try:
+            handler(event)
+        except Exception:  # whatever a callback does wrong is no reason to end a run that costs money
+            self._note_failure(event)
+        else:
+            self._failures_in_a_row = 0
+
+    def _note_failure(self, event: Event) -> None:
+        self._failures_in_a_row += 1
+        if not self._failed_before:
+            self._failed_before = True
+            _logger.exception("the callback %s failed on %s; the run goes on", self._name, event.name())
+        if self._failures_in_a_row >= TOLERATED:
+            self.dropped = True
+            _logger.warning(
+                "the callback %s failed %d times in a row and is not called any more", self._name, TOLERATED
+            )
+
+
+def check_callbacks(callbacks: Sequence[Any]) -> tuple[Any, ...]:
+    """The callbacks, each of which can be told of some event.
+
+    Raises:
+        ConfigurationError: With the first that cannot.
+    """
+    if callable(callbacks) or not isinstance(callbacks, Sequence):
+        raise ConfigurationError(f"callbacks={callbacks!r} must be a list. Write callbacks=[...].")
+    for index, callback in enumerate(callbacks):
+        if isinstance(callback, type):
+            raise ConfigurationError(
+                f"callbacks[{index}] is the class {callback.__qualname__}. Pass an object of it."
+            )
+        if not _handlers(callback):
+            known = ", ".join(f"on_{event.name()}" for event in EVENTS)
+            raise ConfigurationError(
+                f"callbacks[{index}] ({type(callback).__qualname__}) can neither be called nor has it a "
+                f"method named after an event ({known}). DSPy's own callbacks go into "
+                "dspy.configure(callbacks=[...])."
+            )
+    return tuple(callbacks)
+
+
+def _handlers(callback: Any) -> Mapping[str, Handler]:
+    """What to call, by the event's name. An object that can be called is called, whatever methods it has."""
+    if callable(callback):
+        return {event.name(): callback for event in EVENTS}
+    methods = {event.name(): getattr(callback, f"on_{event.name()}", None) for event in EVENTS}
+    return {name: method for name, method in methods.items() if callable(method)}

@@ -1,0 +1,135 @@
+"""Puts into events what the scheduler and the search report."""
+
+from __future__ import annotations
+
+import math
+
+from dspy_gepa.events import (
+    BestSoFar,
+    BudgetSpent,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    ProposalAccepted,
+    ProposalRejected,
+    ProposalSkipped,
+    ReflectionDone,
+    RolloutDone,
+    StepKind,
+    StepPlanned,
+)
+from dspy_gepa.failures import redact
+from dspy_gepa.observe.hub import Hub
+from dspy_gepa.runtime.attempts import Done
+from dspy_gepa.runtime.scheduler import Finished as FinishedStep
+from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.plan import Plan
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.types import Outcome, Reflect, Rollout
+
+
+class Narrator:
+    """Tells a hub the events of one run.
+
+    Args:
+        hub: Who listens. Where nobody does, nothing is computed.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._kinds: dict[int, StepKind] = {}
+
+    def planned(self, search: Search, step: int, plan: Plan) -> None:
+        """A step is about to start."""
+        kind = _kind_of(search, plan)
+        self._kinds[step] = kind
+        members = plan.parents if plan.evaluates is None else (plan.evaluates,)
+        self._hub(StepPlanned(step, kind, () if plan.is_final else members, plan.need))
+
+    def result(self, done: Done, step: int) -> None:
+        """An effect has its result."""
+        effect, result = done.effect, done.result
+        how = (done.replayed, done.attempts, done.seconds)
+        if isinstance(effect, Rollout) and isinstance(result, Outcome):
+            self._hub(RolloutDone(step, effect.row, effect.candidate.id, result, *how))
+        elif isinstance(effect, Reflect) and not isinstance(result, Outcome):
+            self._hub(ReflectionDone(step, effect.component, result, *how))
+
+    def committed(self, search: Search, finished: FinishedStep) -> None:
+        """A step was committed, and the pool has grown."""
+        if not self._hub:
+            return
+        step, result, choice = finished.step, finished.result, search.choice
+        kind = self._kinds.pop(step)
+        if isinstance(result, Proposal):
+            self._hub(_verdict(step, result, search.pool))
+        else:
+            self._hub(_evaluated(step, kind, result, search.pool))
+        self._hub(
+            BestSoFar(
+                step,
+                len(search.pool),
+                choice.member,
+                choice.score,
+                choice.interval,
+                choice.better_than_seed,
+            )
+        )
+        self._hub(BudgetSpent(step, search.budget.spent, search.budget.limits))
+
+    def finished(self, search: Search) -> None:
+        """The search ended."""
+        if not self._hub:
+            return
+        choice = search.choice
+        self._hub(
+            Finished(
+                best=choice.member,
+                candidate=search.pool.members[choice.member].candidate,
+                score=choice.score,
+                interval=choice.interval,
+                better_than_seed=choice.better_than_seed,
+                choice_reason=choice.reason,
+                stop_reason=search.stop_reason,
+                spent=search.budget.spent,
+            )
+        )
+
+    def failed(self, search: Search, error: BaseException) -> None:
+        """An error ends the run."""
+        self._hub.stopping = True
+        self._hub(Failed(type(error).__name__, redact(str(error)), search.budget.spent))
+
+
+def _kind_of(search: Search, plan: Plan) -> StepKind:
+    if plan.is_final:
+        return "finals"
+    if plan.evaluates is not None:
+        if not search.pool.members[plan.evaluates].parents and not search.pool.is_run(plan.evaluates):
+            return "initial" if plan.evaluates else "seed"
+        return "top-up" if search.strategy.sparse else "validation"
+    return "mutation" if len(plan.parents) == 1 else "merge"
+
+
+def _verdict(step: int, proposal: Proposal, pool: Pool) -> Event:
+    if proposal.verdict == "accepted":
+        return ProposalAccepted(step, proposal, len(pool) - 1)
+    return (ProposalRejected if proposal.verdict == "rejected" else ProposalSkipped)(step, proposal)
+
+
+def _evaluated(step: int, kind: StepKind, evaluation: Evaluation, pool: Pool) -> Evaluated:
+    return Evaluated(
+        step=step,
+        kind=kind,
+        scores={
+            member: {row: float(outcome.score) for row, outcome in outcomes.items()}
+            for member, outcomes in evaluation.outcomes.items()
+        },
+        val_means={
+            member: None if math.isnan(pool.means[member]) else pool.means[member]
+            for member in evaluation.outcomes
+        },
+        believed={member: float(pool.belief.mean[member]) for member in evaluation.outcomes},
+    )
