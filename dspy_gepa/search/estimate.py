@@ -41,6 +41,7 @@ TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
 # drift of 0.15 covered less where rewritings did much, and was hardly less optimistic where they did little.
 # The mean is held near 0, since early gains would else be expected of late rewritings too.
 DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
+TINY = 1e-100
 # The share of e_ir's variance that is the member's own way with the row and would be there in a second run.
 # One run for each member and row cannot tell it from chance, so it is fixed where neither is favoured.
 PERSISTENT = 0.5
@@ -244,8 +245,10 @@ def _spread(scores: Scores) -> tuple[float, float]:
     if not len(known):
         return 0.0, 0.5
     centre, spread = float(known.mean()), float(known.std())
-    equal = spread <= 1e-9 * float(np.abs(known).max())
-    return centre, (abs(centre) / 2 or 0.5) if equal else spread
+    # Differences whose squares vanish are none.
+    equal = spread <= max(1e-9 * float(np.abs(known).max()), TINY)
+    size = abs(centre) / 2
+    return centre, spread if not equal else size if size > TINY else 0.5
 
 
 def _observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
