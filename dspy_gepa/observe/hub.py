@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,9 +21,10 @@ Handler = Callable[[Any], Any]
 class Hub:
     """Tells every callback of every event, one after the other, on the thread that calls it.
 
-    The first exception of a callback is logged with its traceback, and after three in a row it is dropped
-    with a warning; the others and the run go on. A KeyboardInterrupt passes through, once all were told: that
-    is how one stops a run. While it stops, further ones are not heeded.
+    The first exception of a callback is logged with its traceback. After three in a row, be it over all
+    events or over those of one kind, it is dropped with a warning; the others and the run go on. A
+    KeyboardInterrupt passes through, once all were told: that is how one stops a run. While it stops, further
+    ones are not heeded.
 
     Attributes:
         stopping: Whether the run is ending, so that nobody can interrupt it any more.
@@ -58,7 +60,8 @@ class _Listener:
     def __init__(self, callback: Any) -> None:
         self._name = getattr(callback, "__qualname__", type(callback).__qualname__)
         self._handlers = _handlers(callback)
-        self._failures_in_a_row = 0
+        # Of all kinds, under "", and of each: a callback may fail whenever it writes, and hear the rest well.
+        self._failures_in_a_row: Counter[str] = Counter()
         self._failed_before = False
         self.dropped = False
 
@@ -71,14 +74,14 @@ class _Listener:
         except Exception:  # whatever a callback does wrong is no reason to end a run that costs money
             self._note_failure(event)
         else:
-            self._failures_in_a_row = 0
+            self._failures_in_a_row[""] = self._failures_in_a_row[event.name()] = 0
 
     def _note_failure(self, event: Event) -> None:
-        self._failures_in_a_row += 1
+        self._failures_in_a_row.update(["", event.name()])
         if not self._failed_before:
             self._failed_before = True
             _logger.exception("the callback %s failed on %s; the run goes on", self._name, event.name())
-        if self._failures_in_a_row >= TOLERATED:
+        if max(self._failures_in_a_row.values()) >= TOLERATED:
             self.dropped = True
             _logger.warning(
                 "the callback %s failed %d times in a row and is not called any more", self._name, TOLERATED

@@ -1,0 +1,62 @@
+"""The log of a run."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import pytest
+
+from dspy_gepa import ReflectionError
+from tests.test_resume import Words
+
+
+def lines(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.levelno == level and r.name == "dspy_gepa"]
+
+
+def test_there_is_one_line_per_step_at_info(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "dspy_gepa")
+    result = Words(None).compile()
+    said = lines(caplog, logging.INFO)
+    steps = [line for line in said if line.startswith("step ")]
+    numbers = [int(re.findall(r"^step (\d+):", line)[0]) for line in steps]
+    assert numbers == list(range(len(steps)))
+    trials = [line for line in steps if "mutation of" in line or "merge of" in line]
+    assert len(trials) == len(result.proposals) - 1
+    for line, proposal in zip(trials, result.proposals[1:], strict=True):
+        assert f"{proposal.verdict} ({proposal.reason})" in line
+        assert re.search(r"; \d+ members, the best is believed to score [\d.]+, \d+ rollouts$", line)
+    assert said[0].startswith("forecast: about")
+    assert said[-1].startswith(f"finished ({result.stop_reason}): member {result.best_idx} is returned")
+    assert len(said) == len(steps) + 2
+
+
+def test_everything_is_there_at_debug(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "dspy_gepa")
+    result = Words(None).compile()
+    said = lines(caplog, logging.DEBUG)
+    assert sum(" run on " in line for line in said) == result.total_metric_calls
+    assert sum(": answer for " in line for line in said) == result.reflection_calls
+    assert any("new text of a:" in line for line in said)
+
+
+def test_a_resumed_run_says_so_and_what_it_replays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Words(tmp_path).compile()
+    caplog.set_level(logging.DEBUG, "dspy_gepa")
+    Words(tmp_path).compile()
+    assert re.search(r"resuming a run of which \d+ steps had begun", caplog.text)
+    assert " replayed on val/0 scored" in caplog.text
+
+
+def test_an_error_that_ends_the_run_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "dspy_gepa")
+    with pytest.raises(ReflectionError):
+        Words(None, reflection=lambda prompt: "no fields").compile()
+    assert lines(caplog, logging.INFO)[-1].startswith("ended by ReflectionError after")
+
+
+def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    Words(None).compile()
+    assert capsys.readouterr().out == ""
