@@ -27,6 +27,7 @@ from dspy_gepa.search.components import COMPONENT_CHOICES
 from dspy_gepa.search.pricing import AUTO_TRIALS
 from dspy_gepa.search.rules import TextRules
 from dspy_gepa.search.strategy import STRATEGIES, Strategy, parent_choices
+from dspy_gepa.search.tracks import FrontierType
 
 SIZES = ("auto", "max_full_evals", "max_metric_calls")
 LIMITS = ("max_reflections", "max_cost", "max_tokens", "max_seconds")
@@ -51,6 +52,8 @@ def check_arguments(given: Arguments) -> None:
     Metric(given.metric)
     require_budget(_values(given, SIZES), _values(given, LIMITS))
     pick("auto", given.auto, AUTO_TRIALS)
+    if pick("frontier_type", given.frontier_type, dict.fromkeys(get_args(FrontierType), True)) is None:
+        raise ConfigurationError(f"frontier_type=None: choose one of {', '.join(get_args(FrontierType))}.")
     pick("resume", given.resume, dict.fromkeys(get_args(Resume), True))
     for name, value in _values(given, COUNTS).items():
         require_whole(name, value, least=1)
@@ -86,10 +89,11 @@ def read_strategy(given: Arguments) -> Strategy:
             f"acceptance compares a child with its parent on the same rows, and strategy={base.name!r} tries "
             "children on rows of their own and keeps them all. Use strategy='paper' with it."
         )
-    choose_parent = pick_or_take(
-        "candidate_selection_strategy", given.candidate_selection_strategy, parent_choices(base)
-    )
+    parents = parent_choices(base, given.frontier_type)
+    choose_parent = pick_or_take("candidate_selection_strategy", given.candidate_selection_strategy, parents)
     choose_components = pick_or_take("component_selector", given.component_selector, COMPONENT_CHOICES)
+    if choose_parent is None and given.frontier_type != "instance":
+        choose_parent = parents["mixed" if base.sparse else "pareto"]
     explicit = {
         "minibatch_size": given.reflection_minibatch_size,
         "choose_parent": choose_parent,
@@ -127,6 +131,7 @@ def read_policy(given: Arguments) -> RetryPolicy:
 def distinguishing(given: Arguments) -> dict[str, Any]:
     """The options that results depend on, beside those that are told apart elsewhere."""
     return {
+        "frontier": given.frontier_type,
         "max_chars": given.max_chars,
         "keep": list(given.keep),
         "max_copied_words": given.max_copied_words,

@@ -14,6 +14,7 @@ from dspy_gepa.search.mutation import improves, keeps_up
 
 # Keys of gepa_kwargs that have an equivalent here: the option, and what its values become.
 _EQUIVALENT: dict[str, tuple[str, Mapping[Any, Any] | None]] = {
+    "frontier_type": ("frontier_type", None),
     "acceptance_criterion": (
         "acceptance",
         {"strict_improvement": improves, "improvement_or_equal": keeps_up},

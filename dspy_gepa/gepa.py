@@ -47,6 +47,7 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.search.components import ComponentChoice
 from dspy_gepa.search.mutation import Acceptance
 from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
+from dspy_gepa.search.tracks import FrontierType
 from dspy_gepa.session import Setup, run_search
 from dspy_gepa.slots.selection import select
 from dspy_gepa.stopping import Stopper
@@ -78,6 +79,8 @@ class GEPA(Teleprompter):
         reflection_minibatch_size: Train rows per mutation (paper: 3).
         candidate_selection_strategy: Which member to improve: ``"pareto"``, ``"current_best"``,
             ``"thompson"``, ``"robust_frontier"``, ``"mixed"`` or a `dspy_gepa.search.strategy.ParentChoice`.
+        frontier_type: What members compete on to become parents: ``"instance"`` (rows), ``"objective"`` (the
+            metric's `objective_scores`), ``"hybrid"`` (both), ``"cartesian"`` (each objective on each row).
         component_selector: What a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"`` (what the
             feedback points at) or a function, `dspy_gepa.search.components.ComponentChoice`.
         batch_sampler: Which train rows a mutation reflects on, a `dspy_gepa.search.strategy.RowChoice`;
@@ -140,6 +143,7 @@ class GEPA(Teleprompter):
     strategy: Literal["adaptive", "paper"] | Strategy = "adaptive"
     reflection_minibatch_size: int | None = None
     candidate_selection_strategy: str | ParentChoice | None = None
+    frontier_type: FrontierType = "instance"
     component_selector: str | ComponentChoice | None = None
     batch_sampler: RowChoice | None = None
     acceptance: Acceptance | None = None
@@ -178,7 +182,7 @@ class GEPA(Teleprompter):
 
     def __post_init__(self, callbacks: Any, wandb_api_key: Any, wandb_init_kwargs: Any) -> None:
         for name, value in translate(self.gepa_kwargs or {}).items():
-            if getattr(self, name) is not None:
+            if getattr(self, name) not in (None, "instance"):
                 raise ConfigurationError(f"{name}= is set twice: directly, and by gepa_kwargs. Set it once.")
             setattr(self, name, value)
         check_arguments(self)
@@ -216,7 +220,6 @@ class GEPA(Teleprompter):
         check_data(trainset, valset)
         setup, work = self._set_up(student, trainset, valset)
         examples, _ = read_rows(trainset, valset)
-
         search = run_search(setup, work, partial(last_words, student, examples))
         return deliver(search, student, self.log_dir, track_stats=self.track_stats)
 

@@ -173,6 +173,8 @@ def _has_inputs(example: dspy.Example) -> bool:
 
 def name_of(function: Callable[..., Any]) -> str:
     """What a function, or an object that is called like one, is known by."""
+    if isinstance(function, functools.partial):
+        return name_of(function.func)
     return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 

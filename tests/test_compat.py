@@ -301,3 +301,31 @@ def test_the_table_for_those_who_migrate_has_a_row_for_every_parameter_of_the_re
     assert [name for name in theirs if name not in ours] == []
     new = re.findall(r"`(\w+)`", parameters.partition("New here:")[2])
     assert sorted([*theirs, *new]) == sorted(list(ours)[1:])
+
+
+def with_objectives(gold: Any, pred: Any) -> dspy.Prediction:
+    score = is_right(gold, pred)
+    return dspy.Prediction(score=score, feedback="x", objective_scores={"right": score, "wrong": 1.0 - score})
+
+
+BY_OBJECTIVE = {"frontier_type": "objective"}
+FRONTIER = {"candidate_selection_strategy": "pareto"}
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "paper"])
+@pytest.mark.parametrize("options", [BY_OBJECTIVE, {"gepa_kwargs": BY_OBJECTIVE}])
+def test_members_can_compete_by_objectives(strategy: str, options: dict[str, Any]) -> None:
+    # By the objective "wrong" the seed is unbeaten, so that it stays a parent for good.
+    chosen = FRONTIER | {"metric": with_objectives, "strategy": strategy, "max_metric_calls": 200}
+    late = [
+        [p.parents[0] for p in compile_words(**more)[1].proposals if p.kind == "mutation"][-8:]
+        for more in (chosen | options, chosen)
+    ]
+    assert late[0].count(0) > late[1].count(0)
+    with pytest.raises(ConfigurationError, match="the metric gave none"):
+        compile_words(strategy=strategy, **options)
+
+
+def test_an_unknown_frontier_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"frontier_type='pareto' is not known"):
+        compile_words(frontier_type="pareto")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
-import numpy as np
-
 from dspy_gepa.search.components import ComponentChoice, all_components, round_robin
-from dspy_gepa.search.estimate import frontier_wins
 from dspy_gepa.search.frontier import best_on_average, sample_parent
 from dspy_gepa.search.mutation import Acceptance, improves
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.tracks import FrontierType, expected_wins, observed_tracks
 
 ParentChoice = Callable[[Pool, Random], int]
 """Called with the pool and the step's own random stream; gives the index of a member."""
@@ -21,9 +20,9 @@ RowChoice = Callable[[Pool, int, int, Random], Sequence[int]]
 positions of train rows."""
 
 
-def pareto(pool: Pool, rng: Random) -> int:
-    """Algorithm 2: in proportion to the validation rows a member of the frontier wins."""
-    return sample_parent(pool.val_scores, rng)
+def pareto(pool: Pool, rng: Random, kind: FrontierType = "instance") -> int:
+    """Algorithm 2: in proportion to the validation rows, or other tracks, a member of the frontier wins."""
+    return sample_parent(observed_tracks(pool, kind), rng)
 
 
 def current_best(pool: Pool, rng: Random) -> int:
@@ -36,11 +35,9 @@ def thompson(pool: Pool, rng: Random) -> int:
     return int(pool.belief.draw(rng).argmax())
 
 
-def robust_frontier(pool: Pool, rng: Random) -> int:
-    """In proportion to the rows a member is expected to be best on, were there no chance."""
-    known = ~np.isnan(pool.scores).all(axis=0)
-    wins = frontier_wins(np.where(pool.unfair, np.nan, pool.scores)[:, known], pool.belief, rng)
-    return rng.choices(range(len(pool)), weights=wins.tolist())[0]
+def robust_frontier(pool: Pool, rng: Random, kind: FrontierType = "instance") -> int:
+    """In proportion to the rows, or other tracks, that a member is expected to win, were there no chance."""
+    return rng.choices(range(len(pool)), weights=expected_wins(pool, kind, rng).tolist())[0]
 
 
 def believed_best(pool: Pool, rng: Random) -> int:
@@ -48,9 +45,9 @@ def believed_best(pool: Pool, rng: Random) -> int:
     return int(pool.belief.mean.argmax())
 
 
-def mixed(pool: Pool, rng: Random) -> int:
+def mixed(pool: Pool, rng: Random, kind: FrontierType = "instance") -> int:
     """By Thompson sampling half of the time, by the robust frontier the other half."""
-    return thompson(pool, rng) if rng.random() < 0.5 else robust_frontier(pool, rng)
+    return thompson(pool, rng) if rng.random() < 0.5 else robust_frontier(pool, rng, kind)
 
 
 PARENT_CHOICES: dict[str, ParentChoice] = {
@@ -155,11 +152,21 @@ def trial_size(strategy: Strategy, number: int) -> int:
     return min(strategy.most_trial_size, strategy.trial_size + number // 2)
 
 
-def parent_choices(strategy: Strategy) -> dict[str, ParentChoice]:
-    """The choices of a parent by name; where members are not validated they go by what is believed."""
+def parent_choices(strategy: Strategy, kind: FrontierType = "instance") -> dict[str, ParentChoice]:
+    """The choices of a parent by name, on the tracks of that kind.
+
+    Where members are not validated, "pareto" and "current_best" go by what is believed.
+    """
+    choices = dict(PARENT_CHOICES)
     if strategy.sparse:
-        return PARENT_CHOICES | {"pareto": robust_frontier, "current_best": believed_best}
-    return PARENT_CHOICES
+        choices |= {"pareto": robust_frontier, "current_best": believed_best}
+    if kind == "instance":
+        return choices
+    by_frontier = {pareto, robust_frontier, mixed}
+    return {
+        name: partial(choice, kind=kind) if choice in by_frontier else choice
+        for name, choice in choices.items()
+    }
 
 
 STRATEGIES: dict[str, Strategy] = {"paper": PAPER, "adaptive": ADAPTIVE}
