@@ -1,10 +1,9 @@
-"""Texts as sequences of sentences: what an edit added and took away, and a text without some of them."""
+"""Texts as sequences of sentences: what an edit added and what it took away."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 
 # A sentence ends with its line, or with a full stop before a space and what can begin another one. That
 # errs on the side of long sentences: "e.g. this" is not cut, two sentences run together may stay so.
@@ -24,21 +23,6 @@ def added_sentences(before: str, after: str) -> list[str]:
 def removed_sentences(before: str, after: str) -> list[str]:
     """The sentences of `before` that `after` does not have, in their order."""
     return added_sentences(after, before)
-
-
-def without_sentences(text: str, unwanted: Iterable[str]) -> str:
-    """The text without these sentences; the layout of the rest stays, lines that become empty go."""
-    drop = set(unwanted)
-    lines = []
-    for line in text.split("\n"):
-        sentences = split_sentences(line)
-        kept = [sentence for sentence in sentences if sentence not in drop]
-        if len(kept) == len(sentences):
-            lines.append(line)
-        elif kept:
-            indent = line[: len(line) - len(line.lstrip())]
-            lines.append(indent + " ".join(kept))
-    return "\n".join(lines).strip()
 
 
 def _beyond(sentences: list[str], known: list[str]) -> list[str]:

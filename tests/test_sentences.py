@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.sentences import added_sentences, removed_sentences, split_sentences, without_sentences
+from dspy_gepa.sentences import added_sentences, removed_sentences, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -32,18 +32,6 @@ def test_what_an_edit_added_and_removed_is_told_by_sentence() -> None:
     before, after = "Be brief. Be kind. Be kind.", "Be kind.\nBe exact."
     assert added_sentences(before, after) == ["Be exact."]
     assert removed_sentences(before, after) == ["Be brief.", "Be kind."]
-
-
-def test_a_text_without_some_sentences_keeps_the_layout_of_the_rest() -> None:
-    text = "# Rules\n\n  - Be brief. Be kind.\n- Be exact."
-    assert without_sentences(text, ["Be kind."]) == "# Rules\n\n  - Be brief.\n- Be exact."
-    assert without_sentences(text, ["- Be exact."]) == "# Rules\n\n  - Be brief. Be kind."
-
-
-@given(st.text(max_size=200))
-def test_a_text_without_all_its_sentences_is_empty_and_without_none_the_same(text: str) -> None:
-    assert without_sentences(text, split_sentences(text)) == ""
-    assert without_sentences(text, []) == text.strip()
 
 
 @given(st.lists(st.sampled_from(["One.", "Two.", "Three."])), st.lists(st.sampled_from(["One.", "Two."])))

@@ -13,7 +13,7 @@ from benchmarks.peers.cells import OtherParametersError, Size
 from benchmarks.peers.curves import draw
 from benchmarks.peers.report import report
 from benchmarks.peers.results import read
-from benchmarks.peers.runner import cells, run_all
+from benchmarks.peers.runner import cells, run_all, work
 from benchmarks.tasks import WORLD_NAMES
 
 PLAIN = tuple(name for name in WORLD_NAMES if not name.endswith("-tuning"))
@@ -58,8 +58,9 @@ def peers(
         places = _names(worlds, WORLD_NAMES, ["easy", "noisy"] if quick else PLAIN, "--worlds")
         at = _budgets(budgets or ("60,150" if quick else "150,600" if ablate else BUDGETS))
         size = Size(at, largest or (300 if quick and not ablate else at[-1]), train, val, test)
+        todo = cells(chosen, places, seeds or (1 if quick else 20), size)
         try:
-            failures = run_all(cells(chosen, places, seeds or (1 if quick else 20), size), out, processes)
+            failures = run_all(todo, out, processes, work)
         except OtherParametersError as error:
             raise click.ClickException(str(error)) from error
     found = read(out, {**PEERS, **VARIANTS}, WORLD_NAMES)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 import click
 import dspy
 
 from benchmarks.peers.cells import BASELINE, Cell, Size, is_done, run_cell, save
+
+AnyCell = TypeVar("AnyCell", bound=Cell)
+Work: TypeAlias = Callable[[AnyCell, Path], str]
 
 
 def cells(arms: Iterable[str], worlds: Sequence[str], seeds: int, size: Size) -> list[Cell]:
@@ -22,8 +27,14 @@ def cells(arms: Iterable[str], worlds: Sequence[str], seeds: int, size: Size) ->
     return [Cell(arm, world, seed, size) for seed, world, arm in product(range(seeds), worlds, names)]
 
 
-def run_all(wanted: Sequence[Cell], out: Path, processes: int) -> list[str]:
+def run_all(wanted: Sequence[AnyCell], out: Path, processes: int, work: Work[AnyCell]) -> list[str]:
     """Run what has no result yet; gives the failures, a line each.
+
+    Args:
+        wanted: The cells.
+        out: Where results are.
+        processes: How many cells are run at a time.
+        work: Runs a cell, writes its file and says what came of it; a function that can be pickled.
 
     Raises:
         OtherParametersError: A result is there that does not fit.
@@ -31,7 +42,7 @@ def run_all(wanted: Sequence[Cell], out: Path, processes: int) -> list[str]:
     todo = [cell for cell in wanted if not is_done(cell, out)]
     click.echo(f"{len(wanted)} cells, {len(wanted) - len(todo)} done already", err=True)
     failures = []
-    for number, (cell, told, failed) in enumerate(_results(todo, out, processes), 1):
+    for number, (cell, told, failed) in enumerate(_results(todo, out, processes, work), 1):
         line = f"{cell.world}, {cell.arm}, seed {cell.seed}: {told}"
         click.echo(f"[{number}/{len(todo)}] {line}", err=True)
         if failed:
@@ -49,10 +60,12 @@ def work(cell: Cell, out: Path) -> str:
     return f"{' '.join(f'{score:.3f}' for score in scores)}, {result['processor_seconds']:.1f} processor s"
 
 
-def _results(todo: Sequence[Cell], out: Path, processes: int) -> Iterator[tuple[Cell, str, bool]]:
+def _results(
+    todo: Sequence[AnyCell], out: Path, processes: int, work: Work[AnyCell]
+) -> Iterator[tuple[AnyCell, str, bool]]:
     if processes < 2:
         for cell in todo:
-            yield cell, *_outcome(cell, out, None)
+            yield cell, *_outcome(partial(work, cell, out))
         return
     # Workers that share two cores must not start threads of their own for linear algebra. They are
     # spawned, because this is read when numpy is imported.
@@ -61,16 +74,15 @@ def _results(todo: Sequence[Cell], out: Path, processes: int) -> Iterator[tuple[
     with ProcessPoolExecutor(processes, mp_context=spawn, initializer=_hush) as pool:
         running = {pool.submit(work, cell, out): cell for cell in todo}
         try:
-            for future in as_completed(running):
-                cell = running.pop(future)
-                yield cell, *_outcome(cell, out, future)
+            for future in as_completed(list(running)):
+                yield running.pop(future), *_outcome(future.result)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _outcome(cell: Cell, out: Path, future: Future[str] | None) -> tuple[str, bool]:
+def _outcome(result: Callable[[], str]) -> tuple[str, bool]:
     try:
-        return (work(cell, out) if future is None else future.result()), False
+        return result(), False
     except Exception as error:  # whatever an optimizer or a dying worker raises is that cell's result
         return f"failed, {type(error).__name__}: {error}", True
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from benchmarks.peers.cells import OtherParametersError, Size
+from benchmarks.peers.runner import run_all
 from benchmarks.tasks import WORLD_NAMES
+from benchmarks.widths import runner
 from benchmarks.widths.cells import cells
 from benchmarks.widths.figure import draw
 from benchmarks.widths.report import report
 from benchmarks.widths.results import read
-from benchmarks.widths.runner import run_all
 
 
 @click.command()
@@ -53,7 +54,7 @@ def widths(
             _worlds(worlds), seeds, _numbers(budgets, "--budgets"), _numbers(wanted, "--widths"), size
         )
         try:
-            failures = run_all(todo, out, processes)
+            failures = run_all(todo, out, processes, runner.work)
         except OtherParametersError as error:
             raise click.ClickException(str(error)) from error
     found = read(out, threads)

@@ -69,19 +69,19 @@ def test_a_cell_that_has_a_result_is_not_run_again(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setitem(PEERS, "gepa", once)
     wanted = runner.cells(["gepa"], ["easy"], 1, SIZE)
-    assert runner.run_all(wanted, tmp_path, 1) == []
-    assert runner.run_all(wanted, tmp_path, 1) == []
+    assert runner.run_all(wanted, tmp_path, 1, runner.work) == []
+    assert runner.run_all(wanted, tmp_path, 1, runner.work) == []
     more = runner.cells(["gepa"], ["easy"], 2, SIZE)
-    assert runner.run_all(more, tmp_path, 1) == []
+    assert runner.run_all(more, tmp_path, 1, runner.work) == []
     assert calls == [0, 1]
     assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_results_of_other_parameters_are_refused(tmp_path: Path) -> None:
     cell = Cell("baseline", "easy", 0, SIZE)
-    assert runner.run_all([cell], tmp_path, 1) == []
+    assert runner.run_all([cell], tmp_path, 1, runner.work) == []
     with pytest.raises(OtherParametersError, match=r"'val': 6.*not with.*'val': 7"):
-        runner.run_all([Cell("baseline", "easy", 0, Size((30,), 30, 8, 7, 4))], tmp_path, 1)
+        runner.run_all([Cell("baseline", "easy", 0, Size((30,), 30, 8, 7, 4))], tmp_path, 1, runner.work)
 
 
 def test_a_cell_that_raises_is_told_and_the_others_run(
@@ -102,7 +102,7 @@ def test_a_cell_that_raises_is_told_and_the_others_run(
 @pytest.mark.slow
 def test_workers_run_cells_in_processes_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    assert runner.run_all([Cell("baseline", "easy", 0, SIZE)], tmp_path, 2) == []
+    assert runner.run_all([Cell("baseline", "easy", 0, SIZE)], tmp_path, 2, runner.work) == []
     assert cells.is_done(Cell("baseline", "easy", 0, SIZE), tmp_path)
 
 
