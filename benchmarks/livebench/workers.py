@@ -34,7 +34,7 @@ class Workers:
             self._idle.put(None)
 
     def compare(self, truth: str, answer: str) -> str:
-        """ "equal", "different", or why `answer` cannot be compared. The same pair is asked only once.
+        """Whether they are "equal" or "different", or why `answer` cannot be compared; a pair is asked once.
 
         A time-out is remembered too, so that one run scores one answer in one way.
         """

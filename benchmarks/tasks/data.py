@@ -62,7 +62,8 @@ def read_files(folder: Path, names: Iterable[str]) -> Splits:
         raise DataNotFound(
             f"{folder} lacks {', '.join(absent)}. Either give a directory that holds a folder "
             f"{folder.name}/ with {files} as data_dir (--data) or in the environment variable "
-            f"{ENVIRONMENT}, or give neither and install `datasets`, and the rows come from the Hugging Face hub."
+            f"{ENVIRONMENT}, or give neither and install `datasets`, and the rows come from the Hugging Face "
+            "hub."
         )
     return {name: _read_lines(folder / f"{name}.jsonl") for name in names}
 
@@ -74,8 +75,8 @@ def read_hub(task: str, fetch: Fetch) -> list[Row]:
     except (ImportError, OSError, ValueError, RuntimeError) as error:
         raise DataNotFound(
             f"No rows for {task}: the Hugging Face hub gave none (see the cause). Either install `datasets` "
-            f"and allow network access, or give a directory that holds {task}/*.jsonl as data_dir (--data) or in "
-            f"the environment variable {ENVIRONMENT}."
+            f"and allow network access, or give a directory that holds {task}/*.jsonl as data_dir (--data) "
+            f"or in the environment variable {ENVIRONMENT}."
         ) from error
 
 
