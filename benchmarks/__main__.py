@@ -27,7 +27,9 @@ from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
 from benchmarks.speed import speed
 from benchmarks.tasks import NAMES, DataNotFound
+from benchmarks.verify import verify
 from benchmarks.widths.command import widths
+from benchmarks.wikipedia import wikipedia
 from dspy_gepa import GEPAError
 
 
@@ -121,6 +123,8 @@ main.add_command(durability)
 main.add_command(faults)
 main.add_command(peers)
 main.add_command(widths)
+main.add_command(verify)
+main.add_command(wikipedia)
 
 
 def _print_means(out: Console, lines: list[tuple[str, int, float, float, int, int]]) -> None:
