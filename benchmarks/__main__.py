@@ -25,6 +25,7 @@ from benchmarks.models import SIMULATED, Models
 from benchmarks.optimizers import OPTIMIZERS
 from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
+from benchmarks.retrieval_figures import retrieval
 from benchmarks.speed import speed
 from benchmarks.tasks import NAMES, DataNotFound
 from benchmarks.verify import verify
@@ -124,6 +125,7 @@ main.add_command(faults)
 main.add_command(peers)
 main.add_command(widths)
 main.add_command(verify)
+main.add_command(retrieval)
 main.add_command(wikipedia)
 
 
