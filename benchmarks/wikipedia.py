@@ -73,9 +73,9 @@ def open_wikipedia(directory: Path | None = None) -> StoredRetriever:
     return StoredRetriever(chosen)
 
 
-def is_built(directory: Path) -> bool:
-    """Whether `build` has finished in `directory`."""
-    return (directory / INDEX).is_dir()
+def is_built(directory: Path | None = None) -> bool:
+    """Whether `build` has finished in `directory`, by default in that of `default_directory`."""
+    return ((directory or default_directory()) / INDEX).is_dir()
 
 
 def build(archive: Path, directory: Path) -> Built:
