@@ -26,9 +26,9 @@ CHOICE = "Pick an option. Once you have your answer, please duplicate that lette
 EXERCISE = r"Compute the variance. Please put your final answer in a $\boxed{}$."
 KINDS: dict[str, tuple[Any, Kind, str]] = {
     "choice": ("choice", "choice", "B"),
-    "three digits": ("three digits", "whole number", "033"),
+    "three digits": ("three digits", "whole number", "047"),
     "list": ("list", "proof", "5,2,1,4,3"),
-    "expression": ("expression", "expression", r"\frac{601}{6}"),
+    "expression": ("expression", "expression", r"\frac{457}{6}"),
 }
 
 
@@ -42,7 +42,7 @@ def solved(habits: frozenset[str]) -> float:
 
 def test_the_kind_is_told_by_the_questions_words() -> None:
     assert kind_of(CHOICE) == "choice"
-    assert kind_of("The answer is an integer consisting of exactly 3 digits.") == "three digits"
+    assert kind_of("Give an integer of exactly 3 digits.") == "three digits"
     assert kind_of("Match the formulae to the tags <missing 1>.") == "list"
     assert kind_of(EXERCISE) == "expression"
     assert kind_of("Find the remainder.") == "integer"
@@ -80,12 +80,12 @@ def test_a_near_miss_is_wrong(name: str) -> None:
 
 
 def test_rounding_spoils_an_exact_answer() -> None:
-    assert in_form("expression", r"\frac{601}{6}", FORMS - {"exact"}) == r"\boxed{100.17}"
-    assert in_form("expression", r"\frac{601}{6}", FORMS | {"estimate"}) == r"\boxed{100.17}"
+    assert in_form("expression", r"\frac{457}{6}", FORMS - {"exact"}) == r"\boxed{76.17}"
+    assert in_form("expression", r"\frac{457}{6}", FORMS | {"estimate"}) == r"\boxed{76.17}"
 
 
 def test_chatter_pushes_the_digits_away_from_the_end() -> None:
-    assert outcome("whole number", "033", in_form("three digits", "033", FORMS | {"chatty"})) == 0.0
+    assert outcome("whole number", "047", in_form("three digits", "047", FORMS | {"chatty"})) == 0.0
 
 
 def test_the_key_never_shows_in_a_prompt_or_in_other_fields() -> None:

@@ -128,14 +128,17 @@ def test_the_judge_prefers_the_better_response_in_both_orders() -> None:
 
 
 def test_a_noisy_judge_errs_and_is_the_same_every_time() -> None:
-    close = TARGET.replace("Thank you.", "")
-    texts = [f"{close} Number {i}." for i in range(40)]
-    verdicts = [
-        [judge(QUALITY, 0.3, user_query=QUERY, response_a=t, response_b=TARGET).a_is_as_good for t in texts]
-        for _ in range(2)
-    ]
-    assert verdicts[0] == verdicts[1]
-    assert len(set(verdicts[0])) == 2
+    def verdicts() -> list[bool]:
+        return [
+            judge(
+                QUALITY, 0.15, user_query=QUERY, response_a=f"{TARGET} {i}", response_b=f"{TARGET} {i}!"
+            ).a_is_as_good
+            for i in range(60)
+        ]
+
+    once = verdicts()
+    assert once == verdicts()
+    assert 0 < once.count(False) < 30
 
 
 def test_the_judge_counts_strings_that_are_there() -> None:
