@@ -80,8 +80,8 @@ def run_cell(cell: Cell, *, data_dir: str | None, threads: int, log_dir: str | N
         "test_scores_after": after,
         "metric_calls": optimized.metric_calls,
         "seconds": round(seconds, 2),
-        "instructions_before": instructions(task.program()),
-        "instructions_after": instructions(optimized.program),
+        "instructions_before": task.texts_of(task.program()),
+        "instructions_after": task.texts_of(optimized.program),
         **optimized.details,
     }
 

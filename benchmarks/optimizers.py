@@ -99,6 +99,7 @@ def _ours(strategy: Literal["adaptive", "paper"]) -> Optimize:
             num_threads=setting.threads,
             seed=setting.seed,
             log_dir=setting.log_dir,
+            optimize=setting.task.optimize,
             track_stats=True,
         )
         program = optimizer.compile(

@@ -25,6 +25,7 @@ from dspy.lm15 import (
     Usage,
 )
 
+from benchmarks.simulated.agent import AgentCoach, AgentWorker
 from benchmarks.simulated.knobs import AnswerKey, Knobs
 from benchmarks.simulated.multihop import MultiHopReader
 from benchmarks.simulated.prompt import Prompt, read_prompt
@@ -50,10 +51,12 @@ class Role(Protocol):
         ...
 
 
-_RECORD_ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
+_ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
     "clerk": Clerk.from_json,
     "record reflection": RecordReflector.from_json,
     "judge": Judge.from_json,
+    "agent": AgentWorker.from_json,
+    "agent coach": AgentCoach.from_json,
 }
 
 
@@ -64,10 +67,10 @@ def load_role(state: Mapping[str, Any]) -> Role:
         return MultiHopReader(AnswerKey.from_json(state["answers"]), Knobs(**state["knobs"]))
     if kind == "reflection":
         return Reflector()
-    for name, read in _RECORD_ROLES.items():
+    for name, read in _ROLES.items():
         if kind == name:
             return read(state)
-    known = ", ".join(map(repr, ("task", "reflection", *_RECORD_ROLES)))
+    known = ", ".join(map(repr, ("task", "reflection", *_ROLES)))
     raise ValueError(f"Unknown simulated role {kind!r}; expected one of {known}.")
 
 
