@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
@@ -12,6 +13,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from dspy_gepa import GEPAResult, Proposal
+
+
+_TOOL_MARK = re.compile(r", asks for this tool| \(asks for this tool\)")
 
 
 def accepted_steps(result: GEPAResult) -> Iterator[RenderableType]:
@@ -42,23 +46,28 @@ def lineage(result: GEPAResult) -> Tree:
 
 
 def step_story(result: GEPAResult) -> RenderableType | None:
-    """The accepted mutation with the largest gain, whole: rollouts, feedback, old text, new text, verdict."""
+    """The accepted mutation that is believed to gain most, whole: rollouts, feedback, texts, verdict."""
     mutations = [(n, p) for n, p in _accepted(result) if p.kind == "mutation"]
     if not mutations:
         return None
-    number, proposal = max(mutations, key=lambda pair: sum(pair[1].after) - sum(pair[1].before))
+    worth = result.val_aggregate_scores
+    number, proposal = max(mutations, key=lambda pair: worth[pair[0]] - worth[pair[1].parents[0]])
     parent, child = result.texts[proposal.parents[0]], result.texts[number]
     parts: list[RenderableType] = [
         Text(f"Minibatch {', '.join(map(str, proposal.rows))}: scores {list(proposal.before)}")
     ]
+    shown: dict[str, str] = {}
     for name in proposal.changed:
+        evidence = proposal.evidence[name]
+        # The components of one agent are shown the same calls, marked where they ask for the tool in question.
+        first = shown.setdefault(_TOOL_MARK.sub("", evidence), name)
+        seen = evidence if first == name else f"The calls that it saw of {first}."
         parts += [
-            Panel(
-                Text(proposal.evidence[name]), title=f"what the reflector saw of {name}", title_align="left"
-            ),
-            Panel(diff(parent[name], child[name]), title=f"new instruction of {name}", title_align="left"),
+            Panel(Text(seen), title=f"what the reflector saw of {name}", title_align="left"),
+            Panel(diff(parent[name], child[name]), title=f"new text of {name}", title_align="left"),
         ]
-    parts.append(Text(f"Scores of the child on the same rows: {list(proposal.after)}. Accepted."))
+    trial = ", ".join(map(str, proposal.trial_rows))
+    parts.append(Text(f"Scores of the child on {trial}: {list(proposal.after)}. Accepted."))
     return Panel(Group(*parts), title=f"Step of candidate #{number} in full", title_align="left")
 
 

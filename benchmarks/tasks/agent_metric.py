@@ -7,6 +7,7 @@ say: which tool was the right one, what a tool had understood, in which unit a t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -36,6 +37,10 @@ COURSE: Mapping[Kind, tuple[Use, ...]] = {
     "later": ("orders", "all days"),
 }
 RIGHT_VALUE = 0.5
+
+_CODE = re.compile(r"\b[A-Za-z]{2}[ -]?\d{3}\b")
+_DATE = re.compile(r"\d\.\d\d\.\d{4}|\d{4}-\d\d-\d\d")
+_NUMBER = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
@@ -91,12 +96,12 @@ class DeskMetric:
 
     def _meant(self, gold: dspy.Example, call: Step) -> Use | None:
         """What a call was for, as far as its arguments show."""
-        key = call.args.get("key")
-        if isinstance(key, str):
-            return "items" if any(c.isalpha() for c in key.removeprefix("no.")) else "orders"
-        if "day" in call.args:
+        key = str(call.args.get("key", ""))
+        if "day" in call.args or _DATE.search(key):
             return next((use for use in COURSE[gold.kind] if use.endswith("days")), None)
-        return None
+        if _CODE.search(key):
+            return "items"
+        return "orders" if _NUMBER.search(key) else None
 
     def _wanted(self, gold: dspy.Example, call: Step) -> dict[str, str]:
         """The texts that a call's arguments should have been, for calls that came to nothing."""
