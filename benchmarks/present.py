@@ -14,7 +14,6 @@ from rich.tree import Tree
 
 from dspy_gepa import GEPAResult, Proposal
 
-
 _TOOL_MARK = re.compile(r", asks for this tool| \(asks for this tool\)")
 
 
@@ -59,7 +58,7 @@ def step_story(result: GEPAResult) -> RenderableType | None:
     shown: dict[str, str] = {}
     for name in proposal.changed:
         evidence = proposal.evidence[name]
-        # The components of one agent are shown the same calls, marked where they ask for the tool in question.
+        # The components of an agent are shown the same calls, marked where they ask for the tool.
         first = shown.setdefault(_TOOL_MARK.sub("", evidence), name)
         seen = evidence if first == name else f"The calls that it saw of {first}."
         parts += [

@@ -16,10 +16,11 @@ from dspy_gepa.failures import describe, expected_format, fault_of, is_infrastru
 from dspy_gepa.ledger import Ledger
 from dspy_gepa.metric import Metric, default_feedback
 from dspy_gepa.program import as_data, build_program, is_seen_whole
+from dspy_gepa.text import TEXTS_READ, Text
 from dspy_gepa.types import PROGRAM, Candidate, Fault, Outcome, Rollout, Row, TraceStep
 
-# Set on our copies of the predictors only. Unlike id(), it survives the deep copies that modules such as
-# dspy.BestOfN make of their children while they run.
+# Set on our copies of predictors and texts only. Unlike id(), it survives the deep copies that modules such
+# as dspy.BestOfN make of their children while they run.
 _COMPONENT = "_dspy_gepa_component"
 
 
@@ -76,7 +77,8 @@ class RolloutRunner:
         whole = is_seen_whole(program, rollout.candidate)
         attempt = _Attempt(rollout.row, program, self._examples[rollout.row], whole)
         callbacks = [*dspy.settings.callbacks, attempt.watch]
-        with dspy.context(trace=[], max_trace_size=10_000, callbacks=callbacks, **attempt.ledger.settings()):
+        recorders = {TEXTS_READ: attempt.texts, **attempt.ledger.settings()}
+        with dspy.context(trace=[], max_trace_size=10_000, callbacks=callbacks, **recorders):
             try:
                 yield attempt
             except Exception as error:
@@ -212,6 +214,7 @@ class _Attempt:
     watch: _FailureWatch = field(default_factory=_FailureWatch)
     ledger: Ledger = field(default_factory=Ledger)
     trace: list[Any] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
     prediction: Any = None
     error: Exception | None = None
 
@@ -231,13 +234,14 @@ async def _arun(program: dspy.Module, example: dspy.Example) -> Any:
 
 
 def _marked(program: dspy.Module) -> dspy.Module:
-    for name, predictor in program.named_predictors():
-        setattr(predictor, _COMPONENT, name)
+    for name, parameter in program.named_parameters():
+        if isinstance(parameter, (dspy.Predict, Text)):
+            setattr(parameter, _COMPONENT, name)
     return program
 
 
-def _component_of(predictor: Any) -> str | None:
-    name = vars(predictor).get(_COMPONENT)
+def _component_of(parameter: Any) -> str | None:
+    name = vars(parameter).get(_COMPONENT)
     return name if isinstance(name, str) else None
 
 
@@ -251,7 +255,8 @@ def _trace_steps(attempt: _Attempt) -> tuple[TraceStep, ...]:
 def _whole_run(attempt: _Attempt) -> TraceStep:
     """What went into the program and what came out, for texts that no one predictor uses."""
     inputs = as_data(attempt.example.inputs())
+    texts = tuple(sorted({name for text in attempt.texts if (name := _component_of(text))}))
     if attempt.error is not None:
-        return TraceStep(PROGRAM, inputs, {}, failure=describe(attempt.error))
+        return TraceStep(PROGRAM, inputs, {}, failure=describe(attempt.error), texts=texts)
     output = as_data(attempt.prediction)
-    return TraceStep(PROGRAM, inputs, output if isinstance(output, dict) else {"output": output})
+    return TraceStep(PROGRAM, inputs, output if isinstance(output, dict) else {"output": output}, texts=texts)

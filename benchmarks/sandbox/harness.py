@@ -22,7 +22,7 @@ Clock = Callable[[], float]
 Function = Callable[..., Any]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The code cannot be judged; the message says why."""
 
 
@@ -36,7 +36,7 @@ def judge(job: Job, clock: Clock) -> Report:
     reference, cases, load = _trusted(job)
     try:
         candidate = _function(job.candidate, job.function)
-    except Refused as refusal:
+    except RefusedError as refusal:
         return Report(error=bounded(refusal))
     results = tuple(_judge_case(name, args, candidate, reference) for name, args in cases.items())
     if not all(result.right for result in results):
@@ -70,12 +70,12 @@ def _function(source: str, name: str) -> Function:
         exec(compile(source, _FILE, "exec"), namespace)
     except SyntaxError as error:
         line = f": {error.text.strip()!r}" if error.text else ""
-        raise Refused(f"SyntaxError: {error.msg} in line {error.lineno}{line}") from None
+        raise RefusedError(f"SyntaxError: {error.msg} in line {error.lineno}{line}") from None
     except Exception as error:
-        raise Refused(_told(error)) from None
+        raise RefusedError(_told(error)) from None
     function = namespace.get(name)
     if not callable(function):
-        raise Refused(f"it defines no function {name!r}")
+        raise RefusedError(f"it defines no function {name!r}")
     return function  # type: ignore[no-any-return]
 
 
@@ -120,7 +120,7 @@ def difference(found: Any, expected: Any) -> str:
 def _race(
     candidate: Function, reference: Function, load: tuple[Any, ...], repeats: int, clock: Clock
 ) -> tuple[float, float]:
-    """Seconds of a call, of candidate and reference: the best of several, in turn, so that both meet noise."""
+    """Seconds of a call of both: the best of several, taken in turn, so that both meet the same noise."""
     best = [float("inf"), float("inf")]
     for _ in range(repeats):
         for place, function in enumerate((candidate, reference)):
