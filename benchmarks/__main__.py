@@ -108,6 +108,8 @@ def run(
         story = present.step_story(report["result"]) if show_step and "result" in report else None
         if story is not None:
             out.print(story)
+        if "tasks" in report and "result" in report:
+            out.print(present.tasks_table(report["result"], report["tasks"]))
     out.print(present.scores_table(lines))
     _print_means(out, lines)
 

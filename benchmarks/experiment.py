@@ -50,7 +50,8 @@ def run_cell(cell: Cell, *, data_dir: str | None, threads: int, log_dir: str | N
     """Run a cell and measure the program on the test rows before and after.
 
     Returns:
-        JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing.
+        JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing. Where the rows
+        are the tasks to be solved, `tasks` names them.
     """
     task = cut(load(cell.task, data_dir, cell.seed), cell)
     with dspy.context(lm=cell.models.task_lm(task, cell.seed)):
@@ -83,17 +84,20 @@ def run_cell(cell: Cell, *, data_dir: str | None, threads: int, log_dir: str | N
         "instructions_before": task.texts_of(task.program()),
         "instructions_after": task.texts_of(optimized.program),
         **optimized.details,
+        **({"tasks": [_named(row) for row in task.val]} if task.inference_time else {}),
     }
 
 
 def cut(task: Task, cell: Cell) -> Task:
-    """The task with its train and validation rows cut to the cell's sizes, drawn by the cell's seed."""
+    """The task with its train and validation rows cut to the cell's sizes, drawn by the cell's seed.
+
+    Where the rows are the tasks to be solved, there is one set of them.
+    """
     rng = Random(f"{cell.seed}/rows")
-    return replace(
-        task,
-        train=rng.sample(task.train, min(cell.train, len(task.train))),
-        val=rng.sample(task.val, min(cell.val, len(task.val))),
-    )
+    train = rng.sample(task.train, min(cell.train, len(task.train)))
+    if task.inference_time:
+        return replace(task, train=train, val=train, test=train)
+    return replace(task, train=train, val=rng.sample(task.val, min(cell.val, len(task.val))))
 
 
 def test_scores(task: Task, program: dspy.Module, threads: int) -> list[float]:
@@ -116,6 +120,10 @@ def save(result: dict[str, Any], directory: Path, cell: Cell) -> Path:
     data = {key: value for key, value in result.items() if key != "result"}
     path.write_text(json.dumps(data, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8")
     return path
+
+
+def _named(row: dspy.Example) -> str:
+    return ", ".join(str(value) for value in row.inputs().values())
 
 
 def _mean(scores: list[float]) -> float:

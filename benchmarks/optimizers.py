@@ -101,6 +101,7 @@ def _ours(strategy: Literal["adaptive", "paper"]) -> Optimize:
             log_dir=setting.log_dir,
             optimize=setting.task.optimize,
             track_stats=True,
+            track_best_outputs=setting.task.inference_time,
         )
         program = optimizer.compile(
             setting.task.program(), trainset=setting.task.train, valset=setting.task.val
@@ -112,6 +113,11 @@ def _ours(strategy: Literal["adaptive", "paper"]) -> Optimize:
 
 def _reference(**options: Any) -> Optimize:
     def run(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+        if not setting.task.program().predictors():
+            raise dspy_gepa.ConfigurationError(
+                f"dspy.GEPA rewrites instructions, and the program of the task {setting.task.name!r} has "
+                "none. Take gepa or gepa-paper."
+            )
         optimizer = dspy.GEPA(
             metric,
             max_metric_calls=setting.budget,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -77,6 +77,20 @@ def scores_table(rows: list[tuple[str, int, float, float, int, int]]) -> Table:
         spent = Text(str(calls), style="red" if calls > budget else "")
         gain = f"{after - before:+.1%}"
         table.add_row(optimizer, str(seed), f"{before:.1%}", f"{after:.1%}", gain, str(budget), spent)
+    return table
+
+
+def tasks_table(result: GEPAResult, tasks: Sequence[str]) -> Table:
+    """One line per task to be solved: scores of the seed, of what was returned, and the best there was."""
+    best = result.highest_score_achieved_per_val_task
+    table = Table("task", "seed", "returned", "best", "by")
+    for number, name in enumerate(tasks):
+        scores = [result.val_subscores[member].get(number) for member in (0, result.best_idx)]
+        shown = ["-" if score is None else f"{score:.2f}" for score in scores]
+        by = min(result.per_val_instance_best_candidates[number])
+        table.add_row(name, *shown, f"{best[number]:.2f}", f"#{by}")
+    mean = sum(best.values()) / len(best)
+    table.add_row("best for each task, on average", "", "", f"{mean:.3f}", "", style="bold")
     return table
 
 

@@ -26,6 +26,7 @@ from dspy.lm15 import (
 )
 
 from benchmarks.simulated.agent import AgentCoach, AgentWorker
+from benchmarks.simulated.coder import CodeCoach
 from benchmarks.simulated.knobs import AnswerKey, Knobs
 from benchmarks.simulated.multihop import MultiHopReader
 from benchmarks.simulated.prompt import Prompt, read_prompt
@@ -57,6 +58,7 @@ _ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
     "judge": Judge.from_json,
     "agent": AgentWorker.from_json,
     "agent coach": AgentCoach.from_json,
+    "code coach": CodeCoach.from_json,
 }
 
 

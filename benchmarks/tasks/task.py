@@ -36,6 +36,8 @@ class Task:
     best_instructions: a hand-written set of good instructions by predictor name, or of other texts by
         component, to measure the headroom.
     optimize: the kinds of text that are optimized, as `dspy_gepa.GEPA` names them.
+    inference_time: whether the rows are the very tasks to be solved, so that train rows are validation rows
+        and the best output for each of them is what counts.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Task:
     reflection_role: Role
     best_instructions: dict[str, str]
     optimize: tuple[str, ...] = ("instructions",)
+    inference_time: bool = False
 
     def task_lm(self, *, seed: int = 0) -> dspy.LM:
         """A simulated model that runs the program."""

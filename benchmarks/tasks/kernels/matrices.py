@@ -25,7 +25,7 @@ def cases(rng):
     return {
         "ordinary": (rng.normal(size=(7, 3)), rng.normal(size=(5, 3))),
         "points with themselves": (points, points),
-        "far from zero": (rng.normal(size=(5, 2)) + 1e4, rng.normal(size=(5, 2)) + 1e4),
+        "far from zero": (rng.normal(size=(5, 2)) + 1e6, rng.normal(size=(5, 2)) + 1e6),
         "one dimension": (rng.normal(size=(4, 1)), rng.normal(size=(3, 1))),
         "no points": (np.zeros((0, 3)), rng.normal(size=(2, 3))),
     }
