@@ -7,6 +7,7 @@ never say what to do instead: that is what their descriptions are for.
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -119,6 +120,8 @@ def calculate(expression: str) -> str:
         if len(expression) > LONGEST_EXPRESSION:
             raise ValueError("too long")
         value = _value(ast.parse(expression, mode="eval").body)
+        if not math.isfinite(value):
+            raise OverflowError("too large")
     except (ValueError, SyntaxError, ZeroDivisionError, OverflowError, RecursionError):
         return f"Cannot work out {expression[:LONGEST_EXPRESSION]!r}."
     return f"{value:.2f}".rstrip("0").rstrip(".")
