@@ -17,6 +17,8 @@ from benchmarks.models import Models
 from benchmarks.optimizers import Setting, optimize
 from benchmarks.tasks import Task, load
 
+LONGEST_NAME = 60
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -123,7 +125,8 @@ def save(result: dict[str, Any], directory: Path, cell: Cell) -> Path:
 
 
 def _named(row: dspy.Example) -> str:
-    return ", ".join(str(value) for value in row.inputs().values())
+    first = next(iter(row.inputs().values()), "")
+    return str(first)[:LONGEST_NAME]
 
 
 def _mean(scores: list[float]) -> float:

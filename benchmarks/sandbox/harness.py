@@ -38,13 +38,14 @@ def judge(job: Job, clock: Clock) -> Report:
         candidate = _function(job.candidate, job.function)
     except RefusedError as refusal:
         return Report(error=bounded(refusal))
-    results = tuple(_judge_case(name, args, candidate, reference) for name, args in cases.items())
-    if not all(result.right for result in results):
-        return Report(cases=results)
-    try:
-        seconds, reference_seconds = _race(candidate, reference, load, job.repeats, clock)
-    except Exception as error:
-        return Report(error=bounded(f"on the larger input it raised {_told(error)}"), cases=results)
+    with np.errstate(all="ignore"):  # what overflows is seen in the result
+        results = tuple(_judge_case(name, args, candidate, reference) for name, args in cases.items())
+        if not all(result.right for result in results):
+            return Report(cases=results)
+        try:
+            seconds, reference_seconds = _race(candidate, reference, load, job.repeats, clock)
+        except Exception as error:
+            return Report(error=bounded(f"on the larger input it raised {_told(error)}"), cases=results)
     return Report(cases=results, seconds=seconds, reference_seconds=reference_seconds)
 
 

@@ -26,7 +26,7 @@ from dspy.lm15 import (
 )
 
 from benchmarks.simulated.agent import AgentCoach, AgentWorker
-from benchmarks.simulated.coder import CodeCoach
+from benchmarks.simulated.coder import CodeAdviser, CodeCoach, CodeWriter
 from benchmarks.simulated.knobs import AnswerKey, Knobs
 from benchmarks.simulated.multihop import MultiHopReader
 from benchmarks.simulated.prompt import Prompt, read_prompt
@@ -59,6 +59,8 @@ _ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
     "agent": AgentWorker.from_json,
     "agent coach": AgentCoach.from_json,
     "code coach": CodeCoach.from_json,
+    "code writer": CodeWriter.from_json,
+    "code adviser": CodeAdviser.from_json,
 }
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.tasks import agent, bundled, code, hotpotqa, records
+from benchmarks.tasks import agent, bundled, code, code_prompt, hotpotqa, records
 from benchmarks.tasks.hotpotqa import DataNotFound
 from benchmarks.tasks.task import Metric, Task
 from benchmarks.tasks.worlds import WORLD_NAMES, world_named
 
 __all__ = ["NAMES", "WORLD_NAMES", "DataNotFound", "Metric", "Task", "load"]
 
-NAMES = ("bundled", "hotpotqa", "agent", "code", *WORLD_NAMES)
+NAMES = ("bundled", "hotpotqa", "agent", "code", "code-prompt", *WORLD_NAMES)
 
 
 def load(name: str, data_dir: str | Path | None = None, seed: int = 0) -> Task:
@@ -33,6 +33,8 @@ def load(name: str, data_dir: str | Path | None = None, seed: int = 0) -> Task:
         return agent.load(seed)
     if name == "code":
         return code.load(seed)
+    if name == "code-prompt":
+        return code_prompt.load(seed)
     if name in WORLD_NAMES:
         return records.load(name, world_named(name), seed)
     raise ValueError(f"Unknown task {name!r}; known tasks: {', '.join(NAMES)}.")

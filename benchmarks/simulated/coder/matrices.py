@@ -31,12 +31,12 @@ def pairwise_distances(a, b):
 def pairwise_distances(a, b):
     squares = (a ** 2).sum(axis=1)[:, None] + (b ** 2).sum(axis=1) - 2 * a @ b.T
     return np.sqrt(squares)
-""", "rounding makes small squares negative"),
+""", "rounding makes small squares negative", "numbers"),
         version("expand the square", 3, """
 def pairwise_distances(a, b):
     squares = (a ** 2).sum(axis=1)[:, None] + (b ** 2).sum(axis=1) - 2 * a @ b.T
     return np.sqrt(np.maximum(squares, 0))
-""", "far from zero the digits cancel"),
+""", "far from zero the digits cancel", "numbers"),
     ),
     "softmax_rows": (
         version("one row at a time", 1, """
@@ -56,12 +56,12 @@ def softmax_rows(x):
 def softmax_rows(x):
     powers = np.exp(x)
     return powers / powers.sum(axis=1, keepdims=True)
-""", "large values overflow"),
+""", "large values overflow", "numbers"),
         version("all rows at once", 3, """
 def softmax_rows(x):
     powers = np.exp(x - x.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=0)
-""", "columns are summed in place of rows"),
+""", "columns are summed in place of rows", "meaning"),
     ),
     "matrix_power": (
         version("one dot product for each entry", 1, """
@@ -95,10 +95,10 @@ def matrix_power(m, n):
         result = result @ result
         n //= 2
     return result
-""", "only powers of two come out right"),
+""", "only powers of two come out right", "edges"),
         version("leave it to an operator", 3, """
 def matrix_power(m, n):
     return m ** n
-""", "each entry is raised by itself"),
+""", "each entry is raised by itself", "meaning"),
     ),
 }  # fmt: skip

@@ -33,11 +33,17 @@ def moving_average(x, window):
 def moving_average(x, window):
     sums = np.cumsum(x, dtype=float)
     return (sums[window:] - sums[:-window]) / window
-""", "the first run is left out"),
+""", "the first run is left out", "edges"),
+        version("convolve", 3, """
+def moving_average(x, window):
+    if window > len(x):
+        return np.zeros(0)
+    return np.convolve(x, np.full(window, 1 / window), mode="valid")
+"""),
         version("convolve", 3, """
 def moving_average(x, window):
     return np.convolve(x, np.full(window, 1 / window), mode="valid")
-""", "convolve swaps its arguments when the window is longer"),
+""", "convolve swaps its arguments when the window is longer", "empty"),
     ),
     "histogram": (
         version("stop at the bin that was found", 1, """
@@ -71,12 +77,12 @@ def histogram(x, edges):
     bins = np.searchsorted(edges, x, side="right") - 1
     inside = (bins >= 0) & (bins < len(edges) - 1)
     return np.bincount(bins[inside], minlength=len(edges) - 1)
-""", "values on the last edge are lost"),
+""", "values on the last edge are lost", "edges"),
         version("search and count", 3, """
 def histogram(x, edges):
     bins = np.searchsorted(edges, x, side="right") - 1
     return np.bincount(bins, minlength=len(edges) - 1)
-""", "values outside are counted, or make negative bins"),
+""", "values outside are counted, or make negative bins", "edges"),
     ),
     "run_lengths": (
         version("group neighbours", 1, """
@@ -98,12 +104,12 @@ def run_lengths(x):
 def run_lengths(x):
     starts = np.concatenate(([0], np.flatnonzero(x[1:] != x[:-1]) + 1))
     return x[starts], np.diff(starts, append=len(x))
-""", "an empty array has no first run"),
+""", "an empty array has no first run", "empty"),
         version("find the starts of runs", 3, """
 def run_lengths(x):
     starts = np.flatnonzero(np.diff(x, prepend=x[:1] - 1))
     return x[starts], np.diff(starts)
-""", "the last run has no length"),
+""", "the last run has no length", "edges"),
     ),
     "prefix_max": (
         version("one pass over a list", 1, """
@@ -127,12 +133,12 @@ def prefix_max(x):
         version("let NumPy accumulate", 3, """
 def prefix_max(x):
     return np.maximum.accumulate(np.maximum(x, 0))
-""", "values below zero are lost"),
+""", "values below zero are lost", "numbers"),
         version("let NumPy accumulate in place", 3, """
 def prefix_max(x):
     np.maximum.accumulate(x, out=x)
     return x
-""", "the caller's array is overwritten"),
+""", "the caller's array is overwritten", "arguments"),
     ),
     "segment_sums": (
         version("one pass", 1, """
@@ -153,12 +159,12 @@ def segment_sums(values, labels, count):
         version("weighted counts", 3, """
 def segment_sums(values, labels, count):
     return np.bincount(labels, weights=values)
-""", "labels at the end without values are left out"),
+""", "labels at the end without values are left out", "empty"),
         version("add at the labels", 3, """
 def segment_sums(values, labels, count):
     sums = np.zeros(count)
     sums[labels] += values
     return sums
-""", "of equal labels only the last counts"),
+""", "of equal labels only the last counts", "meaning"),
     ),
 }  # fmt: skip

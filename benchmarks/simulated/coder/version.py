@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
+Pitfall = Literal["", "empty", "edges", "numbers", "arguments", "meaning"]
 HEAD = "import numpy as np\n\n\n"
 
 
@@ -18,12 +20,14 @@ class Version:
         rank: How fast the idea is, from 1 (loops, trimmed) to 3 (no loop in Python).
         source: The code.
         flaw: What was overlooked; "" when it is right.
+        pitfall: What sort of thing that is; "" when it is right.
     """
 
     idea: str
     rank: int
     source: str
     flaw: str = ""
+    pitfall: Pitfall = ""
 
     @cached_property
     def shape(self) -> str:
@@ -39,6 +43,6 @@ def shape_of(source: str) -> str:
         return ""
 
 
-def version(idea: str, rank: int, body: str, flaw: str = "") -> Version:
+def version(idea: str, rank: int, body: str, flaw: str = "", pitfall: Pitfall = "") -> Version:
     """A version; the source gets the import it needs."""
-    return Version(idea, rank, HEAD + body.strip() + "\n", flaw)
+    return Version(idea, rank, HEAD + body.strip() + "\n", flaw, pitfall)
