@@ -63,11 +63,11 @@ class Text(Parameter):
         return self.value
 
     def __repr__(self) -> str:
-        return f"Text({self.value!r}, desc={self.desc!r}, kind={self.kind!r})"
+        return f"Text({self._value!r}, desc={self.desc!r}, kind={self.kind!r})"
 
     def dump_state(self, json_mode: bool = True) -> dict[str, Any]:
         """What ``module.save`` keeps: the text. What it is for belongs to the code that made it."""
-        return {"text": self.value}
+        return {"text": self._value}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take the text over from what `dump_state` gave."""

@@ -1,7 +1,7 @@
 """Benchmark tasks by name.
 
-`load("bundled")` and the record worlds (`load("easy")`, `load("easy-tuning")`, ... see `tasks.worlds`) need
-nothing; `load("hotpotqa")` needs data or a network.
+`load("bundled")`, `load("agent")`, `load("code")`, `load("code-prompt")` and the record worlds (`load("easy")`,
+`load("easy-tuning")`, ... see `tasks.worlds`) need nothing; `load("hotpotqa")` needs data or a network.
 """
 
 from __future__ import annotations
