@@ -1,7 +1,8 @@
 """Benchmark tasks by name.
 
-`load("bundled")`, `load("agent")`, `load("code")`, `load("code-prompt")` and the record worlds (`load("easy")`,
-`load("easy-tuning")`, ... see `tasks.worlds`) need nothing; `load("hotpotqa")` needs data or a network.
+`load("hotpotqa")` needs data or a network. All others need nothing: `load("bundled")`, `load("agent")`,
+`load("code")`, `load("code-prompt")`, and the record worlds (`load("easy")`, `load("easy-tuning")`, ... see
+`tasks.worlds`).
 """
 
 from __future__ import annotations
