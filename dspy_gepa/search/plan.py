@@ -70,7 +70,7 @@ class Plan:
         follow_up: What comes on top if it is accepted: the validation of the new member.
         parents: For a trial, the members it starts from.
         evaluates: For an evaluation, a member that is run.
-        is_final: Whether these are the finals.
+        finalists: For the finals, who takes part.
     """
 
     step: Step
@@ -78,7 +78,7 @@ class Plan:
     follow_up: Spending = NOTHING
     parents: tuple[int, ...] = ()
     evaluates: int | None = None
-    is_final: bool = False
+    finalists: tuple[int, ...] = ()
 
 
 Flying = Mapping[int, Plan]
@@ -244,4 +244,4 @@ def plan_finals(pool: Pool, strategy: Strategy, seed: int, room: int) -> Plan | 
     most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
     need = Spending(rollouts=min(room, most))
     step = finals(pool, members, validation_order(pool, seed), need.rollouts)
-    return Plan(step, need, evaluates=members[-1], is_final=True)
+    return Plan(step, need, evaluates=members[-1], finalists=tuple(members))
