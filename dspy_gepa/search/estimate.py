@@ -152,7 +152,7 @@ def estimate(scores: Scores, parents: Parents, *, scales: Scales | None = None) 
 def _lineage(
     parents: Parents, scales: Scales, spread: float
 ) -> Iterator[tuple[dict[int, float], float, float]]:
-    """Equation (2), a line each: a contrast of the m_i and, after the last, `first`; its mean and variance."""
+    """Equation (2), a line each: a contrast of the m_i and, after them, `first`; its mean and variance."""
     first = len(parents)
     yield {first: 1.0}, 0.0, spread**2
     for member, origin in enumerate(parents):

@@ -44,7 +44,7 @@ def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: i
     """Sequential halving: all run on some more validation rows, the better half goes on.
 
     The seed stays to the end: what is asked of the winner is whether it is better than the seed. When the
-    last ones have been run on every row, rollouts that are left go to those that were dropped, the best first.
+    last ones have been run on every row, rollouts that are left go to those that were dropped, best first.
 
     Args:
         pool: The pool as it stands.
@@ -81,9 +81,7 @@ def _run(
     return pool.evaluated(Evaluation(found))
 
 
-def _open_runs(
-    pool: Pool, members: Sequence[int], order: Sequence[Row], most: int
-) -> list[tuple[int, Row]]:
+def _open_runs(pool: Pool, members: Sequence[int], order: Sequence[Row], most: int) -> list[tuple[int, Row]]:
     """Each member with the first rows, at most so many, that it was not run on."""
     return [
         (member, row)

@@ -164,7 +164,7 @@ class Pool:
     def met_by_line(self, parents: Sequence[int]) -> Counts:
         """`met` of a child that these members would have now. Shape (rows,)."""
         line = list(parents)
-        return np.asarray((self.met[line] + ~np.isnan(self.scores[line])).max(axis=0))
+        return np.asarray((self.met[line] + ~np.isnan(self.scores[line])).max(axis=0, initial=0))
 
     def mean(self, index: int) -> float:
         """Mean validation score of a member over the rows it was run on."""
