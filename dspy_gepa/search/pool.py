@@ -49,8 +49,8 @@ class Pool:
         scores: Shape (members, validation rows and then train rows), NaN where a member was not run. Rows
             that are both have one column.
         met: Same shape: how many of those that a member descends from had been run on the row when it was
-            written, in its longest line. What it scores where none had been is fair: rows are what its
-            ancestors failed at, which it was written for, or what they passed, which is easy for all its line.
+            written, in its longest line. Only what it scores where none had been is quite fair: on the other
+            rows its ancestors failed, and it was written for these, or passed, and these are easy for it.
         means: By member, the mean validation score over the rows it was run on; NaN where there is none.
         proposals: What every trial came to, in their order, after an entry for each member it began with.
         turns: Per member, how many times one of its components was chosen for rewriting.

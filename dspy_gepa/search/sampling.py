@@ -97,9 +97,10 @@ def trial_rows(
 ) -> tuple[Row, ...]:
     """Rows to try a child on: those that fewest members of its line were run on, in the shared order.
 
-    While there are rows that none of them was run on, the child is tried on these: among the others those that
-    its line failed at were shown to the reflector, and those that it passed are easy. Validation rows are
-    left for the finals; they come when there are too few train rows.
+    While there are rows that none of them was run on, the child is tried on these. Of the others its line
+    failed at some, which the reflector was shown, and passed the rest, which are easy for its like: a child
+    tried on these alone looked 0.05 to 0.2 too good in simulated runs. Validation rows are left for the
+    finals; they come when there are too few train rows.
     """
     met = pool.met_by_line(parents)
     met[pool.columns(reflected)] += 1

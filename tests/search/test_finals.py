@@ -120,7 +120,8 @@ def test_within_a_round_all_are_run_on_the_same_rows(
     pool = field_of(members, rows)
     _, rounds = hold(pool, rollouts, lambda member, row: Random(f"{seed}/{member}/{row}").random())
     halving = [batch for batch in rounds if 0 in batch]
-    assert rounds[: len(halving)] == halving and len(rounds) <= len(halving) + 1
+    assert rounds[: len(halving)] == halving
+    assert len(rounds) <= len(halving) + 1
     for batch in halving:
         assert len({tuple(rows) for rows in batch.values()}) == 1
 

@@ -24,8 +24,8 @@ from dspy_gepa.search.strategy import (
     thompson,
 )
 from dspy_gepa.steps import Evaluation, Proposal
-from dspy_gepa.types import Candidate, Outcome, Row
-from tests.support import Entry, pool_of, train_rows, val_rows, validation_of
+from dspy_gepa.types import Candidate, Outcome
+from tests.support import Entry, pool_of, val_rows, validation_of
 
 NAN = float("nan")
 
