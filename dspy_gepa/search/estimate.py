@@ -5,9 +5,11 @@ The score of member i on row r is taken to be
     y_ir = m_i + d_r + e_ir,    d_r ~ N(0, row^2),    e_ir ~ N(0, noise^2)                           (1)
 
 where m_i is what is asked for: the score to be expected of the member over rows like these. A child is its
-parents' average moved by what its rewriting did; of a member without parents next to nothing is known:
+parents' average moved by what its rewriting did. The first rewriting of a program does far more than later
+ones, all children of roots about the same; of a member without parents next to nothing is known:
 
-    m_child ~ N(mean of m_parents + drift_mean, drift^2),    m_root ~ N(centre, (VAGUE spread)^2)    (2)
+    m_child ~ N(mean of m_parents + drift_mean, drift^2),    m_root ~ N(centre, (VAGUE spread)^2)
+    m_first ~ N(mean of m_roots + first, drift^2),           first ~ N(0, spread^2)                  (2)
 
 Given the four scales the posterior of all m_i is normal and exact (`estimate`). The scales come from the run
 itself (`fit_scales`), with weak priors in units of the spread of the scores, so that any metric is treated
@@ -18,7 +20,7 @@ everything, and that a member accepted for its scores on some rows looks too goo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from statistics import NormalDist
@@ -131,19 +133,41 @@ def estimate(scores: Scores, parents: Parents, *, scales: Scales | None = None) 
     """
     scales = scales or fit_scales(scores, parents)
     centre, spread = _spread(scores)
-    seen, centred, weight = _observed(scores - centre, scales)
+    # What the first rewriting brings is one unknown more, which no row shows directly.
+    lines = np.vstack([scores - centre, np.full((1, scores.shape[1]), np.nan)])
+    seen, centred, weight = _observed(lines, scales)
     shrunk = seen * np.sqrt(weight)
     precision = (np.diag(seen.sum(axis=1)) - shrunk @ shrunk.T) / scales.noise**2
     pull = (centred.sum(axis=1) - seen @ (weight * centred.sum(axis=0))) / scales.noise**2
-    for member, origin in enumerate(parents):
-        variance, shift = (scales.drift**2, scales.drift_mean) if origin else ((VAGUE * spread) ** 2, 0.0)
-        contrast = [(member, 1.0), *((parent, -1.0 / len(origin)) for parent in origin)]
-        for a, at_a in contrast:
+    for contrast, shift, variance in _lineage(parents, scales, spread):
+        for a, at_a in contrast.items():
             pull[a] += at_a * shift / variance
-            for b, at_b in contrast:
+            for b, at_b in contrast.items():
                 precision[a, b] += at_a * at_b / variance
     covariance = np.linalg.inv(precision)
-    return Belief(centre + covariance @ pull, (covariance + covariance.T) / 2, scales)
+    mean, covariance = (centre + covariance @ pull)[:-1], covariance[:-1, :-1]
+    return Belief(mean, (covariance + covariance.T) / 2, scales)
+
+
+def _lineage(
+    parents: Parents, scales: Scales, spread: float
+) -> Iterator[tuple[dict[int, float], float, float]]:
+    """Equation (2), a line each: a contrast of the m_i and, after them, `first`; its mean and variance."""
+    first = len(parents)
+    yield {first: 1.0}, 0.0, spread**2
+    for member, origin in enumerate(parents):
+        contrast = {member: 1.0, **{parent: -1.0 / len(origin) for parent in origin}}
+        if not origin:
+            yield contrast, 0.0, (VAGUE * spread) ** 2
+        elif _is_first(member, parents):
+            yield contrast | {first: -1.0}, 0.0, scales.drift**2
+        else:
+            yield contrast, scales.drift_mean, scales.drift**2
+
+
+def _is_first(member: int, parents: Parents) -> bool:
+    """Whether all that it descends from are roots."""
+    return bool(parents[member]) and not any(parents[parent] for parent in parents[member])
 
 
 def estimate_objectives(scores: Mapping[str, Scores], parents: Parents) -> dict[str, Belief]:
@@ -172,7 +196,7 @@ def fit_scales(scores: Scores, parents: Parents) -> Scales:
 
 
 def _gains(scores: Scores, parents: Parents, scales: Scales) -> tuple[Array, Array]:
-    """How much more each child scored than its parents, and the error variance of that.
+    """How much more each child but the first ones scored than its parents, and the error variance of that.
 
     How easy the rows were is estimated and taken off. Where child and parents share all rows this is the
     paired difference; with pairs alone, sparse runs could not tell their drift.
@@ -186,7 +210,8 @@ def _gains(scores: Scores, parents: Parents, scales: Scales) -> tuple[Array, Arr
     gains = _moves((means - share @ ease)[:, None], parents)[:, 0]
     own = [each[i] + sum(each[p] for p in up) / len(up) ** 2 for i, up in enumerate(parents) if up]
     errors = scales.noise**2 * (np.array(own) + _moves(share, parents) ** 2 @ weight)
-    usable = ~np.isnan(gains)
+    later = [not _is_first(i, parents) for i, up in enumerate(parents) if up]
+    usable = ~np.isnan(gains) & np.array(later, dtype=bool)
     return gains[usable], errors[usable]
 
 

@@ -129,7 +129,7 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     )
 
 
-def trial_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
+def merge_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
     """The validation rows of a merge's trial: a third each where one parent is better, the other, neither."""
     difference = pool.val_scores[first] - pool.val_scores[second]
     buckets = [np.flatnonzero(mask).tolist() for mask in (difference > 0, difference < 0, difference == 0)]

@@ -15,7 +15,7 @@ from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.components import most_rewritten
 from dspy_gepa.search.evaluation import evaluate, evaluate_seed
 from dspy_gepa.search.finals import contenders, finals
-from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, trial_rows
+from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, merge_rows
 from dspy_gepa.search.mutation import Reflector, mutate
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.sampling import (
@@ -24,7 +24,7 @@ from dspy_gepa.search.sampling import (
     shared_order,
     stream,
     training_order,
-    unseen_rows,
+    trial_rows,
     validation_order,
 )
 from dspy_gepa.search.strategy import Strategy, trial_size
@@ -70,7 +70,7 @@ class Plan:
         follow_up: What comes on top if it is accepted: the validation of the new member.
         parents: For a trial, the members it starts from.
         evaluates: For an evaluation, a member that is run.
-        is_final: Whether these are the finals.
+        finalists: For the finals, who takes part.
     """
 
     step: Step
@@ -78,7 +78,7 @@ class Plan:
     follow_up: Spending = NOTHING
     parents: tuple[int, ...] = ()
     evaluates: int | None = None
-    is_final: bool = False
+    finalists: tuple[int, ...] = ()
 
 
 Flying = Mapping[int, Plan]
@@ -112,13 +112,12 @@ def _plan_top_up(pool: Pool, strategy: Strategy, seed: int, begun: set[int | Non
     if not strategy.champion_after or trials < strategy.champion_after:
         return None
     champion = int(pool.belief.mean.argmax())
-    run, unfair = ~np.isnan(pool.scores[champion]), pool.unfair[champion]
-    wanted = strategy.seed_rows + trials - int((run & ~unfair).sum())
+    run, met = ~np.isnan(pool.scores[champion]), pool.met[champion]
+    wanted = strategy.seed_rows + trials - int(run.sum())
     if wanted <= 0 or champion in begun:
         return None
-    closed = run | unfair
-    open_ = [row for row in training_order(pool, seed) if not closed[pool.column(row)]]
-    rows = tuple(open_[:TOP_UP_ROWS])
+    open_ = [row for row in training_order(pool, seed) if not run[pool.column(row)]]
+    rows = tuple(sorted(open_, key=lambda row: met[pool.column(row)])[:TOP_UP_ROWS])
     if not rows:
         return None
     return Plan(evaluate(pool.members[champion], rows), Spending(rollouts=len(rows)), evaluates=champion)
@@ -190,7 +189,7 @@ def _rows(
         rows = minibatch(seed, number - 1, len(pool.train_rows), strategy.minibatch_size)
     if not strategy.sparse:
         return rows, rows
-    return rows, unseen_rows(pool, (parent,), rows, trial_size(strategy, number), seed)
+    return rows, trial_rows(pool, (parent,), rows, trial_size(strategy, number), seed)
 
 
 def _failures(pool: Pool, parent: int, strategy: Strategy, rng: Random) -> tuple[Row, ...]:
@@ -217,7 +216,7 @@ def _plan_cross(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan 
     found = find_crossover(pool, lambda: strategy.choose_parent(pool, rng), rng)
     if found is None:
         return None
-    rows = unseen_rows(pool, (found.first, found.second), (), trial_size(strategy, number), seed)
+    rows = trial_rows(pool, (found.first, found.second), (), trial_size(strategy, number), seed)
     return Plan(cross(found, pool, rows), Spending(rollouts=len(rows)), parents=(found.first, found.second))
 
 
@@ -226,7 +225,7 @@ def _plan_merge(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan 
     found = find_merge(pool, rng) if pool.merge_due else None
     if found is None:
         return None
-    rows = trial_rows(pool, found.first, found.second, strategy.merge_rows, rng)
+    rows = merge_rows(pool, found.first, found.second, strategy.merge_rows, rng)
     need, rest = Spending(rollouts=len(rows)), Spending(rollouts=len(pool.val_rows) - len(rows))
     return Plan(merge(found, pool, rows), need, rest, parents=(found.first, found.second))
 
@@ -244,4 +243,4 @@ def plan_finals(pool: Pool, strategy: Strategy, seed: int, room: int) -> Plan | 
     most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
     need = Spending(rollouts=min(room, most))
     step = finals(pool, members, validation_order(pool, seed), need.rollouts)
-    return Plan(step, need, evaluates=members[-1], is_final=True)
+    return Plan(step, need, evaluates=members[-1], finalists=tuple(members))

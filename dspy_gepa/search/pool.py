@@ -8,12 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dspy_gepa.search.estimate import Belief, estimate, estimate_objectives
-from dspy_gepa.search.frontier import Scores, Wins
+from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.objectives import Objectives, filled_in, with_row
 from dspy_gepa.steps import Evaluation, Proposal, objectives_of
 from dspy_gepa.types import Candidate, Row
+
+Counts = NDArray[np.int_]
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ class Pool:
         members: In order of discovery.
         scores: Shape (members, validation rows and then train rows), NaN where a member was not run. Rows
             that are both have one column.
-        studied: Same shape: whether the row was shown to the reflector that wrote the member, or one of those
-            it descends from. Its score there says little about other rows.
+        met: Same shape: how many of those that a member descends from had been run on the row when it was
+            written, in its longest line. Only what it scores where none had been is quite fair: on the other
+            rows its ancestors failed, and it was written for these, or passed, and these are easy for it.
         means: By member, the mean validation score over the rows it was run on; NaN where there is none.
         proposals: What every trial came to, in their order, after an entry for each member it began with.
         turns: Per member, how many times one of its components was chosen for rewriting.
@@ -59,7 +63,7 @@ class Pool:
     train_rows: tuple[Row, ...]
     members: tuple[Member, ...]
     scores: Scores
-    studied: Wins
+    met: Counts
     means: tuple[float, ...]
     proposals: tuple[Proposal, ...]
     turns: tuple[int, ...]
@@ -87,7 +91,7 @@ class Pool:
                 Member(i, root, parents=(), trial=i, discovered_at=0) for i, root in enumerate(roots)
             ),
             scores=np.full(shape, np.nan),
-            studied=np.zeros(shape, dtype=np.bool_),
+            met=np.zeros(shape, dtype=np.int_),
             means=(math.nan,) * len(roots),
             proposals=tuple(
                 Proposal("seed", (), root, "accepted", reason)
@@ -124,24 +128,15 @@ class Pool:
         """
         return {name: self._validated(scores) for name, scores in self.all_objectives.items()}
 
-    @property
-    def unfair(self) -> Wins:
-        """The scores that say little about what a member is worth. Shape of `scores`.
-
-        Those on rows that it was written for; none where it is these very rows that it is wanted for.
-        """
-        return np.zeros_like(self.studied) if self.in_sample else self.studied
-
     @cached_property
     def belief(self) -> Belief:
-        """What every member is worth, from all its rollouts but the unfair ones."""
-        return estimate(np.where(self.unfair, np.nan, self.scores), self._parents)
+        """What every member is worth, from all its rollouts."""
+        return estimate(self.scores, self._parents)
 
     @cached_property
     def objective_beliefs(self) -> dict[str, Belief]:
         """What every member is worth by each objective, from the same rollouts."""
-        fair = {name: np.where(self.unfair, np.nan, scores) for name, scores in self.all_objectives.items()}
-        return estimate_objectives(fair, self._parents)
+        return estimate_objectives(self.all_objectives, self._parents)
 
     @property
     def _parents(self) -> list[tuple[int, ...]]:
@@ -165,6 +160,11 @@ class Pool:
     def columns(self, rows: Sequence[Row]) -> list[int]:
         """Where rows stand in `scores`."""
         return [self.column(row) for row in rows]
+
+    def met_by_line(self, parents: Sequence[int]) -> Counts:
+        """`met` of a child that these members would have now. Shape (rows,)."""
+        line = list(parents)
+        return np.asarray((self.met[line] + ~np.isnan(self.scores[line])).max(axis=0, initial=0))
 
     def mean(self, index: int) -> float:
         """Mean validation score of a member over the rows it was run on."""
@@ -240,9 +240,7 @@ class Pool:
         scores, columns = np.full(rows, np.nan), self.columns(proposal.trial_rows)
         scores[columns] = proposal.after
         objectives = with_row(self.all_objectives)
-        studied = np.asarray(self.studied[list(proposal.parents)].any(axis=0))
-        if proposal.kind == "mutation":
-            studied[self.columns(proposal.rows)] = True
+        met = self.met_by_line(proposal.parents)
         return replace(
             self,
             members=(*self.members, member),
@@ -250,7 +248,7 @@ class Pool:
             all_objectives=filled_in(
                 objectives, (members + 1, rows), members, columns, proposal.after_objectives
             ),
-            studied=np.vstack([self.studied, studied]),
+            met=np.vstack([self.met, met]),
             means=(*self.means, math.nan),
             turns=(*self.turns, max((self.turns[p] for p in proposal.parents), default=0)),
         )

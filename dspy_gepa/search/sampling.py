@@ -92,20 +92,17 @@ def validation_order(pool: Pool, seed: int) -> list[Row]:
     return Random(f"{seed}/validation order").sample(pool.val_rows, len(pool.val_rows))
 
 
-def unseen_rows(
+def trial_rows(
     pool: Pool, parents: Sequence[int], reflected: Sequence[Row], size: int, seed: int
 ) -> tuple[Row, ...]:
-    """Rows to try a child on: the first in the shared order that its text does not come from.
+    """Rows to try a child on: those that fewest members of its line were run on, in the shared order.
 
-    Not those the reflector is shown now, nor those that any of its ancestors was written for. Where there is
-    no validation set apart from the train rows, such rows run out; then the others come too, those that the
-    reflector is shown now last.
+    While there are rows that none of them was run on, the child is tried on these. Of the others its line
+    failed at some, which the reflector was shown, and passed the rest, which are easy for its like: a child
+    tried on these alone looked 0.05 to 0.2 too good in simulated runs. Validation rows are left for the
+    finals; they come when there are too few train rows.
     """
-    hidden = np.asarray(pool.studied[list(parents)].any(axis=0))
-    hidden[pool.columns(reflected)] = True
-    order = shared_order(pool, seed)
-    open_ = [row for row in order if not hidden[pool.column(row)]]
-    if pool.in_sample:
-        shown = set(reflected)
-        open_ += sorted((row for row in order if hidden[pool.column(row)]), key=shown.__contains__)
-    return tuple(open_[:size])
+    met = pool.met_by_line(parents)
+    met[pool.columns(reflected)] += 1
+    order = sorted(shared_order(pool, seed), key=lambda row: (row.split, met[pool.column(row)]))
+    return tuple(order[:size])

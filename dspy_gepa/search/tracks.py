@@ -55,7 +55,7 @@ def expected_wins(pool: Pool, kind: FrontierType, rng: Random) -> Array:
 
 def _wins(pool: Pool, scores: Scores, belief: Belief, rng: Random) -> Array:
     known = ~np.isnan(scores).all(axis=0)
-    return frontier_wins(np.where(pool.unfair, np.nan, scores)[:, known], belief, rng, DRAWS)
+    return frontier_wins(scores[:, known], belief, rng, DRAWS)
 
 
 def _objectives(pool: Pool, kind: FrontierType, found: dict[str, T]) -> dict[str, T]:

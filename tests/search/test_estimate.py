@@ -77,15 +77,20 @@ def dense_posterior(scores: Array, parents: Parents, scales: Scales) -> tuple[Ar
     """
     members, rows = scores.shape
     centre, spread = _spread(scores)
-    mean, prior = np.zeros(members), np.zeros((members, members))
+    # Every member is a linear function of independent normals: one for each, and what all first ones share.
+    mean, shares = np.zeros(members), np.zeros((members, members + 1))
     for i, origin in enumerate(parents):
-        if origin:
-            up = list(origin)
-            mean[i] = mean[up].mean() + scales.drift_mean
-            prior[i, :i] = prior[:i, i] = prior[up, :i].mean(axis=0)
-            prior[i, i] = prior[np.ix_(up, up)].mean() + scales.drift**2
+        shares[i, i] = scales.drift if origin else VAGUE * spread
+        if not origin:
+            mean[i] = centre
+            continue
+        mean[i] = mean[list(origin)].mean()
+        shares[i] += shares[list(origin)].mean(axis=0)
+        if any(parents[up] for up in origin):
+            mean[i] += scales.drift_mean
         else:
-            mean[i], prior[i, i] = centre, (VAGUE * spread) ** 2
+            shares[i, members] = spread
+    prior = shares @ shares.T
     size = members + rows + members * rows
     mean = np.concatenate([mean, np.zeros(size - members)])
     joint = np.diag(
@@ -253,10 +258,29 @@ def test_all_right_is_believed_but_not_as_certain() -> None:
 
 
 def test_a_child_that_was_not_run_is_worth_its_parent_and_less_certain() -> None:
-    scores = np.array([[1.0, 0.0, 1.0, 1.0], [NAN] * 4])
-    belief = estimate(scores, [(), (0,)], scales=SCALES)
-    assert belief.mean[1] == pytest.approx(belief.mean[0] + SCALES.drift_mean)
-    assert belief.covariance[1, 1] == pytest.approx(belief.covariance[0, 0] + SCALES.drift**2)
+    scores = np.array([[1.0, 0.0, 1.0, 1.0], [1.0, 0.0, NAN, NAN], [NAN] * 4])
+    belief = estimate(scores, [(), (0,), (1,)], scales=SCALES)
+    assert belief.mean[2] == pytest.approx(belief.mean[1] + SCALES.drift_mean)
+    assert belief.covariance[2, 2] == pytest.approx(belief.covariance[1, 1] + SCALES.drift**2)
+
+
+def test_what_a_first_rewriting_brings_is_open_and_shown_by_those_beside_it() -> None:
+    seed, good = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 0.0, 1.0]
+    parents = [(), (0,), (0,)]
+    alone = estimate(np.array([seed, [NAN] * 6, [NAN] * 6]), parents, scales=SCALES)
+    beside = estimate(np.array([seed, good, [NAN] * 6]), parents, scales=SCALES)
+    assert alone.mean[2] == pytest.approx(alone.mean[0])
+    assert alone.sd()[2] > 3 * SCALES.drift
+    assert beside.mean[2] - beside.mean[0] > 0.4
+    assert beside.sd()[2] < alone.sd()[2]
+
+
+def test_early_gains_do_not_make_the_seed_look_better_than_it_is() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.array([0.2, *(0.7,) * 8])
+    scores = (rng.random((9, 40)) < truth[:, None]).astype(np.float64)
+    belief = estimate(scores, [(), *((0,),) * 8])
+    assert belief.mean[0] == pytest.approx(scores[0].mean(), abs=0.02)
 
 
 def test_a_shared_row_tells_more_about_a_difference_than_two_rows_apart() -> None:
