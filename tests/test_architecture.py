@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "dspy_gepa"
 # From top to bottom. A module imports from lower layers or from its own package; `__init__` from anywhere.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gepa",),
+    ("preparation",),
     ("arguments",),
     ("compat",),
     ("assembly",),
@@ -36,6 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 KNOW_DSPY = {
     *(
         "gepa",
+        "preparation",
         "assembly",
         "options",
         "results",
