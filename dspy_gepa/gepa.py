@@ -59,6 +59,8 @@ class GEPA(Teleprompter):
             ``"thompson"``, ``"robust_frontier"``, ``"mixed"`` or a `dspy_gepa.search.strategy.ParentChoice`.
         frontier_type: What members compete on to become parents: ``"instance"`` (rows), ``"objective"`` (the
             metric's `objective_scores`), ``"hybrid"`` (both), ``"cartesian"`` (each objective on each row).
+        objectives: Ready objectives that join the metric's: ``"cost"``, ``"tokens"``, ``"latency"``,
+            ``"length"``, negated; see `dspy_gepa.measures`. They decide nothing but by `frontier_type`.
         component_selector: What a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"`` (what the
             feedback points at) or a function, `dspy_gepa.search.components.ComponentChoice`.
         batch_sampler: Which train rows a mutation reflects on, a `dspy_gepa.search.strategy.RowChoice`;
@@ -122,6 +124,7 @@ class GEPA(Teleprompter):
     reflection_minibatch_size: int | None = None
     candidate_selection_strategy: str | ParentChoice | None = None
     frontier_type: FrontierType = "instance"
+    objectives: Sequence[str] = ()
     component_selector: str | ComponentChoice | None = None
     batch_sampler: RowChoice | None = None
     acceptance: Acceptance | None = None

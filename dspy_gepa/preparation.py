@@ -56,11 +56,19 @@ def prepare(
         initial=given.initial_candidates,
         show_failures=given.add_format_failure_as_feedback,
         with_records=bool(given.instruction_proposer or given.code_proposer),
+        objectives=given.objectives,
+        by_objectives=given.frontier_type != "instance",
     )
     strategy = read_strategy(given)
     metric = Metric(given.metric, warn_on_mismatch=given.warn_on_score_mismatch)
     work = Worker(
-        RolloutRunner(student, metric, examples, failure_score=given.failure_score),
+        RolloutRunner(
+            student,
+            metric,
+            examples,
+            failure_score=given.failure_score,
+            objectives=given.objectives,
+        ),
         reflections_of(given.reflection_lm, given.instruction_proposer, given.code_proposer),
     )
     setup = Setup(

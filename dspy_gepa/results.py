@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import dspy
+import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.messages import Messages, messages_by_predictor
@@ -125,6 +126,24 @@ class GEPAResult:
         return {row: self.val_subscores[min(members)][row] for row, members in best.items()}
 
     @property
+    def trade_offs(self) -> list[int]:
+        """The candidates worth choosing from, the highest score first.
+
+        No other candidate is at least as good as one of these in score and in every objective, and better in
+        one. Without objectives these are the candidates with the highest score.
+        """
+        objectives = self.val_aggregate_subscores or [{} for _ in self.texts]
+        points = np.array(
+            [[s, *o.values()] for s, o in zip(self.val_aggregate_scores, objectives, strict=True)]
+        )
+        known = [i for i, score in enumerate(self.val_aggregate_scores) if not math.isnan(score)]
+        beaten = [
+            bool(((points >= points[i]).all(axis=1) & (points > points[i]).any(axis=1)).any()) for i in known
+        ]
+        kept = [i for i, is_beaten in zip(known, beaten, strict=True) if not is_beaten]
+        return sorted(kept, key=lambda i: -self.val_aggregate_scores[i])
+
+    @property
     def rejected(self) -> tuple[Proposal, ...]:
         """The proposals that came to nothing, each with its `reason`."""
         return tuple(proposal for proposal in self.proposals if proposal.verdict != "accepted")
@@ -213,7 +232,7 @@ class GEPAResult:
         data["interval"], data["gain_interval"] = list(self.interval), list(self.gain_interval)
         data["proposals"] = [proposal_data(p) for p in self.proposals]
         data["usage"] = {phase: asdict(used) for phase, used in self.usage.items()}
-        data["lineage"] = self.lineage()
+        data["lineage"], data["trade_offs"] = self.lineage(), self.trade_offs
         data["length"] = {"seed": self.seed_length._asdict(), "best": self.best_length._asdict()}
         return data
 

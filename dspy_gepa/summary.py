@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dspy
 import numpy as np
 
+from dspy_gepa.measures import length_of
 from dspy_gepa.program import build_program
 from dspy_gepa.results import GEPAResult
 from dspy_gepa.search.evolve import Search
@@ -62,7 +63,9 @@ def summarize(search: Search, log_dir: str | None, build: Callable[[Candidate], 
         per_val_instance_best_candidates={row.position: set(b) for row, b in best_members(pool).items()},
         best_outputs_valset=None if search.best_outputs is None else _predictions(search.best_outputs),
         discovery_eval_counts=[m.discovered_at for m in pool.members],
-        **summarize_objectives(pool, sparse=search.strategy.sparse)._asdict(),
+        **summarize_objectives(
+            pool, sparse=search.strategy.sparse, measured=search.problem.objectives
+        )._asdict(),
         total_metric_calls=spent.rollouts,
         num_full_val_evals=int(known.all(axis=1).sum()),
         log_dir=log_dir,
@@ -84,16 +87,19 @@ def summarize(search: Search, log_dir: str | None, build: Callable[[Candidate], 
     )
 
 
-def summarize_objectives(pool: Pool, *, sparse: bool) -> Objectives:
+def summarize_objectives(pool: Pool, *, sparse: bool, measured: Sequence[str] = ()) -> Objectives:
     """Every member's level of each objective, which members are best by it, and how good these are.
 
     A level is the mean over the validation rows where all members are known on the same ones, as after a
     search that is not sparse. Else raw means would compare different rows, and the level is what the member
-    is believed to be worth, from all rows; that takes no notice of why an objective is missing on a row.
+    is believed to be worth, from all rows; that takes no notice of why an objective is missing on a row. Of
+    the `measured` ones, the ready objectives, the length of the texts is known exactly.
     """
     if not pool.all_objectives:
         return Objectives()
     levels = {name: _levels(pool, name, sparse) for name in pool.all_objectives}
+    if "length" in measured:
+        levels["length"] = [length_of(member.candidate) for member in pool.members]
     best = {name: max(values) for name, values in levels.items()}
     return Objectives(
         [{name: values[m.index] for name, values in levels.items()} for m in pool.members],

@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rollouts", "reflector", "messages"),
     ("program",),
     ("slots",),
+    ("measures",),
     ("metric", "failures", "ledger", "options", "parcel", "text"),
     ("steps", "guides", "render"),
     ("types",),

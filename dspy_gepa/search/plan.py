@@ -43,6 +43,7 @@ class Problem:
         val_rows: The validation rows; the train rows where the two sets are equal.
         reflector: How evidence is shown to the reflection LM.
         initial: Further candidates that the pool begins with.
+        objectives: Ready objectives that the first rollouts must be found to have.
     """
 
     seed: Candidate
@@ -51,6 +52,7 @@ class Problem:
     val_rows: tuple[Row, ...]
     reflector: Reflector
     initial: tuple[Candidate, ...] = ()
+    objectives: tuple[str, ...] = ()
 
 
 NOTHING = Spending()
@@ -100,7 +102,7 @@ def plan_evaluation(
     is_known = pool.is_run if strategy.sparse else pool.is_validated
     for member in pool.members if pool.is_run(0) else pool.members[:1]:
         if not is_known(member.index) and member.index not in begun:
-            step = (evaluate if member.index else evaluate_seed)(member, rows)
+            step = evaluate(member, rows) if member.index else evaluate_seed(member, rows, problem.objectives)
             # A merge was tried on validation rows, which are not paid again.
             unknown = np.isnan(pool.scores[member.index, pool.columns(rows)]).sum()
             return Plan(step, Spending(rollouts=int(unknown)), evaluates=member.index)

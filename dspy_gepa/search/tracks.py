@@ -62,7 +62,8 @@ def _objectives(pool: Pool, kind: FrontierType, found: dict[str, T]) -> dict[str
     if not found:
         raise ConfigurationError(
             f"frontier_type={kind!r} compares members by objectives, and the metric gave none. Return "
-            "dspy.Prediction(score=..., objective_scores={'name': ...}), or leave frontier_type='instance'."
+            "dspy.Prediction(score=..., objective_scores={'name': ...}), name ready ones "
+            "(objectives=['cost']), or leave frontier_type='instance'."
         )
     return found
 
