@@ -8,6 +8,7 @@ from typing import Any, Protocol, get_args
 
 from dspy_gepa.compat import reference_selector
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.examples import check_reading
 from dspy_gepa.measures import MEASURES
 from dspy_gepa.metric import Metric
 from dspy_gepa.options import (
@@ -56,6 +57,8 @@ def check_arguments(given: Arguments) -> None:
     if pick("frontier_type", given.frontier_type, dict.fromkeys(get_args(FrontierType), True)) is None:
         raise ConfigurationError(f"frontier_type=None: choose one of {', '.join(get_args(FrontierType))}.")
     _check_objectives(given.objectives)
+    check_reading("weights", given.weights)
+    check_reading("groups", given.groups)
     pick("resume", given.resume, dict.fromkeys(get_args(Resume), True))
     for name, value in _values(given, COUNTS).items():
         require_whole(name, value, least=1)

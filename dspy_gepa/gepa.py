@@ -15,6 +15,7 @@ from dspy_gepa.arguments import check_arguments, read_strategy
 from dspy_gepa.assembly import check_data, forecast_run, last_words, read_rows
 from dspy_gepa.compat import translate
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.examples import Reading
 from dspy_gepa.observe.hub import check_callbacks
 from dspy_gepa.observe.trackers import choose_trackers
 from dspy_gepa.options import names_near_options
@@ -61,6 +62,10 @@ class GEPA(Teleprompter):
             metric's `objective_scores`), ``"hybrid"`` (both), ``"cartesian"`` (each objective on each row).
         objectives: Ready objectives that join the metric's: ``"cost"``, ``"tokens"``, ``"latency"``,
             ``"length"``, negated; see `dspy_gepa.measures`. They decide nothing but by `frontier_type`.
+        weights: How much an example counts, a number above 0: the name of a field, or a function of the
+            example. Scores are averaged, gated and estimated with it; default all the same.
+        groups: The group of an example, as a field or a function: rows are drawn with all groups in
+            proportion, and the result has scores by group.
         component_selector: What a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"`` (what the
             feedback points at) or a function, `dspy_gepa.search.components.ComponentChoice`.
         batch_sampler: Which train rows a mutation reflects on, a `dspy_gepa.search.strategy.RowChoice`;
@@ -125,6 +130,8 @@ class GEPA(Teleprompter):
     candidate_selection_strategy: str | ParentChoice | None = None
     frontier_type: FrontierType = "instance"
     objectives: Sequence[str] = ()
+    weights: Reading | None = None
+    groups: Reading | None = None
     component_selector: str | ComponentChoice | None = None
     batch_sampler: RowChoice | None = None
     acceptance: Acceptance | None = None

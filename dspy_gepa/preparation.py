@@ -18,11 +18,13 @@ from dspy_gepa.arguments import (
     read_strategy,
 )
 from dspy_gepa.assembly import foresight, read_budget, read_problem, read_rows, shape_of
+from dspy_gepa.examples import read_traits
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
 from dspy_gepa.observe.log import LogEvents
 from dspy_gepa.proposer import reflections_of
 from dspy_gepa.rollouts import RolloutRunner
+from dspy_gepa.search.pool import columns_of
 from dspy_gepa.session import Setup
 from dspy_gepa.slots.selection import select
 from dspy_gepa.worker import Worker
@@ -59,6 +61,10 @@ def prepare(
         objectives=given.objectives,
         by_objectives=given.frontier_type != "instance",
     )
+    traits = read_traits(
+        examples, columns_of(val_rows, len(trainset)), weights=given.weights, groups=given.groups
+    )
+    problem = replace(problem, traits=traits)
     strategy = read_strategy(given)
     metric = Metric(given.metric, warn_on_mismatch=given.warn_on_score_mismatch)
     work = Worker(
@@ -104,6 +110,7 @@ def prepare(
         reflection_lm=given.reflection_lm,
         options={**distinguishing(given), "initial candidates": [c.id for c in problem.initial]},
         selection=selection,
+        traits=traits,
     )
     setup = replace(setup, identity=identity)
     return replace(setup, foresee=foresight(setup, shape_of(setup, given.reflection_lm))), work

@@ -28,6 +28,7 @@ from dspy_gepa.search.sampling import (
     validation_order,
 )
 from dspy_gepa.search.strategy import Strategy, trial_size
+from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.steps import Step
 from dspy_gepa.types import Candidate, Row
 
@@ -44,6 +45,7 @@ class Problem:
         reflector: How evidence is shown to the reflection LM.
         initial: Further candidates that the pool begins with.
         objectives: Ready objectives that the first rollouts must be found to have.
+        traits: Weights and groups of the rows, by the pool's columns.
     """
 
     seed: Candidate
@@ -53,6 +55,7 @@ class Problem:
     reflector: Reflector
     initial: tuple[Candidate, ...] = ()
     objectives: tuple[str, ...] = ()
+    traits: RowTraits = EVEN
 
 
 NOTHING = Spending()
@@ -189,7 +192,8 @@ def _rows(
     elif strategy.sparse:
         rows = _failures(pool, parent, strategy, stream(seed, number, "rows"))
     else:
-        rows = minibatch(seed, number - 1, len(pool.train_rows), strategy.minibatch_size)
+        groups = [pool.traits.group(pool.column(row)) for row in pool.train_rows]
+        rows = minibatch(seed, number - 1, len(groups), strategy.minibatch_size, groups)
     if not strategy.sparse:
         return rows, rows
     return rows, unseen_rows(pool, (parent,), rows, trial_size(strategy, number), seed)

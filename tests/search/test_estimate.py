@@ -19,7 +19,6 @@ from dspy_gepa.search.estimate import (
     Scales,
     _spread,
     estimate,
-    estimate_objectives,
     fit_scales,
     frontier_wins,
 )
@@ -316,13 +315,6 @@ def test_what_is_known_exactly_can_be_drawn() -> None:
     np.testing.assert_allclose(draws[:, 2], 0.3)
     assert tied.probability_better(1, 0) == 1
     assert tied.probability_better(0, 1) == 0
-
-
-def test_objectives_are_estimated_each_by_itself() -> None:
-    right, short = np.array([[1.0, 0.0, 1.0]]), np.array([[-120.0, -80.0, -95.0]])
-    beliefs = estimate_objectives({"right": right, "short": short}, [()])
-    assert list(beliefs) == ["right", "short"]
-    np.testing.assert_array_equal(beliefs["short"].mean, estimate(short, [()]).mean)
 
 
 def test_every_row_is_won_once() -> None:
