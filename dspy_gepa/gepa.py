@@ -61,7 +61,8 @@ class GEPA(Teleprompter):
         frontier_type: What members compete on to become parents: ``"instance"`` (rows), ``"objective"`` (the
             metric's `objective_scores`), ``"hybrid"`` (both), ``"cartesian"`` (each objective on each row).
         objectives: Ready objectives that join the metric's: ``"cost"``, ``"tokens"``, ``"latency"``,
-            ``"length"``, negated; see `dspy_gepa.measures`. They decide nothing but by `frontier_type`.
+            ``"length"``, negated; see `dspy_gepa.measures`. They decide nothing but by `frontier_type`; a
+            search in which members compete by latency depends on measured times.
         weights: How much an example counts, a number above 0: the name of a field, or a function of the
             example. Scores are averaged, gated and estimated with it; default all the same.
         groups: The group of an example, as a field or a function: rows are drawn with all groups in

@@ -14,6 +14,7 @@ from dspy_gepa.runtime.journal import read_journal
 from tests.support import (
     TOKENS_IN,
     TOKENS_OUT,
+    PricedLM,
     TwoHops,
     forgets_words,
     is_right,
@@ -30,10 +31,12 @@ KINDS = ["instance", "objective", "hybrid", "cartesian"]
 SETTINGS: dict[str, Any] = {"max_metric_calls": 150, "num_threads": 2, "track_stats": True, "seed": 1}
 
 
-def compiled(metric: Any = is_right, *, reflection: Any = None, **options: Any) -> dspy.Module:
+def compiled(
+    metric: Any = is_right, *, reflection: Any = None, lm: Any = None, **options: Any
+) -> dspy.Module:
     reflection = reflection or scripted_lm(forgets_words, "scripted/reflection")
     optimizer = GEPA(metric, **({"reflection_lm": reflection} | SETTINGS | options))
-    with dspy.context(lm=scripted_lm(knows_words)):
+    with dspy.context(lm=lm or scripted_lm(knows_words)):
         return optimizer.compile(TwoHops(), trainset=TRAIN, valset=VAL)
 
 
@@ -138,6 +141,22 @@ def test_a_run_is_not_resumed_with_other_objectives(tmp_path: Path) -> None:
     result_of(log_dir=str(tmp_path), max_metric_calls=40)
     with pytest.raises(JournalError, match=r"objectives was null and is now \[\"length\"\]"):
         result_of(log_dir=str(tmp_path), max_metric_calls=40, objectives=["length"])
+
+
+# DSPy prices no custom engine, so the model with a price is of the older kind, deprecated in 3.4.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@STRATEGIES
+def test_a_cost_is_in_dollars_of_the_program_and_not_of_its_judge(strategy: str) -> None:
+    judge = PricedLM(lambda prompt: "yes", 5.0, "priced/judge")
+
+    def judged(gold: Any, pred: Any) -> float:
+        judge(messages=[{"role": "user", "content": "is it right?"}])
+        return is_right(gold, pred)
+
+    result = result_of(judged, lm=PricedLM(knows_words, 0.01), objectives=["cost"], strategy=strategy)
+    assert result.objective_pareto_front == {"cost": pytest.approx(-0.02)}  # two predictors
+    assert result.total_cost > 5.0 * result.total_metric_calls
+    assert "Objectives: cost" in result.to_markdown()
 
 
 def test_a_cost_that_cannot_be_told_ends_the_run_after_one_rollout() -> None:
