@@ -65,10 +65,11 @@ class Ledger:
         return replace(result, usage=self.usage())
 
     def calls(self) -> tuple[Call, ...] | None:
-        """Every call so far, in order; None where the user has switched histories off."""
-        if dspy.settings.disable_history:
+        """Every call so far, in order; None where the user has histories switched off or cut short."""
+        history = self._collector.history
+        if dspy.settings.disable_history or len(history) < sum(map(len, self._tracker.usage_data.values())):
             return None
-        return tuple(map(_call, self._collector.history))
+        return tuple(map(_call, history))
 
     def usage(self) -> Usage:
         """Calls, tokens per model and known cost so far."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dspy
+import pytest
 
 from dspy_gepa.ledger import Call, Ledger
 from dspy_gepa.types import Outcome
@@ -82,8 +85,9 @@ def test_every_call_is_told_apart_with_its_tokens_and_no_price_where_none_is_kno
     assert ledger.calls() == (Call(TOKENS_IN + TOKENS_OUT, cost=None, cached=False),) * 2
 
 
-def test_without_histories_calls_are_not_known() -> None:
+@pytest.mark.parametrize("setting", [{"disable_history": True}, {"max_history_size": 1}])
+def test_without_complete_histories_calls_are_not_known(setting: dict[str, Any]) -> None:
     ledger = Ledger()
-    with dspy.context(lm=scripted_lm(knows_words), disable_history=True, **ledger.settings()):
-        OneHop()(**ASK)
+    with dspy.context(lm=scripted_lm(knows_words), **setting, **ledger.settings()):
+        TwoHops()(**ASK)
         assert ledger.calls() is None

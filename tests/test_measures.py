@@ -181,10 +181,23 @@ def test_awaited_programs_are_measured_too() -> None:
     assert outcome.objectives == outcome_of().objectives
 
 
-def test_every_predictors_calls_count() -> None:
+class SideBySide(dspy.Module):
+    """Asks its predictor twice, in two threads of DSPy's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b = dspy.Predict("question -> answer")
+
+    def forward(self, question: str) -> Any:
+        example = dspy.Example(question=question).with_inputs("question")
+        return dspy.Parallel(num_threads=2, disable_progress_bar=True)([(self.b, example)] * 2)[0]
+
+
+@pytest.mark.parametrize("program", [TwoHops(), SideBySide()])
+def test_every_predictors_calls_count_in_whatever_thread(program: dspy.Module) -> None:
     examples = {Row("train", 0): ROWS[0]}
-    measuring = RolloutRunner(TwoHops(), Metric(is_right), examples, objectives=["tokens"])
+    measuring = RolloutRunner(program, Metric(is_right), examples, objectives=["tokens"])
     with dspy.context(lm=scripted_lm(knows_words)):
-        outcome = measuring(Rollout(read_candidate(TwoHops()), Row("train", 0)))
+        outcome = measuring(Rollout(read_candidate(program), Row("train", 0)))
     assert isinstance(outcome, Outcome)
     assert outcome.objectives == {"tokens": -2.0 * (TOKENS_IN + TOKENS_OUT)}

@@ -42,9 +42,6 @@ TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
 # The mean is held near 0, since early gains would else be expected of late rewritings too.
 DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
 TINY = 1e-100
-# The share of e_ir's variance that is the member's own way with the row and would be there in a second run.
-# One run for each member and row cannot tell it from chance, so it is fixed where neither is favoured.
-PERSISTENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -138,7 +135,7 @@ def estimate(
     scales = scales or fit_scales(scores, parents, weights)
     centre, spread = _spread(scores)
     share = _shares(scores, weights)
-    seen, centred, weight = _observed(scores - centre, scales)
+    seen, centred, weight = observed(scores - centre, scales)
     shrunk = seen * np.sqrt(weight * share)
     precision = (np.diag((seen * share).sum(axis=1)) - shrunk @ shrunk.T) / scales.noise**2
     pull = (centred * share).sum(axis=1) - seen @ (weight * share * centred.sum(axis=0))
@@ -181,7 +178,7 @@ def _gains(scores: Scores, parents: Parents, scales: Scales, share: Array) -> tu
     How easy the rows were is estimated and taken off. Where child and parents share all rows this is the
     paired difference; with pairs alone, sparse runs could not tell their drift.
     """
-    seen, known, weight = _observed(scores, scales)
+    seen, known, weight = observed(scores, scales)
     counts = (seen * share).sum(axis=1)
     each = 1 / np.where(counts > 0, counts, 1.0)
     means = np.where(counts > 0, (known * share).sum(axis=1) * each, np.nan)
@@ -211,38 +208,6 @@ def _fit_drift(gains: Array, errors: Array, spread: float) -> tuple[float, float
     return float(np.average(drifts, weights=chance)), float(np.average(drift_mean, weights=chance))
 
 
-def frontier_wins(
-    scores: Scores, belief: Belief, rng: Random, count: int = 64, weights: Array | None = None
-) -> Array:
-    """Over how many rows each member is expected to be the best one, were there no chance. Shape (members,).
-
-    A frontier of observed scores belongs to whoever was lucky on a row. Here e_ir is the member's own way
-    with the row, of variance PERSISTENT noise^2, and chance, so that an observation is believed to that share
-    and a row that was not run is open. The best on each row is looked up in joint draws of all unknowns.
-
-    Args:
-        scores: Shape (members, rows), NaN where a member was not run; as handed to `estimate`.
-        belief: What `estimate` made of them.
-        rng: Source of the draws.
-        count: Number of draws.
-        weights: How many rows each counts for; None for one.
-    """
-    noise, (seen, known, weight) = belief.scales.noise, _observed(scores, belief.scales)
-    seen, known = seen.T.copy(), known.T.copy()  # by row: the fast way to look for the best member
-    believed = PERSISTENT * seen
-    deviation = noise * np.sqrt(PERSISTENT * (1 - believed))
-    worths, generator = belief.draw(rng, count), np.random.default_rng(rng.getrandbits(128))
-    # Given the worths, rows are independent, each of ease N(w_r sum of residuals, w_r noise^2).
-    eases = weight * (known.sum(axis=1) - worths @ seen.T)
-    eases += noise * np.sqrt(weight) * generator.standard_normal(eases.shape)
-    wins = np.zeros(len(scores))
-    for worth, ease in zip(worths, eases, strict=True):
-        value = worth + believed * (known - worth - ease[:, None])
-        value += deviation * generator.standard_normal(seen.shape)
-        wins += np.bincount(value.argmax(axis=1), weights=weights, minlength=len(wins))
-    return wins / count
-
-
 def _spread(scores: Scores) -> tuple[float, float]:
     """Mean and standard deviation of all scores: the zero and the unit of the priors.
 
@@ -266,7 +231,7 @@ def _shares(scores: Scores, weights: Array | None) -> Array:
     return np.asarray(weights * (known.sum() / np.square(known).sum() if len(known) else 1.0))
 
 
-def _observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
+def observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
     """A 0/1 matrix of what was run, the scores with 0 for what was not, and w_r of equation (3)."""
     missing = np.isnan(scores)
     seen = (~missing).astype(np.float64)

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa.search.estimate import (
-    PERSISTENT,
     VAGUE,
     Array,
     Belief,
@@ -20,8 +19,8 @@ from dspy_gepa.search.estimate import (
     _spread,
     estimate,
     fit_scales,
-    frontier_wins,
 )
+from dspy_gepa.search.wins import PERSISTENT, frontier_wins
 
 NAN = float("nan")
 SCALES = Scales(noise=0.4, row=0.25, drift=0.1, drift_mean=0.02)
