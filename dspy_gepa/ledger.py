@@ -86,7 +86,7 @@ class Ledger:
 
 
 def _call(entry: Mapping[str, Any]) -> Call:
-    used, response = entry["usage"], entry["response"]
+    used, response = entry.get("usage"), entry.get("response")
     counts: list[int | None] = [None]
     if used:
         counts = [int(used.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]

@@ -57,9 +57,9 @@ class GEPAResult:
             cannot be compared. None when the metric gives no objectives.
         per_objective_best_candidates: By objective, the candidates for which that is highest; or None.
         objective_pareto_front: By objective, the highest of them; or None.
-        group_scores: By candidate, the same for its score in each group of examples. None without `groups`.
-        group_intervals: For each the interval that holds this with probability 0.9, from rows of that group
-            alone; or None.
+        group_scores: By candidate, its score in each group of examples, from rows of that group alone and
+            reckoned as in `val_aggregate_subscores`. None without `groups`.
+        group_intervals: For each the interval that holds this with probability 0.9; or None.
         total_metric_calls: Rollouts executed.
         num_full_val_evals: Candidates that were run on the whole validation set.
         log_dir: Where files were written, or None.
