@@ -147,7 +147,7 @@ class PricedLM(dspy.BaseLM):
         return self
 
     def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
-        with dspy.context(disable_history=True):  # its own record has no price
+        with dspy.context(disable_history=True, usage_tracker=None):  # its own record has no price
             text = self._inner(messages=messages)[0]
         text = text if isinstance(text, str) else text["text"]
         return SimpleNamespace(
