@@ -77,7 +77,9 @@ class Search:
 
     def __post_init__(self) -> None:
         problem = self.problem
-        self.pool = Pool.of(problem.seed, problem.val_rows, problem.train_size, problem.initial)
+        self.pool = Pool.of(
+            problem.seed, problem.val_rows, problem.train_size, problem.initial, problem.traits
+        )
 
     def run(self) -> Pool:
         """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""

@@ -97,7 +97,7 @@ def ranked(pool: Pool, members: Sequence[int]) -> list[int]:
 
 def best_by_mean(pool: Pool) -> Choice:
     """The member with the best validation mean, as the paper returns it."""
-    best, belief = best_on_average(pool.val_scores), pool.belief
+    best, belief = best_on_average(pool.traits.weighted(pool.val_scores)), pool.belief
     reason = f"best validation mean, {pool.mean(best):.4f}"
     better = belief.probability_better(best, 0)
     return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)

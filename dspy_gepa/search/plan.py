@@ -28,6 +28,7 @@ from dspy_gepa.search.sampling import (
     validation_order,
 )
 from dspy_gepa.search.strategy import Strategy, trial_size
+from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.steps import Step
 from dspy_gepa.types import Candidate, Row
 
@@ -43,6 +44,8 @@ class Problem:
         val_rows: The validation rows; the train rows where the two sets are equal.
         reflector: How evidence is shown to the reflection LM.
         initial: Further candidates that the pool begins with.
+        objectives: Ready objectives that the first rollouts must be found to have.
+        traits: Weights and groups of the rows, by the pool's columns.
     """
 
     seed: Candidate
@@ -51,6 +54,8 @@ class Problem:
     val_rows: tuple[Row, ...]
     reflector: Reflector
     initial: tuple[Candidate, ...] = ()
+    objectives: tuple[str, ...] = ()
+    traits: RowTraits = EVEN
 
 
 NOTHING = Spending()
@@ -100,7 +105,7 @@ def plan_evaluation(
     is_known = pool.is_run if strategy.sparse else pool.is_validated
     for member in pool.members if pool.is_run(0) else pool.members[:1]:
         if not is_known(member.index) and member.index not in begun:
-            step = (evaluate if member.index else evaluate_seed)(member, rows)
+            step = evaluate(member, rows) if member.index else evaluate_seed(member, rows, problem.objectives)
             # A merge was tried on validation rows, which are not paid again.
             unknown = np.isnan(pool.scores[member.index, pool.columns(rows)]).sum()
             return Plan(step, Spending(rollouts=int(unknown)), evaluates=member.index)
@@ -186,7 +191,8 @@ def _rows(
     elif strategy.sparse:
         rows = _failures(pool, parent, strategy, stream(seed, number, "rows"))
     else:
-        rows = minibatch(seed, number - 1, len(pool.train_rows), strategy.minibatch_size)
+        groups = [pool.traits.group(pool.column(row)) for row in pool.train_rows]
+        rows = minibatch(seed, number - 1, len(groups), strategy.minibatch_size, groups)
     if not strategy.sparse:
         return rows, rows
     return rows, trial_rows(pool, (parent,), rows, trial_size(strategy, number), seed)

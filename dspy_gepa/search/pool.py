@@ -10,9 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dspy_gepa.search.estimate import Belief, estimate, estimate_objectives
+from dspy_gepa.search.estimate import Belief, estimate
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.objectives import Objectives, filled_in, with_row
+from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.steps import Evaluation, Proposal, objectives_of
 from dspy_gepa.types import Candidate, Row
 
@@ -51,12 +52,14 @@ class Pool:
         met: Same shape: how many of those that a member descends from had been run on the row when it was
             written, in its longest line. Only what it scores where none had been is quite fair: on the other
             rows its ancestors failed, and it was written for these, or passed, and these are easy for it.
-        means: By member, the mean validation score over the rows it was run on; NaN where there is none.
+        means: By member, the mean validation score over the rows it was run on, weighted where rows have
+            weights; NaN where there is none.
         proposals: What every trial came to, in their order, after an entry for each member it began with.
         turns: Per member, how many times one of its components was chosen for rewriting.
         merge_due: True when no trial has ended since a member found by mutation was first validated.
         known: Ids of all candidates that were ever proposed.
         all_objectives: By objective of the metric an array like `scores`; empty when it gives none.
+        traits: Weights and groups of the rows, by column.
     """
 
     val_rows: tuple[Row, ...]
@@ -70,6 +73,7 @@ class Pool:
     merge_due: bool
     known: frozenset[str]
     all_objectives: Objectives = field(default_factory=dict)
+    traits: RowTraits = EVEN
 
     @classmethod
     def of(
@@ -78,11 +82,12 @@ class Pool:
         val_rows: tuple[Row, ...],
         train_size: int,
         initial: Sequence[Candidate] = (),
+        traits: RowTraits = EVEN,
     ) -> Pool:
         """The pool a search begins with, not yet run: the seed, and what else was given to begin with."""
         roots = list(dict.fromkeys([seed, *initial]))
         train_rows = tuple(Row("train", i) for i in range(train_size))
-        shape = len(roots), len({*val_rows, *train_rows})
+        shape = len(roots), len(columns_of(val_rows, train_size))
         reasons = ["the program as it was given", *["given to begin with"] * (len(roots) - 1)]
         return cls(
             val_rows=val_rows,
@@ -100,6 +105,7 @@ class Pool:
             turns=(0,) * len(roots),
             merge_due=False,
             known=frozenset(root.id for root in roots),
+            traits=traits,
         )
 
     def __len__(self) -> int:
@@ -131,16 +137,16 @@ class Pool:
     @cached_property
     def belief(self) -> Belief:
         """What every member is worth, from all its rollouts."""
-        return estimate(self.scores, self._parents)
+        return self.belief_from(self.scores)
 
     @cached_property
     def objective_beliefs(self) -> dict[str, Belief]:
         """What every member is worth by each objective, from the same rollouts."""
-        return estimate_objectives(self.all_objectives, self._parents)
+        return {name: self.belief_from(scores) for name, scores in self.all_objectives.items()}
 
-    @property
-    def _parents(self) -> list[tuple[int, ...]]:
-        return [m.parents for m in self.members]
+    def belief_from(self, scores: Scores) -> Belief:
+        """What every member is worth by these scores, whose shape is that of `Pool.scores`."""
+        return estimate(scores, [m.parents for m in self.members], weights=self.traits.weights)
 
     @property
     def _first_train(self) -> int:
@@ -167,7 +173,7 @@ class Pool:
         return np.asarray((self.met[line] + ~np.isnan(self.scores[line])).max(axis=0, initial=0))
 
     def mean(self, index: int) -> float:
-        """Mean validation score of a member over the rows it was run on."""
+        """Mean validation score of a member over the rows it was run on, weighted where rows have weights."""
         return self.means[index]
 
     def ancestors(self, index: int) -> frozenset[int]:
@@ -262,10 +268,15 @@ class Pool:
             columns, found = self.columns(list(outcomes)), list(outcomes.values())
             scores[member, columns] = [outcome.score for outcome in found]
             objectives = filled_in(objectives, scores.shape, member, columns, objectives_of(found))
-            means[member] = mean_of(scores[member, : len(self.val_rows)])
+            means[member] = self.traits.mean(scores[member, : len(self.val_rows)])
         return replace(
             self, scores=scores, all_objectives=objectives, means=tuple(means), merge_due=merge_due
         )
+
+
+def columns_of(val_rows: Sequence[Row], train_size: int) -> list[Row]:
+    """The rows in the order of the columns of `Pool.scores`; rows that are both stand there once."""
+    return list(dict.fromkeys([*val_rows, *(Row("train", i) for i in range(train_size))]))
 
 
 def _next_turns(turns: tuple[int, ...], proposal: Proposal) -> tuple[int, ...]:
@@ -274,9 +285,3 @@ def _next_turns(turns: tuple[int, ...], proposal: Proposal) -> tuple[int, ...]:
         return turns
     parent = proposal.parents[0]
     return (*turns[:parent], turns[parent] + 1, *turns[parent + 1 :])
-
-
-def mean_of(scores: Scores) -> float:
-    """The mean of the scores that are known, whatever their order; NaN when none is."""
-    known = scores[~np.isnan(scores)]
-    return math.fsum(known) / len(known) if len(known) else math.nan
