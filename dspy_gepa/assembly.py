@@ -11,6 +11,7 @@ import dspy
 
 from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, MetricError
 from dspy_gepa.ledger import price_per_token
+from dspy_gepa.measures import render_goals
 from dspy_gepa.observe.log import log_warning
 from dspy_gepa.options import require_examples
 from dspy_gepa.program import as_data, build_program, read_candidate, read_components
@@ -198,8 +199,22 @@ def read_problem(
     initial: Sequence[Mapping[str, str] | dspy.Module] = (),
     show_failures: bool = True,
     with_records: bool = False,
+    objectives: Sequence[str] = (),
+    by_objectives: bool = False,
 ) -> Problem:
     """What is searched: the program's components and their texts today, and with what they are improved.
+
+    Args:
+        student: The program.
+        train_size: How many train rows there are.
+        val_rows: The validation rows.
+        rules: What new texts must respect.
+        selection: Which texts are rewritten.
+        initial: Further candidates that the pool begins with.
+        show_failures: Whether calls that failed are evidence.
+        with_records: Whether evidence is handed on as data too.
+        objectives: Names of the ready objectives that are measured.
+        by_objectives: Whether members compete by them, which the reflection model is then told.
 
     Raises:
         ConfigurationError: There is no component, the program lacks what is selected, or an initial candidate
@@ -218,8 +233,10 @@ def read_problem(
         )
     seed = read_candidate(student, selection)
     listed = tuple(found for text in seed.values() for found in PLACEHOLDER.findall(text))
+    overview = render_program(_overview(student, components))
+    goals = f"\n\n{render_goals(objectives)}" if objectives and by_objectives else ""
     reflector = Reflector(
-        render_program(_overview(student, components)),
+        overview + goals,
         rules=replace(rules, keep=(*rules.keep, *listed)),
         show_failures=show_failures,
         with_records=with_records,
@@ -232,6 +249,7 @@ def read_problem(
         train_size=train_size,
         val_rows=val_rows,
         reflector=reflector,
+        objectives=tuple(objectives),
     )
 
 

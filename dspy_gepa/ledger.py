@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import dspy
@@ -12,6 +13,23 @@ from dspy.utils.usage_tracker import UsageTracker
 from dspy_gepa.types import Outcome, Reflection, Usage
 
 Signed = TypeVar("Signed", "Outcome", "Reflection")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One language model call.
+
+    Attributes:
+        tokens: Prompt and completion tokens; for an answer from DSPy's cache those it took when it was asked
+            for. None where they are not known.
+        cost: US dollars, or None where no price is known; from the cache as above.
+        cached: Whether DSPy's cache answered, which brings no usage along. A model that reports none looks
+            the same.
+    """
+
+    tokens: int | None
+    cost: float | None
+    cached: bool
 
 
 class Ledger:
@@ -46,6 +64,13 @@ class Ledger:
                 self._outer.usage_data[lm].extend(entries)
         return replace(result, usage=self.usage())
 
+    def calls(self) -> tuple[Call, ...] | None:
+        """Every call so far, in order; None where the user has histories switched off or cut short."""
+        history = self._collector.history
+        if dspy.settings.disable_history or len(history) < sum(map(len, self._tracker.usage_data.values())):
+            return None
+        return tuple(map(_call, history))
+
     def usage(self) -> Usage:
         """Calls, tokens per model and known cost so far."""
         # Tokens are tracked even when the user has switched histories off; calls and cost are not.
@@ -58,6 +83,18 @@ class Ledger:
             tokens=tokens,
             cost=sum(e["cost"] or 0.0 for e in self._collector.history if e["usage"]),
         )
+
+
+def _call(entry: Mapping[str, Any]) -> Call:
+    used, response = entry.get("usage"), entry.get("response")
+    counts: list[int | None] = [None]
+    if used:
+        counts = [int(used.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
+    elif isinstance(response, dspy.lm15.Response):  # the cache keeps what the answer took at first
+        counts = [response.usage.input_tokens, response.usage.output_tokens]
+    known = [count for count in counts if count is not None]
+    total = sum(known) if len(known) == len(counts) else None
+    return Call(total, entry.get("cost"), cached=not used)
 
 
 def _sum(entries: list[dict[str, Any]], name: str) -> int:

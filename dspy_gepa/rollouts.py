@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from dspy.utils.callback import BaseCallback
 
 from dspy_gepa.failures import describe, expected_format, fault_of, is_infrastructure
 from dspy_gepa.ledger import Ledger
+from dspy_gepa.measures import Run, joined, measure
 from dspy_gepa.metric import Metric, default_feedback
 from dspy_gepa.program import as_data, build_program, is_seen_whole
 from dspy_gepa.text import TEXTS_READ, Text
@@ -32,7 +34,9 @@ class RolloutRunner:
         metric: The user's metric.
         examples: Every train and validation row.
         failure_score: Score of a rollout in which the program failed.
+        objectives: Names of ready objectives to measure, see `dspy_gepa.measures`.
         programs_kept: How many candidates' programs are kept built.
+        clock: Seconds, to measure by.
     """
 
     def __init__(
@@ -42,12 +46,16 @@ class RolloutRunner:
         examples: Mapping[Row, dspy.Example],
         *,
         failure_score: float = 0.0,
+        objectives: Sequence[str] = (),
         programs_kept: int = 32,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._student = student
         self._metric = metric
         self._examples = examples
         self._failure_score = failure_score
+        self._objectives = tuple(objectives)
+        self._clock = clock
         self._programs: dict[str, dspy.Module] = {}
         self._programs_kept = programs_kept
         self._lock = threading.Lock()
@@ -79,10 +87,15 @@ class RolloutRunner:
         callbacks = [*dspy.settings.callbacks, attempt.watch]
         recorders = {TEXTS_READ: attempt.texts, **attempt.ledger.settings()}
         with dspy.context(trace=[], max_trace_size=10_000, callbacks=callbacks, **recorders):
+            started = self._clock()
             try:
                 yield attempt
             except Exception as error:
                 attempt.error = error
+            seconds = self._clock() - started
+            if self._objectives:
+                run = Run(rollout.candidate, seconds, attempt.ledger.calls())
+                attempt.measured = measure(self._objectives, run)
             attempt.trace = list(dspy.settings.trace)
         attempt.error = next(iter(attempt.watch.unanswered.values()), attempt.error)
         attempt.ledger.stamp(attempt.prediction)
@@ -110,6 +123,7 @@ class RolloutRunner:
         example, prediction = attempt.example, attempt.prediction
         try:
             judgement = self._metric.judge(example, prediction)
+            objectives = joined(judgement.objectives, attempt.measured)
         except Exception as error:
             if is_infrastructure(error):
                 return fault_of(error)
@@ -126,7 +140,7 @@ class RolloutRunner:
         scored = Outcome(
             "scored",
             score=judgement.score,
-            objectives=judgement.objectives,
+            objectives=objectives,
             feedback=judgement.feedback or default_feedback(example, prediction, judgement.score),
             trace=steps,
             output=as_data(prediction),
@@ -215,6 +229,7 @@ class _Attempt:
     ledger: Ledger = field(default_factory=Ledger)
     trace: list[Any] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
+    measured: Mapping[str, float] = field(default_factory=dict)
     prediction: Any = None
     error: Exception | None = None
 

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import dspy
@@ -133,6 +134,33 @@ def scripted_lm(script: Script, name: str = "scripted/task", **options: Any) -> 
 
 def prompts_of(lm: dspy.LM) -> list[Prompt]:
     return lm.engine.prompts
+
+
+class PricedLM(dspy.BaseLM):
+    """A model whose provider tells the price of every answer."""
+
+    def __init__(self, script: Any, cost: float, name: str = "priced/task") -> None:
+        super().__init__(name, cache=False)
+        self._inner, self._cost = scripted_lm(script), cost
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PricedLM:
+        return self
+
+    def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+        with dspy.context(disable_history=True, usage_tracker=None):  # its own record has no price
+            text = self._inner(messages=messages)[0]
+        text = text if isinstance(text, str) else text["text"]
+        return SimpleNamespace(
+            choices=[
+                SimpleNamespace(
+                    message=SimpleNamespace(content=text, tool_calls=None, reasoning_content=None),
+                    finish_reason="stop",
+                )
+            ],
+            usage={"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
+            model=self.model,
+            _hidden_params={"response_cost": self._cost},
+        )
 
 
 # A world in which instructions matter ---------------------------------------------------------------------

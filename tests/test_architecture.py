@@ -13,12 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "dspy_gepa"
 # From top to bottom. A module imports from lower layers or from its own package; `__init__` from anywhere.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gepa",),
+    ("preparation",),
     ("arguments",),
     ("compat",),
     ("assembly",),
     ("session",),
     ("summary",),
-    ("results", "identity", "stopping"),
+    ("results", "identity", "stopping", "examples"),
     ("observe",),
     ("events",),
     ("search",),
@@ -28,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rollouts", "reflector", "messages"),
     ("program",),
     ("slots",),
+    ("measures",),
     ("metric", "failures", "ledger", "options", "parcel", "text"),
     ("steps", "guides", "render"),
     ("types",),
@@ -36,7 +38,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 KNOW_DSPY = {
     *(
         "gepa",
+        "preparation",
         "assembly",
+        "examples",
         "options",
         "results",
         "summary",
