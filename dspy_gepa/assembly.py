@@ -11,9 +11,10 @@ import dspy
 
 from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, MetricError
 from dspy_gepa.ledger import price_per_token
+from dspy_gepa.media import elide
 from dspy_gepa.observe.log import log_warning
 from dspy_gepa.options import require_examples
-from dspy_gepa.program import as_data, build_program, read_candidate, read_components
+from dspy_gepa.program import build_program, read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
@@ -22,13 +23,14 @@ from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
-from dspy_gepa.search.reflection import elide, render_program
+from dspy_gepa.search.reflection import render_program
 from dspy_gepa.search.rules import TextRules
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.session import Foresight, Setup
 from dspy_gepa.slots.listing import PLACEHOLDER
 from dspy_gepa.slots.selection import DEFAULT, Selection
 from dspy_gepa.types import Candidate, Component, Outcome, Rollout, Row
+from dspy_gepa.values import as_data
 from dspy_gepa.worker import Worker
 
 

@@ -26,10 +26,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("worker",),
     ("proposer",),
     ("rollouts", "reflector", "messages"),
+    ("watch",),
     ("program",),
     ("slots",),
     ("metric", "failures", "ledger", "options", "parcel", "text"),
-    ("steps", "guides", "render"),
+    ("values",),
+    ("steps", "guides", "render", "media"),
     ("types",),
     ("errors", "sentences"),
 )
@@ -46,7 +48,9 @@ KNOW_DSPY = {
     *(
         "worker",
         "rollouts",
+        "watch",
         "program",
+        "values",
         "slots",
         "text",
         "reflector",
