@@ -17,6 +17,7 @@ from dspy_gepa.options import require_examples
 from dspy_gepa.program import build_program, read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
+from dspy_gepa.runtime.executors import ThreadExecutor
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.search.components import most_rewritten
 from dspy_gepa.search.evolve import Search
@@ -114,7 +115,9 @@ def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:
         InfrastructureError: The rollout failed because of its provider.
     """
     started = time.perf_counter()
-    outcome = work(Rollout(setup.problem.seed, setup.problem.val_rows[0]))
+    # In a thread, as in a run: here, in a notebook say, an event loop may be running.
+    rollout = Rollout(setup.problem.seed, setup.problem.val_rows[0])
+    outcome = ThreadExecutor().submit(work, rollout).result()
     if not isinstance(outcome, Outcome):
         raise InfrastructureError(f"The pre-flight rollout failed: {outcome.error}", {outcome.cause: 1})
     sample = sample_of(outcome, time.perf_counter() - started)
@@ -208,7 +211,10 @@ def read_problem(
             has other components.
     """
     if not isinstance(student, dspy.Module):
-        raise ConfigurationError(f"The program is {type(student).__name__}, not a dspy.Module.")
+        raise ConfigurationError(
+            f"The program is {type(student).__name__}, not a dspy.Module. What dspy.streamify and "
+            "dspy.asyncify give is none: compile the module itself, and wrap what compile returns."
+        )
     components = read_components(student, selection)
     if not components:
         frozen = f" All it had is named in freeze={list(selection.freeze)}." if selection.freeze else ""

@@ -22,7 +22,7 @@ from dspy.utils.exceptions import (
     LMUnsupportedModelError,
 )
 
-from dspy_gepa.media import disarm
+from dspy_gepa.media import disarm, elide
 from dspy_gepa.types import Fault
 
 # Trying again cannot mend these.
@@ -148,10 +148,27 @@ def expected_format(error: BaseException, signature: Any) -> str:
     """A failed predictor call as a reflector reads it: the raw text and the format that was expected."""
     if not isinstance(error, AdapterParseError):
         return f"The call raised {describe(error)}"
+    first = _first_try(error)
     return (
-        f"The output could not be parsed. The model's raw text was:\n{disarm(str(error.lm_response))}\n\n"
+        f"The output could not be parsed. {elide(_why(first), 600)} "
+        f"The model's raw text was:\n{disarm(str(first.lm_response))}\n\n"
         f"The expected format is:\n{_format_of(signature)}"
     )
+
+
+def _first_try(error: AdapterParseError) -> AdapterParseError:
+    """What the adapter in use could not parse: ChatAdapter then has JSONAdapter ask again in its own way."""
+    if error.adapter_name != "JSONAdapter":
+        return error
+    return [link for link in _chain(error) if isinstance(link, AdapterParseError)][-1]
+
+
+def _why(error: AdapterParseError) -> str:
+    said = " ".join(str(error).partition(f"Adapter {error.adapter_name} failed")[0].split())
+    if said:
+        return disarm(said)
+    missing = [name for name in error.signature.output_fields if name not in (error.parsed_result or {})]
+    return f"It lacks {', '.join(missing)}."
 
 
 def _format_of(signature: Any) -> str:

@@ -83,6 +83,20 @@ def media_in(value: Any) -> Iterator[str]:
             yield from media_in(part)
 
 
+def medium_of(data: Any) -> Any:
+    """The image, audio or file that `as_data` made these data of; what is none of these as it is."""
+    if not _is_marked(data):
+        return data
+    match json.loads(_inside(data)):
+        case [{"type": "image_url", "image_url": {"url": str(url)}}]:
+            return dspy.Image(url=url)
+        case [{"type": "input_audio", "input_audio": {"data": str(sound), "format": str(kind)}}]:
+            return dspy.Audio(data=sound, audio_format=kind)
+        case [{"type": "file", "file": dict(parts)}]:
+            return dspy.File(parts)
+    return data
+
+
 def _is_marked(data: Any) -> TypeGuard[str]:
     """Whether it is one medium; one whose own data holds further marks is not to be trusted."""
     return isinstance(data, str) and data == f"{MEDIA_START}{_inside(data)}{MEDIA_END}"
