@@ -221,9 +221,10 @@ def _trace_steps(attempt: _Attempt) -> tuple[TraceStep, ...]:
 
 def _step(watch: CallWatch, call: Any) -> TraceStep:
     predictor, inputs, output = call
-    told = predictor.signature.output_fields
-    # DSPy adds a field of its own where a model was asked for the probabilities of its tokens.
-    outputs = {name: value for name, value in output.items() if name != "logprobs" or name in told}
+    order = [*predictor.signature.output_fields, *output.keys()]  # native reasoning would come last
+    outputs = {name: output[name] for name in order if name in output}
+    if "logprobs" not in predictor.signature.output_fields:
+        outputs.pop("logprobs", None)  # DSPy's own, where a model was asked for them
     return TraceStep(component_of(predictor), watch.inputs_of(inputs, output), as_data(outputs))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import dspy
 import numpy as np
-from dspy.lm15 import Message, Request, Response, TextPart, Usage
+from dspy.lm15 import Message, Request, Response, TextPart, ThinkingPart, ToolCallPart, Usage
 
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal, Step
@@ -33,6 +33,7 @@ class Prompt:
     user: str
     text: str
     temperature: float | None = None
+    tools: str = ""
 
     @property
     def asks_for_reflection(self) -> bool:
@@ -52,16 +53,19 @@ class Prompt:
         return found.group(1) if found else ""
 
 
-Answer = Mapping[str, str] | str | Exception
+Part = TextPart | ThinkingPart | ToolCallPart
+Answer = Mapping[str, str] | str | Exception | Sequence[Part]
 Script = Callable[[Prompt], Answer]
 
 
 @dataclass
 class ScriptedEngine:
-    """A `dspy.LM` engine: output fields (or raw text, or an error to raise) by prompt."""
+    """A `dspy.LM` engine: output fields (or raw text, parts of an answer, an error to raise) by prompt."""
 
     script: Script
     finish_reason: str = "stop"
+    supports_function_calling: bool = False
+    supports_reasoning: bool = False
     prompts: list[Prompt] = field(default_factory=list)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ScriptedEngine:
@@ -70,19 +74,22 @@ class ScriptedEngine:
     def complete(self, request: Request) -> Response:
         prompt = Prompt(
             system=str(request.system or ""),
-            user=request.messages[-1].text or "",
-            text="\n".join(str(message.text) for message in request.messages),
+            user=_text_of(request.messages[-1]),
+            text="\n".join(_text_of(message) for message in request.messages),
             temperature=request.config.temperature,
+            tools=repr(request.tools) if request.tools else "",
         )
         self.prompts.append(prompt)
         answer = self.script(prompt)
         if isinstance(answer, Exception):
             raise answer
-        text = answer if isinstance(answer, str) else in_chat_format(answer)
+        if isinstance(answer, Mapping):
+            answer = in_chat_format(answer)
+        parts = [TextPart(answer)] if isinstance(answer, str) else list(answer)
         return Response(
             id=None,
             model="scripted",
-            message=Message.assistant([TextPart(text)]),
+            message=Message.assistant(parts),
             finish_reason=self.finish_reason,
             usage=Usage(
                 input_tokens=TOKENS_IN, output_tokens=TOKENS_OUT, total_tokens=TOKENS_IN + TOKENS_OUT
@@ -96,11 +103,24 @@ class AsyncEngine:
 
     engine: ScriptedEngine
 
+    @property
+    def supports_function_calling(self) -> bool:
+        return self.engine.supports_function_calling
+
+    @property
+    def supports_reasoning(self) -> bool:
+        return self.engine.supports_reasoning
+
     def __deepcopy__(self, memo: dict[int, Any]) -> AsyncEngine:
         return self
 
     async def complete(self, request: Request) -> Response:
         return self.engine.complete(request)
+
+
+def _text_of(message: Message) -> str:
+    """All that is in a message; of images and results of tools, what they say of themselves."""
+    return "".join(part.text if isinstance(part, TextPart) else repr(part) for part in message.parts)
 
 
 def in_chat_format(fields: Mapping[str, str]) -> str:
