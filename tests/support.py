@@ -9,13 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dspy
 import numpy as np
-from dspy.lm15 import Message, Request, Response, TextPart, ThinkingPart, ToolCallPart, Usage
+from dspy.lm15 import (
+    Message,
+    Request,
+    Response,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    Usage,
+    response_to_events,
+)
 
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal, Step
@@ -96,6 +105,9 @@ class ScriptedEngine:
             ),
         )
 
+    def stream(self, request: Request) -> Iterator[Any]:
+        yield from response_to_events(self.complete(request))
+
 
 @dataclass(frozen=True)
 class AsyncEngine:
@@ -116,6 +128,10 @@ class AsyncEngine:
 
     async def complete(self, request: Request) -> Response:
         return self.engine.complete(request)
+
+    async def stream(self, request: Request) -> AsyncIterator[Any]:
+        for event in self.engine.stream(request):
+            yield event
 
 
 def _text_of(message: Message) -> str:
