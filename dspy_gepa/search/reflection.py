@@ -164,17 +164,27 @@ def _render_call(call: TraceStep, label: str, seen: Mapping[str, Any], chars: in
 
 
 def _without_prefix(value: Any, before: Any) -> str:
-    text, rest = as_text(value), ""
-    if isinstance(value, list) and isinstance(before, list):  # a history, or results collected so far
-        if not before or value[: len(before)] != before:
-            return text
-        rest = as_text(value[len(before) :]) if len(value) > len(before) else ""
-    else:
-        prefix = "" if before is None else as_text(before)
-        if not prefix or not text.startswith(prefix):
-            return text
-        rest = text.removeprefix(prefix)
-    return f"(as in the call before, then) {rest}" if rest else "(as in the call before)"
+    rest = _rest(value, before)
+    if rest is None:
+        return as_text(value)
+    return f"(as in the call before, then) {as_text(rest)}" if rest else "(as in the call before)"
+
+
+def _rest(value: Any, before: Any) -> Any:
+    """What a text, a list or a mapping adds to that of the call before; None if it does not go on from it."""
+    if before in (None, "", [], {}):
+        return None
+    if value == before:
+        return ""
+    if isinstance(value, str) and isinstance(before, str) and value.startswith(before):
+        return value.removeprefix(before)
+    if isinstance(value, list) and isinstance(before, list) and value[: len(before)] == before:
+        return value[len(before) :]
+    if isinstance(value, dict) and isinstance(before, dict):
+        items = list(value.items())
+        if items[: len(before)] == list(before.items()):
+            return dict(items[len(before) :])
+    return None
 
 
 def _render_fields(fields: Mapping[str, Any], chars: int) -> str:

@@ -1,4 +1,4 @@
-"""Every adapter: a whole run, in which candidates' texts reach the request and the reflector sees the fields."""
+"""Every adapter: candidates' texts reach the request, and the reflector sees fields and failures."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_cannot_be_parsed_is_shown_with_the_adapters_own_format(adapter: ds
     assert layout.splitlines()[-1].strip() in run.evidence
 
 
-# TwoStepAdapter: free text from one model, read by another -------------------------------------------------
+# TwoStepAdapter: free text from one model, read by another --------------------------------------------------
 
 
 def free_text(prompt: Prompt) -> Answer:

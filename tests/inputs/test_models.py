@@ -1,4 +1,4 @@
-"""Models that answer in forms of their own, and reflection models that do not take all that they are shown."""
+"""Models that answer in forms of their own, and reflection models that do not take all they are shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def says(text: str) -> str:
     return in_chat_format({"answer": text})
 
 
-# Models that think -------------------------------------------------------------------------------------------
+# Models that think ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -116,7 +116,7 @@ class RecordsResponse(dspy.BaseLM):
         return [in_chat_format({"new_instruction": KNOW})]
 
 
-# Native function calling -------------------------------------------------------------------------------------
+# Native function calling ------------------------------------------------------------------------------------
 
 
 def weather(city: str) -> str:
@@ -185,7 +185,7 @@ def test_an_agents_history_is_shown_as_it_was_at_every_turn(native: bool) -> Non
     assert "### tools\n(as in the call before)" in second
 
 
-# Reflection models that refuse what they are shown -----------------------------------------------------------
+# Reflection models that refuse what they are shown ----------------------------------------------------------
 
 REQUEST = Reflect("b", "Answer.", "- b: picture -> answer", "# Example 1\nthe evidence")
 PICTURED = Reflect("b", "Answer.", "- b: picture -> answer", f"the evidence {as_data(IMAGE)} goes on")
@@ -251,7 +251,7 @@ def test_a_prompt_that_is_too_long_without_evidence_is_the_answers_error() -> No
     assert len(prompts_of(lm)) == 3
 
 
-# Candidates of very different length -------------------------------------------------------------------------
+# Candidates of very different length ------------------------------------------------------------------------
 
 
 def test_texts_that_are_too_long_for_the_model_lose_to_short_ones() -> None:

@@ -45,7 +45,7 @@ async def streamed(program: Any, **inputs: Any) -> list[Any]:
     return [value async for value in program(**inputs)]
 
 
-# Streaming ---------------------------------------------------------------------------------------------------
+# Streaming --------------------------------------------------------------------------------------------------
 
 
 class Compiles(dspy.Module):
@@ -90,7 +90,7 @@ def test_a_wrapped_program_is_refused_with_what_to_do(wrap: Any) -> None:
         study(wrap(Answers()), ROWS, is_yes, answers(YES, NO))
 
 
-# Usage and histories -----------------------------------------------------------------------------------------
+# Usage and histories ----------------------------------------------------------------------------------------
 
 
 def tokens(run: Study) -> tuple[int, int]:
@@ -141,7 +141,7 @@ def test_usage_of_calls_in_dspys_own_threads_is_counted() -> None:
     assert run.result.total_tokens == sum(tokens(run))
 
 
-# Event loops -------------------------------------------------------------------------------------------------
+# Event loops ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("on_a_loop", [True, False])
