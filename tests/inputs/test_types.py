@@ -18,7 +18,8 @@ from dspy.adapters.types.document import Document
 from dspy_gepa.media import LEFT_OUT, disarm
 from dspy_gepa.types import MEDIA_END, MEDIA_START
 from dspy_gepa.values import as_data, media_in, medium_of
-from tests.inputs.study import answers, is_yes, rows_of, study
+from tests.inputs.study import KNOW, answers, is_yes, rows_of, study
+from tests.support import scripted_lm
 
 IMAGE = dspy.Image(url="data:image/png;base64,iVBORw0KGgo=")
 AUDIO = dspy.Audio(data="UklGRg==", audio_format="wav")
@@ -165,6 +166,11 @@ class Unfinished(dspy.Type):
     text: str
 
 
+class Account(pydantic.BaseModel):
+    name: str
+    number: str = pydantic.Field(exclude=True)
+
+
 @dataclasses.dataclass
 class Point:
     x: int
@@ -191,6 +197,7 @@ CITED = {"cited_text": "so it is", "document_index": 0, "start_char_index": 0, "
         (Stamp(text="paid"), "stamped: paid"),
         (Stamp(text=FORGED), disarm(Stamp(text=FORGED).model_dump())),
         (Unfinished(text="x"), {"text": "x"}),
+        (Account(name="a", number="secret"), {"name": "a"}),
         (Point(1, IMAGE), {"x": 1, "picture": as_data(IMAGE)}),
         (dspy.History(messages=[{"q": "a"}]), [{"q": "a"}]),
         (Page(scan=IMAGE, caption=FORGED), {"scan": as_data(IMAGE), "caption": disarm(FORGED)}),
@@ -272,3 +279,20 @@ def test_a_proposer_of_the_users_own_gets_media_as_dspys_types() -> None:
     run = study(program, rows_of(pages=[IMAGE]), is_yes, answers(YES, NO), instruction_proposer=propose)
     assert run.improved == {"self"}
     assert seen[0] == [IMAGE]
+
+
+def test_dspys_own_proposer_for_images_sees_them() -> None:
+    pytest.importorskip("gepa")
+    from dspy.teleprompt.gepa.instruction_proposal import MultiModalInstructionProposer
+
+    program = dspy.Predict("pages: list[dspy.Image], question -> answer")
+    run = study(
+        program,
+        rows_of(pages=[IMAGE]),
+        is_yes,
+        answers(YES, NO),
+        reflection=scripted_lm(lambda prompt: {"improved_instruction": KNOW}),
+        instruction_proposer=MultiModalInstructionProposer(),
+    )
+    assert run.improved == {"self"}
+    assert run.media[0] == {"type": "image_url", "image_url": {"url": IMAGE.url}}
