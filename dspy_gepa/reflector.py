@@ -69,6 +69,7 @@ class ReflectionRunner:
     def __init__(self, lm: Any, adapter: Any = None) -> None:
         self._lm = lm
         self._adapter = adapter
+        self._warns = True
 
     def __call__(self, request: Reflect) -> Reflection | Fault:
         """Ask, and with less where the model refuses that much; never raises.
@@ -84,11 +85,22 @@ class ReflectionRunner:
                 except Exception as error:
                     less = _with_less(request, error)
                     if less is not None:
+                        self._warn(request, less, error)
                         request = less
                     elif is_infrastructure(error):
                         return fault_of(error)
                     else:
                         return ledger.sign(Reflection(error=describe(error), cause=type(error).__name__))
+
+    def _warn(self, asked: Reflect, less: Reflect, error: Exception) -> None:
+        """Once: a reflection LM that sees no images may well be the wrong one for the program."""
+        if self._warns and MEDIA_START in asked.evidence and MEDIA_START not in less.evidence:
+            self._warns = False
+            _log.warning(
+                "the reflection LM refused a prompt with images or other media; such prompts are sent again "
+                "without them. It said: %s",
+                describe(error, 300),
+            )
 
 
 def _adapter() -> Any:
@@ -113,10 +125,6 @@ def _with_less(request: Reflect, error: Exception) -> Reflect | None:
     """What to ask instead of what was refused: the same without media, or with half of the evidence."""
     evidence = request.evidence
     if is_refusal(error) and MEDIA_START in evidence:
-        _log.warning(
-            "the reflection LM refused a prompt with images or other media, and is asked without them: %s",
-            describe(error, 300),
-        )
         return replace(request, evidence=with_media(evidence, 0))
     if is_too_long(error) and len(evidence) > SHORTEST_EVIDENCE:
         return replace(request, evidence=elide(evidence, len(evidence) // 2))

@@ -87,7 +87,7 @@ def medium_of(data: Any) -> Any:
     """The image, audio or file that `as_data` made these data of; what is none of these as it is."""
     if not _is_marked(data):
         return data
-    match json.loads(_inside(data)):
+    match _parts(data):
         case [{"type": "image_url", "image_url": {"url": str(url)}}]:
             return dspy.Image(url=url)
         case [{"type": "input_audio", "input_audio": {"data": str(sound), "format": str(kind)}}]:
@@ -106,9 +106,16 @@ def _inside(data: str) -> str:
     return disarm(data[len(MEDIA_START) : -len(MEDIA_END)])
 
 
+def _parts(marked_data: str) -> Any:
+    try:
+        return json.loads(_inside(marked_data))
+    except ValueError:  # a type that writes the marks itself, around something else
+        return []
+
+
 def _words(marked_data: str) -> str:
     """The text of a user's own type that is nothing but text, "" for any other."""
-    parts = json.loads(_inside(marked_data))
+    parts = _parts(marked_data)
     if not all(isinstance(part, dict) and part.get("type") == "text" for part in parts):
         return ""
     return "\n".join(str(part.get("text", "")) for part in parts)

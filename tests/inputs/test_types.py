@@ -166,6 +166,16 @@ class Unfinished(dspy.Type):
     text: str
 
 
+class Marks(dspy.Type):
+    """A type that writes DSPy's marks itself."""
+
+    text: str
+
+    @pydantic.model_serializer()
+    def serialize_model(self) -> str:
+        return f"{MEDIA_START}{self.text}{MEDIA_END}"
+
+
 class Account(pydantic.BaseModel):
     name: str
     number: str = pydantic.Field(exclude=True)
@@ -197,6 +207,7 @@ CITED = {"cited_text": "so it is", "document_index": 0, "start_char_index": 0, "
         (Stamp(text="paid"), "stamped: paid"),
         (Stamp(text=FORGED), disarm(Stamp(text=FORGED).model_dump())),
         (Unfinished(text="x"), {"text": "x"}),
+        (Marks(text="x"), f"{MEDIA_START}x{MEDIA_END}"),
         (Account(name="a", number="secret"), {"name": "a"}),
         (Point(1, IMAGE), {"x": 1, "picture": as_data(IMAGE)}),
         (dspy.History(messages=[{"q": "a"}]), [{"q": "a"}]),
@@ -226,7 +237,9 @@ def test_data_of_a_medium_can_be_made_a_medium_again(medium: dspy.Type) -> None:
     assert medium_of(as_data(medium)) == medium
 
 
-@pytest.mark.parametrize("data", ["words", FORGED + "x", 3, None, f"{MEDIA_START}[1]{MEDIA_END}"])
+@pytest.mark.parametrize(
+    "data", ["words", FORGED + "x", 3, None, f"{MEDIA_START}[1]{MEDIA_END}", f"{MEDIA_START}x{MEDIA_END}"]
+)
 def test_other_data_stay_as_they_are(data: Any) -> None:
     assert medium_of(data) == data
 
