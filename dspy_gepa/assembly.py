@@ -12,24 +12,27 @@ import dspy
 from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, MetricError
 from dspy_gepa.ledger import price_per_token
 from dspy_gepa.measures import render_goals
+from dspy_gepa.media import elide
 from dspy_gepa.observe.log import log_warning
 from dspy_gepa.options import require_examples
-from dspy_gepa.program import as_data, build_program, read_candidate, read_components
+from dspy_gepa.program import build_program, read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
+from dspy_gepa.runtime.executors import ThreadExecutor
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.search.components import most_rewritten
 from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
-from dspy_gepa.search.reflection import elide, render_program
+from dspy_gepa.search.reflection import render_program
 from dspy_gepa.search.rules import TextRules
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.session import Foresight, Setup
 from dspy_gepa.slots.listing import PLACEHOLDER
 from dspy_gepa.slots.selection import DEFAULT, Selection
 from dspy_gepa.types import Candidate, Component, Outcome, Rollout, Row
+from dspy_gepa.values import as_data
 from dspy_gepa.worker import Worker
 
 
@@ -113,7 +116,9 @@ def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:
         InfrastructureError: The rollout failed because of its provider.
     """
     started = time.perf_counter()
-    outcome = work(Rollout(setup.problem.seed, setup.problem.val_rows[0]))
+    # In a thread, as in a run: here, in a notebook say, an event loop may be running.
+    rollout = Rollout(setup.problem.seed, setup.problem.val_rows[0])
+    outcome = ThreadExecutor().submit(work, rollout).result()
     if not isinstance(outcome, Outcome):
         raise InfrastructureError(f"The pre-flight rollout failed: {outcome.error}", {outcome.cause: 1})
     sample = sample_of(outcome, time.perf_counter() - started)
@@ -221,7 +226,10 @@ def read_problem(
             has other components.
     """
     if not isinstance(student, dspy.Module):
-        raise ConfigurationError(f"The program is {type(student).__name__}, not a dspy.Module.")
+        raise ConfigurationError(
+            f"The program is {type(student).__name__}, not a dspy.Module. What dspy.streamify and "
+            "dspy.asyncify give is none: compile the module itself, and wrap what compile returns."
+        )
     components = read_components(student, selection)
     if not components:
         frozen = f" All it had is named in freeze={list(selection.freeze)}." if selection.freeze else ""

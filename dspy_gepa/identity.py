@@ -11,11 +11,12 @@ from typing import Any
 import dspy
 
 from dspy_gepa.options import name_of
-from dspy_gepa.program import as_data, read_candidate
+from dspy_gepa.program import read_candidate
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.slots.selection import DEFAULT, Selection
 from dspy_gepa.types import Row
+from dspy_gepa.values import as_data
 
 # Parameters of a language model that its answers depend on.
 _SAMPLING = (

@@ -32,6 +32,13 @@ class Call:
     cached: bool
 
 
+class _Tracker(UsageTracker):
+    """DSPy gives every thread of a `dspy.Parallel` a copy of the tracker, whose counts would be lost."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Tracker:
+        return self
+
+
 class Ledger:
     """Collects DSPy's records of every LM call made inside a `dspy.context` with its settings.
 
@@ -43,13 +50,19 @@ class Ledger:
     def __init__(self) -> None:
         self._collector = dspy.Module()
         self._outer = dspy.settings.usage_tracker
-        self._tracker = UsageTracker()
+        self._tracker = _Tracker()
 
     def settings(self) -> dict[str, Any]:
-        """Overrides for `dspy.context`."""
+        """Overrides for `dspy.context`.
+
+        They also keep what is spent here out of a stream that is open around the run: no one who listens to
+        it waits for the tokens of an optimizer's rollouts.
+        """
         return {
             "caller_modules": [*(dspy.settings.caller_modules or []), self._collector],
             "usage_tracker": self._tracker,
+            "send_stream": None,
+            "stream_listeners": [],
         }
 
     def stamp(self, prediction: Any) -> None:

@@ -14,11 +14,11 @@ import numpy as np
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.messages import Messages, messages_by_predictor
 from dspy_gepa.observe.log import log_warning
-from dspy_gepa.program import as_data
 from dspy_gepa.render import diff_texts, finite, report
 from dspy_gepa.runtime.codec import proposal_data
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Usage
+from dspy_gepa.values import as_data
 
 # English prose comes to about four characters a token in today's vocabularies.
 CHARACTERS_OF_A_TOKEN = 4
