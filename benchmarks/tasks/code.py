@@ -25,7 +25,7 @@ from benchmarks.tasks.kernels import KERNELS, Kernel
 from benchmarks.tasks.task import Task
 from dspy_gepa import Text
 
-SECONDS = 5.0
+SECONDS = 10.0
 
 
 class Workshop(dspy.Module):

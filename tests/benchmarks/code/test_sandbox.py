@@ -19,7 +19,7 @@ CASES = "def cases(rng):\n    return {'one': (1,)}\n\ndef load(rng):\n    return
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    box = Sandbox(seconds=2.0)
+    box = Sandbox(seconds=60.0)  # this machine may be busy
     yield box
     box.close()
 
@@ -48,7 +48,6 @@ def test_right_code_is_right_and_timed(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("candidate", "error"),
     [
-        ("while True:\n    pass\n", "it took more than 2 seconds and was stopped"),
         ("def same(x):\n    raise SystemExit\n", "its process ended without a result"),
         (
             "import numpy\ndef same(x):\n    numpy.ctypeslib.ctypes.string_at(0)\n",
@@ -56,11 +55,20 @@ def test_right_code_is_right_and_timed(sandbox: Sandbox) -> None:
         ),
     ],
 )
-def test_what_loops_leaves_or_crashes_is_an_error_and_the_next_job_is_served(
+def test_what_leaves_or_crashes_is_an_error_and_the_next_job_is_served(
     sandbox: Sandbox, candidate: str, error: str
 ) -> None:
     assert error in sandbox.run(job(candidate)).error
     assert sandbox.run(job()).error == ""
+
+
+def test_what_takes_too_long_is_stopped() -> None:
+    impatient = Sandbox(seconds=0.5)
+    try:
+        report = impatient.run(job("while True:\n    pass\n"))
+    finally:
+        impatient.close()
+    assert report == Report(error="it took more than 0.5 seconds and was stopped")
 
 
 def test_memory_is_limited(sandbox: Sandbox) -> None:
@@ -74,7 +82,7 @@ def test_nothing_is_printed_where_reports_are_read(sandbox: Sandbox) -> None:
 
 def test_the_environment_is_not_inherited(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SECRET_OF_THE_TEST", "x")
-    with_secret = Sandbox(seconds=2.0)
+    with_secret = Sandbox()
     try:
         inside = seen_inside(with_secret, "sorted(os.environ)")
     finally:
