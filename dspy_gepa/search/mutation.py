@@ -1,4 +1,4 @@
-"""Reflective mutation: run the parent, reflect on what went wrong, try the child on the same rows."""
+"""Reflective mutation: run the parent, reflect on what went wrong, try the child on these rows or on others."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def mutate(
 def _change(was: Sequence[float], now: Sequence[float], *, same_rows: bool) -> str:
     if same_rows:
         return f"minibatch score went from {math.fsum(was):g} to {math.fsum(now):g}"
-    return f"scored {math.fsum(now):g} on {len(now)} rows it was not written for"
+    return f"scored {math.fsum(now):g} on {len(now)} rows"
 
 
 def _chosen(choose: ComponentChoice, occasion: Occasion) -> Sequence[str]:

@@ -118,6 +118,8 @@ def test_finals_never_spend_more_than_they_may_nor_twice_for_the_same(
     for member, rows in found.items():
         unknown = [row for row in order if math.isnan(pool.scores[member, row.position])]
         assert rows == unknown[: len(rows)]  # none that is known, and none left out
+    after = pool.evaluated(evaluation).scores[[0, *others], : len(pool.val_rows)]
+    assert rollouts - len(effects) <= len(others) or not np.isnan(after).any()  # nor spares what it may spend
 
 
 @settings(max_examples=60)
@@ -139,6 +141,13 @@ def test_what_the_last_ones_leave_goes_to_those_that_were_dropped_the_best_first
     *halving, leftover = rounds
     assert [set(batch) for batch in halving] == [{0, 1, 2, 3, 4, 5}, {0, 4, 5}, {0, 5}]
     assert leftover == {4: [2, 3], 3: [1, 2]}
+
+
+def test_what_one_of_the_last_two_has_no_use_for_goes_to_the_other_and_on() -> None:
+    known = [Entry({"a": "0"}, (0.0,) * 9 + (NAN,)), Entry({"a": "1"}, (0.2,) * 2 + (NAN,) * 8, (0,))]
+    pool = pool_of(*known, Entry({"a": "2"}, (0.1,) * 9 + (NAN,), (0,)))
+    _, rounds = hold(pool, 10, lambda member, row: member / 10)
+    assert sum(map(len, itertools.chain.from_iterable(batch.values() for batch in rounds))) == 10
 
 
 def test_nothing_is_left_over_while_the_last_ones_have_rows() -> None:

@@ -276,7 +276,7 @@ def test_a_child_can_be_tried_on_other_rows_than_those_reflected_on() -> None:
     assert [e.row for e in asked[2] if isinstance(e, Rollout)] == list(train_rows(5)[3:])
     assert (proposal.rows, proposal.trial_rows) == (train_rows(3), train_rows(5)[3:])
     assert proposal.after == (1.0, 0.5)
-    assert proposal.reason == "scored 1.5 on 2 rows it was not written for"
+    assert proposal.reason == "scored 1.5 on 2 rows"
 
 
 def test_the_components_are_chosen_with_the_parents_outcomes_at_hand() -> None:
