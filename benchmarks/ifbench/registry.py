@@ -32,19 +32,22 @@ class Constraint:
 
         Raises ValueError when `kwargs` are not the constraint's parameters.
         """
-        values = self._values(kwargs)
+        values = self.values(kwargs)
         return bool(text.strip()) and self.rule(text, **values)
 
     def describe(self, kwargs: Mapping[str, Any]) -> str:
         """The rule in words, for these parameters. Raises ValueError as `follows` does."""
         shown = {
             name: ", ".join(f"'{item}'" for item in value) if isinstance(value, list | tuple) else value
-            for name, value in self._values(kwargs).items()
+            for name, value in self.values(kwargs).items()
         }
         return self.wording.format(**shown)
 
-    def _values(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameters as the rule takes them. The data sets fill in nulls, and write whole numbers as 5.0."""
+    def values(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters as the rule takes them: the data sets fill in nulls, and write whole numbers as 5.0.
+
+        Raises ValueError when `kwargs` are not the constraint's parameters.
+        """
         given = {name.lower(): _whole(value) for name, value in kwargs.items() if value is not None}
         if set(given) != set(self.parameters):
             raise ValueError(
