@@ -35,7 +35,7 @@ def mcq_count_length(draft: str) -> str:
 
 
 def reverse_newline(draft: str) -> str:
-    return "\n".join(sorted((name.strip() for name in _COUNTRIES.split(",")), reverse=True))
+    return "\n".join(sorted((" ".join(name.split()) for name in _COUNTRIES.split(",")), reverse=True))
 
 
 def word_reverse(draft: str) -> str:
