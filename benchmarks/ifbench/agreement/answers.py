@@ -10,14 +10,14 @@ from benchmarks.simulated.writing.crafts import craft
 from benchmarks.simulated.writing.drafts import draft
 
 FEWEST = 20
-_MARKS = [*".,;:!?*-_#'\"()[]{}<>\n\n  ", "P.S.", "***", "...", "?!", "<<", ">>", "\t", "```"]
+_MARKS: list[str] = [*".,;:!?*-_#'\"()[]{}<>\n\n  ", "P.S.", "***", "...", "?!", "<<", ">>", "\t", "```"]
 _ABBREVIATED = (
     "Dr. Lane of Acme Inc. He paid 3.5 or 1.2.3 of it.",
     "See www.example.com or the U.S. They say i.e. this. And A. B. Cole Jr. left!",
     'He said "stop." Then "go!" and (why?) no Ph.D. at St. Ives... so it was',
     "“Done.” Mr. X. Y. Co. It ended?! e.g. yes.",
 )
-_LETTERS = list("abcdeixyzABCEIZ019éßñшは水\u0627😀\u200d")
+_LETTERS: list[str] = list("abcdeixyzABCEIZ019éßñшは水\u0627😀\u200d")
 
 
 def answers(
@@ -27,7 +27,7 @@ def answers(
     others: Sequence[tuple[str, Mapping[str, Any]]],
     seed: str,
 ) -> list[str]:
-    """About thirty different texts, at least FEWEST, for a constraint of `prompt` that comes with `others`."""
+    """About thirty different texts, at least FEWEST, for a constraint that comes with `others`."""
     rng = random.Random(f"answers/{seed}/{id}")
     drafts = [draft(prompt, length, f"{seed}/{length}") for length in (1, 3, 6, 12)]
     made = [craft(id, kwargs, text) for text in drafts]
@@ -60,8 +60,8 @@ def _with_a_word_twice(text: str, rng: random.Random) -> str:
 
 
 def _with_a_mark(text: str, rng: random.Random) -> str:
-    place = rng.randrange(len(text) + 1)
-    return text[:place] + rng.choice(_MARKS) + text[place:]
+    place, mark = rng.randrange(len(text) + 1), rng.choice(_MARKS)
+    return f"{text[:place]}{mark}{text[place:]}"
 
 
 def _without_a_character(text: str, rng: random.Random) -> str:

@@ -29,14 +29,10 @@ REASONS: Mapping[str, str] = {
         "the rows concerned ask for `!` and `#`, which theirs takes for a missing letter and replaces by a "
         "random one; ours counts the character asked for."
     ),
-    "ratio:overlap": "a later revision compares trigrams of words; ours of characters, as the one before did.",
+    "ratio:overlap": "a later revision compares trigrams of words; ours of characters, as the one before.",
     "ratio:stop_words": (
-        "shares that equal the threshold: theirs divides first and is off by a rounding error, ours is exact. "
-        "And a zero-width joiner alone, which theirs takes for a word."
-    ),
-    "repeat:repeat_span": (
-        "a later revision counts words from the first index to the last; ours counts characters, as the "
-        "prompts say."
+        "shares that equal the threshold: theirs divides first and is off by a rounding error, ours is "
+        "exact. And a zero-width joiner alone, which theirs takes for a word."
     ),
     "words:keywords_specific_position": "a later revision minds case; ours does not, as the one before.",
     "words:words_position": (

@@ -72,7 +72,7 @@ def repeat_simple(draft: str) -> str:
 
 
 def repeat_span(draft: str, *, prompt_to_repeat: str, n_start: int, n_end: int) -> str:
-    return prompt_to_repeat[n_start : n_end + 1]
+    return " ".join(prompt_to_repeat.split()[n_start : n_end + 1])
 
 
 CRAFTS: Mapping[str, Craft] = {
