@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from benchmarks.simulated.writing.drafts import draft
 
 FEWEST = 20
 _MARKS: list[str] = [*".,;:!?*-_#'\"()[]{}<>\n\n  ", "P.S.", "***", "...", "?!", "<<", ">>", "\t", "```"]
+_REPETITIVE = "So it goes. So it goes. So it goes."
 _ABBREVIATED = (
     "Dr. Lane of Acme Inc. He paid 3.5 or 1.2.3 of it.",
     "See www.example.com or the U.S. They say i.e. this. And A. B. Cole Jr. left!",
@@ -37,7 +39,7 @@ def answers(
     nearly = [edit(rng.choice(made), rng) for edit in _EDITS for _ in range(2)]
     noise = [_noise(size, rng) for size in (1, 4, 20, 80)]
     mixed = [" ".join(rng.sample(text.split() + _MARKS, len(text.split()))) for text in drafts[1:3]]
-    texts = dict.fromkeys([*made, joint, *drafts, *nearly, *noise, *mixed, "", prompt])
+    texts = dict.fromkeys([_REPETITIVE, *made, joint, *drafts, *nearly, *noise, *mixed, "", prompt])
     while len(texts) < FEWEST:
         texts[_noise(40, rng)] = None
     return list(texts)
@@ -79,6 +81,8 @@ _EDITS: tuple[Callable[[str, random.Random], str], ...] = (
     lambda text, rng: text.swapcase(),
     lambda text, rng: text.replace("\n", "\n\n\n") if "\n" in text else f"**{text}**",
     lambda text, rng: text.replace(". ", "... "),
+    lambda text, rng: re.sub(r"(\w)\b", r"\1s", text),
+    lambda text, rng: re.sub(r"(^|\. )", r"\1(", text),
     lambda text, rng: f"{text} {rng.choice(_ABBREVIATED)}",
     lambda text, rng: f"{rng.choice(_ABBREVIATED)} {text}",
 )

@@ -11,14 +11,16 @@ from syllapy import WORD_DICT
 from benchmarks.ifbench.text import syllables
 from benchmarks.ifbench.wordlists import STOP_WORDS
 
+_COARSE = ("fuck", "shit", "porn", "nude", "sex", "rape", "nazi", "kill", "bitch", "whore", "slut", "nigg")
 _CONSONANTS = frozenset(string.ascii_lowercase) - frozenset("aeiou")
 
 
 @cache
 def words() -> tuple[str, ...]:
-    """A few thousand English words in a fixed order, stop words left out."""
-    known = (word for word in WORD_DICT if word.isascii() and word.isalpha())
-    return tuple(word for word in known if len(word) > 2 and word not in STOP_WORDS)
+    """A few thousand English words in a fixed order, without stop words and coarse ones."""
+    known = (word for word in WORD_DICT if word.isascii() and word.isalpha() and len(word) > 2)
+    clean = (word for word in known if not any(part in word for part in _COARSE))
+    return tuple(word for word in clean if word not in STOP_WORDS)
 
 
 @cache
