@@ -136,7 +136,6 @@ def constrained_response(text: str) -> bool:
     "There are at least {num_highlights} *highlighted* parts.",
 )
 def number_highlighted_sections(text: str, num_highlights: int) -> bool:
-    # What stands between double stars is found by both patterns where it can be, as in the benchmark.
     single = [found for found in re.findall(r"\*[^\n*]*\*", text) if found.strip("*").strip()]
     double = [found for found in re.findall(r"\*\*[^\n*]*\*\*", text) if found[2:-2].strip()]
     return len(single) + len(double) >= num_highlights
