@@ -63,6 +63,8 @@ def _split(listing: str) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def _page(text: str) -> Page:
+    if text.endswith(" |"):
+        return Page(text.removesuffix(" |").strip(), ())
     title, bar, body = text.partition(" | ")
     return Page(title.strip(), sentences(body)) if bar else Page("", sentences(text))
 

@@ -6,16 +6,23 @@ nothing; `load("hotpotqa")` needs data or a network.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.tasks import bundled, hotpotqa, records
-from benchmarks.tasks.hotpotqa import DataNotFound
+from benchmarks.tasks import aime, bundled, hotpotqa, hover, livebench_math, records
+from benchmarks.tasks.data import DataNotFound
 from benchmarks.tasks.task import Metric, Task
 from benchmarks.tasks.worlds import WORLD_NAMES, world_named
 
 __all__ = ["NAMES", "WORLD_NAMES", "DataNotFound", "Metric", "Task", "load"]
 
-NAMES = ("bundled", "hotpotqa", *WORLD_NAMES)
+_WITH_DATA: Mapping[str, Callable[[str | Path | None, int], Task]] = {
+    "aime": aime.load,
+    "hotpotqa": hotpotqa.load,
+    "hover": hover.load,
+    "livebench_math": livebench_math.load,
+}
+NAMES = ("bundled", *_WITH_DATA, *WORLD_NAMES)
 
 
 def load(name: str, data_dir: str | Path | None = None, seed: int = 0) -> Task:
@@ -27,8 +34,8 @@ def load(name: str, data_dir: str | Path | None = None, seed: int = 0) -> Task:
     """
     if name == "bundled":
         return bundled.load(seed)
-    if name == "hotpotqa":
-        return hotpotqa.load(data_dir, seed)
+    if name in _WITH_DATA:
+        return _WITH_DATA[name](data_dir, seed)
     if name in WORLD_NAMES:
         return records.load(name, world_named(name), seed)
     raise ValueError(f"Unknown task {name!r}; known tasks: {', '.join(NAMES)}.")
