@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from benchmarks.simulated.curriculum import MULTIHOP, Curriculum
 from benchmarks.simulated.maths.curriculum import MATHS
+from benchmarks.simulated.writing.curriculum import INSTRUCTIONS
 
-_CURRICULA = {curriculum.name: curriculum for curriculum in (MULTIHOP, MATHS)}
+_CURRICULA = {curriculum.name: curriculum for curriculum in (MULTIHOP, MATHS, INSTRUCTIONS)}
 
 
 def curriculum_named(name: str) -> Curriculum:

@@ -34,6 +34,7 @@ from benchmarks.simulated.records import Clerk, Judge, RecordReflector
 from benchmarks.simulated.reflection import Reflector
 from benchmarks.simulated.reply import GARBAGE, Value, write_reply
 from benchmarks.simulated.text import unit
+from benchmarks.simulated.writing import Writer
 
 CHARS_PER_TOKEN = 4
 
@@ -55,6 +56,7 @@ class Role(Protocol):
 _ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
     "task": MultiHopReader.from_json,
     "solver": Solver.from_json,
+    "writer": Writer.from_json,
     "reflection": lambda state: Reflector(curriculum_named(state["curriculum"])),
     "clerk": Clerk.from_json,
     "record reflection": RecordReflector.from_json,

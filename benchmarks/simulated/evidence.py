@@ -21,7 +21,7 @@ _EXAMPLE_START = re.compile(
 _FIELDS = (
     "question", "claim", "passages", "context", "summary_1", "summary_2", "summary", "query", "answer",
     "reasoning", "feedback", "score", "record", "problem", "user_query",
-    "llm_request", "related_llm_request", "related_llm_response", "response",
+    "llm_request", "related_llm_request", "related_llm_response", "final_response", "response",
     "clean_date", "clean_amount", "clean_name", "clean_unit", "clean_code", "clean_place",
 )  # fmt: skip
 _LABEL = re.compile(

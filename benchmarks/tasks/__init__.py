@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.tasks import aime, bundled, hotpotqa, hover, livebench_math, records
+from benchmarks.tasks import aime, bundled, hotpotqa, hover, ifbench, livebench_math, records
 from benchmarks.tasks.data import DataNotFound
 from benchmarks.tasks.task import Metric, Task
 from benchmarks.tasks.worlds import WORLD_NAMES, world_named
@@ -20,6 +20,7 @@ _WITH_DATA: Mapping[str, Callable[[str | Path | None, int], Task]] = {
     "aime": aime.load,
     "hotpotqa": hotpotqa.load,
     "hover": hover.load,
+    "ifbench": ifbench.load,
     "livebench_math": livebench_math.load,
 }
 NAMES = ("bundled", *_WITH_DATA, *WORLD_NAMES)
