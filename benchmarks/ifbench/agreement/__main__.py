@@ -30,7 +30,7 @@ FILES = ("test", "train_ifeval", "val_ifeval")
 @click.option("--show", default=0, help="Print so many disagreements of each constraint, cut short.")
 def main(data: str, evalscope_wheel: str, lm_eval_wheel: str, out: str | None, show: int) -> None:
     """Compare every constraint of every prompt on varied answers, by the strict and by the loose rule."""
-    logging.disable()  # lm-eval logs every text whose language it cannot tell
+    logging.getLogger("lm_eval").setLevel(logging.CRITICAL)  # it logs texts whose language it cannot tell
     judges = {
         **dict.fromkeys(TEST, evalscope(evalscope_wheel)),
         **dict.fromkeys(IFEVAL, lm_eval(lm_eval_wheel)),

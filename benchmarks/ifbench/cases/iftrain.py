@@ -110,7 +110,7 @@ CASES: Mapping[str, Cases] = {
         let_relation="less than",
     ),
     "count:counting_composition": cases(
-        ["Go on. Be so.\n***\nGo on. Be so.\n***\nGo on! Be so?"],
+        ["Go on. Be so.\n***\nGo on. Be so.\n***\nGo on! Be so?", " *** ".join(["Go on. Be so."] * 3)],
         [
             "Go on. Be so.\n***\nGo on. Be so.",
             "Go. Be.\n***\nGo. Be.\n***\nGo. Be.",

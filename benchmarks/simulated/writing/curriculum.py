@@ -43,7 +43,7 @@ _FAMILIES: Mapping[str, tuple[str, ...]] = {
     ),
     "language": (
         "Answer in the language that is asked for.",
-        "Use no other language than the one named.",
+        "Keep to the language that the query names.",
     ),
     "letters": (
         "Check each word for its letters and syllables where that is asked.",
