@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.livebench.reading import in_box, last_line
+from benchmarks.livebench.reading import closing_brace, in_box, last_line
 from benchmarks.livebench.verdict import Found, Verdict
 from benchmarks.livebench.workers import Workers, shared_workers
 
 LONGEST = 2_000
+_BRACED_ARGUMENT = re.compile(
+    r"\\(?:ln|a?r?c?(?:sin|cos|tan)h?|sec|csc|cot)\s*(?:\^\s*(?:\d|\{\d+\}))?\s*\{(?=\s*\()"
+)
 _REPLACED = (
     (re.compile(r"\\(?:left|right|bigl?|bigr?|Bigl?|Bigr?)(?![A-Za-z])"), ""),
     (re.compile(r"\\[dt]frac"), r"\\frac"),
@@ -23,6 +26,7 @@ _REPLACED = (
     (re.compile(r"\\mathrm\{([ei])\}"), r"\1"),
     (re.compile(r"(?<=\d)\\?,(?=\d{3}\b)"), ""),
     (re.compile(r"\\sqrt\s*(\w)"), r"\\sqrt{\1}"),
+    (re.compile(r"\\frac\s*(\w)\s*(\w)"), r"\\frac{\1}{\2}"),
     (re.compile(r"(?<![\d}])\.(?=\d)"), "0."),
     (re.compile(r"\\log(?![\s]*_)"), r"\\ln"),
     # A blank between figures is a product, but the parser would join them.
@@ -59,7 +63,19 @@ def normalise(text: str) -> str:
     text = text.replace("\u2212", "-").replace("\u03c0", r"\pi ").replace("\u03bb", r"\lambda ")
     for pattern, replacement in _REPLACED:
         text = pattern.sub(replacement, text)
-    return text.rpartition("=")[2].strip(" .")
+    return _without_braces(text).rpartition("=")[2].strip(" .")
+
+
+def _without_braces(text: str) -> str:
+    r"""`\ln{(x)}^2` as `\ln(x)^2`: the parser would take the power for a part of the argument."""
+    position = 0
+    while match := _BRACED_ARGUMENT.search(text, position):
+        start = match.end()
+        end = closing_brace(text, start)
+        position = start
+        if end is not None and text[start:end].strip().endswith(")"):
+            text = f"{text[: start - 1]}{text[start:end]}{text[end + 1 :]}"
+    return text
 
 
 def _key(text: str) -> str:

@@ -20,15 +20,21 @@ def in_box(text: str) -> str | None:
     starts = [match.end() for match in _BOX.finditer(text)]
     if not starts:
         return None
+    end = closing_brace(text, starts[-1])
+    return None if end is None else text[starts[-1] : end].strip()
+
+
+def closing_brace(text: str, start: int) -> int | None:
+    """Where the brace stands that closes one opened just before `start`; None when nothing closes it."""
     depth = 1
-    for position in range(starts[-1], len(text)):
+    for position in range(start, len(text)):
         escaped = text[position - 1] == "\\"
         if text[position] == "{" and not escaped:
             depth += 1
         elif text[position] == "}" and not escaped:
             depth -= 1
             if depth == 0:
-                return text[starts[-1] : position].strip()
+                return position
     return None
 
 

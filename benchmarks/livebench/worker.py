@@ -8,6 +8,7 @@ the answer cannot be compared. The first line out is "ready".
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -20,6 +21,7 @@ NEAR = 0.001
 EXACT = 1e-9
 POINTS = (0.7371, -0.6189, 1.3217, -1.2713, 2.1291, -2.3457, 0.2113, -0.3719)
 FEWEST_POINTS = 3
+_COMMAND_OR_X = re.compile(r"\\[A-Za-z]+|x")
 _NAMED = {sympy.Symbol("e"): sympy.E, sympy.Symbol("i"): sympy.I, sympy.Symbol("pi"): sympy.pi}
 
 
@@ -41,7 +43,9 @@ def compare(truth: str, answer: str) -> str:
 
 def read(text: str) -> Any:
     """The expression that `text` writes, with e and i as numbers and x(y) as a product."""
-    parsed = parse_latex(text, strict=True, backend="antlr")
+    # sympy takes an x between two numbers for a multiplication sign, so x goes by another name.
+    renamed = _COMMAND_OR_X.sub(lambda match: r"\xi " if match[0] == "x" else match[0], text)
+    parsed = parse_latex(renamed, strict=True, backend="antlr")
     product = parsed.replace(
         lambda part: isinstance(part, AppliedUndef),
         lambda part: sympy.Symbol(part.func.__name__) * sympy.Mul(*part.args),

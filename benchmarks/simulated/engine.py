@@ -29,6 +29,7 @@ from benchmarks.simulated.curricula import curriculum_named
 from benchmarks.simulated.knobs import AnswerKey, Knobs
 from benchmarks.simulated.maths import Solver
 from benchmarks.simulated.multihop import MultiHopReader
+from benchmarks.simulated.privacy import Delegate, Outside, PrivacyJudge
 from benchmarks.simulated.prompt import Prompt, read_prompt
 from benchmarks.simulated.records import Clerk, Judge, RecordReflector
 from benchmarks.simulated.reflection import Reflector
@@ -56,6 +57,9 @@ class Role(Protocol):
 _ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
     "task": MultiHopReader.from_json,
     "solver": Solver.from_json,
+    "delegate": Delegate.from_json,
+    "outside": Outside.from_json,
+    "privacy judge": PrivacyJudge.from_json,
     "writer": Writer.from_json,
     "reflection": lambda state: Reflector(curriculum_named(state["curriculum"])),
     "clerk": Clerk.from_json,
