@@ -10,6 +10,7 @@ Sources: IFBench, https://arxiv.org/abs/2507.02833; IFEval, https://arxiv.org/ab
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from benchmarks.ifbench import counts, customs, formats, ifeval, iftrain, words
@@ -37,7 +38,8 @@ CONSTRAINTS: Mapping[str, Constraint] = {**TEST, **IFEVAL, **IFTRAIN}
 def constraint_named(id: str) -> Constraint:
     """The constraint called `id`. Raises ValueError when there is none."""
     if id not in CONSTRAINTS:
-        raise ValueError(f"Unknown constraint {id!r}; known are {', '.join(sorted(CONSTRAINTS))}.")
+        near = ", ".join(get_close_matches(id, CONSTRAINTS)) or "none like it"
+        raise ValueError(f"Unknown constraint {id!r}; of the {len(CONSTRAINTS)} there are: {near}.")
     return CONSTRAINTS[id]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import dspy
 import pytest
 
+from benchmarks.checks.ifbench import check as checks_of
 from benchmarks.tasks import DataNotFound, Task, ifbench, load
 from benchmarks.tasks.ifbench import metric
 
@@ -154,3 +155,16 @@ def test_the_real_data_can_be_played() -> None:
             scores = [task.metric(row, program(query=row.query)).score for row in task.val[:60]]
         means.append(sum(scores) / len(scores))
     assert means[0] + 0.1 < means[1]
+
+
+def test_verification_tries_the_checkers_and_the_rows(folder: Path) -> None:
+    (folder / "ifbench" / "test.jsonl").write_text(
+        json.dumps({**ROW, "instruction_id_list": ["count:sheep", "startend:end_checker"]}) + "\n",
+        encoding="utf-8",
+    )
+    checks = {check.what: check for check in checks_of(folder)}
+    failed = {what for what, check in checks.items() if not check.ok}
+    assert checks["cases of the checkers of IFEval"].ok
+    assert "25 checkers" in checks["cases of the checkers of IFEval"].note
+    assert "constraints with a checker and the parameters it takes" in failed
+    assert "train, validation and test have (150, 300, 294) rows" in failed
