@@ -16,12 +16,9 @@ import langdetect
 import punkt
 import syllapy
 from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
-from nltk.tokenize import NLTKWordTokenizer
-from textblob.en.taggers import PatternTagger
 
 EDGES = string.punctuation + " "
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_TOKENIZER = NLTKWordTokenizer()
 _CACHED = 512
 
 # Code points that are no characters and stand for a period that ends nothing, and for a sentence's end.
@@ -76,7 +73,11 @@ def count_sentences(text: str) -> int:
 @lru_cache(maxsize=_CACHED)
 def tokens(text: str) -> tuple[str, ...]:
     """Tokens in the manner of the Penn Treebank, sentence by sentence: punctuation stands alone."""
-    return tuple(token for sentence in punkt.sent_tokenize(text) for token in _TOKENIZER.tokenize(sentence))
+    # Imported where it is used, here and below: NLTK brings SciPy with it, which takes seconds to load.
+    from nltk.tokenize import NLTKWordTokenizer
+
+    tokenize = NLTKWordTokenizer().tokenize
+    return tuple(token for sentence in punkt.sent_tokenize(text) for token in tokenize(sentence))
 
 
 def word_tokens(text: str) -> list[str]:
@@ -127,6 +128,8 @@ def starts_with_verb(text: str) -> bool:
 
 
 def _tags(text: str) -> list[str]:
+    from textblob.en.taggers import PatternTagger
+
     return [str(tag) for _, tag in PatternTagger().tag(text)]
 
 

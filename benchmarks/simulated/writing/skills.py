@@ -141,7 +141,7 @@ _KEEP = Rule(
 )
 LESS_AT_ONCE = 0.6
 
-SKILLS: Mapping[Stage, tuple[Rule, ...]] = {
+SKILLS: Mapping[str, tuple[Rule, ...]] = {
     "write": (*FAMILIES, _LIST, *_MANNER),
     # Whoever goes over a text notices less unasked than whoever writes it.
     "ensure": (*(replace(r, base=r.base * LESS_AT_ONCE) for r in FAMILIES), _RECHECK, _KEEP, *_MANNER),
