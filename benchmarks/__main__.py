@@ -27,7 +27,9 @@ from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
 from benchmarks.speed import speed
 from benchmarks.tasks import NAMES, DataNotFound
+from benchmarks.verify import verify
 from benchmarks.widths.command import widths
+from benchmarks.wikipedia import wikipedia
 from dspy_gepa import GEPAError
 
 
@@ -67,6 +69,7 @@ def demo(budget: int, seed: int, threads: int) -> None:
 @click.option("--lm", default=SIMULATED, show_default=True, help="Model for both roles.")
 @click.option("--task-lm", help="Model that runs the program, e.g. openai/gpt-4.1-mini.")
 @click.option("--reflection-lm", help="Model that rewrites instructions.")
+@click.option("--judge-lm", help="Model that judges, and the outside one of pupa; default that of --task-lm.")
 @click.option("--data", "data_dir", type=click.Path(file_okay=False), help="Directory with local data sets.")
 @click.option("--budget", default=600, show_default=True, help="Rollouts each optimizer may spend.")
 @click.option("--seed", "--seeds", "seeds", default="0", show_default=True, help="E.g. 0 or 0,1,2 or 0-19.")
@@ -81,6 +84,7 @@ def run(
     lm: str,
     task_lm: str | None,
     reflection_lm: str | None,
+    judge_lm: str | None,
     data_dir: str | None,
     budget: int,
     seeds: str,
@@ -91,7 +95,7 @@ def run(
     show_step: bool,
 ) -> None:
     """Run TASKS with one or more optimizers and seeds; write one JSON each and print a table."""
-    models = Models(task=task_lm or lm, reflection=reflection_lm or lm)
+    models = Models(task=task_lm or lm, reflection=reflection_lm or lm, judge=judge_lm)
     out = present.console()
     out.print(f"Models: {models.label}\n")
     lines: list[tuple[str, int, float, float, int, int]] = []
@@ -119,6 +123,8 @@ main.add_command(durability)
 main.add_command(faults)
 main.add_command(peers)
 main.add_command(widths)
+main.add_command(verify)
+main.add_command(wikipedia)
 
 
 def _print_means(out: Console, lines: list[tuple[str, int, float, float, int, int]]) -> None:

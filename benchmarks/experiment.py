@@ -52,7 +52,7 @@ def run_cell(cell: Cell, *, data_dir: str | None, threads: int, log_dir: str | N
     Returns:
         JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing.
     """
-    task = cut(load(cell.task, data_dir, cell.seed), cell)
+    task = cut(load(cell.task, data_dir, cell.seed, judge=cell.models.judge_lm()), cell)
     with dspy.context(lm=cell.models.task_lm(task, cell.seed)):
         before = test_scores(task, task.program(), threads)
         started = time.perf_counter()

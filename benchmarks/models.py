@@ -13,10 +13,17 @@ SIMULATED = "simulated"
 
 @dataclass(frozen=True)
 class Models:
-    """The names of the models of a run; `simulated` or a LiteLLM name such as `openai/gpt-4.1-mini`."""
+    """The names of the models of a run; `simulated` or a LiteLLM name such as `openai/gpt-4.1-mini`.
+
+    Attributes:
+        task: Plays the program's part.
+        reflection: Rewrites instructions.
+        judge: Judges, and plays the outside model, in tasks that ask for such models; None for the task's.
+    """
 
     task: str = SIMULATED
     reflection: str = SIMULATED
+    judge: str | None = None
 
     def task_lm(self, task: Task, seed: int) -> dspy.LM:
         """The model that plays the program's part."""
@@ -30,9 +37,14 @@ class Models:
             return task.reflection_lm(seed=seed)
         return dspy.LM(self.reflection, max_tokens=16_384)
 
+    def judge_lm(self) -> dspy.LM | None:
+        """The model that judges; None leaves it to the task, which has simulated ones."""
+        name = self.judge or self.task
+        return None if name == SIMULATED else dspy.LM(name, max_tokens=16_384)
+
     @property
     def label(self) -> str:
         """How figures made with these models must be headed."""
-        if SIMULATED in (self.task, self.reflection):
+        if SIMULATED in (self.task, self.reflection, self.judge):
             return "simulated LM: compares search algorithms, says nothing about any real model"
         return f"{self.task}, reflection by {self.reflection}"
