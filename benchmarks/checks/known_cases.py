@@ -11,7 +11,6 @@ from benchmarks.checks.check import Check
 from benchmarks.tasks import aime, hotpotqa, hover, pupa
 from benchmarks.tasks.task import Task
 
-
 FINDABLE = 0.95
 
 
