@@ -10,6 +10,7 @@ import dspy
 from benchmarks.setting import CountingMetric, Setting, quiet
 
 SIMBA_BATCH, SIMBA_SAMPLES = 32, 6  # SIMBA's defaults
+DEMOS = 4  # successful rollouts that bootstrapping looks for, its default
 
 
 @dataclass(frozen=True)

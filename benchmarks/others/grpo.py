@@ -34,7 +34,7 @@ def grpo(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[st
     Raises:
         RefusedError: There is no GPU server, or no client for it.
     """
-    provider = _provider(setting.gpu_server)
+    provider = provider_of(setting.gpu_server)
     return train(setting, metric, provider, STEPS if setting.paper else steps_within(setting.budget))
 
 
@@ -69,7 +69,8 @@ def train(
     return trained, {"settings": {"steps": steps}}
 
 
-def _provider(server: str | None) -> Provider:
+def provider_of(server: str | None) -> Provider:
+    """The client of the server. Raises RefusedError when either is not there."""
     if server is None:
         raise RefusedError(
             "grpo trains the model itself and needs a server with a GPU that can do so (Arbor). Start one, "
