@@ -21,6 +21,7 @@ from benchmarks.matrix.command import run
 from benchmarks.models import Models
 from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
+from benchmarks.report.command import report
 from benchmarks.speed import speed
 from benchmarks.verify import verify
 from benchmarks.widths.command import widths
@@ -58,6 +59,7 @@ def demo(budget: int, seed: int, threads: int) -> None:
 
 
 main.add_command(run)
+main.add_command(report)
 main.add_command(speed)
 main.add_command(overhead)
 main.add_command(forecasts)

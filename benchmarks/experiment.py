@@ -55,7 +55,7 @@ class Cell:
         return f"{self.task}-{self.optimizer}-{budget}-seed{self.seed}"
 
     def parameters(self) -> dict[str, Any]:
-        """What a result must agree in to be this cell's, as JSON data; where a server stands does not matter."""
+        """What a result must agree in to be this cell's, as JSON data; a server's address does not matter."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         del found["models"]["api_base"]
         return found

@@ -25,8 +25,8 @@ class Models:
         reflection: Rewrites instructions.
         judge: Judges, and plays the outside model, in tasks that ask for such models; None for the task's.
         sampling: How the first two sample: options of `dspy.LM`.
-        api_base: Server of the first two, where it is not the provider's own; its key is that of OPENAI_API_KEY,
-            which such servers seldom ask for.
+        api_base: Server of the first two, where it is not the provider's own; its key is that of
+            OPENAI_API_KEY, which such servers seldom ask for.
         engine: Who speaks to the provider: what DSPy chooses, or LiteLLM in any case.
     """
 
@@ -62,7 +62,7 @@ class Models:
     def named(self) -> list[str]:
         """The models that are not simulated."""
         names = dict.fromkeys((self.task, self.reflection, self.judge))
-        return [name for name in names if name not in (None, SIMULATED)]  # type: ignore[misc]
+        return [name for name in names if name not in (None, SIMULATED)]
 
     @property
     def label(self) -> str:

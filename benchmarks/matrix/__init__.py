@@ -1,1 +1,1 @@
-"""`python -m benchmarks run`: tasks by optimizers by seeds, forecast, run, metered and resumed cell by cell."""
+"""`python -m benchmarks run`: tasks by optimizers by seeds, forecast, metered and resumed cell by cell."""

@@ -112,7 +112,7 @@ def run(
         if dry_run:
             console.print(forecast_table(forecasts))
             console.print(
-                f"{len(todo)} of {len(chosen)} cells have no result yet. Nothing but a rollout a task was run."
+                f"{len(todo)} of {len(chosen)} cells have no result yet. Only a rollout a task was run."
             )
             return
         with Progress(console, len(chosen)) as progress:
@@ -185,9 +185,8 @@ def _tell(console: Console, end: Ended, show_step: bool) -> None:
         return
     before, after = end.report["test_before"], end.report["test_after"]
     note = ", known" if end.known else ""
-    console.print(
-        f"{end.cell.name}: {before:.1%} -> {after:.1%}, {end.report['metric_calls']} metric calls, {end.file}{note}"
-    )
+    calls = end.report["metric_calls"]
+    console.print(f"{end.cell.name}: {before:.1%} -> {after:.1%}, {calls} metric calls, {end.file}{note}")
     story = present.step_story(end.report["result"]) if show_step and "result" in end.report else None
     if story is not None:
         console.print(story)

@@ -1,4 +1,4 @@
-"""What a cell will come to, before it is paid for: arithmetic over one measured rollout of the seed program."""
+"""What a cell will come to, before it is paid for: arithmetic on a measured rollout of the seed program."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Work:
-    """What an optimizer does: rollouts, texts it asks for, tokens of such a request, kind of prompt it makes."""
+    """What an optimizer does: rollouts, texts it asks for, tokens of such a request, kind of prompt."""
 
     rollouts: int
     texts: int = 0

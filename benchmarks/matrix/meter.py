@@ -76,11 +76,12 @@ class Meter:
 
     def _add(self, entry: Mapping[str, Any]) -> None:
         model, used = str(entry["model"]), entry["usage"] or {}
-        tokens = [int(used.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
+        prompt, completion = (int(used.get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
         price = self.prices(model)
-        dollars = price.of(*tokens) if price else float(entry["cost"] or 0.0)
+        dollars = price.of(prompt, completion) if price else float(entry["cost"] or 0.0)
         with self._lock:
-            self.by_model[model] = self.by_model.get(model, Usage()).plus(Usage(1, *tokens, dollars))
+            used_now = Usage(1, prompt, completion, dollars)
+            self.by_model[model] = self.by_model.get(model, Usage()).plus(used_now)
             everything = self.total
             if everything.calls % FLUSH_EVERY == 0:
                 self.flush()

@@ -75,9 +75,9 @@ def read_models(
     )
     if preset in NEED_SERVER and api_base is None:
         raise click.UsageError(
-            f"{preset} is served by you: give the address of an OpenAI-compatible server (vLLM, Ollama, ...) as "
-            "--api-base, e.g. http://localhost:8000/v1, and its name there as --task-lm openai/NAME if it is "
-            f"not {found.task}."
+            f"{preset} is served by you: give the address of an OpenAI-compatible server (vLLM, Ollama, ...) "
+            "as --api-base, e.g. http://localhost:8000/v1, and its name there as --task-lm openai/NAME if it "
+            f"is not {found.task}."
         )
     if api_base is not None and SIMULATED in (models.task, models.reflection):
         raise click.UsageError("--api-base serves the task's and the reflection model, but one is simulated.")

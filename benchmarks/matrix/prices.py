@@ -26,7 +26,7 @@ FREE = Price(0.0, 0.0)
 
 
 def price_list(given: Mapping[str, Price] | None = None) -> Prices:
-    """Prices by model name: those `given`, else none for simulated models, else LiteLLM's; None if unknown."""
+    """Prices by model name: those `given`, else LiteLLM's, and simulated ones free; None if unknown."""
 
     def find(model: str) -> Price | None:
         if given and model in given:

@@ -151,9 +151,9 @@ def _run(
     except KeyboardInterrupt:
         if purse.empty:
             raise CostCapError(
-                f"${purse.spent:.4f} were spent, and --max-cost is ${place.max_cost:g}: stopped in {cell.name}. "
-                "Finished cells are kept, and so is the journal of a GEPA run; with a higher cap the same "
-                "command goes on from there."
+                f"${purse.spent:.4f} were spent, and --max-cost is ${place.max_cost:g}: stopped in "
+                f"{cell.name}. Finished cells are kept, and so is the journal of a GEPA run; with a higher cap "
+                "the same command goes on from there."
             ) from None
         raise
     finally:
@@ -183,8 +183,8 @@ class _Purse:
         earlier = self.spent
         if self.place.max_cost is not None and earlier >= self.place.max_cost:
             raise CostCapError(
-                f"${earlier:.4f} were spent before, and --max-cost is ${self.place.max_cost:g}: give a higher "
-                "one, or another --out."
+                f"${earlier:.4f} were spent before, and --max-cost is ${self.place.max_cost:g}: give a "
+                "higher one, or another --out."
             )
 
         def told(dollars: float) -> None:
