@@ -152,8 +152,8 @@ def _run(
         if purse.empty:
             raise CostCapError(
                 f"${purse.spent:.4f} were spent, and --max-cost is ${place.max_cost:g}: stopped in "
-                f"{cell.name}. Finished cells are kept, and so is the journal of a GEPA run; with a higher cap "
-                "the same command goes on from there."
+                f"{cell.name}. Finished cells are kept, and so is the journal of a GEPA run; with a higher "
+                "cap the same command goes on from there."
             ) from None
         raise
     finally:
