@@ -22,6 +22,7 @@ from benchmarks.models import Models
 from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
 from benchmarks.report.command import report
+from benchmarks.retrieval_figures import retrieval
 from benchmarks.speed import speed
 from benchmarks.verify import verify
 from benchmarks.widths.command import widths
@@ -68,6 +69,7 @@ main.add_command(faults)
 main.add_command(peers)
 main.add_command(widths)
 main.add_command(verify)
+main.add_command(retrieval)
 main.add_command(wikipedia)
 
 

@@ -25,12 +25,15 @@ import click
 
 from benchmarks.passages import StoredPassages, write_passages
 from benchmarks.retrieval import Retriever, build_index
-from benchmarks.tasks.data import DataNotFound
 
 ENVIRONMENT = "DSPY_GEPA_WIKI"
 REPOSITORY, FILE = "dspy/cache", "wiki.abstracts.2017.tar.gz"
 SHA256 = "c006527c7c600f85ed594afa36d2a34d0598996405f560474227738342463724"  # of the file in the archive
 INDEX = "index"
+
+
+class IndexNotFound(FileNotFoundError):  # noqa: N818 - reads as what happened
+    """There is no index, or nothing to build it from; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,10 @@ def default_directory() -> Path:
 
 
 def open_wikipedia(directory: Path | None = None) -> StoredRetriever:
-    """The retriever over the abstracts. Raises DataNotFound when no index was built."""
+    """The retriever over the abstracts. Raises IndexNotFound when no index was built."""
     chosen = directory or default_directory()
     if not is_built(chosen):
-        raise DataNotFound(
+        raise IndexNotFound(
             f"{chosen} holds no index of the Wikipedia abstracts, in which rows from the hub are searched. "
             "Run `python -m benchmarks wikipedia` once (500 MB to download), name another directory in "
             f"{ENVIRONMENT}, or use local data with a corpus of its own (--data)."
@@ -70,9 +73,9 @@ def open_wikipedia(directory: Path | None = None) -> StoredRetriever:
     return StoredRetriever(chosen)
 
 
-def is_built(directory: Path) -> bool:
-    """Whether `build` has finished in `directory`."""
-    return (directory / INDEX).is_dir()
+def is_built(directory: Path | None = None) -> bool:
+    """Whether `build` has finished in `directory`, by default in that of `default_directory`."""
+    return ((directory or default_directory()) / INDEX).is_dir()
 
 
 def build(archive: Path, directory: Path) -> Built:
@@ -104,13 +107,13 @@ def _passages(source: IO[bytes], see: Callable[[bytes], None]) -> Iterator[str]:
 
 
 def fetch() -> Path:
-    """The archive from the hub. Raises DataNotFound when it cannot be had."""
+    """The archive from the hub. Raises IndexNotFound when it cannot be had."""
     try:
         from huggingface_hub import hf_hub_download  # imported here because only this road needs it
 
         return Path(hf_hub_download(repo_id=REPOSITORY, filename=FILE))
     except (ImportError, OSError, ValueError) as error:
-        raise DataNotFound(
+        raise IndexNotFound(
             f"{FILE} could not be downloaded from https://huggingface.co/{REPOSITORY} (see the cause). "
             "Download it by hand and give it with --archive."
         ) from error
@@ -129,7 +132,7 @@ def wikipedia(directory: Path | None, archive: Path | None) -> None:
         return
     try:
         built = build(archive or fetch(), chosen)
-    except DataNotFound as error:
+    except IndexNotFound as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{built.passages} passages indexed in {chosen}, sha256 of their file {built.sha256}.")
     if built.sha256 != SHA256:

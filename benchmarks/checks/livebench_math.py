@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def check(data_dir: Path, most: int | None = None) -> Iterator[Check]:
 
 
 def _scored(
-    kind: Kind, rows: Sequence[Row], ways: dict[str, Write], wanted: str, holds: Callable[[float], bool]
+    kind: Kind, rows: Sequence[Row], ways: Mapping[str, Write], wanted: str, holds: Callable[[float], bool]
 ) -> Iterator[Check]:
     for name, write in ways.items():
         answers = [(row, answer) for row in rows if (answer := write(row)) is not None]

@@ -8,6 +8,7 @@ last line that is a letter. Of several in one kind of place the last counts, whe
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from benchmarks.livebench.reading import in_box, in_tag, last_line, plain
 from benchmarks.livebench.verdict import Found, Verdict
@@ -45,21 +46,24 @@ def read_choice(answer: str, question: str) -> Found | None:
 
 
 def options(question: str) -> dict[str, str]:
-    """The options' values by letter, without spacing; empty for a question that lists none in LaTeX."""
+    """The options' values by letter, without spacing, those left out that two options share.
+
+    Empty for a question that lists no options in LaTeX.
+    """
     marks = list(_OPTION.finditer(question))
-    ends = [*(mark.start() for mark in marks[1:]), len(question)]
     values = {}
-    for mark, end in zip(marks, ends, strict=True):
-        value = question[mark.end() : end]
+    for number, mark in enumerate(marks, start=1):
+        value = question[mark.end() : marks[number].start() if number < len(marks) else None]
         # After the last option the question goes on, with words about the form of the answer.
         value = re.split(r"\$\s*(?:If you|Please|Once)\b|\n", value)[0]
         if compact := _compact(value):
             values[mark[1]] = compact
-    return values
+    shared = Counter(values.values())
+    return {letter: value for letter, value in values.items() if shared[value] == 1}
 
 
 def _as_letter(text: str) -> str | None:
-    bare = plain(text).strip("() ")
+    bare = _compact(text).strip("()")
     return bare[0].upper() if re.fullmatch(r"([A-Ea-e])\1*", bare) else None
 
 
@@ -79,4 +83,4 @@ def _value_at_end(answer: str, values: dict[str, str]) -> str | None:
 
 
 def _compact(text: str) -> str:
-    return _SPACING.sub("", plain(text)).strip(".")
+    return plain(_SPACING.sub("", text)).rstrip("\\.")

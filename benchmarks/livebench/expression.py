@@ -13,7 +13,7 @@ import re
 
 from benchmarks.livebench.reading import closing_brace, in_box, last_line
 from benchmarks.livebench.verdict import Found, Verdict
-from benchmarks.livebench.workers import Workers, shared_workers
+from benchmarks.livebench.workers import Comparer, shared_workers
 
 LONGEST = 2_000
 _BRACED_ARGUMENT = re.compile(
@@ -36,7 +36,7 @@ _REPLACED = (
 )  # fmt: skip
 
 
-def score_expression(truth: str, answer: str, workers: Workers | None = None) -> Verdict:
+def score_expression(truth: str, answer: str, workers: Comparer | None = None) -> Verdict:
     """1.0 when the expression in `answer` equals `truth`, else 0.0. `workers` default to the shared ones."""
     found = read_expression(answer)
     if found is None:

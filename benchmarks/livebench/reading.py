@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _TAG = re.compile(r"<solution>(.*?)</solution>", re.DOTALL | re.IGNORECASE)
-_BOX = re.compile(r"\\f?boxed\s*\{")
+_BOX = re.compile(r"\\(?:f?boxed|fbox)\s*\{")
 _WRAPPER = re.compile(r"\\(?:text|textbf|mathbf|mathrm|textrm|bf|rm)\s*\{([^{}]*)\}")
 
 

@@ -9,7 +9,7 @@ from benchmarks.livebench.expression import score_expression
 from benchmarks.livebench.proof import score_proof
 from benchmarks.livebench.verdict import Verdict
 from benchmarks.livebench.whole_number import score_whole_number
-from benchmarks.livebench.workers import Workers
+from benchmarks.livebench.workers import Comparer
 
 Kind = Literal["choice", "whole number", "proof", "expression"]
 
@@ -30,7 +30,7 @@ def kind_of(task: str, subtask: str) -> Kind:
     )
 
 
-def score(kind: Kind, *, truth: str, answer: str, question: str, workers: Workers | None = None) -> Verdict:
+def score(kind: Kind, *, truth: str, answer: str, question: str, workers: Comparer | None = None) -> Verdict:
     """The verdict on `answer`, between 0 and 1. An empty answer has nothing found in it."""
     if kind == "choice":
         return score_choice(truth, answer, question)

@@ -1,6 +1,6 @@
 """AIME items: a whole number of three digits, which must stand within the last 50 characters.
 
-LiveBench looks for the three digits anywhere in that end, so that 033 is also found in 1033; here the number
+LiveBench looks for the three digits anywhere in that end, so that 047 is also found in 1047; here the number
 must be whole. Leading zeros are part of the answer, as the questions say.
 """
 

@@ -10,11 +10,20 @@ import sys
 import threading
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 SECONDS = 8.0
 SECONDS_TO_START = 120.0
 MODULE = "benchmarks.livebench.worker"
 ROOT = Path(__file__).parents[2]
+
+
+class Comparer(Protocol):
+    """What the scorer of expressions needs."""
+
+    def compare(self, truth: str, answer: str) -> str:
+        """Whether two normalised expressions are "equal" or "different", or why that cannot be said."""
+        ...
 
 
 class Workers:

@@ -9,9 +9,9 @@ the rest; then 300, 300 and 150 rows are drawn with `random.Random(1).sample`.
 Local files: a directory with hotpotqa/train.jsonl, val.jsonl, test.jsonl and corpus.jsonl, found through the
 argument `data_dir` or the environment variable DSPY_GEPA_DATA. They are used with their own splits.
 
-What is searched is the local corpus, or for rows from the hub the union of their own context paragraphs.
-Both are far smaller, and so far easier, than the 2017 Wikipedia abstracts of the paper; the full index is a
-later addition.
+What is searched is the local corpus; for rows from the hub the 2017 Wikipedia abstracts, as in the paper,
+where `python -m benchmarks wikipedia` has indexed them, else the union of the rows' own context paragraphs.
+Local corpus and paragraphs are far smaller than the abstracts, and so far easier.
 
 A row looks like this (made up):
     question: "In which year was the painter of Harbour at Dusk born?"   answer: "1871"
@@ -44,6 +44,7 @@ from benchmarks.tasks.data import (
 from benchmarks.tasks.exact_match import metric
 from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, program_factory
 from benchmarks.tasks.task import Task
+from benchmarks.wikipedia import is_built, open_wikipedia
 
 HUB = HubSet("hotpotqa/hotpot_qa", "1908d6afbbead072334abe2965f91bd2709910ab", "fullwiki")
 SIZES = {"train": 150, "val": 300, "test": 300}
@@ -64,12 +65,16 @@ def load(data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = HUB) ->
         local_pages = {page["title"]: page["text"] for page in splits.pop("corpus")}
         return build(recut(splits, seed), local_pages)
     splits, pages = read_hub_splits(hub)
-    return build(recut(splits, seed), pages)
+    return build(recut(splits, seed), pages, open_wikipedia() if is_built() else None)
 
 
-def build(splits: Mapping[str, Sequence[Row]], pages: Pages) -> Task:
-    """The task over `splits` (train, val, test) and the corpus `pages` (title -> text)."""
-    retriever = Retriever.from_passages(f"{title} | {text}" for title, text in pages.items())
+def build(splits: Mapping[str, Sequence[Row]], pages: Pages, retriever: Retriever | None = None) -> Task:
+    """The task over `splits` (train, val, test) and the corpus `pages` (title -> text).
+
+    retriever: what is searched instead of `pages`.
+    """
+    if retriever is None:
+        retriever = Retriever.from_passages(f"{title} | {text}" for title, text in pages.items())
     examples = {name: [example_of(row, pages) for row in rows] for name, rows in splits.items()}
     everything = [example for rows in examples.values() for example in rows]
     answers = AnswerKey.of((example.question, example.answer, example.gold_titles) for example in everything)

@@ -32,6 +32,7 @@ from benchmarks.simulated import AnswerKey
 from benchmarks.simulated.multihop import MultiHopReader
 from benchmarks.simulated.reflection import Reflector
 from benchmarks.tasks.data import (
+    DataNotFound,
     Fetch,
     HubSet,
     Row,
@@ -46,7 +47,7 @@ from benchmarks.tasks.feedback import titles_in
 from benchmarks.tasks.hover_feedback import feedback_for
 from benchmarks.tasks.multihop import BEST_INSTRUCTIONS
 from benchmarks.tasks.task import Task
-from benchmarks.wikipedia import open_wikipedia
+from benchmarks.wikipedia import IndexNotFound, open_wikipedia
 
 HUB = HubSet("hover-nlp/hover", "c0e43052759879b3461642ca6c0dd26658f47691")
 SIZES = {"train": 150, "val": 300, "test": 300}
@@ -117,7 +118,14 @@ def load(
         local = Retriever.from_passages(f"{page['title']} | {page['text'] or ''}" for page in corpus)
         return build(recut(splits, seed), local)
     splits = hub_splits(read_hub("hover", hub))
-    return build(recut(splits, seed), retriever or open_wikipedia())
+    return build(recut(splits, seed), retriever or _wikipedia())
+
+
+def _wikipedia() -> Searcher:
+    try:
+        return open_wikipedia()
+    except IndexNotFound as error:
+        raise DataNotFound(str(error)) from error
 
 
 def hub_splits(rows: Sequence[Row]) -> Splits:

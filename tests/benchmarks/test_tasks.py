@@ -162,8 +162,16 @@ def test_answers_and_rewrites_do_not_depend_on_the_hash_seed() -> None:
 import dspy
 from benchmarks.simulated.evidence import Evidence
 from benchmarks.simulated.reflection import rewrite
-from benchmarks.tasks import load
+from benchmarks.tasks import aime, load, pupa
 
+query = "Write to Quillon Varga about the lift. He is a welder. Quillon Varga knows."
+row = {"user_query": query, "target_response": "Dear Quillon Varga!", "pii_str": "quillon varga||welder"}
+problems = [{"problem": f"Find {i}.", "answer": str(i)} for i in range(60)]
+nothing = {"train": [], "val": []}
+for other in (pupa.build({**nothing, "test": [row]}), aime.build({**nothing, "test": problems})):
+    with dspy.context(lm=other.task_lm()):
+        for program in (other.program(), other.best_program()):
+            print([dict(program(**row.inputs())) for row in other.test[:60]])
 task = load("bundled")
 with dspy.context(lm=task.task_lm()):
     for program in (task.program(), task.best_program()):
@@ -279,3 +287,17 @@ def test_the_real_data_can_be_played() -> None:
     assert all(page["support"] for row in task.train for page in row.gold_pages)
     rows = task.test[:40]
     assert run(task, task.program(), rows) < run(task, task.best_program(), rows)
+
+
+@pytest.mark.parametrize("name", ["aime", "hover", "livebench_math", "pupa"])
+def test_the_papers_other_tasks_can_be_played_on_real_data(name: str) -> None:
+    data = Path(os.environ.get("DSPY_GEPA_DATA", "missing"))
+    if not (data / name).is_dir():
+        pytest.skip("DSPY_GEPA_DATA is not set")
+    task = load(name)
+    rows = task.test[:30]
+    scores = []
+    for program in (task.program(), task.best_program()):
+        with dspy.context(lm=task.task_lm()):
+            scores.append(sum(task.metric(row, program(**row.inputs())).score for row in rows))
+    assert scores[0] < scores[1]

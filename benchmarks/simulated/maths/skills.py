@@ -98,7 +98,7 @@ LIST = Rule(
     ),
     base=0.7,
 )
-BOX = Rule("box", (r"\\?boxed?\b",), base=0.65)
+BOX = Rule("box", (r"\bbox(?:ed)?\b",), base=0.65)
 EXACT = Rule(
     "exact",
     (

@@ -15,6 +15,7 @@ All randomness is a hash of question, rule and wording. It says nothing about an
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -70,7 +71,8 @@ class Solver:
 
 def shortfall(kind: Kind, row: str, obeyed: frozenset[str], seed: str) -> float:
     """How far the solver's power falls short of the question's hardness; 0 or less where it is right."""
-    power = POWER[kind] + sum(GAINS.get(name, 0.0) for name in obeyed)
+    # fsum is exact: a plain sum over a set depends on the process's hash seed.
+    power = POWER[kind] + math.fsum(GAINS.get(name, 0.0) for name in obeyed)
     return unit(seed, "hardness", row) - power
 
 

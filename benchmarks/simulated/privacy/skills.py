@@ -30,7 +30,7 @@ DETAILS = Rule(
     (
         _REMOVE
         + r"\b(?:numbers?|dates?|jobs?|nationalit\w+|details? that identif\w+|identifying details?)\b",
-        r"\bindirect(?:ly)?\b.{0,30}\bidentif",
+        r"\bindirect(?:ly)?\b.{0,30}\bidentif|\bidentif\w+\b.{0,30}\bindirect",
     ),
     base=0.35,
 )
