@@ -20,7 +20,7 @@ from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
 
 # How much longer the program's prompts are than the seed program's, on average over a run and its test:
 # instructions grow a little, demonstrations a lot (read off simulated runs of all tasks).
-LONGER = {"instructions": 1.4, "demonstrations": 2.0}
+LONGER = {"instructions": 1.1, "demonstrations": 2.5}
 REFLECTION, ANSWER = 1_500, 400  # tokens of a reflection besides its evidence, and of what it writes
 PROPOSAL = 2_000  # tokens of a prompt in which MIPROv2 or SIMBA asks for a text
 
