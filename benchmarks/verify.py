@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.checks import known_cases, livebench_math
+from benchmarks.checks import ifbench, known_cases, livebench_math
 from benchmarks.checks.check import Check
 from benchmarks.checks.files import report_files
 from benchmarks.checks.leaks import leaks_of
@@ -20,6 +20,7 @@ CHECKS: Mapping[str, Callable[[Path], Iterator[Check]]] = {
     "aime": known_cases.check_aime,
     "hotpotqa": known_cases.check_hotpotqa,
     "hover": known_cases.check_hover,
+    "ifbench": ifbench.check,
     "livebench_math": livebench_math.check,
     "pupa": known_cases.check_pupa,
 }

@@ -15,6 +15,8 @@ import dspy
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
+from dspy_gepa.media import disarm
+from dspy_gepa.values import as_data
 
 _log = logging.getLogger("dspy_gepa")
 Trace = Sequence[tuple[Any, Mapping[str, Any], Any]]
@@ -145,7 +147,7 @@ def read_answer(answer: Any) -> Judgement:
 def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
     """What a reflector can use when the metric gives a bare number: score, expected and given fields."""
     expected = _fields(gold.labels())
-    given = _fields(pred) if isinstance(pred, dspy.Example) else repr(pred)
+    given = _fields(pred) if isinstance(pred, dspy.Example) else disarm(repr(pred))
     parts = [f"The score of this output is {score:g}."]
     if expected:
         parts.append(f"Expected: {expected}.")
@@ -155,8 +157,9 @@ def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
 
 
 def _fields(fields: dspy.Example) -> str:
+    told = {name: value for name, value in fields.items() if name != "logprobs"}  # DSPy's own, and long
     return "; ".join(
-        f"{name} = {json.dumps(value, ensure_ascii=False, default=str)}" for name, value in fields.items()
+        f"{name} = {json.dumps(as_data(value), ensure_ascii=False)}" for name, value in told.items()
     )
 
 

@@ -12,10 +12,12 @@ from dspy_gepa.failures import describe, fault_of, is_infrastructure
 from dspy_gepa.ledger import Ledger
 from dspy_gepa.reflector import ReflectionRunner
 from dspy_gepa.types import Fault, Reflect, Reflection
+from dspy_gepa.values import medium_of
 
 ProposalFn = Callable[[dict[str, str], Mapping[str, list[dict[str, Any]]], list[str]], Mapping[str, str]]
 """Called with the parent's texts, the evidence by component (dicts with ``Inputs``, ``Generated Outputs`` and
-``Feedback``) and the components to update; gives new texts by component."""
+``Feedback``, where images, audio and files are DSPy's types) and the components to update; gives new texts by
+component."""
 
 
 CodeProposalFn = Callable[
@@ -62,7 +64,7 @@ class ProposerRunner:
 
     def _ask(self, request: Reflect) -> Any:
         name = request.component
-        texts, records = dict(request.texts or {}), {name: json.loads(request.records)}
+        texts, records = dict(request.texts or {}), {name: _with_types(json.loads(request.records))}
         if request.kind == "module":
             assert self._propose_code is not None
             return self._propose_code(
@@ -70,6 +72,15 @@ class ProposerRunner:
             )
         assert self._propose is not None
         return self._propose(texts, records, [name])
+
+
+def _with_types(data: Any) -> Any:
+    """Evidence in which media are DSPy's types again, as `dspy.GEPA` hands them to proposers."""
+    if isinstance(data, dict):
+        return {name: _with_types(part) for name, part in data.items()}
+    if isinstance(data, list):
+        return [_with_types(part) for part in data]
+    return medium_of(data)
 
 
 def _reflection(texts: Any, name: str) -> Reflection:

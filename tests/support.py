@@ -9,13 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import dspy
 import numpy as np
-from dspy.lm15 import Message, Request, Response, TextPart, Usage
+from dspy.lm15 import (
+    Message,
+    Request,
+    Response,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    Usage,
+    response_to_events,
+)
 
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal, Step
@@ -33,6 +43,7 @@ class Prompt:
     user: str
     text: str
     temperature: float | None = None
+    tools: str = ""
 
     @property
     def asks_for_reflection(self) -> bool:
@@ -52,16 +63,19 @@ class Prompt:
         return found.group(1) if found else ""
 
 
-Answer = Mapping[str, str] | str | Exception
+Part = TextPart | ThinkingPart | ToolCallPart
+Answer = Mapping[str, str] | str | Exception | Sequence[Part]
 Script = Callable[[Prompt], Answer]
 
 
 @dataclass
 class ScriptedEngine:
-    """A `dspy.LM` engine: output fields (or raw text, or an error to raise) by prompt."""
+    """A `dspy.LM` engine: output fields (or raw text, parts of an answer, an error to raise) by prompt."""
 
     script: Script
     finish_reason: str = "stop"
+    supports_function_calling: bool = False
+    supports_reasoning: bool = False
     prompts: list[Prompt] = field(default_factory=list)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ScriptedEngine:
@@ -70,24 +84,30 @@ class ScriptedEngine:
     def complete(self, request: Request) -> Response:
         prompt = Prompt(
             system=str(request.system or ""),
-            user=request.messages[-1].text or "",
-            text="\n".join(str(message.text) for message in request.messages),
+            user=_text_of(request.messages[-1]),
+            text="\n".join(_text_of(message) for message in request.messages),
             temperature=request.config.temperature,
+            tools=repr(request.tools) if request.tools else "",
         )
         self.prompts.append(prompt)
         answer = self.script(prompt)
         if isinstance(answer, Exception):
             raise answer
-        text = answer if isinstance(answer, str) else in_chat_format(answer)
+        if isinstance(answer, Mapping):
+            answer = in_chat_format(answer)
+        parts = [TextPart(answer)] if isinstance(answer, str) else list(answer)
         return Response(
             id=None,
             model="scripted",
-            message=Message.assistant([TextPart(text)]),
+            message=Message.assistant(parts),
             finish_reason=self.finish_reason,
             usage=Usage(
                 input_tokens=TOKENS_IN, output_tokens=TOKENS_OUT, total_tokens=TOKENS_IN + TOKENS_OUT
             ),
         )
+
+    def stream(self, request: Request) -> Iterator[Any]:
+        yield from response_to_events(self.complete(request))
 
 
 @dataclass(frozen=True)
@@ -96,11 +116,28 @@ class AsyncEngine:
 
     engine: ScriptedEngine
 
+    @property
+    def supports_function_calling(self) -> bool:
+        return self.engine.supports_function_calling
+
+    @property
+    def supports_reasoning(self) -> bool:
+        return self.engine.supports_reasoning
+
     def __deepcopy__(self, memo: dict[int, Any]) -> AsyncEngine:
         return self
 
     async def complete(self, request: Request) -> Response:
         return self.engine.complete(request)
+
+    async def stream(self, request: Request) -> AsyncIterator[Any]:
+        for event in self.engine.stream(request):
+            yield event
+
+
+def _text_of(message: Message) -> str:
+    """All that is in a message; of images and results of tools, what they say of themselves."""
+    return "".join(part.text if isinstance(part, TextPart) else repr(part) for part in message.parts)
 
 
 def in_chat_format(fields: Mapping[str, str]) -> str:
@@ -133,6 +170,33 @@ def scripted_lm(script: Script, name: str = "scripted/task", **options: Any) -> 
 
 def prompts_of(lm: dspy.LM) -> list[Prompt]:
     return lm.engine.prompts
+
+
+class PricedLM(dspy.BaseLM):
+    """A model whose provider tells the price of every answer."""
+
+    def __init__(self, script: Any, cost: float, name: str = "priced/task") -> None:
+        super().__init__(name, cache=False)
+        self._inner, self._cost = scripted_lm(script), cost
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PricedLM:
+        return self
+
+    def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+        with dspy.context(disable_history=True, usage_tracker=None):  # its own record has no price
+            text = self._inner(messages=messages)[0]
+        text = text if isinstance(text, str) else text["text"]
+        return SimpleNamespace(
+            choices=[
+                SimpleNamespace(
+                    message=SimpleNamespace(content=text, tool_calls=None, reasoning_content=None),
+                    finish_reason="stop",
+                )
+            ],
+            usage={"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
+            model=self.model,
+            _hidden_params={"response_cost": self._cost},
+        )
 
 
 # A world in which instructions matter ---------------------------------------------------------------------

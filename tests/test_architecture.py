@@ -13,12 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "dspy_gepa"
 # From top to bottom. A module imports from lower layers or from its own package; `__init__` from anywhere.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("gepa",),
+    ("preparation",),
     ("arguments",),
     ("compat",),
     ("assembly",),
     ("session",),
     ("summary",),
-    ("results", "identity", "stopping"),
+    ("results", "identity", "stopping", "examples"),
     ("observe",),
     ("events",),
     ("search",),
@@ -26,17 +27,22 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("worker",),
     ("proposer",),
     ("rollouts", "reflector", "messages"),
+    ("watch",),
     ("program",),
     ("slots",),
+    ("measures",),
     ("metric", "failures", "ledger", "options", "parcel", "text"),
-    ("steps", "guides", "render"),
+    ("values",),
+    ("steps", "guides", "render", "media"),
     ("types",),
     ("errors", "sentences"),
 )
 KNOW_DSPY = {
     *(
         "gepa",
+        "preparation",
         "assembly",
+        "examples",
         "options",
         "results",
         "summary",
@@ -46,7 +52,9 @@ KNOW_DSPY = {
     *(
         "worker",
         "rollouts",
+        "watch",
         "program",
+        "values",
         "slots",
         "text",
         "reflector",

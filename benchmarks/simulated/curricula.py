@@ -5,8 +5,9 @@ from __future__ import annotations
 from benchmarks.simulated.curriculum import MULTIHOP, Curriculum
 from benchmarks.simulated.maths.curriculum import MATHS
 from benchmarks.simulated.privacy.curriculum import PRIVACY
+from benchmarks.simulated.writing.curriculum import INSTRUCTIONS
 
-_CURRICULA = {curriculum.name: curriculum for curriculum in (MULTIHOP, MATHS, PRIVACY)}
+_CURRICULA = {curriculum.name: curriculum for curriculum in (MULTIHOP, MATHS, PRIVACY, INSTRUCTIONS)}
 
 
 def curriculum_named(name: str) -> Curriculum:

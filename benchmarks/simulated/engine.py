@@ -25,6 +25,8 @@ from dspy.lm15 import (
     Usage,
 )
 
+from benchmarks.simulated.agent import AgentCoach, AgentWorker
+from benchmarks.simulated.coder import CodeAdviser, CodeCoach, CodeWriter
 from benchmarks.simulated.curricula import curriculum_named
 from benchmarks.simulated.knobs import AnswerKey, Knobs
 from benchmarks.simulated.maths import Solver
@@ -35,6 +37,7 @@ from benchmarks.simulated.records import Clerk, Judge, RecordReflector
 from benchmarks.simulated.reflection import Reflector
 from benchmarks.simulated.reply import GARBAGE, Value, write_reply
 from benchmarks.simulated.text import unit
+from benchmarks.simulated.writing import Writer
 
 CHARS_PER_TOKEN = 4
 
@@ -59,10 +62,16 @@ _ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
     "delegate": Delegate.from_json,
     "outside": Outside.from_json,
     "privacy judge": PrivacyJudge.from_json,
+    "writer": Writer.from_json,
     "reflection": lambda state: Reflector(curriculum_named(state["curriculum"])),
     "clerk": Clerk.from_json,
     "record reflection": RecordReflector.from_json,
     "judge": Judge.from_json,
+    "agent": AgentWorker.from_json,
+    "agent coach": AgentCoach.from_json,
+    "code coach": CodeCoach.from_json,
+    "code writer": CodeWriter.from_json,
+    "code adviser": CodeAdviser.from_json,
 }
 
 

@@ -21,7 +21,7 @@ _EXAMPLE_START = re.compile(
 _FIELDS = (
     "question", "claim", "passages", "context", "summary_1", "summary_2", "summary", "query", "answer",
     "reasoning", "feedback", "score", "record", "problem", "user_query",
-    "llm_request", "related_llm_request", "related_llm_response", "response",
+    "llm_request", "related_llm_request", "related_llm_response", "final_response", "response",
     "clean_date", "clean_amount", "clean_name", "clean_unit", "clean_code", "clean_place",
 )  # fmt: skip
 _LABEL = re.compile(
@@ -57,9 +57,11 @@ def _json(text: str) -> Any:
     if start < 0:
         return None
     try:
-        return json.JSONDecoder().raw_decode(text[start:])[0]
+        data, length = json.JSONDecoder().raw_decode(text[start:])
     except (ValueError, RecursionError):
         return None
+    # A small part of a longer text is some value in an example, such as a tool's arguments.
+    return data if 2 * length >= len(text) else None
 
 
 def _from_mapping(item: Mapping[str, Any]) -> Evidence:

@@ -22,7 +22,7 @@ from typing import Any
 from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.search.finals import Choice, best_by_mean, choose, confidence_needed
+from dspy_gepa.search.finals import Choice, best_by_belief, best_by_mean
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
@@ -69,6 +69,7 @@ class Search:
     stop_reason: str = ""
     usage: dict[str, Usage] = field(default_factory=dict)
     best_outputs: Mapping[Row, list[tuple[int, Any]]] | None = None
+    _finalists: tuple[int, ...] = ()
     _started: int = 0
     _trials_without_rollout: int = 0
     _unusable_answers: int = 0
@@ -76,7 +77,9 @@ class Search:
 
     def __post_init__(self) -> None:
         problem = self.problem
-        self.pool = Pool.of(problem.seed, problem.val_rows, problem.train_size, problem.initial)
+        self.pool = Pool.of(
+            problem.seed, problem.val_rows, problem.train_size, problem.initial, problem.traits
+        )
 
     def run(self) -> Pool:
         """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""
@@ -89,14 +92,15 @@ class Search:
         if (final := self._plan_finals()) is not None:
             self._start(final)
             self._commit(self.scheduler.finish())
+            self._finalists = final.finalists
         return self.pool
 
     @property
     def choice(self) -> Choice:
         """The member to return, as far as the search has come."""
-        if self.strategy.sparse:
-            return choose(self.pool, confidence_needed(len(self.pool) - 1), self.strategy.tie)
-        return best_by_mean(self.pool)
+        if not self.strategy.sparse:
+            return best_by_mean(self.pool)
+        return best_by_belief(self.pool, self.strategy.tie, self._finalists)
 
     def _plan(self) -> Plan | None:
         """The next step from the pool as it stands; None when it is time to wait, or to end the search."""

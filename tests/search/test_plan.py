@@ -17,8 +17,8 @@ from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
-from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Effect, Reflect, Rollout
+from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.types import Candidate, Effect, Outcome, Reflect, Rollout, Row
 from tests.support import Entry, HashWorld, drive, flatten, pool_of, train_rows, val_rows
 
 SEED = Candidate.of({"a": "one", "b": "two"})
@@ -217,7 +217,7 @@ def searched(strategy: Strategy, trials: int, *, train: int = 60) -> Pool:
 
 
 def known_rows(pool: Pool, member: int) -> int:
-    return int((~np.isnan(pool.scores[member]) & ~pool.studied[member]).sum())
+    return int((~np.isnan(pool.scores[member])).sum())
 
 
 def test_after_some_trials_the_member_believed_best_is_run_on_more_train_rows() -> None:
@@ -234,8 +234,28 @@ def test_after_some_trials_the_member_believed_best_is_run_on_more_train_rows() 
     assert {row.split for row in rows} == {"train"}
     columns = pool.columns(rows)
     assert np.isnan(pool.scores[champion, columns]).all()
-    assert not pool.studied[champion, columns].any()
+    others = np.isnan(pool.scores[champion]) & (np.arange(pool.scores.shape[1]) >= len(pool.val_rows))
+    assert pool.met[champion, columns].max() <= pool.met[champion, others].max()
     assert plan_evaluation(pool, problem(60, 3), early, seed=4, flying={7: plan}) is None
+
+
+def test_what_the_search_began_with_does_not_count_as_trials() -> None:
+    others = [Candidate.of({"a": f"other {number}", "b": "two"}) for number in range(5)]
+    pool = validated(Pool.of(SEED, val_rows(4), 9, others))
+    trial, _ = drive(plan_trial(pool, problem(), ADAPTIVE, 0).step, HashWorld())
+    assert len(trial.trial_rows) == ADAPTIVE.trial_size
+    alone = validated(Pool.of(SEED, val_rows(4), 9))
+    assert minibatch_of(pool) == minibatch_of(alone)
+
+
+def minibatch_of(pool: Pool) -> tuple[Row, ...]:
+    proposal: Proposal = drive(plan_trial(pool, problem(), PAPER, 0).step, HashWorld())[0]
+    return proposal.rows
+
+
+def validated(pool: Pool) -> Pool:
+    outcomes = dict.fromkeys(pool.val_rows, Outcome("scored", score=0.5))
+    return pool.evaluated(Evaluation(dict.fromkeys(range(len(pool)), outcomes)))
 
 
 def test_nobody_is_run_on_more_rows_before_that_or_when_it_is_turned_off() -> None:
@@ -251,4 +271,4 @@ def test_a_champion_that_was_run_on_every_row_is_left_alone() -> None:
         pool = pool.evaluated(perform(plan, HashWorld(seed=4, levels=4), set())[0])
     champion = int(pool.belief.mean.argmax())
     train = pool.scores[champion, 3:]
-    assert not np.isnan(train[~pool.studied[champion, 3:]]).any()
+    assert not np.isnan(train).any()
