@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 SECONDS = 8.0
-# How many times as long a comparison may take by the clock: long, as a machine may be busy, but for Windows, where
-# nothing else limits it.
+# How many times as long a comparison may take by the clock: long, as a machine may be busy, but not on
+# Windows, where nothing else limits it.
 PATIENCE = 1 if sys.platform == "win32" else 60
 SECONDS_TO_START = 120.0
 MODULE = "benchmarks.livebench.worker"
