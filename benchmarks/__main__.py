@@ -23,6 +23,7 @@ from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
 from benchmarks.report.command import report
 from benchmarks.retrieval_figures import retrieval
+from benchmarks.serve import serve
 from benchmarks.speed import speed
 from benchmarks.verify import verify
 from benchmarks.widths.command import widths
@@ -61,6 +62,7 @@ def demo(budget: int, seed: int, threads: int) -> None:
 
 main.add_command(run)
 main.add_command(report)
+main.add_command(serve)
 main.add_command(speed)
 main.add_command(overhead)
 main.add_command(forecasts)

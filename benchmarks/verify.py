@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from benchmarks.checks import ifbench, known_cases, livebench_math
+from benchmarks.checks import ifbench, known_cases, livebench_math, programs
 from benchmarks.checks.check import Check
 from benchmarks.checks.files import report_files
 from benchmarks.checks.leaks import leaks_of
 from benchmarks.tables import markdown
+from benchmarks.tasks import load
 from benchmarks.tasks.data import ENVIRONMENT, DataNotFound
 
 # One function a task, which takes the data directory.
@@ -50,7 +51,7 @@ def _report(task: str, data_dir: Path, leaks: bool) -> int:
     """Print a task's tables; how many of its checks failed."""
     files = [(f.path, f.rows, f.sha256[:16], f.state) for f in report_files(data_dir, task)]
     click.echo(markdown(["file", "rows", "sha256", "state"], files) + "\n")
-    checks = list(CHECKS[task](data_dir))
+    checks = [*CHECKS[task](data_dir), *programs.check(load(task, data_dir))]
     lines = [(c.what, c.cases, c.passed, "ok" if c.ok else "FAILED", c.note) for c in checks]
     click.echo(markdown(["check", "cases", "passed", "", "note"], lines) + "\n")
     if leaks:

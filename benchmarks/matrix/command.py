@@ -20,7 +20,7 @@ from benchmarks.matrix.progress import Progress
 from benchmarks.matrix.runner import CostCapError, Ended, OtherParametersError, Place, result_of, run_all
 from benchmarks.models import PRESETS, SIMULATED, Engine, Models
 from benchmarks.others import grpo
-from benchmarks.published import budget_of
+from benchmarks.published import budgets
 from benchmarks.setting import RefusedError
 from benchmarks.tasks import NAMES, DataNotFound
 
@@ -151,9 +151,8 @@ class Rollouts:
 
     def paper_budget(self, task: str) -> int:
         """The published budget, or by the same rule the rollouts of MIPROv2 heavy."""
-        published = budget_of(task)
-        if published is not None:
-            return published
+        if task in budgets():
+            return budgets()[task]
         val = self.rows.val or EVERYTHING
         return heavy_rollouts(self.of(Cell(task, "miprov2", 0, 0, self.rows.train, val, self._models)))
 

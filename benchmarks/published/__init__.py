@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from benchmarks.published.figures import Scores, budget_of, lengths_of, published, sources, tables
+from benchmarks.published.figures import Scores, budgets, lengths_of, published, sources, tables
 
-__all__ = ["Scores", "budget_of", "lengths_of", "published", "sources", "tables"]
+__all__ = ["Scores", "budgets", "lengths_of", "published", "sources", "tables"]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dspy
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.checks import leaks, livebench_math
+from benchmarks.checks import leaks, livebench_math, programs
 from benchmarks.checks.check import Check
 from benchmarks.checks.files import known_files, report_files
+from benchmarks.published import budgets
+from benchmarks.tasks import load
 from benchmarks.verify import CHECKS, verify
 
 REAL = Path(os.environ.get("DSPY_GEPA_DATA", "missing"))
@@ -169,3 +173,27 @@ def test_a_sample_of_the_real_truths_scores_1_and_their_perturbations_0() -> Non
 def test_the_real_rows_pass_their_known_cases(task: str) -> None:
     checks = list(CHECKS[task](REAL))
     assert all(check.ok for check in checks), [check for check in checks if not check.ok]
+
+
+def test_a_program_that_works_passes_and_one_that_does_not_fails() -> None:
+    task = load("bundled")
+    assert all(check.ok for check in programs.check(task)), list(programs.check(task))
+
+    class Lazy(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answer, self.idle = dspy.Predict("question -> answer"), dspy.Predict("question -> answer")
+
+        def forward(self, question: str) -> dspy.Prediction:
+            return self.answer(question=question)
+
+    broken = replace(task, program=Lazy, best_instructions={"answer": "Answer.", "idle": "Answer."})
+    failed = {check.what for check in programs.check(broken) if not check.ok}
+    assert {
+        "runs that called every predictor",
+        "hand-made instructions score more than the seed program's",
+    } <= failed
+
+
+def test_every_papers_task_is_verified() -> None:
+    assert set(CHECKS) == set(programs.PREDICTORS) == set(budgets())
