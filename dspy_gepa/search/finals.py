@@ -43,9 +43,9 @@ def contenders(pool: Pool, count: int) -> list[int]:
 def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: int) -> Step:
     """Sequential halving: all run on some more validation rows, the better half goes on.
 
-    The seed stays to the end: what is asked of the winner is whether it is better than the seed. Rollouts that
-    are left when the last ones have no rows left go to the others, best first. Only a remainder that is not
-    enough for a row each is not spent.
+    The seed stays to the end: what is asked of the winner is whether it is better than the seed. When the
+    last ones have no rows left, the other rollouts go to those that were dropped, best first. Only a remainder
+    that is not enough for a row each is not spent.
 
     Args:
         pool: The pool as it stands.

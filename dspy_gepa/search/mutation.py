@@ -1,4 +1,4 @@
-"""Reflective mutation: run the parent, reflect on what went wrong, try the child on these rows or on others."""
+"""Reflective mutation: run the parent, reflect on what went wrong, try the child, there or on other rows."""
 
 from __future__ import annotations
 
