@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import platform
+import random
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import dspy
+import litellm
+import numpy as np
 
 from benchmarks.models import Models
-from benchmarks.optimizers import Setting, optimize
+from benchmarks.optimizers import BASELINE, optimize
+from benchmarks.setting import Setting
 from benchmarks.tasks import Task, load
+
+LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -27,9 +33,11 @@ class Cell:
         optimizer: Name of the optimizer.
         budget: Rollouts the optimizer may spend.
         seed: Seed of the task's splits, of the simulated models and of the optimizer.
-        train: Train rows used.
-        val: Validation rows used.
+        train: Train rows used, at most.
+        val: Validation rows used, at most.
         models: The models.
+        test: Test rows used, at most; None for all.
+        paper: The budget is the paper's, see `benchmarks.setting.Setting`.
     """
 
     task: str
@@ -39,22 +47,58 @@ class Cell:
     train: int
     val: int
     models: Models
+    test: int | None = None
+    paper: bool = False
 
     @property
     def name(self) -> str:
-        """Unique within a comparison; also the result's file name."""
-        return f"{self.task}-{self.optimizer}-{self.budget}-seed{self.seed}"
+        """Unique among cells of the same models; also the name of the result's directory."""
+        budget = "paper" if self.paper else self.budget
+        return f"{self.task}-{self.optimizer}-{budget}-seed{self.seed}"
+
+    def parameters(self) -> dict[str, Any]:
+        """What a result must agree in to be this cell's, as JSON data; a server's address does not matter."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        del found["models"]["api_base"]
+        return found
 
 
-def run_cell(cell: Cell, *, data_dir: str | None, threads: int, log_dir: str | None = None) -> dict[str, Any]:
+def task_of(cell: Cell, data_dir: str | None) -> Task:
+    """The cell's task with its rows cut."""
+    return cut(load(cell.task, data_dir, cell.seed, judge=cell.models.judge_lm()), cell)
+
+
+def run_cell(
+    cell: Cell,
+    *,
+    data_dir: str | None,
+    threads: int,
+    log_dir: str | None = None,
+    gpu_server: str | None = None,
+    before: Sequence[float] | None = None,
+    told: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
     """Run a cell and measure the program on the test rows before and after.
 
+    Args:
+        cell: What is run.
+        data_dir: Where local data is.
+        threads: Rollouts at a time.
+        log_dir: Where an optimizer may keep a journal.
+        gpu_server: For the optimizer that trains a model.
+        before: Test scores of the seed program where they are known; they need not be paid again then.
+        told: Called with the count of the optimizer's rollouts after each of them.
+
     Returns:
-        JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing.
+        JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing. Where the rows
+        are the tasks to be solved, `tasks` names them.
     """
-    task = cut(load(cell.task, data_dir, cell.seed), cell)
+    random.seed(cell.seed)  # should an optimizer draw from the global generators
+    np.random.seed(cell.seed)
+    task = task_of(cell, data_dir)
     with dspy.context(lm=cell.models.task_lm(task, cell.seed)):
-        before = test_scores(task, task.program(), threads)
+        if before is None:
+            before = test_scores(task, task.program(), threads)
         started = time.perf_counter()
         setting = Setting(
             task=task,
@@ -63,37 +107,47 @@ def run_cell(cell: Cell, *, data_dir: str | None, threads: int, log_dir: str | N
             seed=cell.seed,
             threads=threads,
             log_dir=log_dir,
+            paper=cell.paper,
+            gpu_server=gpu_server,
         )
-        optimized = optimize(cell.optimizer, setting)
+        optimized = optimize(cell.optimizer, setting, told)
         seconds = time.perf_counter() - started
-        after = test_scores(task, optimized.program, threads)
+        unchanged = cell.optimizer == BASELINE
+        after = list(before) if unchanged else test_scores(task, optimized.program, threads)
     return {
         "models_note": cell.models.label,
-        "cell": asdict(cell),
+        "cell": cell.parameters(),
         "versions": {
             "python": platform.python_version(),
             **{p: version(p) for p in ("dspy", "dspy-gepa", "gepa")},
         },
         "test_before": _mean(before),
         "test_after": _mean(after),
-        "test_scores_before": before,
+        "test_scores_before": list(before),
         "test_scores_after": after,
+        "test_rows": len({json.dumps(dict(row.inputs()), default=str) for row in task.test}),
+        "prompt_tokens": prompt_tokens(optimized.program),
         "metric_calls": optimized.metric_calls,
         "seconds": round(seconds, 2),
-        "instructions_before": instructions(task.program()),
-        "instructions_after": instructions(optimized.program),
+        "instructions_before": task.texts_of(task.program()),
+        "instructions_after": task.texts_of(optimized.program),
         **optimized.details,
+        **({"tasks": [_named(row) for row in task.val]} if task.inference_time else {}),
     }
 
 
 def cut(task: Task, cell: Cell) -> Task:
-    """The task with its train and validation rows cut to the cell's sizes, drawn by the cell's seed."""
+    """The task with its rows cut to the cell's sizes.
+
+    Train and validation rows are drawn by the cell's seed; test rows are the first, the same for all seeds.
+    Where the rows are the tasks to be solved, there is one set of them.
+    """
     rng = Random(f"{cell.seed}/rows")
-    return replace(
-        task,
-        train=rng.sample(task.train, min(cell.train, len(task.train))),
-        val=rng.sample(task.val, min(cell.val, len(task.val))),
-    )
+    train = rng.sample(task.train, min(cell.train, len(task.train)))
+    if task.inference_time:
+        return replace(task, train=train, val=train, test=train)
+    val = rng.sample(task.val, min(cell.val, len(task.val)))
+    return replace(task, train=train, val=val, test=task.test[: cell.test])
 
 
 def test_scores(task: Task, program: dspy.Module, threads: int) -> list[float]:
@@ -109,14 +163,21 @@ def instructions(program: dspy.Module) -> dict[str, str]:
     return {name: predictor.signature.instructions for name, predictor in program.named_predictors()}
 
 
-def save(result: dict[str, Any], directory: Path, cell: Cell) -> Path:
-    """Write a result as JSON and say where."""
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{cell.name}.json"
-    data = {key: value for key, value in result.items() if key != "result"}
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8")
-    return path
+def prompt_tokens(program: dspy.Module) -> int:
+    """Tokens of all instructions and demonstrations, by the encoding that LiteLLM brings along."""
+    demos = [
+        str(value)
+        for predictor in program.predictors()
+        for demo in predictor.demos
+        for value in dict(demo).values()
+    ]
+    return sum(len(litellm.encoding.encode(text)) for text in [*instructions(program).values(), *demos])
 
 
-def _mean(scores: list[float]) -> float:
+def _named(row: dspy.Example) -> str:
+    first = next(iter(row.inputs().values()), "")
+    return str(first)[:LONGEST_NAME]
+
+
+def _mean(scores: Sequence[float]) -> float:
     return sum(scores) / len(scores) if scores else 0.0

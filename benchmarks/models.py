@@ -2,37 +2,93 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 import dspy
 
 from benchmarks.tasks import Task
 
 SIMULATED = "simulated"
+MAX_TOKENS = 16_384
+Engine: TypeAlias = Literal["auto", "litellm"]
 
 
 @dataclass(frozen=True)
 class Models:
-    """The names of the models of a run; `simulated` or a LiteLLM name such as `openai/gpt-4.1-mini`."""
+    """The names of the models of a run; `simulated` or a LiteLLM name such as `openai/gpt-4.1-mini`.
+
+    Attributes:
+        task: Plays the program's part.
+        reflection: Rewrites instructions.
+        judge: Judges, and plays the outside model, in tasks that ask for such models; None for the task's.
+        sampling: How the first two sample: options of `dspy.LM`.
+        api_base: Server of the first two, where it is not the provider's own; its key is that of
+            OPENAI_API_KEY, which such servers seldom ask for.
+        engine: Who speaks to the provider: what DSPy chooses, or LiteLLM in any case.
+    """
 
     task: str = SIMULATED
     reflection: str = SIMULATED
+    judge: str | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    api_base: str | None = None
+    engine: Engine = "auto"
 
     def task_lm(self, task: Task, seed: int) -> dspy.LM:
         """The model that plays the program's part."""
-        if self.task == SIMULATED:
-            return task.task_lm(seed=seed)
-        return dspy.LM(self.task, max_tokens=16_384)
+        return task.task_lm(seed=seed) if self.task == SIMULATED else self._served(self.task)
 
     def reflection_lm(self, task: Task, seed: int) -> dspy.LM:
         """The model that rewrites instructions."""
-        if self.reflection == SIMULATED:
-            return task.reflection_lm(seed=seed)
-        return dspy.LM(self.reflection, max_tokens=16_384)
+        return (
+            task.reflection_lm(seed=seed) if self.reflection == SIMULATED else self._served(self.reflection)
+        )
+
+    def judge_lm(self) -> dspy.LM | None:
+        """The model that judges; None leaves it to the task, which has simulated ones."""
+        if self.judge is None:
+            return None if self.task == SIMULATED else self._served(self.task)
+        return None if self.judge == SIMULATED else dspy.LM(self.judge, max_tokens=MAX_TOKENS)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of the models is simulated."""
+        return SIMULATED in (self.task, self.reflection, self.judge)
+
+    @property
+    def named(self) -> list[str]:
+        """The models that are not simulated."""
+        names = dict.fromkeys((self.task, self.reflection, self.judge))
+        return [name for name in names if name not in (None, SIMULATED)]
 
     @property
     def label(self) -> str:
         """How figures made with these models must be headed."""
-        if SIMULATED in (self.task, self.reflection):
+        if self.simulated:
             return "simulated LM: compares search algorithms, says nothing about any real model"
         return f"{self.task}, reflection by {self.reflection}"
+
+    def _served(self, name: str) -> dspy.LM:
+        options: dict[str, Any] = {"max_tokens": MAX_TOKENS, **self.sampling}
+        if self.api_base is not None:
+            options |= {"api_base": self.api_base, "api_key": os.environ.get("OPENAI_API_KEY", "none")}
+        return dspy.LM(name, engine=self.engine, **options)
+
+
+GPT = "openai/gpt-4.1-mini-2025-04-14"
+QWEN = "openai/Qwen/Qwen3-8B"
+# The paper's two models, each reflecting on itself. PUPA's judge and outside model are GPT-4.1 mini for both.
+PRESETS: Mapping[str, Models] = {
+    "gpt-4.1-mini": Models(GPT, GPT, GPT, sampling={"temperature": 1.0}),
+    "qwen3-8b": Models(
+        QWEN,
+        QWEN,
+        GPT,
+        # Not one of OpenAI's parameters: sent as it is in the request's body, or it would be dropped.
+        sampling={"temperature": 0.6, "top_p": 0.95, "extra_body": {"top_k": 20}},
+    ),
+}
+NEED_SERVER = ("qwen3-8b",)

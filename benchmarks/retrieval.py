@@ -20,6 +20,15 @@ B = 0.4
 LANGUAGE = "english"
 
 
+def build_index(texts: Sequence[str], *, k1: float = K1, b: float = B, stem: bool = True) -> bm25s.BM25:
+    """A BM25 index of `texts`; the defaults are the settings the paper's program searches with."""
+    index = bm25s.BM25(k1=k1, b=b)
+    stemmer = Stemmer.Stemmer(LANGUAGE) if stem else None
+    tokens = bm25s.tokenize(list(texts), stopwords="en", stemmer=stemmer, show_progress=False)
+    index.index(tokens, show_progress=False)
+    return index
+
+
 class Retriever:
     """Finds the passages that best match a query by BM25 (k1=0.9, b=0.4, English stop words and stems).
 
@@ -27,7 +36,7 @@ class Retriever:
     """
 
     def __init__(self, passages: Sequence[str], index: bm25s.BM25) -> None:
-        self._passages = tuple(passages)
+        self._passages = passages
         self._index = index
         self._start()
 
@@ -37,12 +46,7 @@ class Retriever:
         texts = tuple(passages)
         if not texts:
             raise ValueError("Retriever.from_passages got 0 passages; BM25 needs at least 1 to search in.")
-        index = bm25s.BM25(k1=K1, b=B)
-        tokens = bm25s.tokenize(
-            list(texts), stopwords="en", stemmer=Stemmer.Stemmer(LANGUAGE), show_progress=False
-        )
-        index.index(tokens, show_progress=False)
-        return cls(texts, index)
+        return cls(texts, build_index(texts))
 
     def __len__(self) -> int:
         return len(self._passages)

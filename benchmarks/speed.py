@@ -23,7 +23,7 @@ import dspy
 
 from benchmarks.experiment import Cell, cut, test_scores
 from benchmarks.models import Models
-from benchmarks.optimizers import CountingMetric
+from benchmarks.setting import CountingMetric
 from benchmarks.simulated.latency import Latency, Meter, delayed_lm
 from benchmarks.speed_arms import ARMS, BASELINE, Curve, Setting
 from benchmarks.speed_report import report

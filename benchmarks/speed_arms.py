@@ -12,7 +12,8 @@ from typing import Any, Literal
 import dspy
 
 import dspy_gepa
-from benchmarks.optimizers import PARALLEL, CountingMetric
+from benchmarks.optimizers import PARALLEL
+from benchmarks.setting import CountingMetric
 from benchmarks.tasks import Task
 from dspy_gepa.runtime.journal import read_journal
 

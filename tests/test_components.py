@@ -211,6 +211,39 @@ def test_the_default_strategy_improves_a_text_beside_instructions() -> None:
     assert program.style.value == "greet"
 
 
+class Greeter(dspy.Module):
+    """A text for each language, of which a rollout reads one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts = {"english": Text("Hm"), "french": Text("Euh")}
+
+    def forward(self, language: str) -> dspy.Prediction:
+        return dspy.Prediction(answer=self.texts[language].value)
+
+
+def test_a_text_is_rewritten_after_rollouts_that_read_it() -> None:
+    right = {"english": "Hello", "french": "Bonjour"}
+    rows = [dspy.Example(language=k, answer=v).with_inputs("language") for k, v in right.items()]
+
+    def subject(prompt: Prompt) -> str:
+        return str(re.findall(r"texts\['(\w+)'\]", prompt.field("subject"))[0])
+
+    program, _, _, reflected = compile_with(
+        Greeter(),
+        lambda prompt: "unused",
+        lambda prompt: {"new_text": right[subject(prompt)]},
+        [*rows, *rows, rows[0]],
+        answers,
+        reflection_minibatch_size=1,
+        component_selector="all",
+    )
+    assert {name: text.value for name, text in program.texts.items()} == right
+    for prompt in reflected:
+        shown = prompt.field("examples_with_feedback")
+        assert [language for language in right if language in shown] == [subject(prompt)]
+
+
 class Sums(dspy.Module):
     """A program without any predictor: a formula over two numbers, in an arithmetic of its own."""
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import dspy
 
 import dspy_gepa
-from benchmarks.optimizers import PARALLEL, CountingMetric
+from benchmarks.optimizers import PARALLEL
+from benchmarks.others.fewshot import SIMBA_BATCH, simba_steps
 from benchmarks.peers.ablation import ABLATIONS
-from benchmarks.peers.readoff import best_within, simba_steps
+from benchmarks.peers.readoff import best_within
 from benchmarks.peers.tally import Tally, tallied
+from benchmarks.setting import CountingMetric, quiet
 from benchmarks.tasks import Task
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
-
-BATCH = 32  # SIMBA's default
 
 
 @dataclass(frozen=True)
@@ -68,10 +66,6 @@ class Meters:
         self.metric = CountingMetric(bench.task.metric)
         self.tally = Tally(lambda: self.metric.calls)
         self.lm = tallied(bench.task.reflection_lm(seed=bench.seed), self.tally)
-
-    def score(self, gold: dspy.Example, pred: Any, trace: Any = None) -> float:
-        """For optimizers that want a number."""
-        return float(self.metric(gold, pred, trace).score)
 
 
 Arm = Callable[[Bench], list[Outcome]]
@@ -134,7 +128,7 @@ def miprov2(auto: Literal["light", "heavy"]) -> Arm:
     def run(bench: Bench) -> list[Outcome]:
         meters = Meters(bench)
         optimizer = dspy.MIPROv2(
-            metric=meters.score, prompt_model=meters.lm, auto=auto, num_threads=1, seed=bench.seed
+            metric=meters.metric.number, prompt_model=meters.lm, auto=auto, num_threads=1, seed=bench.seed
         )
         program = _compiled(optimizer, bench)
         return [_own(program, meters, program.score / 100)]
@@ -145,15 +139,15 @@ def miprov2(auto: Literal["light", "heavy"]) -> Arm:
 def simba(bench: Bench) -> list[Outcome]:
     """`dspy.SIMBA` with as many steps as the largest budget pays; it takes no validation rows."""
     meters, train = Meters(bench), bench.task.train
-    batch = min(BATCH, len(train))
+    batch = min(SIMBA_BATCH, len(train))
     optimizer = dspy.SIMBA(
-        metric=meters.score,
+        metric=meters.metric.number,
         bsize=batch,
         max_steps=simba_steps(bench.largest, batch, len(train)),
         prompt_model=meters.lm,
         num_threads=1,
     )
-    with _quiet():
+    with quiet():
         program = optimizer.compile(bench.task.program(), trainset=train, seed=bench.seed)
     return [_own(program, meters, float(program.candidate_programs[0]["score"]))]
 
@@ -187,15 +181,8 @@ def _ours(bench: Bench, meters: Meters, strategy: Strategy, budget: int) -> dspy
 
 
 def _compiled(optimizer: Optimizer, bench: Bench) -> Any:
-    with _quiet():
+    with quiet():
         return optimizer.compile(bench.task.program(), trainset=bench.task.train, valset=bench.task.val)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    nowhere = io.StringIO()  # some draw progress bars that cannot be turned off
-    with contextlib.redirect_stderr(nowhere), contextlib.redirect_stdout(nowhere):
-        yield
 
 
 def _own(program: dspy.Module, meters: Meters, reported: float) -> Outcome:

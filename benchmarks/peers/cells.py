@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import random
 import time
@@ -20,6 +19,7 @@ import numpy as np
 import dspy_gepa
 from benchmarks import experiment
 from benchmarks.experiment import instructions, test_scores
+from benchmarks.files import write_json
 from benchmarks.models import Models
 from benchmarks.peers.arms import PEERS, VARIANTS, Bench, Outcome
 from benchmarks.tasks import Task, load
@@ -160,10 +160,7 @@ def is_done(cell: Cell, out: Path) -> bool:
 
 def save(result: dict[str, Any], file: Path) -> None:
     """Write a result whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}.tmp")
-    partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, file)
+    write_json(result, file)
 
 
 def _source() -> str:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.simulated.diagnosis import lessons_in
-from benchmarks.simulated.evidence import Evidence, stage_in
-from benchmarks.simulated.lessons import FILLER, LESSONS, MISTAKES
+from benchmarks.simulated.curriculum import Curriculum
+from benchmarks.simulated.evidence import Evidence
+from benchmarks.simulated.lessons import FILLER
 from benchmarks.simulated.prompt import Prompt
 from benchmarks.simulated.reply import Value
 from benchmarks.simulated.text import pick, sentences, unit
@@ -19,34 +19,36 @@ MISTAKEN = 0.2
 DEFAULT_LIMIT = 500
 
 
-def give(prompt: Prompt, seed: str) -> dict[str, Value]:
+def give(prompt: Prompt, seed: str, curriculum: Curriculum) -> dict[str, Value]:
     """A discussion, and one piece of advice for each module named in the prompt."""
     modules = loaded(prompt.inputs.get("module_names", "[]"))
     steps = loaded(prompt.inputs.get("worse_program_trajectory", "[]"))
     said = _feedback(prompt.inputs)
     names = [str(name) for name in modules] if isinstance(modules, list) else []
-    advice = {name: _for_module(name, steps, said, prompt.text, seed) for name in names}
+    advice = {name: _for_module(name, steps, said, prompt.text, seed, curriculum) for name in names}
     return {
         "discussion": "The worse run went astray where the advice below applies.",
         "module_advice": advice,
     }
 
 
-def _for_module(name: str, steps: Any, said: str, text: str, seed: str) -> str:
+def _for_module(name: str, steps: Any, said: str, text: str, seed: str, curriculum: Curriculum) -> str:
     examples = [
         Evidence({**texts(step.get("inputs")), **texts(step.get("outputs"))}, said)
         for step in (steps if isinstance(steps, list) else [])
         if isinstance(step, dict) and step.get("module_name") == name
     ]
-    stage = stage_in("", examples)
+    stage = curriculum.stage_in("", examples)
     if stage is None:
         return pick(FILLER, seed, "filler", text, name)
     if unit(seed, "mistake", text, name) < MISTAKEN:
-        return pick(MISTAKES[stage], seed, "which mistake", text, name)
-    found = sorted(lesson for example in examples for lesson in lessons_in(stage, example))
+        return pick(curriculum.mistakes[stage], seed, "which mistake", text, name)
+    found = sorted(lesson for example in examples for lesson in curriculum.lessons_in(stage, example))
     if not found or unit(seed, "see", text, name) >= INSIGHT:
         return pick(FILLER, seed, "filler", text, name)
-    return pick(LESSONS[stage][pick(found, seed, "lesson", text, name)], seed, "wording", text, name)
+    return pick(
+        curriculum.lessons[stage][pick(found, seed, "lesson", text, name)], seed, "wording", text, name
+    )
 
 
 def _feedback(inputs: Mapping[str, str]) -> str:

@@ -89,7 +89,7 @@ def _from_query(example: Evidence) -> Iterator[str]:
     )
     if not query:
         return
-    summary = example.fields.get("summary_1", "")
+    summary = f"{example.fields.get('summary_2', '')}\n{example.fields.get('summary_1', '')}"
     asked, used = words(question), words(query)
     if len(used - asked) <= 1 or any(
         holds(summary, name) and not holds(query, name)
@@ -120,10 +120,12 @@ def _from_summary(stage: Stage, example: Evidence) -> Iterator[str]:
             yield "figures"
         if any(_has_gist(" ".join(page.lines), line.partition(": ")[2] or line) for page in late):
             yield "all_pages"
-    if stage == "summary1" and _TO_FIND.search(example.feedback):
+    if stage in ("summary1", "between") and _TO_FIND.search(example.feedback):
         yield "missing"
     context = example.fields.get("context", "")
-    if stage == "summary2" and any(holds(context, name) for line in lost for name in names(line)):
+    if stage in ("summary2", "between") and any(
+        holds(context, name) for line in lost for name in names(line)
+    ):
         yield "combine"
 
 

@@ -25,13 +25,19 @@ from dspy.lm15 import (
     Usage,
 )
 
+from benchmarks.simulated.agent import AgentCoach, AgentWorker
+from benchmarks.simulated.coder import CodeAdviser, CodeCoach, CodeWriter
+from benchmarks.simulated.curricula import curriculum_named
 from benchmarks.simulated.knobs import AnswerKey, Knobs
+from benchmarks.simulated.maths import Solver
 from benchmarks.simulated.multihop import MultiHopReader
+from benchmarks.simulated.privacy import Delegate, Outside, PrivacyJudge
 from benchmarks.simulated.prompt import Prompt, read_prompt
 from benchmarks.simulated.records import Clerk, Judge, RecordReflector
 from benchmarks.simulated.reflection import Reflector
 from benchmarks.simulated.reply import GARBAGE, Value, write_reply
 from benchmarks.simulated.text import unit
+from benchmarks.simulated.writing import Writer
 
 CHARS_PER_TOKEN = 4
 
@@ -50,25 +56,32 @@ class Role(Protocol):
         ...
 
 
-_RECORD_ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
+_ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
+    "task": MultiHopReader.from_json,
+    "solver": Solver.from_json,
+    "delegate": Delegate.from_json,
+    "outside": Outside.from_json,
+    "privacy judge": PrivacyJudge.from_json,
+    "writer": Writer.from_json,
+    "reflection": lambda state: Reflector(curriculum_named(state["curriculum"])),
     "clerk": Clerk.from_json,
     "record reflection": RecordReflector.from_json,
     "judge": Judge.from_json,
+    "agent": AgentWorker.from_json,
+    "agent coach": AgentCoach.from_json,
+    "code coach": CodeCoach.from_json,
+    "code writer": CodeWriter.from_json,
+    "code adviser": CodeAdviser.from_json,
 }
 
 
 def load_role(state: Mapping[str, Any]) -> Role:
     """The role that `to_json` wrote. Raises ValueError for an unknown kind."""
     kind = state["role"]
-    if kind == "task":
-        return MultiHopReader(AnswerKey.from_json(state["answers"]), Knobs(**state["knobs"]))
-    if kind == "reflection":
-        return Reflector()
-    for name, read in _RECORD_ROLES.items():
-        if kind == name:
-            return read(state)
-    known = ", ".join(map(repr, ("task", "reflection", *_RECORD_ROLES)))
-    raise ValueError(f"Unknown simulated role {kind!r}; expected one of {known}.")
+    if kind not in _ROLES:
+        known = ", ".join(map(repr, _ROLES))
+        raise ValueError(f"Unknown simulated role {kind!r}; expected one of {known}.")
+    return _ROLES[kind](state)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,8 @@ _EXAMPLE_START = re.compile(
 )
 _FIELDS = (
     "question", "claim", "passages", "context", "summary_1", "summary_2", "summary", "query", "answer",
-    "reasoning", "feedback", "score", "record",
+    "reasoning", "feedback", "score", "record", "problem", "user_query",
+    "llm_request", "related_llm_request", "related_llm_response", "final_response", "response",
     "clean_date", "clean_amount", "clean_name", "clean_unit", "clean_code", "clean_place",
 )  # fmt: skip
 _LABEL = re.compile(
@@ -56,9 +57,11 @@ def _json(text: str) -> Any:
     if start < 0:
         return None
     try:
-        return json.JSONDecoder().raw_decode(text[start:])[0]
+        data, length = json.JSONDecoder().raw_decode(text[start:])
     except (ValueError, RecursionError):
         return None
+    # A small part of a longer text is some value in an example, such as a tool's arguments.
+    return data if 2 * length >= len(text) else None
 
 
 def _from_mapping(item: Mapping[str, Any]) -> Evidence:
@@ -102,20 +105,29 @@ def _starts_line(text: str, position: int) -> bool:
     return not text[text.rfind("\n", 0, position) + 1 : position].strip(" \t#*-<[`\"'")
 
 
-def stage_in(instruction: str, examples: Iterable[Evidence]) -> Stage | None:
-    """Which stage the examples come from, judged by their fields, else by the instruction's words."""
-    for example in examples:
-        stage = _stage_of_fields(set(example.fields))
-        if stage:
-            return stage
-    return _stage_of_fields({match.lower() for match in re.findall(r"`(\w+)`", instruction)})
-
-
-def _stage_of_fields(names: set[str]) -> Stage | None:
+def multihop_stage(names: set[str]) -> Stage | None:
+    """Which stage of a multi-hop program a step with fields of these names is."""
     if "passages" in names:
-        return "summary2" if "context" in names else "summary1"
+        if "context" not in names:
+            return "summary1"
+        return "between" if "claim" in names else "summary2"
+    if "claim" in names and "summary_1" in names:
+        return "query"
     if "summary_2" in names or ("answer" in names and "summary_1" in names):
         return "answer"
     if "query" in names:
         return "query"
     return None
+
+
+def stage_in(
+    instruction: str,
+    examples: Iterable[Evidence],
+    stage_of_fields: Callable[[set[str]], Stage | None] = multihop_stage,
+) -> Stage | None:
+    """Which stage the examples come from, judged by their fields, else by the instruction's words."""
+    for example in examples:
+        stage = stage_of_fields(set(example.fields))
+        if stage:
+            return stage
+    return stage_of_fields({match.lower() for match in re.findall(r"`(\w+)`", instruction)})

@@ -35,23 +35,25 @@ _SUMMARY = {
     ),
 }
 
+_MISSING = {
+    "missing": (
+        "End by stating what is still missing to answer the question.",
+        "Say which page still needs to be found next.",
+        "Note the name whose details remain unknown, for the next search.",
+    ),
+}
+_COMBINE = {
+    "combine": (
+        "Combine the new passages with the context from the first search.",
+        "Use the context to decide which person or place the passages must be about.",
+        "Connect what the passages say to the facts already known from the earlier hop.",
+    ),
+}
+
 LESSONS: Mapping[Stage, Mapping[str, tuple[str, ...]]] = {
-    "summary1": {
-        **_SUMMARY,
-        "missing": (
-            "End by stating what is still missing to answer the question.",
-            "Say which page still needs to be found next.",
-            "Note the name whose details remain unknown, for the next search.",
-        ),
-    },
-    "summary2": {
-        **_SUMMARY,
-        "combine": (
-            "Combine the new passages with the context from the first search.",
-            "Use the context to decide which person or place the passages must be about.",
-            "Connect what the passages say to the facts already known from the earlier hop.",
-        ),
-    },
+    "summary1": {**_SUMMARY, **_MISSING},
+    "summary2": {**_SUMMARY, **_COMBINE},
+    "between": {**_SUMMARY, **_COMBINE, **_MISSING},
     "query": {
         "bridge": (
             "Name the bridging entity that the summary reveals.",
@@ -110,6 +112,7 @@ _BAD_SUMMARY = (
 MISTAKES: Mapping[Stage, tuple[str, ...]] = {
     "summary1": _BAD_SUMMARY,
     "summary2": _BAD_SUMMARY,
+    "between": _BAD_SUMMARY,
     "query": (
         "Write the query as a complete, natural question.",
         "Restate the original question so that nothing is lost.",

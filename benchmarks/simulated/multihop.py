@@ -20,7 +20,7 @@ any real model, and no number measured with it may be quoted as if it did.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ from benchmarks.simulated.reading import (
     read_pages,
     without_names,
 )
+from benchmarks.simulated.recall import recall
 from benchmarks.simulated.reply import Value
 from benchmarks.simulated.rules import obeyed_rules
 from benchmarks.simulated.skills import SKILLS, Stage, stage_of
@@ -50,10 +51,16 @@ SHOWN_BY_ONE_DEMO = 0.35
 
 @dataclass(frozen=True)
 class MultiHopReader:
-    """The task role. `answers` is the answer key, `knobs` the model's weaknesses."""
+    """The task role.
+
+    answers: the answer key.
+    knobs: the model's weaknesses.
+    recalls: whether it knows something of pages of which only the title is there; see `recall`.
+    """
 
     answers: AnswerKey
     knobs: Knobs = field(default_factory=Knobs)
+    recalls: bool = False
 
     def answer(self, prompt: Prompt, seed: str) -> dict[str, Value]:
         """Output fields for a multi-hop prompt; nothing for prompts of another kind."""
@@ -72,23 +79,43 @@ class MultiHopReader:
     ) -> tuple[str, str]:
         question = inputs.get("question") or inputs.get("claim", "")
         if stage == "query":
-            return "query", write_query(
-                question, inputs.get("summary_1", ""), frozenset() if slip else obeyed
-            )
+            # The later summary first: what it says is missing is what the next search is for.
+            told = "\n".join(filter(None, (inputs.get("summary_2"), inputs.get("summary_1"))))
+            found = _titles(told) if "claim" in inputs else ()
+            return "query", write_query(question, told, frozenset() if slip else obeyed, found)
         if stage == "answer":
             text = "\n".join([inputs.get("summary_1", ""), inputs.get("summary_2", "")])
             fact = None if slip else self.answers.find(question)
             return "answer", answering.answer(question, text, fact, obeyed, seed)
-        summary = summarise(question, inputs.get("context", ""), inputs["passages"], obeyed)
+        passages = inputs["passages"]
+        if self.recalls:
+            passages = recall(question, passages, self.answers.find(question))
+        context = inputs.get("context", "")
+        summary = summarise(question, context, passages, obeyed, knows_parts="claim" in inputs)
         return "summary", summary.partition("\n")[0] if slip else summary
 
     def to_json(self) -> dict[str, Any]:
         """The role as JSON data, answer key and all."""
-        return {"role": "task", "answers": self.answers.to_json(), "knobs": asdict(self.knobs)}
+        return {
+            "role": "task",
+            "answers": self.answers.to_json(),
+            "knobs": asdict(self.knobs),
+            "recalls": self.recalls,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> MultiHopReader:
+        """The role that `to_json` wrote."""
+        return cls(AnswerKey.from_json(data["answers"]), Knobs(**data["knobs"]), data["recalls"])
 
 
-def summarise(question: str, context: str, passages: str, obeyed: frozenset[str]) -> str:
-    """A summary of `passages` (as printed in the prompt) with a view to `question`, one line a fact."""
+def summarise(
+    question: str, context: str, passages: str, obeyed: frozenset[str], *, knows_parts: bool = False
+) -> str:
+    """A summary of `passages` (as printed in the prompt) with a view to `question`, one line a fact.
+
+    knows_parts: whether a part of the title of a page that was found is no page still to be found.
+    """
     pages = read_pages(passages)
     if "quote" in obeyed:
         # The model spends its whole answer on the first page it was told to reproduce.
@@ -100,7 +127,9 @@ def summarise(question: str, context: str, passages: str, obeyed: frozenset[str]
         f"{line.page.title}: {line.text}" if "names" in obeyed and line.page.title else line.text
         for line in kept
     ]
-    if "missing" in obeyed and (note := _unseen(question, lines, [page.title for page in pages])):
+    if "missing" in obeyed and (
+        note := _unseen(question, lines, [page.title for page in pages], knows_parts)
+    ):
         lines.append(f"{STILL_MISSING} {note}.")
     if "creative" in obeyed:
         lines = [
@@ -125,25 +154,44 @@ def _keep(ranked: list[Line], obeyed: frozenset[str]) -> list[Line]:
     return kept
 
 
-def _unseen(question: str, lines: list[str], titles: list[str]) -> str | None:
+def _unseen(question: str, lines: list[str], titles: list[str], knows_parts: bool) -> str | None:
     retrieved = {normalise(title) for title in titles}
     candidates = new_names("\n".join(lines), question)
-    fresh = [name for name in candidates if normalise(name) not in retrieved]
+    fresh = [
+        name
+        for name in candidates
+        if normalise(name) not in retrieved and not (knows_parts and _part_of(name, titles))
+    ]
     return fresh[0] if fresh else None
 
 
-def write_query(question: str, summary: str, obeyed: frozenset[str]) -> str:
-    """The second search query. Without any rule it repeats the question."""
+def write_query(question: str, summary: str, obeyed: frozenset[str], found_titles: Sequence[str] = ()) -> str:
+    """The next search query. Without any rule it repeats the question.
+
+    found_titles: pages that need not be searched for again.
+    """
     if "full_question" in obeyed:
         return question
-    found = new_names(summary, question)
-    bridge = (missing_note(summary) or next(iter(found), None)) if "bridge" in obeyed else None
+    noted = [note] if (note := missing_note(summary)) else []
+    found = [name for name in new_names(summary, question) if not _part_of(name, found_titles)]
+    leads = [*(name for name in noted if not _part_of(name, found_titles)), *found]
+    bridge = next(iter(leads), None) if "bridge" in obeyed else None
     rest = content_of(question) if "keywords" in obeyed else question
     if "not_again" in obeyed and bridge:
         rest = without_names(rest, summary)
     if "broad" in obeyed:
         rest = " ".join([rest, "history background overview people places events", *found[3:7]])
     return f"{bridge} {rest}".strip() if bridge else rest or question
+
+
+def _part_of(name: str, titles: Sequence[str]) -> bool:
+    return any(holds(title, name) for title in titles)
+
+
+def _titles(summary: str) -> list[str]:
+    """The titles in front of a summary's lines, which are of pages that were found."""
+    parts = [line.partition(": ") for line in summary.splitlines()]
+    return [title for title, colon, _ in parts if colon and title != STILL_MISSING.rstrip(": ")]
 
 
 def shown_by_demos(stage: Stage, demos: tuple[Demo, ...]) -> dict[str, float]:
@@ -156,7 +204,7 @@ def shown_by_demos(stage: Stage, demos: tuple[Demo, ...]) -> dict[str, float]:
 
 
 def _shown(stage: Stage, demo: Demo) -> list[str]:
-    question = demo.inputs.get("question", "")
+    question = demo.inputs.get("question") or demo.inputs.get("claim", "")
     output = demo.outputs.get({"query": "query", "answer": "answer"}.get(stage, "summary"), "")
     if stage == "answer":
         short = 0 < len(output.split()) <= 6
@@ -196,5 +244,5 @@ def _reasoning(stage: Stage, inputs: Mapping[str, str], text: str) -> str:
     start = pick(
         ("Looking at the question", "The question is what matters here", "Step by step"), stage, text
     )
-    question, sources = inputs.get("question", "")[:120], ", ".join(inputs)
+    question, sources = (inputs.get("question") or inputs.get("claim", ""))[:120], ", ".join(inputs)
     return f"{start}: {question} I go by {sources} and give the {stage.rstrip('12')}."

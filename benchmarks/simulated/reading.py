@@ -47,10 +47,11 @@ class Line:
 @lru_cache(maxsize=8192)
 def read_pages(listing: str) -> tuple[Page, ...]:
     """The pages of a passages field, whether DSPy printed it as a numbered list or as a JSON array."""
-    return tuple(_page(text) for text in _split(listing) if text.strip())
+    return tuple(_page(text) for text in read_items(listing) if text.strip())
 
 
-def _split(listing: str) -> list[str]:
+def read_items(listing: str) -> list[str]:
+    """The items of a list as DSPy printed it, numbered or as a JSON array."""
     if listing.startswith("["):
         try:
             data = json.loads(listing)
@@ -63,6 +64,8 @@ def _split(listing: str) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def _page(text: str) -> Page:
+    if text.endswith(" |"):
+        return Page(text.removesuffix(" |").strip(), ())
     title, bar, body = text.partition(" | ")
     return Page(title.strip(), sentences(body)) if bar else Page("", sentences(text))
 

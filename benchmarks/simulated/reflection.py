@@ -1,9 +1,9 @@
 """The reflection role: rewrites instructions after reading examples with feedback.
 
-It reads the current text and the examples out of whatever prompt it gets, infers lessons from failures
-(`diagnosis.py`), and writes an imperfect rewrite: it keeps most sentences and forgets some, adds one to three
-lessons in one of several wordings, and now and then adds a mistake, a remark about a single example, or
-nothing of use. More failing examples let it see more. Without feedback (as MIPROv2 and COPRO ask) it can only
+It reads the current text and the examples out of whatever prompt it gets, infers lessons from failures (as
+its `Curriculum` has it), and writes an imperfect rewrite: it keeps most sentences and forgets some, adds one
+to three lessons in one of several wordings, and now and then adds a mistake, a remark about a single example,
+or nothing of use. More failing examples let it see more. Without feedback (as MIPROv2 asks) it can only
 guess what might help a step of this kind. A pure function of the prompt and the seed.
 """
 
@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.simulated import advice
-from benchmarks.simulated.diagnosis import failed, lessons_in
-from benchmarks.simulated.evidence import Evidence, read_evidence, stage_in
-from benchmarks.simulated.lessons import FILLER, GENERIC, LESSONS, MISTAKES
+from benchmarks.simulated.curriculum import MULTIHOP, Curriculum
+from benchmarks.simulated.diagnosis import failed
+from benchmarks.simulated.evidence import Evidence, read_evidence
+from benchmarks.simulated.lessons import FILLER, GENERIC
 from benchmarks.simulated.prompt import Prompt
 from benchmarks.simulated.reply import Value
-from benchmarks.simulated.rules import asked_rules
-from benchmarks.simulated.skills import SKILLS, Stage
+from benchmarks.simulated.rules import Rule, asked_rules
+from benchmarks.simulated.skills import Stage
 from benchmarks.simulated.text import names, pick, sentences, unit
 
 FORGETS = 0.05
@@ -47,13 +48,15 @@ _SIDE_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Reflector:
-    """The reflection role; it has no settings."""
+    """The reflection role. `curriculum` is what it knows of the world whose programs it improves."""
+
+    curriculum: Curriculum = MULTIHOP
 
     def answer(self, prompt: Prompt, seed: str) -> dict[str, Value]:
         """Output fields for a reflection prompt; nothing for prompts of another kind."""
         asked = [field.name for field in prompt.outputs]
         if "module_advice" in asked:
-            return advice.give(prompt, seed)
+            return advice.give(prompt, seed, self.curriculum)
         if "shortened_instruction" in asked:
             return {"shortened_instruction": advice.shorten(prompt.inputs)}
         targets = wanted_texts(asked)
@@ -61,13 +64,13 @@ class Reflector:
             return {}
         current, rest = read_task(prompt)
         if "proposed_instruction" in asked:
-            return {"proposed_instruction": propose(current, rest, prompt.text, seed)}
-        new = rewrite(current, read_evidence(rest), prompt.text, seed)
+            return {"proposed_instruction": propose(current, rest, prompt.text, seed, self.curriculum)}
+        new = rewrite(current, read_evidence(rest), prompt.text, seed, self.curriculum)
         return dict.fromkeys(targets, new)
 
     def to_json(self) -> dict[str, Any]:
         """The role as JSON data."""
-        return {"role": "reflection"}
+        return {"role": "reflection", "curriculum": self.curriculum.name}
 
 
 def wanted_texts(outputs: Sequence[str]) -> list[str]:
@@ -101,28 +104,37 @@ def _last_attempt(attempts: str) -> str:
     return str(found[-1]).strip("«» ") if found else attempts.strip("«» ")[-600:]
 
 
-def rewrite(current: str, examples: Sequence[Evidence], text: str, seed: str) -> str:
+def rewrite(
+    current: str, examples: Sequence[Evidence], text: str, seed: str, curriculum: Curriculum = MULTIHOP
+) -> str:
     """A new version of `current`, with what `examples` teach. `text` feeds the randomness."""
-    stage = stage_in(current, examples)
+    stage = curriculum.stage_in(current, examples)
     failures = [example for example in examples if failed(example)]
     kept = [line for line in sentences(current) if unit(seed, "forget", text, line) >= FORGETS] or [
         GENERIC[0]
     ]
     added: list[str] = []
     if stage and unit(seed, "useless", text) >= USELESS:
-        for name in _chosen(stage, current, failures, text, seed):
-            kept = _without(stage, name, kept)
-            added.append(pick(LESSONS[stage][name], seed, "wording", text, name))
-    added += _slips(stage, failures, text, seed)
+        for name in _chosen(stage, current, failures, text, seed, curriculum):
+            kept = _without(curriculum.skills[stage], name, kept)
+            added.append(pick(curriculum.lessons[stage][name], seed, "wording", text, name))
+    added += _slips(curriculum.mistakes[stage] if stage else (), failures, text, seed)
     if not added:
         added.append(pick(FILLER, seed, "filler", text))
     return "\n".join([*kept, *(line for line in added if line not in kept)])
 
 
-def _chosen(stage: Stage, current: str, failures: Sequence[Evidence], text: str, seed: str) -> list[str]:
+def _chosen(
+    stage: Stage,
+    current: str,
+    failures: Sequence[Evidence],
+    text: str,
+    seed: str,
+    curriculum: Curriculum,
+) -> list[str]:
     """The lessons the model has the insight to see, best supported first, at most three."""
-    support = Counter(name for example in failures for name in sorted(lessons_in(stage, example)))
-    known = asked_rules(SKILLS[stage], current)
+    support = Counter(name for example in failures for name in sorted(curriculum.lessons_in(stage, example)))
+    known = asked_rules(curriculum.skills[stage], current)
     seen = []
     for name, count in support.items():
         chance = 1 - (1 - INSIGHT) ** count
@@ -135,17 +147,17 @@ def _chosen(stage: Stage, current: str, failures: Sequence[Evidence], text: str,
     return [name for _, name in sorted(seen)[:limit]]
 
 
-def _without(stage: Stage, name: str, lines: list[str]) -> list[str]:
+def _without(skills: Sequence[Rule], name: str, lines: list[str]) -> list[str]:
     """`lines` without the sentence that already said the lesson: the model words it anew."""
-    rules = tuple(rule for rule in SKILLS[stage] if rule.name == name)
+    rules = tuple(rule for rule in skills if rule.name == name)
     return [line for line in lines if not asked_rules(rules, line)]
 
 
-def _slips(stage: Stage | None, failures: Sequence[Evidence], text: str, seed: str) -> list[str]:
+def _slips(mistakes: Sequence[str], failures: Sequence[Evidence], text: str, seed: str) -> list[str]:
     """The sentences a rewrite would be better without."""
     lines = []
-    if stage and unit(seed, "mistake", text) < MISTAKEN:
-        lines.append(pick(MISTAKES[stage], seed, "which mistake", text))
+    if mistakes and unit(seed, "mistake", text) < MISTAKEN:
+        lines.append(pick(mistakes, seed, "which mistake", text))
     subjects = [name for example in failures for name in names(example.feedback)]
     if subjects and unit(seed, "overfit", text) < OVERFITS:
         one, other = (pick(subjects, seed, part, text) for part in ("one", "other"))
@@ -155,14 +167,14 @@ def _slips(stage: Stage | None, failures: Sequence[Evidence], text: str, seed: s
     return lines
 
 
-def propose(current: str, rest: str, text: str, seed: str) -> str:
+def propose(current: str, rest: str, text: str, seed: str, curriculum: Curriculum = MULTIHOP) -> str:
     """An instruction without feedback to learn from: the current one, platitudes, a lucky guess."""
-    stage = stage_in(current + "\n" + rest, ())
+    stage = curriculum.stage_in(current + "\n" + rest, ())
     kept = list(sentences(current))
     added = [line for line in GENERIC if unit(seed, "generic", text, line) < LUCKY_GUESS]
     if stage:
-        for name, wordings in LESSONS[stage].items():
+        for name, wordings in curriculum.lessons[stage].items():
             if unit(seed, "guess", text, name) < LUCKY_GUESS:
                 added.append(pick(wordings, seed, "wording", text, name))
-    added += _slips(stage, (), text, seed)
+    added += _slips(curriculum.mistakes[stage] if stage else (), (), text, seed)
     return "\n".join([*kept, *added]) if added else "\n".join([*kept, pick(FILLER, seed, "filler", text)])

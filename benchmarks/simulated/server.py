@@ -142,7 +142,9 @@ class SimulatedServer:
 
 def _read(body: Mapping[str, Any]) -> Request:
     """A request body as the engines take it, without the options that change nothing for them."""
-    return request_from_openai_chat({name: body[name] for name in body if name not in {"n", "stream"}})
+    return request_from_openai_chat(
+        {name: body[name] for name in body if name not in {"n", "stream", "top_k"}}
+    )
 
 
 def _write(call: Call, response: Response) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """The skills of a multi-hop program: for each stage, the rules its model can be asked to follow.
 
-A stage is known by the fields of the prompt, never by its name. Cues are written for concepts, with several
+A stage is known by the fields of the prompt, never by its name: summary1, summary2, between (the second
+summary of a program that searches three times), query, answer. Cues are written for concepts, with several
 phrasings each, so that instructions written by anybody in plain English are understood.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
+from typing import TypeAlias
 
 from benchmarks.simulated.rules import Rule
 
-Stage = Literal["summary1", "summary2", "query", "answer"]
+Stage: TypeAlias = str
 
 _QUOTE_ALL = Rule(
     "quote",
@@ -224,6 +225,10 @@ _HEDGE = Rule(
 SKILLS: dict[Stage, tuple[Rule, ...]] = {
     "summary1": (_ALL_PAGES, _NAMES, _FIGURES, _MISSING, _DETAIL, _QUOTE_ALL, _ONE_LINE, _CREATIVE),
     "summary2": (_ALL_PAGES, _NAMES, _FIGURES, _COMBINE, _DETAIL, _QUOTE_ALL, _ONE_LINE, _CREATIVE),
+    "between": (
+        *(_ALL_PAGES, _NAMES, _FIGURES, _COMBINE, _MISSING, _DETAIL),
+        *(_QUOTE_ALL, _ONE_LINE, _CREATIVE),
+    ),
     "query": (_BRIDGE, _KEYWORDS, _NOT_AGAIN, _BROAD, _FULL_QUESTION),
     "answer": (_SHORT, _YES_NO, _FULL_NAME, _AS_WRITTEN, _EVIDENCE, _EXPLAIN, _HEDGE),
 }
@@ -234,7 +239,9 @@ def stage_of(inputs: Collection[str], outputs: Collection[str]) -> Stage | None:
     if "query" in outputs:
         return "query"
     if "summary" in outputs and "passages" in inputs:
-        return "summary2" if "context" in inputs else "summary1"
+        if "context" not in inputs:
+            return "summary1"
+        return "between" if "claim" in inputs else "summary2"
     if "answer" in outputs and "summary_1" in inputs:
         return "answer"
     return None

@@ -1,34 +1,68 @@
 """Benchmark tasks by name.
 
-`load("bundled")` and the record worlds (`load("easy")`, `load("easy-tuning")`, ... see `tasks.worlds`) need
-nothing; `load("hotpotqa")` needs data or a network.
+The record worlds (`load("easy")`, `load("easy-tuning")`, ... see `tasks.worlds`) need nothing, nor do
+"bundled", "agent", "code" and "code-prompt". All others need data or a network.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.tasks import bundled, hotpotqa, records
-from benchmarks.tasks.hotpotqa import DataNotFound
+import dspy
+
+from benchmarks.tasks import (
+    agent,
+    aime,
+    bundled,
+    code,
+    code_prompt,
+    hotpotqa,
+    hover,
+    ifbench,
+    livebench_math,
+    pupa,
+    records,
+)
+from benchmarks.tasks.data import DataNotFound
 from benchmarks.tasks.task import Metric, Task
 from benchmarks.tasks.worlds import WORLD_NAMES, world_named
 
 __all__ = ["NAMES", "WORLD_NAMES", "DataNotFound", "Metric", "Task", "load"]
 
-NAMES = ("bundled", "hotpotqa", *WORLD_NAMES)
+_WITH_DATA: Mapping[str, Callable[[str | Path | None, int], Task]] = {
+    "aime": aime.load,
+    "hotpotqa": hotpotqa.load,
+    "hover": hover.load,
+    "ifbench": ifbench.load,
+    "livebench_math": livebench_math.load,
+    "pupa": pupa.load,
+}
+_ALONE: Mapping[str, Callable[[int], Task]] = {
+    "bundled": bundled.load,
+    "agent": agent.load,
+    "code": code.load,
+    "code-prompt": code_prompt.load,
+}
+NAMES = (*_ALONE, *_WITH_DATA, *WORLD_NAMES)
 
 
-def load(name: str, data_dir: str | Path | None = None, seed: int = 0) -> Task:
+def load(
+    name: str, data_dir: str | Path | None = None, seed: int = 0, *, judge: dspy.LM | None = None
+) -> Task:
     """The task called `name` (one of `NAMES`).
 
     data_dir: where local data lies, for tasks that have some; see the task's own module.
     seed: which world, or which cut of the splits.
+    judge: the model that judges, for tasks that ask one; default: a simulated one.
     Raises ValueError for an unknown name and DataNotFound when a task's data is not to be had.
     """
-    if name == "bundled":
-        return bundled.load(seed)
-    if name == "hotpotqa":
-        return hotpotqa.load(data_dir, seed)
+    if name in _ALONE:
+        return _ALONE[name](seed)
+    if name == "pupa":
+        return pupa.load(data_dir, seed, judge=judge)
+    if name in _WITH_DATA:
+        return _WITH_DATA[name](data_dir, seed)
     if name in WORLD_NAMES:
         return records.load(name, world_named(name), seed)
     raise ValueError(f"Unknown task {name!r}; known tasks: {', '.join(NAMES)}.")

@@ -39,7 +39,7 @@ def _outcome_data(outcome: Outcome) -> dict[str, Any]:
         "objectives": dict(outcome.objectives),
         "feedback": outcome.feedback,
         "component_feedback": dict(outcome.component_feedback),
-        "trace": [[s.component, s.inputs, s.outputs, s.failure] for s in outcome.trace],
+        "trace": [[s.component, s.inputs, s.outputs, s.failure, s.texts] for s in outcome.trace],
         "output": outcome.output,
         "error": outcome.error,
         "cause": outcome.cause,
@@ -55,13 +55,19 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
         objectives=data["objectives"],
         feedback=data["feedback"],
         component_feedback=data["component_feedback"],
-        trace=tuple(TraceStep(*step) for step in data["trace"]),
+        trace=tuple(_step(*step) for step in data["trace"]),
         output=data["output"],
         error=data["error"],
         cause=data["cause"],
         metric_failed=data["metric_failed"],
         usage=_usage(data["usage"]),
     )
+
+
+def _step(
+    component: str | None, inputs: Any, outputs: Any, failure: str | None, texts: Any = ()
+) -> TraceStep:
+    return TraceStep(component, inputs, outputs, failure, tuple(texts))
 
 
 def _reflection_data(reflection: Reflection) -> dict[str, Any]:

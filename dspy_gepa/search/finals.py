@@ -43,9 +43,9 @@ def contenders(pool: Pool, count: int) -> list[int]:
 def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: int) -> Step:
     """Sequential halving: all run on some more validation rows, the better half goes on.
 
-    The seed stays to the end: what is asked of the winner is whether it is better than the seed. When the
-    last ones have no rows left, the other rollouts go to those that were dropped, best first. Only a remainder
-    that is not enough for a row each is not spent.
+    The seed stays to the end: what is asked of the winner is whether it is better than the seed. Rollouts
+    that are left when the last ones have no rows left go to the others, best first. Only a remainder that
+    is not enough for a row each is not spent.
 
     Args:
         pool: The pool as it stands.
@@ -115,6 +115,17 @@ def best_by_mean(pool: Pool) -> Choice:
     reason = f"best validation mean, {pool.mean(best):.4f}"
     better = belief.probability_better(best, 0)
     return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)
+
+
+def best_by_belief(pool: Pool, tie: float, among: Sequence[int] = ()) -> Choice:
+    """The member to return, see `choose`; where the validation rows are the train rows, the best on these.
+
+    There neither a lucky score nor a long text is held against a member: what is asked for is what does best
+    on these very rows. Elsewhere the seed stays where nothing is better with confidence.
+    """
+    if pool.in_sample:
+        return choose(pool, confidence=0.5, tie=0.0, among=among)
+    return choose(pool, confidence_needed(len(pool) - 1), tie, among)
 
 
 def confidence_needed(others: int) -> float:

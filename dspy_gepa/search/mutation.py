@@ -1,4 +1,4 @@
-"""Reflective mutation: run the parent, reflect on what went wrong, try the child, there or on other rows."""
+"""Reflective mutation: run the parent, reflect on what went wrong, try the child on these or other rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dspy_gepa.search.reflection import (
     training_texts,
     without_failures,
 )
-from dspy_gepa.search.rules import TextRules, clean_text, objection_to
+from dspy_gepa.search.rules import UNCHANGED, TextRules, clean_text, objection_to
 from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
 from dspy_gepa.types import Component, Effect, Outcome, Reflect, Reflection, Row
 
@@ -203,6 +203,8 @@ def _reflect(
     """
     answers = yield requests
     texts, objections = judge(requests, answers)
+    if texts:
+        objections = {name: why for name, why in objections.items() if why != UNCHANGED}
     again = [replace(r, objection=objections[r.component]) for r in requests if r.component in objections]
     if not again:
         return texts, [], answers

@@ -15,6 +15,7 @@ import dspy
 import pytest
 
 from benchmarks.tasks import DataNotFound, Task, hotpotqa, load
+from benchmarks.tasks.data import recut
 from benchmarks.tasks.exact_match import metric
 
 GOLD = dspy.Example(
@@ -161,8 +162,16 @@ def test_answers_and_rewrites_do_not_depend_on_the_hash_seed() -> None:
 import dspy
 from benchmarks.simulated.evidence import Evidence
 from benchmarks.simulated.reflection import rewrite
-from benchmarks.tasks import load
+from benchmarks.tasks import aime, load, pupa
 
+query = "Write to Quillon Varga about the lift. He is a welder. Quillon Varga knows."
+row = {"user_query": query, "target_response": "Dear Quillon Varga!", "pii_str": "quillon varga||welder"}
+problems = [{"problem": f"Find {i}.", "answer": str(i)} for i in range(60)]
+nothing = {"train": [], "val": []}
+for other in (pupa.build({**nothing, "test": [row]}), aime.build({**nothing, "test": problems})):
+    with dspy.context(lm=other.task_lm()):
+        for program in (other.program(), other.best_program()):
+            print([dict(program(**row.inputs())) for row in other.test[:60]])
 task = load("bundled")
 with dspy.context(lm=task.task_lm()):
     for program in (task.program(), task.best_program()):
@@ -197,7 +206,7 @@ def test_splits_do_not_overlap(bundled: Task) -> None:
 
 
 def test_an_unknown_task_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"'poems'.*bundled, hotpotqa"):
+    with pytest.raises(ValueError, match=r"'poems'.*bundled.*hotpotqa"):
         load("poems")
 
 
@@ -261,11 +270,11 @@ def test_another_seed_recuts_train_and_validation_only() -> None:
         "val": [{"n": i} for i in range(5, 15)],
         "test": [{"n": 99}],
     }
-    cut = hotpotqa.recut(splits, 1)
+    cut = recut(splits, 1)
     assert len(cut["train"]) == 5
     assert sorted(row["n"] for row in cut["train"] + cut["val"]) == list(range(15))
     assert cut["test"] == splits["test"]
-    assert cut == hotpotqa.recut(splits, 1)
+    assert cut == recut(splits, 1)
 
 
 @pytest.mark.skipif(
@@ -278,3 +287,17 @@ def test_the_real_data_can_be_played() -> None:
     assert all(page["support"] for row in task.train for page in row.gold_pages)
     rows = task.test[:40]
     assert run(task, task.program(), rows) < run(task, task.best_program(), rows)
+
+
+@pytest.mark.parametrize("name", ["aime", "hover", "livebench_math", "pupa"])
+def test_the_papers_other_tasks_can_be_played_on_real_data(name: str) -> None:
+    data = Path(os.environ.get("DSPY_GEPA_DATA", "missing"))
+    if not (data / name).is_dir():
+        pytest.skip("DSPY_GEPA_DATA is not set")
+    task = load(name)
+    rows = task.test[:30]
+    scores = []
+    for program in (task.program(), task.best_program()):
+        with dspy.context(lm=task.task_lm()):
+            scores.append(sum(task.metric(row, program(**row.inputs())).score for row in rows))
+    assert scores[0] < scores[1]

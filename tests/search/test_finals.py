@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -13,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa.search.estimate import Belief, Scales
-from dspy_gepa.search.finals import best_by_mean, choose, confidence_needed, contenders, finals
+from dspy_gepa.search.finals import (
+    best_by_belief,
+    best_by_mean,
+    choose,
+    confidence_needed,
+    contenders,
+    finals,
+)
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Effect, Outcome, Rollout, Row
@@ -292,6 +300,17 @@ def test_without_ties_it_is_the_best_whenever_that_is_better_with_confidence(
 def test_who_was_not_in_the_finals_is_not_returned() -> None:
     pool = believing(field_of(4, 1), [0.0, 0.9, 0.8, 0.7])
     assert choose(pool, confidence=0.9, tie=0.0, among=(0, 2, 3)).member == 2
+
+
+def test_on_the_train_rows_themselves_the_best_is_returned_without_significance_and_whatever_its_length() -> (
+    None
+):
+    worths = [0.5, 0.51, 0.52, 0.53]
+    apart = field_of(4, 1, lambda member: "x" * member)
+    same = replace(apart, val_rows=(Row("train", 0),))
+    assert best_by_belief(believing(apart, worths), tie=1.0).member == 0
+    assert best_by_belief(believing(same, worths), tie=1.0).member == 3
+    assert best_by_belief(believing(same, [0.5, 0.4, 0.3, 0.2]), tie=1.0).member == 0
 
 
 LENGTHS = {0: "seed, rather long", 1: "the longest of all texts", 2: "shorter", 3: "tiny"}

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.others.fewshot import simba_steps
 from benchmarks.peers.figures import coverage, difference, mean_over_worlds, optimism
 from benchmarks.peers.goals import goals
-from benchmarks.peers.readoff import best_within, simba_steps
+from benchmarks.peers.readoff import best_within
 from benchmarks.peers.report import report
 from benchmarks.peers.targets import curve_of, reached, target_of, told
 from tests.benchmarks.peers.made_up import POINT, points, results

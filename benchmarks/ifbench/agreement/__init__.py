@@ -1,0 +1,1 @@
+"""Our checkers beside independent public ones; a check outside the tests, since it needs real data."""

@@ -1,0 +1,49 @@
+"""Which cells a command asks for, in the order in which they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from benchmarks.experiment import Cell
+from benchmarks.models import Models
+from benchmarks.optimizers import BASELINE
+
+EVERYTHING = 1_000_000  # rows, where all are asked for
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows used, at most; None for all test rows, and for validation rows that fit the budget."""
+
+    train: int
+    val: int | None
+    test: int | None
+
+
+def cells(
+    tasks: Sequence[str],
+    optimizers: Iterable[str],
+    seeds: Iterable[int],
+    *,
+    models: Models,
+    rows: Rows,
+    budget: int | None,
+    paper_budget: Callable[[str], int],
+) -> list[Cell]:
+    """All cells, seeds outermost, so that an interrupted run has whole seeds.
+
+    The seed program's test is a cell of its own, the first of its task and seed: the others need not pay it.
+
+    budget: rollouts of every optimizer; None for the paper's, which `paper_budget` gives by task.
+    """
+    names = dict.fromkeys([BASELINE, *optimizers])
+    found = []
+    for seed, task, optimizer in product(seeds, tasks, names):
+        rollouts = paper_budget(task) if budget is None else budget
+        val = rows.val or (EVERYTHING if budget is None else max(10, rollouts // 12))
+        found.append(
+            Cell(task, optimizer, rollouts, seed, rows.train, val, models, rows.test, paper=budget is None)
+        )
+    return found

@@ -1,0 +1,1 @@
+"""The optimizers of DSPy that are no GEPA, with the paper's settings or fitted to a budget."""

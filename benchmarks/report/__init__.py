@@ -1,0 +1,1 @@
+"""`python -m benchmarks report`: what is in a directory of results, beside the published figures."""

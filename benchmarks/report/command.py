@@ -1,0 +1,26 @@
+"""The command `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchmarks.report.pages import write
+from benchmarks.report.results import read
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("results", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", type=FOLDER, help="Where the report goes.  [default: into RESULTS]")
+def report(results: Path, out: Path | None) -> None:
+    """Set what is in RESULTS beside the published figures: report.md, report.html and pictures."""
+    groups = read(results)
+    if not groups:
+        raise click.ClickException(
+            f"There are no results in {results}. `python -m benchmarks run ... --out {results}` makes some."
+        )
+    for file in write(groups, out or results):
+        click.echo(str(file))

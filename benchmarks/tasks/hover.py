@@ -1,0 +1,170 @@
+"""HoVer: claims that rest on three Wikipedia pages, which a program has to find in three searches.
+
+Data: https://huggingface.co/datasets/hover-nlp/hover (split "train"), Jiang et al. 2020,
+https://hover-nlp.github.io. Licence: MIT. Hub rows are searched for in the 2017 Wikipedia abstracts, which
+`python -m benchmarks wikipedia` downloads and indexes.
+
+Split rule (the paper's): rows with exactly three different gold titles, shuffled by `random.Random(0)`; test
+is the first 40 %, validation the next 40 %, train the rest; then 300, 300 and 150 rows are drawn.
+
+Local files: hover/train.jsonl, val.jsonl, test.jsonl and corpus.jsonl (title, text), with their own splits. A
+page of the corpus may have no text: it can be found by its title and tells a reader nothing.
+
+A row looks like this (made up):
+    claim: "The painter of Harbour at Dusk was born in the town that holds the Heron Regatta."
+    supporting_facts: [{"key": "Harbour at Dusk", "value": 0}, {"key": "Ilse Maran", "value": 1}, ...]
+    label: "SUPPORTED", which the paper's metric does not look at
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import dspy
+from dspy.evaluate.metrics import normalize_text
+
+from benchmarks.retrieval import Retriever
+from benchmarks.simulated import AnswerKey
+from benchmarks.simulated.multihop import MultiHopReader
+from benchmarks.simulated.reflection import Reflector
+from benchmarks.tasks.data import (
+    DataNotFound,
+    Fetch,
+    HubSet,
+    Row,
+    Splits,
+    folder_of,
+    paper_splits,
+    read_files,
+    read_hub,
+    recut,
+)
+from benchmarks.tasks.feedback import titles_in
+from benchmarks.tasks.hover_feedback import feedback_for
+from benchmarks.tasks.multihop import BEST_INSTRUCTIONS
+from benchmarks.tasks.task import Task
+from benchmarks.wikipedia import IndexNotFound, open_wikipedia
+
+HUB = HubSet("hover-nlp/hover", "c0e43052759879b3461642ca6c0dd26658f47691")
+SIZES = {"train": 150, "val": 300, "test": 300}
+GOLD_TITLES = 3
+PASSAGES_PER_HOP = (7, 7, 10)
+STEPS = ("summarize1", "create_query_hop2", "summarize2")  # shared with the question-answering program
+
+
+class Searcher(Protocol):
+    """What the program needs of a retriever."""
+
+    def search(self, query: str, k: int) -> list[str]:
+        """The `k` best passages "title | text", best first."""
+        ...
+
+
+class HoverMultiHop(dspy.Module):
+    """Collects 24 passages for a claim in three searches of 7, 7 and 10. Deep copies share the retriever."""
+
+    def __init__(self, retriever: Searcher) -> None:
+        super().__init__()
+        self.retriever = retriever
+        self.summarize1 = dspy.ChainOfThought("claim, passages -> summary")
+        self.create_query_hop2 = dspy.ChainOfThought("claim, summary_1 -> query")
+        self.summarize2 = dspy.ChainOfThought("claim, context, passages -> summary")
+        self.create_query_hop3 = dspy.ChainOfThought("claim, summary_1, summary_2 -> query")
+
+    def forward(self, claim: str) -> dspy.Prediction:
+        """A prediction with `retrieved_docs`, the passages of all three searches in order."""
+        first, second, third = PASSAGES_PER_HOP
+        pages = self.retriever.search(claim, first)
+        summary_1 = self.summarize1(claim=claim, passages=pages).summary
+        query = self.create_query_hop2(claim=claim, summary_1=summary_1).query
+        more = self.retriever.search(query, second)
+        summary_2 = self.summarize2(claim=claim, context=summary_1, passages=more).summary
+        query = self.create_query_hop3(claim=claim, summary_1=summary_1, summary_2=summary_2).query
+        return dspy.Prediction(retrieved_docs=[*pages, *more, *self.retriever.search(query, third)])
+
+
+def metric(
+    gold: dspy.Example, pred: Any, trace: Any = None, pred_name: str | None = None, pred_trace: Any = None
+) -> dspy.Prediction:
+    """1.0 when every gold title is among the retrieved ones, else 0.0; `gold` needs gold_titles."""
+    documents = pred.get("retrieved_docs") if isinstance(pred, dspy.Prediction) else None
+    found = {normalize_text(title) for title in titles_in(documents)}
+    solved = all(normalize_text(title) in found for title in gold.gold_titles)
+    feedback = feedback_for(
+        pred_name or "", gold.gold_titles, titles_in(documents), trace or (), pred_trace or ()
+    )
+    return dspy.Prediction(score=float(solved), feedback=feedback)
+
+
+def load(
+    data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = HUB, retriever: Searcher | None = None
+) -> Task:
+    """The HoVer task.
+
+    data_dir: directory that holds hover/*.jsonl; default: the environment variable DSPY_GEPA_DATA.
+    seed: 0 keeps the splits; another value pools train and validation, shuffles, and cuts them anew.
+    hub: what gives the hub's rows when there is no directory.
+    retriever: what is searched for hub rows; default: the index of the Wikipedia abstracts.
+    Raises DataNotFound when rows or index are not to be had.
+    """
+    folder = folder_of("hover", data_dir)
+    if folder:
+        splits = read_files(folder, [*SIZES, "corpus"])
+        corpus = splits.pop("corpus")
+        local = Retriever.from_passages(f"{page['title']} | {page['text'] or ''}" for page in corpus)
+        return build(recut(splits, seed), local)
+    splits = hub_splits(read_hub("hover", hub))
+    return build(recut(splits, seed), retriever or _wikipedia())
+
+
+def _wikipedia() -> Searcher:
+    try:
+        return open_wikipedia()
+    except IndexNotFound as error:
+        raise DataNotFound(str(error)) from error
+
+
+def hub_splits(rows: Sequence[Row]) -> Splits:
+    """The paper's splits of the hub's rows."""
+    chosen = [row for row in rows if len(gold_titles(row)) == GOLD_TITLES]
+    random.Random(0).shuffle(chosen)
+    return paper_splits(chosen, SIZES)
+
+
+def build(splits: Mapping[str, Sequence[Row]], retriever: Searcher) -> Task:
+    """The task over `splits` (train, val, test)."""
+    examples = {name: [example_of(row) for row in rows] for name, rows in splits.items()}
+    key = AnswerKey.of(
+        (example.claim, "", example.gold_titles) for rows in examples.values() for example in rows
+    )
+    first, query, second = (BEST_INSTRUCTIONS[f"{name}.predict"] for name in STEPS)
+    return Task(
+        name="hover",
+        program=partial(HoverMultiHop, retriever),
+        metric=metric,
+        train=examples["train"],
+        val=examples["val"],
+        test=examples["test"],
+        task_role=MultiHopReader(key, recalls=True),
+        reflection_role=Reflector(),
+        best_instructions={
+            "summarize1.predict": first,
+            "create_query_hop2.predict": query,
+            "summarize2.predict": f"{second} End with what is still missing.",
+            "create_query_hop3.predict": query,
+        },
+    )
+
+
+def example_of(row: Row) -> dspy.Example:
+    """A DSPy example: input `claim`; `gold_titles`."""
+    return dspy.Example(claim=row["claim"], gold_titles=gold_titles(row)).with_inputs("claim")
+
+
+def gold_titles(row: Row) -> list[str]:
+    """The different titles a row's claim rests on, in the row's order."""
+    return list(dict.fromkeys(fact["key"] for fact in row["supporting_facts"]))

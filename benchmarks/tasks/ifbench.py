@@ -1,0 +1,151 @@
+"""IFBench: write a response that follows verifiable constraints, on new kinds of constraints in the test.
+
+Data: https://huggingface.co/datasets/allenai/IFBench_test (split "train"; Pyatkin et al. 2025,
+https://arxiv.org/abs/2507.02833), licence ODC-BY 1.0: the test rows. Train and validation rows hold the
+constraints of IFEval, https://huggingface.co/datasets/google/IFEval (Zhou et al. 2023), licence Apache 2.0:
+they stand in for the paper's, which are 450 rows of a larger file with the same 25 constraints.
+
+Split rule: the IFEval rows sorted by key (as text) and shuffled by `random.Random(0)`; the first 241 are
+train, of which 150 are drawn, and the other 300 validation. The paper's sizes are 150, 300 and 294. The hub's
+test set has been revised since and may hold a few rows more.
+
+Local files: ifbench/train_ifeval.jsonl, val_ifeval.jsonl and test.jsonl, with the same fields.
+
+A row looks like this (made up):
+    key: "7"   prompt: "Describe a lighthouse. Use no commas and end with the word sea."
+    instruction_id_list: ["punctuation:no_comma", "startend:end_checker"]
+    kwargs: [{}, {"end_phrase": "sea"}]
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dspy
+
+from benchmarks.ifbench import check_loosely, describe
+from benchmarks.simulated.reflection import Reflector
+from benchmarks.simulated.writing import INSTRUCTIONS, ConstraintKey, Writer
+from benchmarks.tasks.data import Fetch, HubSet, Row, Splits, folder_of, read_files, read_hub, recut, sample
+from benchmarks.tasks.feedback import text_of
+from benchmarks.tasks.task import Task
+
+HUB = HubSet("google/IFEval", "966cd89545d6b6acfd7638bc708b98261ca58e84")
+HUB_TEST = HubSet("allenai/IFBench_test", "2e8a48de45ff3bf41242f927254ca81b59ca3ae2")
+TRAIN, TRAIN_POOL = 150, 241
+
+GENERATE = dspy.Signature("query -> response", "Respond to the query.")
+ENSURE = dspy.Signature(
+    "query, response -> final_response",
+    "See to it that the response is right and does what was asked. What you write is the final response.",
+)
+_CARE = (
+    "Count words, sentences and occurrences. Use every required word and none that is forbidden. Mind "
+    "capital letters. Do not use commas when told so. Follow the prescribed layout exactly. Begin and end "
+    "with the exact phrase that is asked for. Answer in the language that is asked for. Go word by word when "
+    "the query makes demands on every word. Give only the response, nothing around it."
+)
+BEST_INSTRUCTIONS = {
+    "generate_response.predict": f"First list all constraints of the query, then write. {_CARE}",
+    "ensure_correct_response.predict": (
+        f"Check the response against each constraint of the query. Keep what is already right. {_CARE}"
+    ),
+}
+
+
+class Instructed(dspy.Module):
+    """The paper's two stages: write a response, then go over it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generate_response = dspy.ChainOfThought(GENERATE)
+        self.ensure_correct_response = dspy.ChainOfThought(ENSURE)
+
+    def forward(self, query: str) -> dspy.Prediction:
+        """A prediction with `final_response`."""
+        response = self.generate_response(query=query).response
+        return self.ensure_correct_response(query=query, response=response)
+
+
+def metric(
+    gold: dspy.Example, pred: Any, trace: Any = None, pred_name: str | None = None, pred_trace: Any = None
+) -> dspy.Prediction:
+    """The share of the constraints of `gold` that the final response follows, by the loose rule.
+
+    The feedback is on the output of the predictor called `pred_name`: the constraints that it follows and
+    those it misses, in words. A failed run scores 0.0.
+    """
+    final = text_of(pred, "final_response") or ""
+    own = text_of(pred_trace[0][2], "response") if pred_trace and "generate" in (pred_name or "") else final
+    followed = [check_loosely(id, final, kwargs) for id, kwargs in gold.constraints]
+    return dspy.Prediction(score=sum(followed) / len(followed), feedback=_feedback(gold, own or ""))
+
+
+def _feedback(gold: dspy.Example, text: str) -> str:
+    told = [(describe(id, kwargs), check_loosely(id, text, kwargs)) for id, kwargs in gold.constraints]
+    followed, missed = ([f"- {words}" for words, good in told if good is wanted] for wanted in (True, False))
+    if not missed:
+        return "\n".join([f"Correct: all {len(told)} constraints are followed.", *followed])
+    verdict = (
+        "Wrong: there was no response." if not text.strip() else "Wrong: not all that was asked was done."
+    )
+    return "\n".join(
+        [verdict, *_section("Followed constraints:", followed), *_section("Missed constraints:", missed)]
+    )
+
+
+def _section(heading: str, lines: Sequence[str]) -> list[str]:
+    return [heading, *lines] if lines else []
+
+
+def load(
+    data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = HUB, hub_test: Fetch = HUB_TEST
+) -> Task:
+    """The IFBench task.
+
+    data_dir: directory that holds ifbench/*.jsonl; default: the environment variable DSPY_GEPA_DATA.
+    seed: 0 keeps the splits; another value pools train and validation, shuffles, and cuts them anew.
+    hub, hub_test: what gives the hub's rows of IFEval and of the test when there is no directory.
+    Raises DataNotFound when the rows are to be had in neither way.
+    """
+    folder = folder_of("ifbench", data_dir)
+    if folder:
+        files = read_files(folder, ["train_ifeval", "val_ifeval", "test"])
+        splits = {"train": files["train_ifeval"], "val": files["val_ifeval"], "test": files["test"]}
+    else:
+        splits = hub_splits(read_hub("ifbench", hub), read_hub("ifbench", hub_test))
+    return build(recut({**splits, "train": sample(splits["train"], TRAIN)}, seed))
+
+
+def hub_splits(rows: Sequence[Row], test: Sequence[Row]) -> Splits:
+    """The IFEval rows cut into train and validation, beside the test rows."""
+    shuffled = sorted(rows, key=lambda row: str(row["key"]))
+    random.Random(0).shuffle(shuffled)
+    return {"train": shuffled[:TRAIN_POOL], "val": shuffled[TRAIN_POOL:], "test": list(test)}
+
+
+def build(splits: Mapping[str, Sequence[Row]]) -> Task:
+    """The task over `splits` (train, val, test)."""
+    examples = {name: [example_of(row) for row in rows] for name, rows in splits.items()}
+    key = ConstraintKey.of((row.query, row.constraints) for rows in examples.values() for row in rows)
+    return Task(
+        name="ifbench",
+        program=Instructed,
+        metric=metric,
+        train=examples["train"],
+        val=examples["val"],
+        test=examples["test"],
+        task_role=Writer(key),
+        reflection_role=Reflector(INSTRUCTIONS),
+        best_instructions=BEST_INSTRUCTIONS,
+    )
+
+
+def example_of(row: Row) -> dspy.Example:
+    """A DSPy example: input `query`; `constraints` as pairs of an id and its parameters without nulls."""
+    kwargs = [{name: value for name, value in each.items() if value is not None} for each in row["kwargs"]]
+    constraints = list(zip(row["instruction_id_list"], kwargs, strict=True))
+    return dspy.Example(query=row["prompt"], constraints=constraints).with_inputs("query")
