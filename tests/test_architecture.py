@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "dspy_gepa"
 
 # From top to bottom. A module imports from lower layers or from its own package; `__init__` from anywhere.
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("testing",),
     ("gepa",),
     ("arguments",),
     ("compat",),
@@ -42,6 +43,7 @@ KNOW_DSPY = {
         "summary",
         "messages",
         "identity",
+        "testing",
     ),  # what users hand over and get back
     *(
         "worker",

@@ -59,7 +59,7 @@ class Hub:
 class _Listener:
     def __init__(self, callback: Any) -> None:
         self._name = getattr(callback, "__qualname__", type(callback).__qualname__)
-        self._handlers = _handlers(callback)
+        self._handlers = handlers_of(callback)
         # Of all kinds, under "", and of each: a callback may fail whenever it writes, and hear the rest well.
         self._failures_in_a_row: Counter[str] = Counter()
         self._failed_before = False
@@ -101,7 +101,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> tuple[Any, ...]:
             raise ConfigurationError(
                 f"callbacks[{index}] is the class {callback.__qualname__}. Pass an object of it."
             )
-        if not _handlers(callback):
+        if not handlers_of(callback):
             known = ", ".join(f"on_{event.name()}" for event in EVENTS)
             raise ConfigurationError(
                 f"callbacks[{index}] ({type(callback).__qualname__}) can neither be called nor has it a "
@@ -111,7 +111,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(callbacks)
 
 
-def _handlers(callback: Any) -> Mapping[str, Handler]:
+def handlers_of(callback: Any) -> Mapping[str, Handler]:
     """What to call, by the event's name. An object that can be called is called, whatever methods it has."""
     if callable(callback):
         return {event.name(): callback for event in EVENTS}
