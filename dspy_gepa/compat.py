@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.options import name_of, nearest
+from dspy_gepa.options import name_of, nearest, require_kind
 from dspy_gepa.search.components import ComponentChoice, Occasion
 from dspy_gepa.search.mutation import improves, keeps_up
 
@@ -55,6 +55,7 @@ def translate(gepa_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigurationError: A key has no equivalent; the message names what to use in its place.
     """
+    require_kind("gepa_kwargs", gepa_kwargs, Mapping, "a dict")
     options = {}
     for key, value in gepa_kwargs.items():
         where = f"gepa_kwargs[{key!r}]"

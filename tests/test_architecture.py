@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 KNOW_DSPY = {
     *(
         "gepa",
+        "arguments",
         "assembly",
         "options",
         "results",
