@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from os import PathLike
@@ -26,6 +26,7 @@ from dspy_gepa.options import (
     require_stats,
     require_whole,
 )
+from dspy_gepa.parts import guarded
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
@@ -114,20 +115,33 @@ def read_strategy(given: Arguments) -> Strategy:
             "children on rows of their own and keeps them all. Use strategy='paper' with it."
         )
     parents = parent_choices(base, given.frontier_type)
-    choose_parent = pick_or_take("candidate_selection_strategy", given.candidate_selection_strategy, parents)
-    choose_components = pick_or_take("component_selector", given.component_selector, COMPONENT_CHOICES)
+    choose_parent = _choice("candidate_selection_strategy", given, parents)
+    choose_components = _choice("component_selector", given, COMPONENT_CHOICES, reference_selector)
     if choose_parent is None and given.frontier_type != "instance":
         choose_parent = parents["mixed" if base.sparse else "pareto"]
     explicit = {
         "minibatch_size": given.reflection_minibatch_size,
         "choose_parent": choose_parent,
-        "choose_components": None if choose_components is None else reference_selector(choose_components),
-        "choose_rows": given.batch_sampler,
-        "accept": given.acceptance,
+        "choose_components": choose_components,
+        "choose_rows": _choice("batch_sampler", given, {}),
+        "accept": _choice("acceptance", given, {}),
         "max_merges": given.max_merge_invocations if given.use_merge else 0,
     }
     chosen = {name: value for name, value in explicit.items() if value is not None}
     return replace(base, perfect_score=given.perfect_score if given.skip_perfect_score else None, **chosen)
+
+
+def _choice(
+    option: str,
+    given: Arguments,
+    known: Mapping[str, Callable[..., Any]],
+    adapt: Callable[[Any], Callable[..., Any]] = lambda function: function,
+) -> Callable[..., Any] | None:
+    """A function of ours by its name, or one of the user's; None leaves it to the strategy."""
+    function = pick_or_take(option, getattr(given, option), known)
+    if function is None or function in known.values():
+        return function
+    return guarded(option, adapt(function))
 
 
 def read_limits(given: Arguments) -> Limits:

@@ -1,7 +1,7 @@
 """Every error this package raises, in one tree.
 
 GEPAError
-├── ConfigurationError   an argument is wrong; nothing was run (also a ValueError)
+├── ConfigurationError   an argument is wrong (also a ValueError)
 ├── MetricError          the metric does not keep its contract
 ├── ProgramError         the program itself cannot run on its own data
 ├── ReflectionError      the reflection language model gives no usable answer
@@ -28,7 +28,10 @@ class GEPAError(Exception):
 
 
 class ConfigurationError(GEPAError, ValueError):
-    """An argument is wrong. Raised before any rollout is spent."""
+    """An argument is wrong.
+
+    Raised before any rollout is spent; later only when a function that was given as an argument fails.
+    """
 
 
 class MetricError(GEPAError):

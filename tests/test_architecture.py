@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("assembly",),
     ("session",),
     ("summary",),
-    ("results", "identity", "stopping"),
+    ("results", "identity", "stopping", "parts"),
     ("observe",),
     ("events",),
     ("search",),

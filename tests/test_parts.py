@@ -1,0 +1,95 @@
+"""A function of the user's own that fails in the middle of a run ends it in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dspy
+import numpy as np
+import pytest
+
+from dspy_gepa import ConfigurationError, InfrastructureError, JournalError
+from dspy_gepa.testing import practice_run
+
+GOOD: dict[str, Callable[..., Any]] = {
+    "candidate_selection_strategy": lambda pool, rng: 0,
+    "component_selector": lambda occasion: occasion.components,
+    "batch_sampler": lambda pool, parent, size, rng: [0, 1, 2],
+    "acceptance": lambda before, after: True,
+}
+
+
+def later(option: str, end: Callable[[], Any]) -> Callable[..., Any]:
+    """A part that works twice and ends like `end` then."""
+    calls: list[int] = []
+
+    def part(*args: Any) -> Any:
+        calls.append(1)
+        return GOOD[option](*args) if len(calls) < 3 else end()
+
+    return part
+
+
+def fails(error: Exception) -> Callable[[], Any]:
+    def end() -> Any:
+        raise error
+
+    return end
+
+
+def run(option: str, end: Callable[[], Any], **options: Any) -> Any:
+    strategy = {"strategy": "paper", "max_metric_calls": 100}
+    return practice_run(**{option: later(option, end)}, **(strategy | options))
+
+
+@pytest.mark.parametrize("option", GOOD)
+def test_an_error_ends_the_run_with_the_name_of_the_part_and_the_best_program(option: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{option}: .*part failed with KeyError: 'no'") as caught:
+        run(option, fails(KeyError("no")))
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert isinstance(caught.value.program, dspy.Module)
+    assert "dspy_gepa.testing.check_" in str(caught.value)
+
+
+@pytest.mark.parametrize("option", GOOD)
+def test_a_provider_that_a_part_asked_in_vain_is_told_as_such(option: str, tmp_path: Any) -> None:
+    def refuses() -> Any:
+        raise dspy.LMRateLimitError("slow down", model="m", provider="p")
+
+    with pytest.raises(InfrastructureError, match=r"slow down.*run the same compile again") as caught:
+        run(option, refuses, log_dir=str(tmp_path))
+    assert caught.value.program is not None
+
+
+@pytest.mark.parametrize(
+    ("option", "answer", "words"),
+    [
+        ("candidate_selection_strategy", "x", "'str' object cannot be interpreted as an integer"),
+        ("candidate_selection_strategy", 1.0, "'float' object cannot be interpreted"),
+        ("candidate_selection_strategy", 99, "chose member 99"),
+        ("component_selector", 3, "'int' object is not iterable"),
+        ("component_selector", "a", r"the string 'a' where several names belong: \['a'\]"),
+        ("component_selector", ["c"], "chose 'c'; the components are a, b"),
+        ("batch_sampler", 3, "'int' object is not iterable"),
+        ("batch_sampler", [99], "chose train row 99"),
+        ("acceptance", np.array([True, False]), "truth value of an array"),
+    ],
+)
+def test_an_answer_of_another_form_ends_the_run_too(option: str, answer: Any, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        run(option, lambda: answer)
+    assert caught.value.program is not None
+
+
+def test_a_run_is_told_from_another_by_the_names_of_its_parts(tmp_path: Any) -> None:
+    def one(before: Any, after: Any) -> bool:
+        return True
+
+    def two(before: Any, after: Any) -> bool:
+        return True
+
+    practice_run(acceptance=one, strategy="paper", log_dir=str(tmp_path))
+    practice_run(acceptance=one, strategy="paper", log_dir=str(tmp_path))
+    with pytest.raises(JournalError, match="strategy differs"):
+        practice_run(acceptance=two, strategy="paper", log_dir=str(tmp_path))
