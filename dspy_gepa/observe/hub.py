@@ -9,6 +9,7 @@ from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events import EVENTS, Event
+from dspy_gepa.observe.log import log_failure
 
 _logger = logging.getLogger("dspy_gepa")
 
@@ -80,7 +81,7 @@ class _Listener:
         self._failures_in_a_row.update(["", event.name()])
         if not self._failed_before:
             self._failed_before = True
-            _logger.exception("the callback %s failed on %s; the run goes on", self._name, event.name())
+            log_failure(f"the callback {self._name} failed on {event.name()}; the run goes on")
         if max(self._failures_in_a_row.values()) >= TOLERATED:
             self.dropped = True
             _logger.warning(
