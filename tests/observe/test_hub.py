@@ -193,6 +193,18 @@ def test_a_callback_that_interrupts_again_and_again_loses_nothing_that_was_runni
     assert words.calls == again.calls
 
 
+def test_a_run_that_has_finished_cannot_be_interrupted_any_more() -> None:
+    heard = Recorder()
+
+    def interrupts(event: Event) -> None:
+        if isinstance(event, Finished):
+            raise KeyboardInterrupt
+
+    result = Words(None).compile(callbacks=[interrupts, heard])
+    assert result.best_idx == heard.one(Finished).best
+    assert heard.events[-1] is heard.one(Finished)
+
+
 def test_all_callbacks_hear_an_event_on_which_one_interrupts() -> None:
     def interrupts(event: Event) -> None:
         raise KeyboardInterrupt
