@@ -107,7 +107,7 @@ class RolloutRunner:
     def _judge(self, attempt: _Attempt, steps: tuple[TraceStep, ...]) -> Outcome | Fault:
         example, prediction = attempt.example, attempt.prediction
         try:
-            judgement = self._metric.judge(example, prediction)
+            judgement = self._metric.judge(example, prediction, attempt.trace)
         except Exception as error:
             if is_infrastructure(error):
                 return fault_of(error)

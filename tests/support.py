@@ -25,13 +25,14 @@ from dspy_gepa.testing.practice import (
     learns_words,
     word_rows,
 )
-from dspy_gepa.testing.scripted import TOKENS_IN, TOKENS_OUT, Script, ScriptedEngine
+from dspy_gepa.testing.scripted import TOKENS_IN, TOKENS_OUT, Answer, Script, ScriptedEngine
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
 
 # What tests find here, wherever it comes from.
 __all__ = [
     "TOKENS_IN",
     "TOKENS_OUT",
+    "Answer",
     "Prompt",
     "Script",
     "ScriptedEngine",

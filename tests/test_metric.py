@@ -225,6 +225,34 @@ def test_component_feedback_needs_no_score(answer: Any, feedback: str | None) ->
     assert Metric(lambda *args: answer).component_feedback(GOLD, PRED, [], "a", []) == feedback
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_metric_with_a_program_trace_gets_it_at_scoring_alone(named: bool) -> None:
+    seen: list[Any] = []
+
+    def long(
+        gold: Any,
+        pred: Any,
+        trace: Any = None,
+        pred_name: Any = None,
+        pred_trace: Any = None,
+        program_trace: Any = None,
+    ) -> float:
+        seen.append((trace, pred_name, program_trace))
+        return 1.0
+
+    def short(gold: Any, pred: Any, *, program_trace: Any) -> float:
+        seen.append((None, None, program_trace))
+        return 1.0
+
+    metric, calls = Metric(long if named else short), [("predictor", {}, "prediction")]
+    assert metric.takes_pred_name is named
+    metric.judge(GOLD, PRED, calls)
+    assert seen == [(None, None, calls)]
+    if named:
+        metric.component_feedback(GOLD, PRED, calls, "a", calls)
+        assert seen[1] == (calls, "a", None)
+
+
 def test_default_feedback_tells_score_expected_and_given_fields() -> None:
     gold = dspy.Example(question="q", answer="yes", why=["é"]).with_inputs("question")
     assert default_feedback(gold, PRED, 0.5) == (

@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dspy
@@ -67,14 +67,15 @@ def check_metric(
     """
     __tracebackhide__ = True
     part = Part("metric", metric, FORM)
-    judge = _Judge(part, _wrapped(part), gold)
+    predictors = _predictors(program, gold, good)
+    judge = _Judge(part, _wrapped(part), gold, predictors)
     better, worse = judge(good, "the good prediction"), judge(bad, "the bad prediction")
     _require_scale(part, better, worse, perfect_score, failure_score)
     _require_words(part, worse.feedback, worse.score < perfect_score and feedback, "the bad prediction")
     for field, value in itertools.product(good.keys(), odd):
         judge(_with_field(good, field, value), f"{field} = {reprlib.repr(value)}")
     if judge.metric.takes_pred_name:
-        for name, predictor, inputs in _predictors(program, gold, good):
+        for name, predictor, inputs in predictors:
             words = judge.about(bad, name, predictor, inputs)
             _require_words(part, words, worse.score < perfect_score and feedback, f"pred_name={name!r}")
     if deterministic:
@@ -84,7 +85,7 @@ def check_metric(
     _judge_side_by_side(judge, {"good": (good, better), "bad": (bad, worse)}, deterministic)
     if picklable:
         case = "the good prediction, by the metric pickled and unpickled"
-        answer = _Judge(part, _sent(part, judge.metric), gold)(good, case)
+        answer = replace(judge, metric=_sent(part, judge.metric))(good, case)
         if deterministic:
             part.same(better, answer, case, of="a metric and its copy in another process")
 
@@ -104,6 +105,7 @@ class _Judge:
     part: Part
     metric: Metric
     gold: dspy.Example
+    predictors: Sequence[tuple[str, Any, dict[str, Any]]]
 
     def __call__(self, pred: Any, case: str) -> Judgement:
         with ThreadPoolExecutor(1) as thread:
@@ -113,8 +115,9 @@ class _Judge:
     def here(self, pred: Any, case: str) -> Judgement:
         """The same on this thread."""
         gold, given = copy.deepcopy((self.gold, pred))
+        trace = [(predictor, inputs, given) for _, predictor, inputs in self.predictors]
         try:
-            answer = self.part_of(self.metric.judge).answer(case, gold, given)
+            answer = self.part_of(self.metric.judge).answer(case, gold, given, trace)
         except AssertionError as error:
             if not isinstance(error.__cause__, MetricError):
                 raise

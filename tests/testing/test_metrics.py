@@ -98,6 +98,16 @@ def reads_the_trace(
     return says(gold, pred)
 
 
+def counts_calls(gold: Any, pred: Any, *, program_trace: Any) -> Any:
+    ((_, inputs, outputs),) = program_trace
+    assert inputs == {"question": "Capital of France?"}
+    return {"score": says(gold, outputs)["score"], "feedback": "x"}
+
+
+def test_a_metric_that_wants_the_trace_at_scoring_gets_one() -> None:
+    check_metric(counts_calls, GOLD, good=GOOD, bad=BAD)
+
+
 class Program(dspy.Module):
     def __init__(self) -> None:
         super().__init__()
