@@ -293,6 +293,19 @@ def test_outputs_that_could_not_be_parsed_are_evidence_unless_told_otherwise(sho
     assert any("rather not use your format" in text for text in told) is shown
 
 
+def test_a_metric_can_score_how_an_answer_came_about() -> None:
+    calls: list[list[str]] = []
+
+    def brief(gold: Any, pred: Any, program_trace: Any = None) -> float:
+        calls.append([next(iter(outputs.keys())) for _, _, outputs in program_trace])
+        return 1.0 / len(program_trace)
+
+    _, result = compile_words(metric=brief, max_metric_calls=30)
+    assert result.score == pytest.approx(0.5)
+    assert len(calls) == result.total_metric_calls
+    assert all(names == ["hint", "answer"] for names in calls)
+
+
 @pytest.mark.parametrize("warns", [True, False])
 def test_a_metric_that_scores_otherwise_with_pred_name_is_warned_of_once(
     warns: bool, caplog: pytest.LogCaptureFixture
@@ -368,13 +381,6 @@ def test_placeholders_to_keep_stay_in_every_text() -> None:
     assert all("{{customer}}" in texts["b"] for texts in result.texts)
     _, free = compile_words(student, reflection_lm=scripted_lm(forgets))
     assert any("{{customer}}" not in texts["b"] for texts in free.texts)
-
-
-def test_every_parameter_is_among_the_optimizers_params() -> None:
-    metric, lm = is_right, scripted_lm(learns_words)
-    params = GEPA(metric, max_metric_calls=50, reflection_lm=lm, keep=["x"]).get_params()
-    assert (params["metric"], params["reflection_lm"], params["keep"]) == (metric, lm, ["x"])
-    assert {"auto", "max_full_evals", "skip_perfect_score", "seed", "track_stats"} <= set(params)
 
 
 def test_the_table_for_those_who_migrate_has_a_row_for_every_parameter_of_the_reference() -> None:
