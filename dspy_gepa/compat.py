@@ -155,12 +155,17 @@ class State:
         parent_program_for_candidate: Indices of each member's parents; ``[None]`` for the seed.
         prog_candidate_val_subscores: Known validation scores of each member, by row.
         i: Trials so far.
+        list_of_named_predictors: The components, in the program's order.
+        named_predictor_id_to_update_next_for_program_candidate: For the parent, whose turn it is, as an index
+            of the list above; 0 for others.
     """
 
     program_candidates: list[dict[str, str]]
     parent_program_for_candidate: list[list[int | None]]
     prog_candidate_val_subscores: list[dict[int, float]]
     i: int
+    list_of_named_predictors: list[str]
+    named_predictor_id_to_update_next_for_program_candidate: list[int]
 
 
 def reference_selector(choose: Callable[..., Any]) -> ComponentChoice:
@@ -179,14 +184,14 @@ def reference_selector(choose: Callable[..., Any]) -> ComponentChoice:
 
 
 def _adapted(choose: Callable[..., Any]) -> ComponentChoice:
-    def select(occasion: Occasion) -> list[str]:
+    def select(occasion: Occasion) -> Any:
         scores = [outcome.score for outcome in occasion.outcomes]
         trajectories = [
             {"trace": outcome.trace, "score": outcome.score, "feedback": outcome.feedback}
             for outcome in occasion.outcomes
         ]
         parent = occasion.parent
-        return list(choose(_state(occasion), trajectories, scores, parent.index, dict(parent.candidate)))
+        return choose(_state(occasion), trajectories, scores, parent.index, dict(parent.candidate))
 
     select.__qualname__ = name_of(choose)  # the journal tells runs apart by it
     return select
@@ -194,10 +199,14 @@ def _adapted(choose: Callable[..., Any]) -> ComponentChoice:
 
 def _state(occasion: Occasion) -> State:
     pool = occasion.pool
+    turns = [0] * len(pool)
+    turns[occasion.parent.index] = occasion.turn % len(occasion.components)
     known = [{c: float(s) for c, s in enumerate(line) if s == s} for line in pool.val_scores]
     return State(
         program_candidates=[dict(member.candidate) for member in pool.members],
         parent_program_for_candidate=[list(member.parents) or [None] for member in pool.members],
         prog_candidate_val_subscores=known,
         i=pool.trials,
+        list_of_named_predictors=list(occasion.components),
+        named_predictor_id_to_update_next_for_program_candidate=turns,
     )

@@ -13,6 +13,10 @@ import dspy
 import gepa
 import pytest
 from dspy.teleprompt.gepa import InstructionProposer
+from gepa.strategies.component_selector import (
+    AllReflectionComponentSelector,
+    RoundRobinReflectionComponentSelector,
+)
 from gepa.utils.stop_condition import (
     MaxCandidateProposalsStopper,
     MaxMetricCallsStopper,
@@ -175,6 +179,20 @@ def test_a_component_selector_written_for_the_reference_gets_what_it_asks_for() 
     assert state.parent_program_for_candidate[0] == [None]
     assert set(state.prog_candidate_val_subscores[0]) == set(range(12))
     assert state.i == len(seen) - 1  # trials that ended before this one
+
+
+@pytest.mark.parametrize(
+    ("selector", "name"),
+    [
+        (RoundRobinReflectionComponentSelector(), "round_robin"),
+        (AllReflectionComponentSelector(), "all"),
+    ],
+)
+def test_the_selectors_of_the_gepa_package_can_be_handed_over(selector: Any, name: str) -> None:
+    given, meant = (
+        practice_run(component_selector=chosen, strategy="paper").to_dict() for chosen in (selector, name)
+    )
+    assert given["candidates"] == meant["candidates"]
 
 
 def test_a_selector_with_room_for_more_is_still_one_of_the_reference() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events import EVENTS, Event
 from dspy_gepa.observe.log import log_failure
+from dspy_gepa.options import name_of
 
 _logger = logging.getLogger("dspy_gepa")
 
@@ -59,7 +60,7 @@ class Hub:
 
 class _Listener:
     def __init__(self, callback: Any) -> None:
-        self._name = getattr(callback, "__qualname__", type(callback).__qualname__)
+        self._name = name_of(callback)
         self._handlers = handlers_of(callback)
         # Of all kinds, under "", and of each: a callback may fail whenever it writes, and hear the rest well.
         self._failures_in_a_row: Counter[str] = Counter()
