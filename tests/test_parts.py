@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,10 @@ import dspy
 import numpy as np
 import pytest
 
-from dspy_gepa import ConfigurationError, InfrastructureError, JournalError
-from dspy_gepa.testing import practice_run
+from dspy_gepa import GEPA, ConfigurationError, InfrastructureError, JournalError
+from dspy_gepa.runtime.journal import read_journal
+from dspy_gepa.testing import Prompt, ScriptedLM, practice_run
+from tests.support import TwoHops, is_right, knows_words, learns_words, word_rows
 
 GOOD: dict[str, Callable[..., Any]] = {
     "candidate_selection_strategy": lambda pool, rng: 0,
@@ -93,3 +96,42 @@ def test_a_run_is_told_from_another_by_the_names_of_its_parts(tmp_path: Any) -> 
     practice_run(acceptance=one, strategy="paper", log_dir=str(tmp_path))
     with pytest.raises(JournalError, match="strategy differs"):
         practice_run(acceptance=two, strategy="paper", log_dir=str(tmp_path))
+
+
+def test_what_was_running_when_a_part_failed_is_on_record(tmp_path: Any) -> None:
+    begun, gate = threading.Event(), threading.Event()
+    asked: list[str] = []
+    plans: list[int] = []
+
+    def waits(prompt: Prompt) -> dict[str, str]:
+        if prompt.outputs == ["hint"]:
+            asked.append(prompt.user)
+            if len(asked) > 8:  # the validation of the seed is over
+                begun.set()
+                assert gate.wait(30)
+        return knows_words(prompt)
+
+    def fails_beside_another(pool: Any, parent: int, size: int, rng: Any) -> list[int]:
+        plans.append(parent)
+        if len(plans) == 1:
+            return [0, 1, 2]
+        assert begun.wait(30)
+        gate.set()
+        raise LookupError("no")
+
+    gepa = GEPA(
+        is_right,
+        reflection_lm=ScriptedLM(learns_words),
+        strategy="paper",
+        width=2,
+        num_threads=4,
+        max_metric_calls=100,
+        batch_sampler=fails_beside_another,
+        log_dir=str(tmp_path),
+    )
+    data = {"trainset": word_rows(12), "valset": word_rows(8, start=100)}
+    with dspy.context(lm=ScriptedLM(waits)), pytest.raises(ConfigurationError, match="LookupError: no"):
+        gepa.compile(TwoHops(), **data)
+    with read_journal(tmp_path) as db:
+        (recorded,) = db.execute("SELECT count(*) FROM effects WHERE kind = 'rollout'").fetchone()
+    assert recorded == len(asked) > 8

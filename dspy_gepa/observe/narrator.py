@@ -100,7 +100,6 @@ class Narrator:
 
     def failed(self, search: Search, error: BaseException) -> None:
         """An error ends the run."""
-        self._hub.stopping = True
         self._hub(Failed(type(error).__name__, redact(str(error)), search.budget.spent))
 
 
