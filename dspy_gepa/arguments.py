@@ -12,6 +12,8 @@ import dspy
 
 from dspy_gepa.compat import reference_selector
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.examples import check_reading
+from dspy_gepa.measures import MEASURES
 from dspy_gepa.metric import Metric
 from dspy_gepa.options import (
     name_of,
@@ -65,6 +67,9 @@ def check_arguments(given: Arguments) -> None:
     pick("auto", given.auto, AUTO_TRIALS)
     if pick("frontier_type", given.frontier_type, dict.fromkeys(get_args(FrontierType), True)) is None:
         raise ConfigurationError(f"frontier_type=None: choose one of {', '.join(get_args(FrontierType))}.")
+    _check_objectives(given.objectives)
+    check_reading("weights", given.weights)
+    check_reading("groups", given.groups)
     pick("resume", given.resume, dict.fromkeys(get_args(Resume), True))
     for name, value in _values(given, COUNTS).items():
         require_whole(name, value, least=1)
@@ -171,6 +176,7 @@ def distinguishing(given: Arguments) -> dict[str, Any]:
     """The options that results depend on, beside those that are told apart elsewhere."""
     return {
         "frontier": given.frontier_type,
+        "objectives": list(given.objectives) or None,
         "max_chars": given.max_chars,
         "keep": list(given.keep),
         "max_copied_words": given.max_copied_words,
@@ -181,6 +187,14 @@ def distinguishing(given: Arguments) -> dict[str, Any]:
             for propose in (given.instruction_proposer, given.code_proposer)
         ],
     }
+
+
+def _check_objectives(names: Any) -> None:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        example = "objectives=('cost', 'length')"
+        raise ConfigurationError(f"objectives={names!r} must be a list of names, e.g. {example}.")
+    for name in names:
+        pick("objectives", name, MEASURES)
 
 
 def _values(given: Arguments, names: Sequence[str]) -> Mapping[str, Any]:

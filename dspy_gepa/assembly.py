@@ -11,24 +11,28 @@ import dspy
 
 from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, MetricError
 from dspy_gepa.ledger import price_per_token
+from dspy_gepa.measures import render_goals
+from dspy_gepa.media import elide
 from dspy_gepa.observe.log import log_warning
 from dspy_gepa.options import require_examples
-from dspy_gepa.program import as_data, build_program, read_candidate, read_components
+from dspy_gepa.program import build_program, read_candidate, read_components
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
+from dspy_gepa.runtime.executors import ThreadExecutor
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.search.components import most_rewritten
 from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
-from dspy_gepa.search.reflection import elide, render_program
+from dspy_gepa.search.reflection import render_program
 from dspy_gepa.search.rules import TextRules
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.session import Foresight, Setup
 from dspy_gepa.slots.listing import PLACEHOLDER
 from dspy_gepa.slots.selection import DEFAULT, Selection
 from dspy_gepa.types import Candidate, Component, Outcome, Rollout, Row
+from dspy_gepa.values import as_data
 from dspy_gepa.worker import Worker
 
 
@@ -112,7 +116,9 @@ def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:
         InfrastructureError: The rollout failed because of its provider.
     """
     started = time.perf_counter()
-    outcome = work(Rollout(setup.problem.seed, setup.problem.val_rows[0]))
+    # In a thread, as in a run: here, in a notebook say, an event loop may be running.
+    rollout = Rollout(setup.problem.seed, setup.problem.val_rows[0])
+    outcome = ThreadExecutor().submit(work, rollout).result()
     if not isinstance(outcome, Outcome):
         raise InfrastructureError(f"The pre-flight rollout failed: {outcome.error}", {outcome.cause: 1})
     sample = sample_of(outcome, time.perf_counter() - started)
@@ -198,15 +204,32 @@ def read_problem(
     initial: Sequence[Mapping[str, str] | dspy.Module] = (),
     show_failures: bool = True,
     with_records: bool = False,
+    objectives: Sequence[str] = (),
+    by_objectives: bool = False,
 ) -> Problem:
     """What is searched: the program's components and their texts today, and with what they are improved.
+
+    Args:
+        student: The program.
+        train_size: How many train rows there are.
+        val_rows: The validation rows.
+        rules: What new texts must respect.
+        selection: Which texts are rewritten.
+        initial: Further candidates that the pool begins with.
+        show_failures: Whether calls that failed are evidence.
+        with_records: Whether evidence is handed on as data too.
+        objectives: Names of the ready objectives that are measured.
+        by_objectives: Whether members compete by them, which the reflection model is then told.
 
     Raises:
         ConfigurationError: There is no component, the program lacks what is selected, or an initial candidate
             has other components.
     """
     if not isinstance(student, dspy.Module):
-        raise ConfigurationError(f"The program is {type(student).__name__}, not a dspy.Module.")
+        raise ConfigurationError(
+            f"The program is {type(student).__name__}, not a dspy.Module. What dspy.streamify and "
+            "dspy.asyncify give is none: compile the module itself, and wrap what compile returns."
+        )
     components = read_components(student, selection)
     if not components:
         frozen = f" All it had is named in freeze={list(selection.freeze)}." if selection.freeze else ""
@@ -218,8 +241,10 @@ def read_problem(
         )
     seed = read_candidate(student, selection)
     listed = tuple(found for text in seed.values() for found in PLACEHOLDER.findall(text))
+    overview = render_program(_overview(student, components))
+    goals = f"\n\n{render_goals(objectives)}" if objectives and by_objectives else ""
     reflector = Reflector(
-        render_program(_overview(student, components)),
+        overview + goals,
         rules=replace(rules, keep=(*rules.keep, *listed)),
         show_failures=show_failures,
         with_records=with_records,
@@ -232,6 +257,7 @@ def read_problem(
         train_size=train_size,
         val_rows=val_rows,
         reflector=reflector,
+        objectives=tuple(objectives),
     )
 
 

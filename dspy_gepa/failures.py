@@ -22,6 +22,7 @@ from dspy.utils.exceptions import (
     LMUnsupportedModelError,
 )
 
+from dspy_gepa.media import disarm, elide
 from dspy_gepa.types import Fault
 
 # Trying again cannot mend these.
@@ -91,6 +92,20 @@ def is_infrastructure(error: BaseException) -> bool:
     return False
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether a provider refused what it was asked, which something else that is asked may mend."""
+    return any(
+        isinstance(link, (LMInvalidRequestError, LMUnsupportedFeatureError))
+        or (_is_of_a_service(link) and _is_about_the_request(link))
+        for link in _chain(error)
+    )
+
+
+def is_too_long(error: BaseException) -> bool:
+    """Whether a prompt was longer than the model takes."""
+    return any(isinstance(link, ContextWindowExceededError) for link in _chain(error))
+
+
 def fault_of(error: BaseException) -> Fault:
     """The fault that an infrastructure error is."""
     origin = next((link for link in _chain(error) if isinstance(link, LMError)), error)
@@ -109,7 +124,7 @@ def describe(error: BaseException, chars: int = 1_000) -> str:
     message = " ".join(str(error).split())
     if isinstance(error, LMError) and not isinstance(error, LMConfigurationError):
         message = message.partition(" To fix: ")[0]  # DSPy's advice: longer than the error, and plain
-    return redact(f"{type(error).__name__}: {message}")[:chars]
+    return disarm(redact(f"{type(error).__name__}: {message}"))[:chars]
 
 
 def redact(text: str) -> str:
@@ -133,10 +148,27 @@ def expected_format(error: BaseException, signature: Any) -> str:
     """A failed predictor call as a reflector reads it: the raw text and the format that was expected."""
     if not isinstance(error, AdapterParseError):
         return f"The call raised {describe(error)}"
+    first = _first_try(error)
     return (
-        f"The output could not be parsed. The model's raw text was:\n{error.lm_response}\n\n"
+        f"The output could not be parsed. {elide(_why(first), 600)} "
+        f"The model's raw text was:\n{disarm(str(first.lm_response))}\n\n"
         f"The expected format is:\n{_format_of(signature)}"
     )
+
+
+def _first_try(error: AdapterParseError) -> AdapterParseError:
+    """What the adapter in use could not parse: ChatAdapter then has JSONAdapter ask again in its own way."""
+    if error.adapter_name != "JSONAdapter":
+        return error
+    return [link for link in _chain(error) if isinstance(link, AdapterParseError)][-1]
+
+
+def _why(error: AdapterParseError) -> str:
+    said = " ".join(str(error).partition(f"Adapter {error.adapter_name} failed")[0].split())
+    if said:
+        return disarm(said)
+    missing = [name for name in error.signature.output_fields if name not in (error.parsed_result or {})]
+    return f"It lacks {', '.join(missing)}."
 
 
 def _format_of(signature: Any) -> str:

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import KW_ONLY, InitVar, dataclass, replace
+from dataclasses import KW_ONLY, InitVar, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import dspy
 from dspy.teleprompt import Teleprompter
 
-from dspy_gepa.arguments import (
-    check_arguments,
-    distinguishing,
-    read_limits,
-    read_policy,
-    read_rules,
-    read_strategy,
-)
-from dspy_gepa.assembly import (
-    check_data,
-    forecast_run,
-    foresight,
-    last_words,
-    read_budget,
-    read_problem,
-    read_rows,
-    shape_of,
-)
+from dspy_gepa.arguments import check_arguments, read_strategy
+from dspy_gepa.assembly import check_data, forecast_run, last_words, read_rows
 from dspy_gepa.compat import translate
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.identity import identify
-from dspy_gepa.metric import Metric
+from dspy_gepa.examples import Reading
 from dspy_gepa.observe.hub import check_callbacks
-from dspy_gepa.observe.log import LogEvents
 from dspy_gepa.observe.trackers import choose_trackers
 from dspy_gepa.options import names_near_options
-from dspy_gepa.proposer import CodeProposalFn, ProposalFn, reflections_of
-from dspy_gepa.rollouts import RolloutRunner
+from dspy_gepa.preparation import prepare
+from dspy_gepa.proposer import CodeProposalFn, ProposalFn
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
@@ -48,11 +28,10 @@ from dspy_gepa.search.components import ComponentChoice
 from dspy_gepa.search.mutation import Acceptance
 from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
 from dspy_gepa.search.tracks import FrontierType
-from dspy_gepa.session import Setup, run_search
+from dspy_gepa.session import run_search
 from dspy_gepa.slots.selection import select
 from dspy_gepa.stopping import Stopper
 from dspy_gepa.summary import deliver
-from dspy_gepa.worker import Worker
 
 
 @names_near_options
@@ -81,6 +60,13 @@ class GEPA(Teleprompter):
             ``"thompson"``, ``"robust_frontier"``, ``"mixed"`` or a `dspy_gepa.search.strategy.ParentChoice`.
         frontier_type: What members compete on to become parents: ``"instance"`` (rows), ``"objective"`` (the
             metric's `objective_scores`), ``"hybrid"`` (both), ``"cartesian"`` (each objective on each row).
+        objectives: Ready objectives that join the metric's: ``"cost"``, ``"tokens"``, ``"latency"``,
+            ``"length"``, negated; see `dspy_gepa.measures`. They decide nothing but by `frontier_type`; a
+            search in which members compete by latency depends on measured times.
+        weights: How much an example counts, a number above 0: the name of a field, or a function of the
+            example. Scores are averaged, gated and estimated with it; default all the same.
+        groups: The group of an example, as a field or a function: rows are drawn with all groups in
+            proportion, and the result has scores by group.
         component_selector: What a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"`` (what the
             feedback points at) or a function, `dspy_gepa.search.components.ComponentChoice`.
         batch_sampler: Which train rows a mutation reflects on, a `dspy_gepa.search.strategy.RowChoice`;
@@ -144,6 +130,9 @@ class GEPA(Teleprompter):
     reflection_minibatch_size: int | None = None
     candidate_selection_strategy: str | ParentChoice | None = None
     frontier_type: FrontierType = "instance"
+    objectives: Sequence[str] = ()
+    weights: Reading | None = None
+    groups: Reading | None = None
     component_selector: str | ComponentChoice | None = None
     batch_sampler: RowChoice | None = None
     acceptance: Acceptance | None = None
@@ -218,7 +207,7 @@ class GEPA(Teleprompter):
         if teacher is not None:
             raise ConfigurationError("GEPA has no use for a teacher. Leave teacher=None.")
         check_data(trainset, valset)
-        setup, work = self._set_up(student, trainset, valset)
+        setup, work = prepare(self, student, trainset, valset)
         examples, _ = read_rows(trainset, valset)
         search = run_search(setup, work, partial(last_words, student, examples))
         return deliver(search, student, self.log_dir, track_stats=self.track_stats)
@@ -238,63 +227,5 @@ class GEPA(Teleprompter):
             InfrastructureError: The pre-flight rollout failed because of its provider.
         """
         check_data(trainset, valset)
-        setup, work = self._set_up(student, trainset, valset)
+        setup, work = prepare(self, student, trainset, valset)
         return forecast_run(setup, work, self.reflection_lm)
-
-    def _set_up(
-        self, student: dspy.Module, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] | None
-    ) -> tuple[Setup, Worker]:
-        examples, val_rows = read_rows(trainset, valset)
-        selection = select(self.optimize, self.freeze)
-        problem = read_problem(
-            student,
-            len(trainset),
-            val_rows,
-            rules=read_rules(self),
-            selection=selection,
-            initial=self.initial_candidates,
-            show_failures=self.add_format_failure_as_feedback,
-            with_records=bool(self.instruction_proposer or self.code_proposer),
-        )
-        strategy = read_strategy(self)
-        metric = Metric(self.metric, warn_on_mismatch=self.warn_on_score_mismatch)
-        work = Worker(
-            RolloutRunner(student, metric, examples, failure_score=self.failure_score),
-            reflections_of(self.reflection_lm, self.instruction_proposer, self.code_proposer),
-        )
-        setup = Setup(
-            problem=problem,
-            strategy=strategy,
-            limits=read_limits(self),
-            seed=secrets.randbelow(2**31) if self.seed is None else self.seed,
-            width=self.width or 0,
-            threads=self.num_threads or dspy.settings.num_threads,
-            policy=read_policy(self),
-            executor=self.executor,
-            log_dir=None if self.log_dir is None else Path(self.log_dir),
-            resume=self.resume,
-            track_best_outputs=self.track_best_outputs,
-            callbacks=(LogEvents(), *self.listeners),
-            trackers=self.trackers,
-            stop=self.stop,
-        )
-        setup = read_budget(
-            setup,
-            auto=self.auto,
-            max_full_evals=self.max_full_evals,
-            max_metric_calls=self.max_metric_calls,
-            full_eval=len(trainset) + (len(val_rows) if valset is not None else 0),
-        )
-        identity = identify(
-            student=student,
-            examples=examples,
-            metric=metric.name,
-            strategy=strategy,
-            seed=setup.seed,
-            width=setup.width,
-            reflection_lm=self.reflection_lm,
-            options={**distinguishing(self), "initial candidates": [c.id for c in problem.initial]},
-            selection=selection,
-        )
-        setup = replace(setup, identity=identity)
-        return replace(setup, foresee=foresight(setup, shape_of(setup, self.reflection_lm))), work

@@ -11,10 +11,12 @@ from typing import Any
 import dspy
 
 from dspy_gepa.options import name_of
-from dspy_gepa.program import as_data, read_candidate
+from dspy_gepa.program import read_candidate
 from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.slots.selection import DEFAULT, Selection
 from dspy_gepa.types import Row
+from dspy_gepa.values import as_data
 
 # Parameters of a language model that its answers depend on.
 _SAMPLING = (
@@ -34,6 +36,7 @@ def identify(
     reflection_lm: Any,
     options: Mapping[str, Any],
     selection: Selection = DEFAULT,
+    traits: RowTraits = EVEN,
 ) -> dict[str, Any]:
     """A description to compare, as JSON-like data; large parts as digests. It holds no keys and no rows."""
     return {
@@ -46,6 +49,8 @@ def identify(
         "reflection model": _model(reflection_lm),
         "train rows": _digest_rows(examples, "train"),
         "validation rows": _digest_rows(examples, "val"),
+        "weights": None if traits.weights is None else _digest(traits.weights.tolist()),
+        "groups": _digest(traits.groups) if traits.groups else None,
         "metric": metric,
         "strategy": {f.name: _plain(getattr(strategy, f.name)) for f in fields(strategy)},
         "seed": seed,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import dspy
@@ -12,6 +13,30 @@ from dspy.utils.usage_tracker import UsageTracker
 from dspy_gepa.types import Outcome, Reflection, Usage
 
 Signed = TypeVar("Signed", "Outcome", "Reflection")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One language model call.
+
+    Attributes:
+        tokens: Prompt and completion tokens; for an answer from DSPy's cache those it took when it was asked
+            for. None where they are not known.
+        cost: US dollars, or None where no price is known; from the cache as above.
+        cached: Whether DSPy's cache answered, which brings no usage along. A model that reports none looks
+            the same.
+    """
+
+    tokens: int | None
+    cost: float | None
+    cached: bool
+
+
+class _Tracker(UsageTracker):
+    """DSPy gives every thread of a `dspy.Parallel` a copy of the tracker, whose counts would be lost."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Tracker:
+        return self
 
 
 class Ledger:
@@ -25,13 +50,19 @@ class Ledger:
     def __init__(self) -> None:
         self._collector = dspy.Module()
         self._outer = dspy.settings.usage_tracker
-        self._tracker = UsageTracker()
+        self._tracker = _Tracker()
 
     def settings(self) -> dict[str, Any]:
-        """Overrides for `dspy.context`."""
+        """Overrides for `dspy.context`.
+
+        They also keep what is spent here out of a stream that is open around the run: no one who listens to
+        it waits for the tokens of an optimizer's rollouts.
+        """
         return {
             "caller_modules": [*(dspy.settings.caller_modules or []), self._collector],
             "usage_tracker": self._tracker,
+            "send_stream": None,
+            "stream_listeners": [],
         }
 
     def stamp(self, prediction: Any) -> None:
@@ -46,6 +77,13 @@ class Ledger:
                 self._outer.usage_data[lm].extend(entries)
         return replace(result, usage=self.usage())
 
+    def calls(self) -> tuple[Call, ...] | None:
+        """Every call so far, in order; None where the user has histories switched off or cut short."""
+        history = self._collector.history
+        if dspy.settings.disable_history or len(history) < sum(map(len, self._tracker.usage_data.values())):
+            return None
+        return tuple(map(_call, history))
+
     def usage(self) -> Usage:
         """Calls, tokens per model and known cost so far."""
         # Tokens are tracked even when the user has switched histories off; calls and cost are not.
@@ -58,6 +96,18 @@ class Ledger:
             tokens=tokens,
             cost=sum(e["cost"] or 0.0 for e in self._collector.history if e["usage"]),
         )
+
+
+def _call(entry: Mapping[str, Any]) -> Call:
+    used, response = entry.get("usage"), entry.get("response")
+    counts: list[int | None] = [None]
+    if used:
+        counts = [int(used.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
+    elif isinstance(response, dspy.lm15.Response):  # the cache keeps what the answer took at first
+        counts = [response.usage.input_tokens, response.usage.output_tokens]
+    known = [count for count in counts if count is not None]
+    total = sum(known) if len(known) == len(counts) else None
+    return Call(total, entry.get("cost"), cached=not used)
 
 
 def _sum(entries: list[dict[str, Any]], name: str) -> int:

@@ -15,6 +15,8 @@ import dspy
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
+from dspy_gepa.media import disarm
+from dspy_gepa.values import as_data
 
 _log = logging.getLogger("dspy_gepa")
 Trace = Sequence[tuple[Any, Mapping[str, Any], Any]]
@@ -64,7 +66,6 @@ class Metric:
     def __init__(self, function: Callable[..., Any], *, warn_on_mismatch: bool = True) -> None:
         self._function = function
         self._warns = warn_on_mismatch
-        self.name = _name_of(function)
         parameters = _positional_parameters(function)
         self.takes_pred_name = parameters is None or len(parameters) >= 5
         self._takes_trace = parameters is None or len(parameters) >= 3
@@ -151,7 +152,7 @@ def read_answer(answer: Any) -> Judgement:
 def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
     """What a reflector can use when the metric gives a bare number: score, expected and given fields."""
     expected = _fields(gold.labels())
-    given = _fields(pred) if isinstance(pred, dspy.Example) else repr(pred)
+    given = _fields(pred) if isinstance(pred, dspy.Example) else disarm(repr(pred))
     parts = [f"The score of this output is {score:g}."]
     if expected:
         parts.append(f"Expected: {expected}.")
@@ -161,8 +162,9 @@ def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
 
 
 def _fields(fields: dspy.Example) -> str:
+    told = {name: value for name, value in fields.items() if name != "logprobs"}  # DSPy's own, and long
     return "; ".join(
-        f"{name} = {json.dumps(value, ensure_ascii=False, default=str)}" for name, value in fields.items()
+        f"{name} = {json.dumps(as_data(value), ensure_ascii=False)}" for name, value in told.items()
     )
 
 

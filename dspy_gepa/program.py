@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from enum import Enum
 from typing import Any
 
 import dspy
-from pydantic import BaseModel
 
 from dspy_gepa.slots.selection import DEFAULT, Selection, read_slots, write_texts
-from dspy_gepa.types import MEDIA_END, MEDIA_START, Candidate, Component
+from dspy_gepa.types import Candidate, Component
 
 
 def read_components(program: dspy.Module, selection: Selection = DEFAULT) -> tuple[Component, ...]:
@@ -56,35 +53,19 @@ def _copy(student: dspy.Module) -> dspy.Module:
         return student.deepcopy()
 
 
-def as_data(value: Any) -> Any:
-    """`value` as JSON-like data: what reflections, the journal and reports can hold."""
-    if isinstance(value, Enum):
-        return as_data(value.value)
-    if isinstance(value, dspy.Type):
-        return as_data_of_type(value)
-    if isinstance(value, str):
-        # Marks that only we may set: between them a model's text would be sent as an image or a file.
-        return str(value).replace(MEDIA_START, "<<").replace(MEDIA_END, ">>")
-    for plain in (bool, int, float):  # of a subclass, such as numpy's, the plain value
-        if isinstance(value, plain):
-            return plain(value)
-    if value is None:
-        return None
-    if isinstance(value, BaseModel):
-        return as_data(value.model_dump(mode="json"))
-    if isinstance(value, dspy.Example):
-        return {str(k): as_data(v) for k, v in value.items()}
-    if isinstance(value, Mapping):
-        return {str(k): as_data(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [as_data(v) for v in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((as_data(v) for v in value), key=str)
-    return str(value)
+# Set on our copies of the predictors only. Unlike id(), it survives the deep copies that modules such as
+# dspy.BestOfN make of their children while they run.
+_COMPONENT = "_dspy_gepa_component"
 
 
-def as_data_of_type(value: dspy.Type) -> Any:
-    """One of DSPy's own types as data: an image or another medium stays what DSPy sends to a model as one."""
-    data = value.model_dump(mode="json")
-    is_medium = isinstance(data, str) and data.startswith(MEDIA_START) and data.endswith(MEDIA_END)
-    return data if is_medium else as_data(data)
+def marked(program: dspy.Module) -> dspy.Module:
+    """The program, a copy of our own, with its predictors' names written on them."""
+    for name, predictor in program.named_predictors():
+        setattr(predictor, _COMPONENT, name)
+    return program
+
+
+def component_of(predictor: Any) -> str | None:
+    """The name of a predictor of a marked program, or of a copy of it; None for any other."""
+    name = vars(predictor).get(_COMPONENT)
+    return name if isinstance(name, str) else None

@@ -13,12 +13,13 @@ from dspy_gepa.failures import describe, fault_of, is_infrastructure
 from dspy_gepa.ledger import Ledger
 from dspy_gepa.reflector import ReflectionRunner
 from dspy_gepa.types import Fault, Reflect, Reflection
+from dspy_gepa.values import medium_of
 
 ProposalFn = Callable[[dict[str, str], Mapping[str, list[dict[str, Any]]], list[str]], Mapping[str, str]]
 """Called with the parent's texts, the evidence by component (dicts with ``Inputs``, ``Generated Outputs`` and
-``Feedback``) and the components to update; gives new texts by component. As in `dspy.GEPA` these go by the
-names ``candidate``, ``reflective_dataset`` and ``components_to_update`` to a function that has them; to
-others in this order."""
+``Feedback``, where images, audio and files are DSPy's types) and the components to update; gives new texts by
+component. As in `dspy.GEPA` these go by the names ``candidate``, ``reflective_dataset`` and
+``components_to_update`` to a function that has them; to others in this order."""
 
 
 CodeProposalFn = Callable[
@@ -74,7 +75,7 @@ def arguments_of(request: Reflect) -> dict[str, Any]:
     name = request.component
     given: dict[str, Any] = {
         "candidate": dict(request.texts or {}),
-        "reflective_dataset": {name: json.loads(request.records)},
+        "reflective_dataset": {name: _with_types(json.loads(request.records))},
         "components_to_update": [name],
     }
     if request.kind == "module":
@@ -90,6 +91,15 @@ def call_proposer(propose: Callable[..., Any], given: Mapping[str, Any]) -> Any:
     except (TypeError, ValueError):  # other names; or written in C, without a signature
         return propose(*given.values())
     return propose(**given)
+
+
+def _with_types(data: Any) -> Any:
+    """Evidence in which media are DSPy's types again, as `dspy.GEPA` hands them to proposers."""
+    if isinstance(data, dict):
+        return {name: _with_types(part) for name, part in data.items()}
+    if isinstance(data, list):
+        return [_with_types(part) for part in data]
+    return medium_of(data)
 
 
 def _reflection(texts: Any, name: str) -> Reflection:

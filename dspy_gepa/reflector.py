@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Any
 
 import dspy
+from dspy.clients.legacy_outputs import value
 
-from dspy_gepa.failures import describe, fault_of, is_infrastructure
+from dspy_gepa.failures import describe, fault_of, is_infrastructure, is_refusal, is_too_long
 from dspy_gepa.guides import GUIDES
 from dspy_gepa.ledger import Ledger
-from dspy_gepa.types import Fault, Reflect, Reflection
+from dspy_gepa.media import disarm, elide, with_media
+from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
+
+SHORTEST_EVIDENCE = 1_000  # characters that are not worth halving
+
+_log = logging.getLogger("dspy_gepa")
 
 
 class RewriteInstruction(dspy.Signature):
@@ -61,27 +69,73 @@ class ReflectionRunner:
     def __init__(self, lm: Any, adapter: Any = None) -> None:
         self._lm = lm
         self._adapter = adapter
+        self._warns = True
 
     def __call__(self, request: Reflect) -> Reflection | Fault:
-        """Ask once; never raises. An answer that cannot be parsed is a reflection that says so."""
+        """Ask, and with less where the model refuses that much; never raises.
+
+        An answer that cannot be parsed is a reflection that says so.
+        """
         ledger = Ledger()
-        fields = _fields(request)
-        signature = _signature(request, fields)
-        predictor = dspy.Predict(signature)
-        adapter = self._adapter or dspy.settings.adapter
+        adapter = self._adapter or _adapter()
         with dspy.context(lm=self._lm, adapter=adapter, trace=[], **ledger.settings()):
-            try:
-                answer = predictor(**fields)
-            except Exception as error:
-                if is_infrastructure(error):
-                    return fault_of(error)
-                return ledger.sign(Reflection(error=describe(error), cause=type(error).__name__))
-        (output,) = signature.output_fields
-        return ledger.sign(Reflection(text=str(answer[output] or ""), truncated=_was_truncated(predictor)))
+            while True:
+                try:
+                    return ledger.sign(_ask(request))
+                except Exception as error:
+                    less = _with_less(request, error)
+                    if less is not None:
+                        self._warn(request, less, error)
+                        request = less
+                    elif is_infrastructure(error):
+                        return fault_of(error)
+                    else:
+                        return ledger.sign(Reflection(error=describe(error), cause=type(error).__name__))
+
+    def _warn(self, asked: Reflect, less: Reflect, error: Exception) -> None:
+        """Once: a reflection LM that sees no images may well be the wrong one for the program."""
+        if self._warns and MEDIA_START in asked.evidence and MEDIA_START not in less.evidence:
+            self._warns = False
+            _log.warning(
+                "the reflection LM refused a prompt with images or other media; such prompts are sent again "
+                "without them. It said: %s",
+                describe(error, 300),
+            )
+
+
+def _adapter() -> Any:
+    """The configured adapter, but for one that has another model read texts out of this one's answers.
+
+    That model is chosen for short values, and would have to copy a long text word for word.
+    """
+    configured = dspy.settings.adapter
+    return dspy.ChatAdapter() if isinstance(configured, dspy.TwoStepAdapter) else configured
+
+
+def _ask(request: Reflect) -> Reflection:
+    fields = _fields(request)
+    signature = _signature(request, fields)
+    predictor = dspy.Predict(signature)
+    answer = predictor(**fields)
+    (output,) = signature.output_fields
+    return Reflection(text=str(answer[output] or ""), truncated=_was_truncated(predictor))
+
+
+def _with_less(request: Reflect, error: Exception) -> Reflect | None:
+    """What to ask instead of what was refused: the same without media, or with half of the evidence."""
+    evidence = request.evidence
+    if is_refusal(error) and MEDIA_START in evidence:
+        return replace(request, evidence=with_media(evidence, 0))
+    if is_too_long(error) and len(evidence) > SHORTEST_EVIDENCE:
+        return replace(request, evidence=elide(evidence, len(evidence) // 2))
+    return None
 
 
 def _fields(request: Reflect) -> dict[str, str]:
-    """The values of the prompt's fields. An empty one would make the model wonder what is missing."""
+    """The values of the prompt's fields. An empty one would make the model wonder what is missing.
+
+    Only evidence can hold media; see `values.as_data`.
+    """
     current = "current_instruction" if request.kind == "instructions" else "current_text"
     fields = {
         "program": request.program,
@@ -93,7 +147,11 @@ def _fields(request: Reflect) -> dict[str, str]:
         "earlier_edits": request.history,
         "objection": request.objection,
     }
-    return {name: value for name, value in fields.items() if value or name == current}
+    return {
+        name: text if name == "examples_with_feedback" else disarm(text)
+        for name, text in fields.items()
+        if text or name == current
+    }
 
 
 def _signature(request: Reflect, fields: dict[str, str]) -> Any:
@@ -109,10 +167,9 @@ def _signature(request: Reflect, fields: dict[str, str]) -> Any:
 
 
 def _was_truncated(predictor: dspy.Predict) -> bool:
+    """Whether the provider says so, in any of the shapes that its answers come in."""
     if not predictor.history:
         return False
     response = predictor.history[-1]["response"]
-    if isinstance(response, dspy.lm15.Response):
-        return bool(response.finish_reason == "length")
-    choices = response.choices if hasattr(response, "choices") else []
-    return any(choice.finish_reason == "length" for choice in choices)
+    ends = [value(part, "finish_reason") for part in (response, *(value(response, "choices") or []))]
+    return "length" in ends or value(response, "status") == "incomplete"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dspy_gepa.sentences import split_sentences
 
@@ -60,3 +62,14 @@ def fenced(text: str) -> str:
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(SHORTEST_FENCE, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
+
+
+def finite(data: Any) -> Any:
+    """JSON-like data without the numbers that JSON does not know, such as NaN: None stands for them."""
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, Mapping):
+        return {str(key): finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [finite(value) for value in data]
+    return data

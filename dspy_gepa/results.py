@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import index
 from typing import Any, NamedTuple, SupportsIndex
 
 import dspy
+import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.messages import Messages, messages_by_predictor
 from dspy_gepa.observe.log import log_warning
-from dspy_gepa.program import as_data
-from dspy_gepa.render import diff_texts, report
+from dspy_gepa.render import diff_texts, finite, report
 from dspy_gepa.runtime.codec import proposal_data
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Usage
+from dspy_gepa.values import as_data
 
 # English prose comes to about four characters a token in today's vocabularies.
 CHARACTERS_OF_A_TOKEN = 4
@@ -57,6 +58,9 @@ class GEPAResult:
             cannot be compared. None when the metric gives no objectives.
         per_objective_best_candidates: By objective, the candidates for which that is highest; or None.
         objective_pareto_front: By objective, the highest of them; or None.
+        group_scores: By candidate, its score in each group of examples, from rows of that group alone and
+            reckoned as in `val_aggregate_subscores`. None without `groups`.
+        group_intervals: For each the interval that holds this with probability 0.9; or None.
         total_metric_calls: Rollouts executed.
         num_full_val_evals: Candidates that were run on the whole validation set.
         log_dir: Where files were written, or None.
@@ -91,6 +95,8 @@ class GEPAResult:
     val_aggregate_subscores: list[dict[str, float]] | None
     per_objective_best_candidates: dict[str, set[int]] | None
     objective_pareto_front: dict[str, float] | None
+    group_scores: list[dict[str, float]] | None
+    group_intervals: list[dict[str, tuple[float, float]]] | None
     total_metric_calls: int
     num_full_val_evals: int
     log_dir: str | None
@@ -124,6 +130,24 @@ class GEPAResult:
         """By validation row, the best score that any candidate reached."""
         best = self.per_val_instance_best_candidates
         return {row: self.val_subscores[min(members)][row] for row, members in best.items()}
+
+    @property
+    def trade_offs(self) -> list[int]:
+        """The candidates worth choosing from, the highest score first.
+
+        No other candidate is at least as good as one of these in score and in every objective, and better in
+        one. Without objectives these are the candidates with the highest score.
+        """
+        objectives = self.val_aggregate_subscores or [{} for _ in self.texts]
+        points = np.array(
+            [[s, *o.values()] for s, o in zip(self.val_aggregate_scores, objectives, strict=True)]
+        )
+        known = [i for i, score in enumerate(self.val_aggregate_scores) if not math.isnan(score)]
+        beaten = [
+            bool(((points >= points[i]).all(axis=1) & (points > points[i]).any(axis=1)).any()) for i in known
+        ]
+        kept = [i for i, is_beaten in zip(known, beaten, strict=True) if not is_beaten]
+        return sorted(kept, key=lambda i: -self.val_aggregate_scores[i])
 
     @property
     def rejected(self) -> tuple[Proposal, ...]:
@@ -211,16 +235,19 @@ class GEPAResult:
             row: [(member, as_data(output)) for member, output in best] for row, best in outputs.items()
         }
         data["intervals"] = [list(interval) for interval in self.intervals]
+        data["group_intervals"] = self.group_intervals and [
+            {group: list(interval) for group, interval in own.items()} for own in self.group_intervals
+        ]
         data["interval"], data["gain_interval"] = list(self.interval), list(self.gain_interval)
         data["proposals"] = [proposal_data(p) for p in self.proposals]
         data["usage"] = {phase: asdict(used) for phase, used in self.usage.items()}
-        data["lineage"] = self.lineage()
+        data["lineage"], data["trade_offs"] = self.lineage(), self.trade_offs
         data["length"] = {"seed": self.seed_length._asdict(), "best": self.best_length._asdict()}
         return data
 
     def to_json(self, indent: int | None = None) -> str:
         """`to_dict` as strict JSON: numbers that JSON does not know, such as NaN, are null."""
-        return json.dumps(_finite(self.to_dict()), allow_nan=False, indent=indent)
+        return json.dumps(finite(self.to_dict()), allow_nan=False, indent=indent)
 
     def _index(self, candidate: SupportsIndex | None) -> int:
         if candidate is None:
@@ -237,31 +264,31 @@ class GEPAResult:
         sample = " (of the very rows that were reflected on; expect less on others)"
         before, after = self.seed_length, self.best_length
         tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
-        return [
+        facts = [
             ("Gain over the seed", f"{_estimate(self.gain, self.gain_interval)}; {self.choice_reason}"),
             ("Score", _estimate(self.score, self.interval) + (sample if self.score_is_in_sample else "")),
+            ("By group", _against_seed(self.group_scores, self.best_idx)),
+            ("Objectives", _against_seed(self.val_aggregate_subscores, self.best_idx)),
             ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),
             ("Rollouts", f"{self.total_metric_calls:,}; reflections: {self.reflection_calls:,}"),
             ("Tokens", f"{self.total_tokens:,}; US dollars, where prices are known: {self.total_cost:,.4f}"),
             ("Length", f"{before.characters:,} characters before, {after.characters:,} now: {tokens}"),
             ("Stopped because", self.stop_reason),
         ]
+        return [(label, value) for label, value in facts if value]
 
 
 def _estimate(value: float, interval: tuple[float, float]) -> str:
     return f"{value:.3f}, with probability 0.9 between {interval[0]:.3f} and {interval[1]:.3f}"
 
 
+def _against_seed(levels: Sequence[Mapping[str, float]] | None, candidate: int) -> str:
+    if levels is None:
+        return ""
+    seed, own = levels[0], levels[candidate]
+    return "; ".join(f"{name} {value:.4g} (seed {seed[name]:.4g})" for name, value in own.items())
+
+
 def _length(texts: Mapping[str, str]) -> Length:
     characters = sum(map(len, texts.values()))
     return Length(characters, -(-characters // CHARACTERS_OF_A_TOKEN))
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, float):
-        return data if math.isfinite(data) else None
-    if isinstance(data, Mapping):
-        return {str(key): _finite(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_finite(value) for value in data]
-    return data

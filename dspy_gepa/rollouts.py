@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dspy
-from dspy.utils.callback import BaseCallback
 
-from dspy_gepa.failures import describe, expected_format, fault_of, is_infrastructure
+from dspy_gepa.failures import describe, fault_of, is_infrastructure
 from dspy_gepa.ledger import Ledger
+from dspy_gepa.measures import Run, joined, measure
+from dspy_gepa.media import disarm
 from dspy_gepa.metric import Metric, default_feedback
-from dspy_gepa.program import as_data, build_program, is_seen_whole
-from dspy_gepa.types import PROGRAM, Candidate, Fault, Outcome, Rollout, Row, TraceStep
-
-# Set on our copies of the predictors only. Unlike id(), it survives the deep copies that modules such as
-# dspy.BestOfN make of their children while they run.
-_COMPONENT = "_dspy_gepa_component"
+from dspy_gepa.program import build_program, component_of, is_seen_whole, marked
+from dspy_gepa.types import MEDIA_START, PROGRAM, Candidate, Fault, Outcome, Rollout, Row, TraceStep
+from dspy_gepa.values import as_data, media_in
+from dspy_gepa.watch import CallWatch
 
 
 class RolloutRunner:
@@ -31,7 +32,9 @@ class RolloutRunner:
         metric: The user's metric.
         examples: Every train and validation row.
         failure_score: Score of a rollout in which the program failed.
+        objectives: Names of ready objectives to measure, see `dspy_gepa.measures`.
         programs_kept: How many candidates' programs are kept built.
+        clock: Seconds, to measure by.
     """
 
     def __init__(
@@ -41,12 +44,16 @@ class RolloutRunner:
         examples: Mapping[Row, dspy.Example],
         *,
         failure_score: float = 0.0,
+        objectives: Sequence[str] = (),
         programs_kept: int = 32,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._student = student
         self._metric = metric
         self._examples = examples
         self._failure_score = failure_score
+        self._objectives = tuple(objectives)
+        self._clock = clock
         self._programs: dict[str, dspy.Module] = {}
         self._programs_kept = programs_kept
         self._lock = threading.Lock()
@@ -74,13 +81,19 @@ class RolloutRunner:
         """Run the body under DSPy settings that record what the program does, and keep what it raises."""
         program = self._program(rollout.candidate)
         whole = is_seen_whole(program, rollout.candidate)
-        attempt = _Attempt(rollout.row, program, self._examples[rollout.row], whole)
+        watch = CallWatch(keeps_inputs=rollout.row.split == "train")
+        attempt = _Attempt(rollout.row, program, self._examples[rollout.row], whole, watch)
         callbacks = [*dspy.settings.callbacks, attempt.watch]
         with dspy.context(trace=[], max_trace_size=10_000, callbacks=callbacks, **attempt.ledger.settings()):
+            started = self._clock()
             try:
                 yield attempt
             except Exception as error:
                 attempt.error = error
+            seconds = self._clock() - started
+            if self._objectives:
+                run = Run(rollout.candidate, seconds, attempt.ledger.calls())
+                attempt.measured = measure(self._objectives, run)
             attempt.trace = list(dspy.settings.trace)
         attempt.error = next(iter(attempt.watch.unanswered.values()), attempt.error)
         attempt.ledger.stamp(attempt.prediction)
@@ -96,7 +109,7 @@ class RolloutRunner:
 
     def _program(self, candidate: Candidate) -> dspy.Module:
         with self._lock:
-            program = self._programs.pop(candidate.id, None) or _marked(
+            program = self._programs.pop(candidate.id, None) or marked(
                 build_program(self._student, candidate)
             )
             self._programs[candidate.id] = program
@@ -108,6 +121,7 @@ class RolloutRunner:
         example, prediction = attempt.example, attempt.prediction
         try:
             judgement = self._metric.judge(example, prediction, attempt.trace)
+            objectives = joined(judgement.objectives, attempt.measured)
         except Exception as error:
             if is_infrastructure(error):
                 return fault_of(error)
@@ -124,8 +138,9 @@ class RolloutRunner:
         scored = Outcome(
             "scored",
             score=judgement.score,
-            objectives=judgement.objectives,
-            feedback=judgement.feedback or default_feedback(example, prediction, judgement.score),
+            objectives=objectives,
+            feedback=_told(attempt, judgement.feedback)
+            or default_feedback(example, prediction, judgement.score),
             trace=steps,
             output=as_data(prediction),
         )
@@ -143,11 +158,11 @@ class RolloutRunner:
             return {}
         example, prediction, trace = attempt.example, attempt.prediction, attempt.trace
         found: dict[str, str] = {}
-        for name in dict.fromkeys(_component_of(call[0]) for call in trace):
+        for name in dict.fromkeys(component_of(call[0]) for call in trace):
             if name is not None:
-                own = [call for call in trace if _component_of(call[0]) == name]
+                own = [call for call in trace if component_of(call[0]) == name]
                 text = self._metric.component_feedback(example, prediction, trace, name, own, score)
-                found |= {name: text} if text else {}
+                found |= {name: _told(attempt, text)} if text else {}
         return found
 
     def _failed(self, error: Exception, steps: tuple[TraceStep, ...]) -> Outcome | Fault:
@@ -163,44 +178,6 @@ class RolloutRunner:
         )
 
 
-class _FailureWatch(BaseCallback):
-    """Notes which predictor's call raised, with its inputs, which DSPy's own trace leaves out.
-
-    Attributes:
-        failed: Steps that failed by the candidate's fault, each with its place in the trace.
-        unanswered: By predictor the provider's error of its last call. A program may catch such an error
-            and go on with an empty answer; what it scores then says nothing about the candidate.
-    """
-
-    def __init__(self) -> None:
-        self._open: dict[str, tuple[dspy.Predict, Mapping[str, Any]]] = {}
-        self.failed: list[tuple[int, TraceStep]] = []
-        self.unanswered: dict[str | int, Exception] = {}
-
-    def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
-        if isinstance(instance, dspy.Predict):
-            self._open[call_id] = (instance, inputs.get("kwargs", {}))
-
-    def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
-        predictor, inputs = self._open.pop(call_id, (None, {}))
-        if predictor is None:
-            return
-        caller = _component_of(predictor) or id(predictor)
-        self.unanswered.pop(caller, None)
-        if exception is None:
-            return
-        if isinstance(exception, Exception) and is_infrastructure(exception):
-            self.unanswered[caller] = exception
-            return
-        step = TraceStep(
-            component=_component_of(predictor),
-            inputs=as_data(inputs),
-            outputs={},
-            failure=expected_format(exception, predictor.signature),
-        )
-        self.failed.append((len(dspy.settings.trace or ()), step))
-
-
 @dataclass
 class _Attempt:
     """A rollout while it runs."""
@@ -209,9 +186,10 @@ class _Attempt:
     program: dspy.Module
     example: dspy.Example
     whole: bool
-    watch: _FailureWatch = field(default_factory=_FailureWatch)
+    watch: CallWatch
     ledger: Ledger = field(default_factory=Ledger)
     trace: list[Any] = field(default_factory=list)
+    measured: Mapping[str, float] = field(default_factory=dict)
     prediction: Any = None
     error: Exception | None = None
 
@@ -230,22 +208,49 @@ async def _arun(program: dspy.Module, example: dspy.Example) -> Any:
     return await asyncio.to_thread(program, **inputs)
 
 
-def _marked(program: dspy.Module) -> dspy.Module:
-    for name, predictor in program.named_predictors():
-        setattr(predictor, _COMPONENT, name)
-    return program
+def _told(attempt: _Attempt, feedback: str | None) -> str:
+    """A metric's words, in which only media of the example and the prediction are shown as such.
 
-
-def _component_of(predictor: Any) -> str | None:
-    name = vars(predictor).get(_COMPONENT)
-    return name if isinstance(name, str) else None
+    They often quote a model's.
+    """
+    if not feedback or MEDIA_START not in feedback:
+        return feedback or ""
+    return disarm(feedback, tuple(media_in([attempt.example, attempt.prediction])))
 
 
 def _trace_steps(attempt: _Attempt) -> tuple[TraceStep, ...]:
-    steps = [TraceStep(_component_of(p), as_data(inputs), as_data(out)) for p, inputs, out in attempt.trace]
-    for shift, (position, step) in enumerate(attempt.watch.failed):
-        steps.insert(position + shift, step)
+    """The calls as steps, in the order of the trace; calls side by side in one that is always the same."""
+    watch = attempt.watch
+    calls = [(_step(watch, call), call) for call in attempt.trace]
+    failed = list(watch.failed)
+    if watch.side_by_side:
+        places = {name: place for place, (name, _) in enumerate(attempt.program.named_predictors())}
+        calls.sort(key=lambda pair: _content(pair[0], places))
+        failed.sort(key=lambda pair: _content(pair[1], places))
+        attempt.trace = [call for _, call in calls]  # metrics read it too
+    steps = [step for step, _ in calls]
+    for shift, (position, step) in enumerate(failed):
+        steps.insert(len(steps) if watch.side_by_side else position + shift, step)
     return tuple([_whole_run(attempt), *steps] if attempt.whole else steps)
+
+
+def _step(watch: CallWatch, call: Any) -> TraceStep:
+    predictor, inputs, output = call
+    order = [*predictor.signature.output_fields, *output.keys()]  # native reasoning would come last
+    outputs = {name: output[name] for name in order if name in output}
+    if "logprobs" not in predictor.signature.output_fields:
+        outputs.pop("logprobs", None)  # DSPy's own, where a model was asked for them
+    return TraceStep(component_of(predictor), watch.inputs_of(inputs, output), as_data(outputs))
+
+
+def _content(step: TraceStep, places: Mapping[str, int]) -> Any:
+    """What steps are sorted by: the program's order, then the inputs.
+
+    A trajectory or a history comes right after the shorter one that it goes on from.
+    """
+    values = [value if isinstance(value, list) else [value] for value in step.inputs.values()]
+    inputs = [[v if isinstance(v, str) else json.dumps(v) for v in value] for value in values]
+    return places.get(step.component or "", len(places)), inputs, json.dumps(step.outputs), step.failure or ""
 
 
 def _whole_run(attempt: _Attempt) -> TraceStep:

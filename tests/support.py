@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import dspy
@@ -25,7 +26,14 @@ from dspy_gepa.testing.practice import (
     learns_words,
     word_rows,
 )
-from dspy_gepa.testing.scripted import TOKENS_IN, TOKENS_OUT, Answer, Script, ScriptedEngine
+from dspy_gepa.testing.scripted import (
+    TOKENS_IN,
+    TOKENS_OUT,
+    Answer,
+    Script,
+    ScriptedEngine,
+    in_chat_format,
+)
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
 
 # What tests find here, wherever it comes from.
@@ -38,6 +46,7 @@ __all__ = [
     "ScriptedEngine",
     "TwoHops",
     "forgets_words",
+    "in_chat_format",
     "is_right",
     "knows_words",
     "learns_words",
@@ -62,6 +71,33 @@ def scripted_lm(script: Script, name: str = "scripted/task", **options: Any) -> 
 def prompts_of(lm: dspy.LM) -> list[Prompt]:
     """What the LM was asked so far."""
     return lm.engine.prompts
+
+
+class PricedLM(dspy.BaseLM):
+    """A model whose provider tells the price of every answer."""
+
+    def __init__(self, script: Any, cost: float, name: str = "priced/task") -> None:
+        super().__init__(name, cache=False)
+        self._inner, self._cost = scripted_lm(script), cost
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PricedLM:
+        return self
+
+    def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+        with dspy.context(disable_history=True, usage_tracker=None):  # its own record has no price
+            text = self._inner(messages=messages)[0]
+        text = text if isinstance(text, str) else text["text"]
+        return SimpleNamespace(
+            choices=[
+                SimpleNamespace(
+                    message=SimpleNamespace(content=text, tool_calls=None, reasoning_content=None),
+                    finish_reason="stop",
+                )
+            ],
+            usage={"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
+            model=self.model,
+            _hidden_params={"response_cost": self._cost},
+        )
 
 
 class OneHop(dspy.Module):

@@ -134,7 +134,9 @@ def test_merges_are_made_when_asked_for() -> None:
         [p.kind for p in compile_words(reflection=forgets_words, seed=1, **options)[1].proposals]
         for options in ({}, {"max_merge_invocations": 2})
     ]
-    assert [chosen.count("merge") for chosen in kinds] == [0, 2]
+    unasked, asked = (chosen.count("merge") for chosen in kinds)
+    assert unasked == 0
+    assert 1 <= asked <= 2
 
 
 @pytest.mark.parametrize(

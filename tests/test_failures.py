@@ -18,6 +18,7 @@ from dspy.utils.exceptions import (
 )
 
 from dspy_gepa.failures import describe, expected_format, is_infrastructure
+from tests.support import scripted_lm
 
 SIGNATURE = dspy.Signature("question -> answer")
 UNPARSED = AdapterParseError("ChatAdapter", SIGNATURE, "gibberish")
@@ -114,6 +115,24 @@ def test_the_expected_format_is_that_of_the_adapter_in_use() -> None:
 def test_an_adapter_without_a_layout_has_its_output_fields_named() -> None:
     with dspy.context(adapter=dspy.TwoStepAdapter(dspy.LM("unused/model"))):
         assert "the output fields answer" in expected_format(UNPARSED, SIGNATURE)
+
+
+def test_a_parse_failure_tells_what_is_missing_or_wrong() -> None:
+    assert "It lacks answer." in expected_format(UNPARSED, SIGNATURE)
+    wrong = AdapterParseError("XMLAdapter", SIGNATURE, "x", message="Failed to parse field answer")
+    assert "could not be parsed. Failed to parse field answer The model's" in expected_format(
+        wrong, SIGNATURE
+    )
+
+
+def test_the_first_try_is_told_where_another_adapter_was_asked_next() -> None:
+    lm = scripted_lm(
+        lambda prompt: "first words" if "[[ ## answer ## ]]" in prompt.system else "second words"
+    )
+    with pytest.raises(AdapterParseError) as caught, dspy.context(lm=lm):
+        dspy.Predict(SIGNATURE)(question="why?")
+    assert caught.value.lm_response == "second words"
+    assert "raw text was:\nfirst words" in expected_format(caught.value, SIGNATURE)
 
 
 def test_another_error_of_a_call_is_told_as_it_is() -> None:

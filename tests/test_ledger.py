@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import dspy
+from typing import Any
 
-from dspy_gepa.ledger import Ledger
+import dspy
+import pytest
+
+from dspy_gepa.ledger import Call, Ledger
 from dspy_gepa.types import Outcome
 from tests.support import TOKENS_IN, TOKENS_OUT, OneHop, TwoHops, knows_words, scripted_lm
 
@@ -73,3 +76,18 @@ def test_a_prediction_is_given_its_usage_under_track_usage() -> None:
             prediction = OneHop()(**ASK)
         ledger.stamp(prediction)
     assert list(prediction.get_lm_usage()) == ["scripted/task"]
+
+
+def test_every_call_is_told_apart_with_its_tokens_and_no_price_where_none_is_known() -> None:
+    ledger = Ledger()
+    with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
+        TwoHops()(**ASK)
+    assert ledger.calls() == (Call(TOKENS_IN + TOKENS_OUT, cost=None, cached=False),) * 2
+
+
+@pytest.mark.parametrize("setting", [{"disable_history": True}, {"max_history_size": 1}])
+def test_without_complete_histories_calls_are_not_known(setting: dict[str, Any]) -> None:
+    ledger = Ledger()
+    with dspy.context(lm=scripted_lm(knows_words), **setting, **ledger.settings()):
+        TwoHops()(**ASK)
+        assert ledger.calls() is None

@@ -9,9 +9,10 @@ import dspy
 import pytest
 
 from dspy_gepa import GEPA
-from dspy_gepa.program import as_data
-from dspy_gepa.search.reflection import EvidenceLimits, elide, render_evidence
+from dspy_gepa.media import elide
+from dspy_gepa.search.reflection import EvidenceLimits, render_evidence
 from dspy_gepa.types import MEDIA_END, MEDIA_START, Component, Outcome, TraceStep
+from dspy_gepa.values import as_data
 from tests.support import Prompt, prompts_of, scripted_lm
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="

@@ -90,15 +90,6 @@ def test_dspy_metrics_fit() -> None:
     assert Metric(dspy.evaluate.answer_exact_match).judge(GOLD, dspy.Prediction(answer="Yes")).score == 1.0
 
 
-def test_a_metric_is_named_after_its_function_or_class() -> None:
-    assert Metric(read_named).name == "read_named"
-    assert Metric(Callable()).name == "Callable"
-
-
-def read_named(gold: Any, pred: Any) -> float:
-    return 1.0
-
-
 @pytest.mark.parametrize(
     ("metric", "takes"),
     [

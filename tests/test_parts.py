@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dspy
@@ -96,6 +97,24 @@ def test_a_run_is_told_from_another_by_the_names_of_its_parts(tmp_path: Any) -> 
     practice_run(acceptance=one, strategy="paper", log_dir=str(tmp_path))
     with pytest.raises(JournalError, match="strategy differs"):
         practice_run(acceptance=two, strategy="paper", log_dir=str(tmp_path))
+
+
+def exactly(gold: Any, pred: Any, *, strict: bool) -> float:
+    return is_right(gold, pred) if strict else 1.0
+
+
+class Exactly:
+    def __call__(self, gold: Any, pred: Any) -> float:
+        return is_right(gold, pred)
+
+
+def test_a_metric_is_known_by_its_function_or_its_class(tmp_path: Any) -> None:
+    practice_run(metric=partial(exactly, strict=True), log_dir=str(tmp_path))
+    practice_run(metric=partial(exactly, strict=True), log_dir=str(tmp_path))
+    with pytest.raises(JournalError, match="metric"):
+        practice_run(metric=Exactly(), log_dir=str(tmp_path))
+    with pytest.raises(JournalError, match='was "exactly" and is now "is_right"'):
+        practice_run(metric=partial(is_right, trace=None), log_dir=str(tmp_path))
 
 
 def test_what_was_running_when_a_part_failed_is_on_record(tmp_path: Any) -> None:

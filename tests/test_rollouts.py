@@ -13,9 +13,10 @@ from dspy.utils.callback import BaseCallback
 from dspy.utils.exceptions import LMRateLimitError
 
 from dspy_gepa.metric import Metric
-from dspy_gepa.program import as_data, build_program, read_candidate, read_components
+from dspy_gepa.program import build_program, read_candidate, read_components
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.types import Candidate, Fault, Outcome, Rollout, Row, TraceStep
+from dspy_gepa.values import as_data
 from tests.support import (
     TOKENS_IN,
     TOKENS_OUT,

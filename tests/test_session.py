@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dspy
@@ -25,6 +24,7 @@ from tests.support import (
     TOKENS_IN,
     TOKENS_OUT,
     OneHop,
+    PricedLM,
     TwoHops,
     forgets_words,
     is_right,
@@ -204,32 +204,6 @@ def test_programs_that_are_awaited_find_the_same_anywhere(executor: Any) -> None
 
 
 # Limits ---------------------------------------------------------------------------------------------------
-
-
-class PricedLM(dspy.BaseLM):
-    """A model whose provider tells the price of every answer."""
-
-    def __init__(self, script: Any, cost: float, name: str = "priced/task") -> None:
-        super().__init__(name, cache=False)
-        self._inner, self._cost = scripted_lm(script), cost
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> PricedLM:
-        return self
-
-    def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
-        text = self._inner(messages=messages)[0]
-        text = text if isinstance(text, str) else text["text"]
-        return SimpleNamespace(
-            choices=[
-                SimpleNamespace(
-                    message=SimpleNamespace(content=text, tool_calls=None, reasoning_content=None),
-                    finish_reason="stop",
-                )
-            ],
-            usage={"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
-            model=self.model,
-            _hidden_params={"response_cost": self._cost},
-        )
 
 
 def compile_priced(**options: Any) -> Any:

@@ -11,6 +11,7 @@ import dspy
 import dspy_gepa
 from benchmarks.simulated.latency import Latency
 from benchmarks.widths.clockwork import Batch, StepWork, Work
+from dspy_gepa.preparation import prepare
 from dspy_gepa.runtime.attempts import settled
 from dspy_gepa.runtime.budget import Budget
 from dspy_gepa.runtime.dispatcher import Dispatcher
@@ -103,7 +104,7 @@ class RecordedGEPA(dspy_gepa.GEPA):
         self, student: dspy.Module, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example]
     ) -> tuple[Search, Work]:
         """Search as `compile` would; what was found, and what was done for it."""
-        setup, execute = self._set_up(student, trainset, valset)
+        setup, execute = prepare(self, student, trainset, valset)
         recorder = Recorder(latencies(setup.seed))
 
         def submit(effect: Effect) -> Future[Result | Fault]:

@@ -46,7 +46,7 @@ class Narrator:
         kind = _kind_of(search, plan)
         self._kinds[step] = kind
         members = plan.parents if plan.evaluates is None else (plan.evaluates,)
-        self._hub(StepPlanned(step, kind, () if plan.is_final else members, plan.need))
+        self._hub(StepPlanned(step, kind, () if plan.finalists else members, plan.need))
 
     def result(self, done: Done, step: int) -> None:
         """An effect has its result."""
@@ -104,7 +104,7 @@ class Narrator:
 
 
 def _kind_of(search: Search, plan: Plan) -> StepKind:
-    if plan.is_final:
+    if plan.finalists:
         return "finals"
     if plan.evaluates is not None:
         if not search.pool.members[plan.evaluates].parents and not search.pool.is_run(plan.evaluates):

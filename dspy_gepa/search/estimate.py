@@ -5,9 +5,11 @@ The score of member i on row r is taken to be
     y_ir = m_i + d_r + e_ir,    d_r ~ N(0, row^2),    e_ir ~ N(0, noise^2)                           (1)
 
 where m_i is what is asked for: the score to be expected of the member over rows like these. A child is its
-parents' average moved by what its rewriting did; of a member without parents next to nothing is known:
+parents' average moved by what its rewriting did. The first rewriting of a program does far more than later
+ones, all children of roots about the same; of a member without parents next to nothing is known:
 
-    m_child ~ N(mean of m_parents + drift_mean, drift^2),    m_root ~ N(centre, (VAGUE spread)^2)    (2)
+    m_child ~ N(mean of m_parents + drift_mean, drift^2),    m_root ~ N(centre, (VAGUE spread)^2)
+    m_first ~ N(mean of m_roots + first, drift^2),           first ~ N(0, spread^2)                  (2)
 
 Given the four scales the posterior of all m_i is normal and exact (`estimate`). The scales come from the run
 itself (`fit_scales`), with weak priors in units of the spread of the scores, so that any metric is treated
@@ -18,7 +20,7 @@ everything, and that a member accepted for its scores on some rows looks too goo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from statistics import NormalDist
@@ -42,9 +44,6 @@ TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
 # The mean is held near 0, since early gains would else be expected of late rewritings too.
 DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
 TINY = 1e-100
-# The share of e_ir's variance that is the member's own way with the row and would be there in a second run.
-# One run for each member and row cannot tell it from chance, so it is fixed where neither is favoured.
-PERSISTENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,9 @@ class Belief:
         return np.asarray(self.mean + normal @ root.T)
 
 
-def estimate(scores: Scores, parents: Parents, *, scales: Scales | None = None) -> Belief:
+def estimate(
+    scores: Scores, parents: Parents, *, scales: Scales | None = None, weights: Array | None = None
+) -> Belief:
     """The posterior of what the members are worth.
 
     Integrating out the effect of a row seen by n_r members leaves these members with the precision
@@ -124,69 +125,94 @@ def estimate(scores: Scores, parents: Parents, *, scales: Scales | None = None) 
 
         covariance^-1 = L' V^-1 L + (diag(X 1) - X diag(w) X') / noise^2                              (3)
 
+    Where rows have weights, m_i is the weighted mean, and a row counts like v_r of them (`_shares`): d_r and
+    e_ir have their variance divided by v_r, which leaves w_r as it is and multiplies what r adds to (3).
+
     Args:
         scores: Shape (members, rows), NaN where a member was not run.
         parents: Indices of each member's parents; none for a root, two for a merge.
         scales: Of the model; fitted to the scores when not given.
+        weights: How much each row counts. Shape (rows,), positive; None when all count the same.
     """
-    scales = scales or fit_scales(scores, parents)
+    scales = scales or fit_scales(scores, parents, weights)
     centre, spread = _spread(scores)
-    seen, centred, weight = _observed(scores - centre, scales)
-    shrunk = seen * np.sqrt(weight)
-    precision = (np.diag(seen.sum(axis=1)) - shrunk @ shrunk.T) / scales.noise**2
-    pull = (centred.sum(axis=1) - seen @ (weight * centred.sum(axis=0))) / scales.noise**2
-    for member, origin in enumerate(parents):
-        variance, shift = (scales.drift**2, scales.drift_mean) if origin else ((VAGUE * spread) ** 2, 0.0)
-        contrast = [(member, 1.0), *((parent, -1.0 / len(origin)) for parent in origin)]
-        for a, at_a in contrast:
+    share = _shares(scores, weights)
+    # What the first rewriting brings is one unknown more, which no row shows directly.
+    lines = np.vstack([scores - centre, np.full((1, scores.shape[1]), np.nan)])
+    seen, centred, weight = observed(lines, scales)
+    shrunk = seen * np.sqrt(weight * share)
+    precision = (np.diag((seen * share).sum(axis=1)) - shrunk @ shrunk.T) / scales.noise**2
+    pull = (centred * share).sum(axis=1) - seen @ (weight * share * centred.sum(axis=0))
+    pull /= scales.noise**2
+    for contrast, shift, variance in _lineage(parents, scales, spread):
+        for a, at_a in contrast.items():
             pull[a] += at_a * shift / variance
-            for b, at_b in contrast:
+            for b, at_b in contrast.items():
                 precision[a, b] += at_a * at_b / variance
     covariance = np.linalg.inv(precision)
-    return Belief(centre + covariance @ pull, (covariance + covariance.T) / 2, scales)
+    mean, covariance = (centre + covariance @ pull)[:-1], covariance[:-1, :-1]
+    return Belief(mean, (covariance + covariance.T) / 2, scales)
 
 
-def estimate_objectives(scores: Mapping[str, Scores], parents: Parents) -> dict[str, Belief]:
-    """The posterior for each of several objectives, each by itself and with its own scales."""
-    return {name: estimate(matrix, parents) for name, matrix in scores.items()}
+def _lineage(
+    parents: Parents, scales: Scales, spread: float
+) -> Iterator[tuple[dict[int, float], float, float]]:
+    """Equation (2), a line each: a contrast of the m_i and, after them, `first`; its mean and variance."""
+    first = len(parents)
+    yield {first: 1.0}, 0.0, spread**2
+    for member, origin in enumerate(parents):
+        contrast = {member: 1.0, **{parent: -1.0 / len(origin) for parent in origin}}
+        if not origin:
+            yield contrast, 0.0, (VAGUE * spread) ** 2
+        elif _is_first(member, parents):
+            yield contrast | {first: -1.0}, 0.0, scales.drift**2
+        else:
+            yield contrast, scales.drift_mean, scales.drift**2
 
 
-def fit_scales(scores: Scores, parents: Parents) -> Scales:
+def _is_first(member: int, parents: Parents) -> bool:
+    """Whether all that it descends from are roots."""
+    return bool(parents[member]) and not any(parents[parent] for parent in parents[member])
+
+
+def fit_scales(scores: Scores, parents: Parents, weights: Array | None = None) -> Scales:
     """The scales of the model: moments of the scores combined with the weak priors.
 
     noise^2 + row^2 is the variance of scores within a member, and noise^2 (1 + 1/parents) that of the
     difference between a child and its parents over the rows all were run on. Arguments as for `estimate`.
     """
     _, spread = _spread(scores)
-    squares, freedom = _within(scores)
+    share = _shares(scores, weights)
+    squares, freedom = _within(scores, share)
     # The mean of the inverse gamma posterior, hence the - 2: a normal has thin tails where a variance is
     # known from six rows, and covered too little with one member.
     total = float((squares.sum() + TOTAL_COUNT * spread**2) / (freedom.sum() + TOTAL_COUNT - 2))
-    squares, freedom = _within(_moves(scores, parents))
+    squares, freedom = _within(_moves(scores, parents), share)
     inflation = np.array([1 + 1 / len(origin) for origin in parents if origin])
     noise2 = np.sum(squares / inflation) + NOISE_COUNT * NOISE_SHARE * total
     noise2 = float(noise2 / (freedom.sum() + NOISE_COUNT))
     scales = Scales(math.sqrt(noise2), math.sqrt(max(total - noise2, 0.0)), drift=0.0, drift_mean=0.0)
-    drift, drift_mean = _fit_drift(*_gains(scores, parents, scales), spread)
+    drift, drift_mean = _fit_drift(*_gains(scores, parents, scales, share), spread)
     return replace(scales, drift=drift, drift_mean=drift_mean)
 
 
-def _gains(scores: Scores, parents: Parents, scales: Scales) -> tuple[Array, Array]:
-    """How much more each child scored than its parents, and the error variance of that.
+def _gains(scores: Scores, parents: Parents, scales: Scales, share: Array) -> tuple[Array, Array]:
+    """How much more each child but the first ones scored than its parents, and the error variance of that.
 
     How easy the rows were is estimated and taken off. Where child and parents share all rows this is the
     paired difference; with pairs alone, sparse runs could not tell their drift.
     """
-    seen, known, weight = _observed(scores, scales)
-    counts = seen.sum(axis=1)
-    each = 1 / np.maximum(counts, 1)
-    means = np.where(counts > 0, known.sum(axis=1) * each, np.nan)
-    share = seen * each[:, None]
+    seen, known, weight = observed(scores, scales)
+    counts = (seen * share).sum(axis=1)
+    each = 1 / np.where(counts > 0, counts, 1.0)
+    means = np.where(counts > 0, (known * share).sum(axis=1) * each, np.nan)
+    part = seen * share * each[:, None]
     ease = weight * (known.sum(axis=0) - seen.T @ np.nan_to_num(means))
-    gains = _moves((means - share @ ease)[:, None], parents)[:, 0]
+    gains = _moves((means - part @ ease)[:, None], parents)[:, 0]
     own = [each[i] + sum(each[p] for p in up) / len(up) ** 2 for i, up in enumerate(parents) if up]
-    errors = scales.noise**2 * (np.array(own) + _moves(share, parents) ** 2 @ weight)
-    usable = ~np.isnan(gains)
+    errors = scales.noise**2 * (np.array(own) + _moves(part, parents) ** 2 @ (weight / share))
+    later = [not _is_first(i, parents) for i, up in enumerate(parents) if up]
+    usable = ~np.isnan(gains) & np.array(later, dtype=bool)
     return gains[usable], errors[usable]
 
 
@@ -207,35 +233,6 @@ def _fit_drift(gains: Array, errors: Array, spread: float) -> tuple[float, float
     return float(np.average(drifts, weights=chance)), float(np.average(drift_mean, weights=chance))
 
 
-def frontier_wins(scores: Scores, belief: Belief, rng: Random, count: int = 64) -> Array:
-    """Over how many rows each member is expected to be the best one, were there no chance. Shape (members,).
-
-    A frontier of observed scores belongs to whoever was lucky on a row. Here e_ir is the member's own way
-    with the row, of variance PERSISTENT noise^2, and chance, so that an observation is believed to that share
-    and a row that was not run is open. The best on each row is looked up in joint draws of all unknowns.
-
-    Args:
-        scores: Shape (members, rows), NaN where a member was not run; as handed to `estimate`.
-        belief: What `estimate` made of them.
-        rng: Source of the draws.
-        count: Number of draws.
-    """
-    noise, (seen, known, weight) = belief.scales.noise, _observed(scores, belief.scales)
-    seen, known = seen.T.copy(), known.T.copy()  # by row: the fast way to look for the best member
-    believed = PERSISTENT * seen
-    deviation = noise * np.sqrt(PERSISTENT * (1 - believed))
-    worths, generator = belief.draw(rng, count), np.random.default_rng(rng.getrandbits(128))
-    # Given the worths, rows are independent, each of ease N(w_r sum of residuals, w_r noise^2).
-    eases = weight * (known.sum(axis=1) - worths @ seen.T)
-    eases += noise * np.sqrt(weight) * generator.standard_normal(eases.shape)
-    wins = np.zeros(len(scores))
-    for worth, ease in zip(worths, eases, strict=True):
-        value = worth + believed * (known - worth - ease[:, None])
-        value += deviation * generator.standard_normal(seen.shape)
-        wins += np.bincount(value.argmax(axis=1), minlength=len(wins))
-    return wins / count
-
-
 def _spread(scores: Scores) -> tuple[float, float]:
     """Mean and standard deviation of all scores: the zero and the unit of the priors.
 
@@ -251,7 +248,15 @@ def _spread(scores: Scores) -> tuple[float, float]:
     return centre, spread if not equal else size if size > TINY else 0.5
 
 
-def _observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
+def _shares(scores: Scores, weights: Array | None) -> Array:
+    """v_r: the weights in units of rows; in all as many rows as would tell as much if they were equal."""
+    if weights is None:
+        return np.ones(scores.shape[1])
+    known = weights[~np.isnan(scores).all(axis=0)]
+    return np.asarray(weights * (known.sum() / np.square(known).sum() if len(known) else 1.0))
+
+
+def observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
     """A 0/1 matrix of what was run, the scores with 0 for what was not, and w_r of equation (3)."""
     missing = np.isnan(scores)
     seen = (~missing).astype(np.float64)
@@ -265,10 +270,13 @@ def _moves(lines: Array, parents: Parents) -> Array:
     return np.array(moves).reshape(len(moves), lines.shape[1])
 
 
-def _within(lines: Array) -> tuple[Array, Array]:
+def _within(lines: Array, share: Array) -> tuple[Array, Array]:
     """By line the sum of squares around its mean, passing over NaN, and its degrees of freedom."""
-    seen = ~np.isnan(lines)
+    known = ~np.isnan(lines)
+    seen = known * share
     counts = seen.sum(axis=1)
-    means = np.where(seen, lines, 0.0).sum(axis=1) / np.maximum(counts, 1)
-    squares = np.where(seen, lines - means[:, None], 0.0) ** 2
-    return squares.sum(axis=1), np.maximum(counts - 1.0, 0.0)
+    sizes = np.where(counts > 0, counts, 1.0)
+    means = (np.where(known, lines, 0.0) * share).sum(axis=1) / sizes
+    squares = np.where(known, lines - means[:, None], 0.0) ** 2 * share
+    # Scores on heavy rows are no less noisy than others, so that these are fewer than with equal weights.
+    return squares.sum(axis=1), np.maximum(counts - (seen * share).sum(axis=1) / sizes, 0.0)

@@ -69,6 +69,7 @@ class Search:
     stop_reason: str = ""
     usage: dict[str, Usage] = field(default_factory=dict)
     best_outputs: Mapping[Row, list[tuple[int, Any]]] | None = None
+    _finalists: tuple[int, ...] = ()
     _started: int = 0
     _trials_without_rollout: int = 0
     _unusable_answers: int = 0
@@ -76,7 +77,9 @@ class Search:
 
     def __post_init__(self) -> None:
         problem = self.problem
-        self.pool = Pool.of(problem.seed, problem.val_rows, problem.train_size, problem.initial)
+        self.pool = Pool.of(
+            problem.seed, problem.val_rows, problem.train_size, problem.initial, problem.traits
+        )
 
     def run(self) -> Pool:
         """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""
@@ -89,13 +92,15 @@ class Search:
         if (final := self._plan_finals()) is not None:
             self._start(final)
             self._commit(self.scheduler.finish())
+            self._finalists = final.finalists
         return self.pool
 
     @property
     def choice(self) -> Choice:
         """The member to return, as far as the search has come."""
         if self.strategy.sparse:
-            return choose(self.pool, confidence_needed(len(self.pool) - 1), self.strategy.tie)
+            confidence = confidence_needed(len(self.pool) - 1)
+            return choose(self.pool, confidence, self.strategy.tie, self._finalists)
         return best_by_mean(self.pool)
 
     def _plan(self) -> Plan | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Step
-from dspy_gepa.types import Outcome, Rollout, Row
+from dspy_gepa.types import Effect, Outcome, Rollout, Row
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def contenders(pool: Pool, count: int) -> list[int]:
 def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: int) -> Step:
     """Sequential halving: all run on some more validation rows, the better half goes on.
 
-    The seed stays to the end: what is asked of the winner is whether it is better than the seed.
+    The seed stays to the end: what is asked of the winner is whether it is better than the seed. When the
+    last ones have been run on every row, rollouts that are left go to those that were dropped, best first.
 
     Args:
         pool: The pool as it stands.
@@ -51,36 +53,51 @@ def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: i
         rollouts: The most to spend.
     """
     outcomes: dict[int, dict[Row, Outcome]] = {member: {} for member in members}
-    remaining, rounds = list(members), max(1, math.ceil(math.log2(len(members))))
+    field, rounds = list(members), max(1, math.ceil(math.log2(len(members))))
     for number in range(rounds):
         left = rollouts - sum(map(len, outcomes.values()))
-        share = max(left // (len(remaining) * (rounds - number)), int(left >= len(remaining)))
-        batch = [
-            Rollout(pool.members[member].candidate, row)
-            for member in remaining
-            for row in _open_rows(pool, member, order)[:share]
-        ]
-        if not batch:
+        share = max(left // (len(field) * (rounds - number)), int(left >= len(field)))
+        runs = _open_runs(pool, field, order, share)
+        if not runs:
             break
-        owners = {pool.members[member].candidate.id: member for member in remaining}
-        found: dict[int, dict[Row, Outcome]] = {member: {} for member in remaining}
-        for effect, outcome in zip(batch, (yield batch), strict=True):
-            found[owners[effect.candidate.id]][effect.row] = outcome
-        pool = pool.evaluated(Evaluation({member: new for member, new in found.items() if new}))
-        for member, new in found.items():
-            outcomes[member] |= new
-        ranked = sorted(remaining[1:], key=lambda m: -pool.belief.mean[m])
-        remaining = [remaining[0], *ranked[: max(1, len(ranked) // 2)]]
+        pool = yield from _run(pool, runs, outcomes)
+        seed, *others = ranked(pool, field)
+        field = [seed, *others[: max(1, len(others) // 2)]]
+    left = rollouts - sum(map(len, outcomes.values()))
+    dropped = _open_runs(pool, ranked(pool, members), order, len(order))[:left]
+    if dropped and not _open_runs(pool, field, order, 1):
+        yield from _run(pool, dropped, outcomes)
     return Evaluation({member: new for member, new in outcomes.items() if new})
 
 
-def _open_rows(pool: Pool, member: int, order: Sequence[Row]) -> list[Row]:
-    return [row for row in order if math.isnan(pool.scores[member, pool.column(row)])]
+def _run(
+    pool: Pool, runs: Sequence[tuple[int, Row]], outcomes: dict[int, dict[Row, Outcome]]
+) -> Generator[Sequence[Effect], Sequence[Any], Pool]:
+    """Run members on rows, keep what comes of it in `outcomes`, and give the pool that knows it."""
+    results = yield [Rollout(pool.members[member].candidate, row) for member, row in runs]
+    found: dict[int, dict[Row, Outcome]] = {member: {} for member, _ in runs}
+    for (member, row), outcome in zip(runs, results, strict=True):
+        found[member][row] = outcomes[member][row] = outcome
+    return pool.evaluated(Evaluation(found))
+
+
+def _open_runs(pool: Pool, members: Sequence[int], order: Sequence[Row], most: int) -> list[tuple[int, Row]]:
+    """Each member with the first rows, at most so many, that it was not run on."""
+    return [
+        (member, row)
+        for member in members
+        for row in [row for row in order if math.isnan(pool.scores[member, pool.column(row)])][:most]
+    ]
+
+
+def ranked(pool: Pool, members: Sequence[int]) -> list[int]:
+    """The first of them, the seed, then the others, those believed to be worth most first."""
+    return [members[0], *sorted(members[1:], key=lambda m: -pool.belief.mean[m])]
 
 
 def best_by_mean(pool: Pool) -> Choice:
     """The member with the best validation mean, as the paper returns it."""
-    best, belief = best_on_average(pool.val_scores), pool.belief
+    best, belief = best_on_average(pool.traits.weighted(pool.val_scores)), pool.belief
     reason = f"best validation mean, {pool.mean(best):.4f}"
     better = belief.probability_better(best, 0)
     return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)
@@ -94,14 +111,21 @@ def confidence_needed(others: int) -> float:
     return max(0.5, 1 - 1 / max(1, others))
 
 
-def choose(pool: Pool, confidence: float, tie: float) -> Choice:
+def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ()) -> Choice:
     """The member that is believed to be worth most; the seed where no other is better with confidence.
 
     Of those that are better with confidence and within `tie` standard errors of the best of them, the
     shortest is taken.
+
+    Args:
+        pool: The pool at the end.
+        confidence: The probability of being better than the seed that is asked for.
+        tie: See above.
+        among: The seed and the members that were in the finals. Of others too little is known, and what is
+            known was known when they were left out. All members, where there were no finals.
     """
     belief = pool.belief
-    others = sorted(range(1, len(pool)), key=lambda m: -belief.mean[m])
+    _, *others = ranked(pool, among or range(len(pool)))
     sure = [m for m in others if belief.mean[m] > belief.mean[0] and _better(pool, m) >= confidence]
     if sure:
         close = [m for m in sure if _is_close(pool, m, sure[0], tie)]

@@ -72,10 +72,11 @@ def frontier(scores: Scores) -> dict[int, int]:
     return dict(zip(kept.tolist(), wins[kept].sum(axis=1).tolist(), strict=True))
 
 
-def sample_parent(scores: Scores, rng: Random) -> int:
-    """Draw a member of the frontier with probability in proportion to the rows it wins."""
-    weights = frontier(scores)
-    return rng.choices(list(weights), weights=list(weights.values()))[0]
+def sample_parent(scores: Scores, rng: Random, weights: NDArray[np.float64] | None = None) -> int:
+    """Draw a member of the frontier with probability in proportion to the rows it wins, or their weights."""
+    wins = frontier(scores)
+    chances = list(wins.values()) if weights is None else (winners(scores)[list(wins)] @ weights).tolist()
+    return rng.choices(list(wins), weights=chances)[0]
 
 
 def best_on_average(scores: Scores) -> int:

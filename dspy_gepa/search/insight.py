@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dspy_gepa.media import elide
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.reflection import elide
 from dspy_gepa.sentences import added_sentences, removed_sentences
 from dspy_gepa.steps import Proposal
 

@@ -106,10 +106,14 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     """Algorithm 3: accept the child when it is as good as the better parent on a few validation rows."""
     columns = pool.columns(trial_rows)
     parents = [tuple(float(s) for s in pool.scores[p, columns]) for p in (found.first, found.second)]
-    before = max(parents, key=math.fsum)
+
+    def total(scores: Sequence[float]) -> float:
+        return math.fsum(pool.traits.weigh(columns, scores))
+
+    before = max(parents, key=total)
     trial = yield from rollouts(found.candidate, trial_rows)
     after = tuple(outcome.score for outcome in trial)
-    accepted = math.fsum(after) >= math.fsum(before)
+    accepted = total(after) >= total(before)
     return Proposal(
         kind="merge",
         parents=(found.first, found.second),
@@ -117,8 +121,8 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
         candidate=found.candidate,
         verdict="accepted" if accepted else "rejected",
         reason=(
-            f"merge of {found.first} and {found.second} scored {math.fsum(after):g} on {len(after)} "
-            f"validation rows, the better parent {math.fsum(before):g}"
+            f"merge of {found.first} and {found.second} scored {total(after):g} on {len(after)} "
+            f"validation rows, the better parent {total(before):g}"
         ),
         changed=_differences(pool.members[found.first].candidate, found.candidate),
         rows=tuple(trial_rows),
@@ -129,7 +133,7 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     )
 
 
-def trial_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
+def merge_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
     """The validation rows of a merge's trial: a third each where one parent is better, the other, neither."""
     difference = pool.val_scores[first] - pool.val_scores[second]
     buckets = [np.flatnonzero(mask).tolist() for mask in (difference > 0, difference < 0, difference == 0)]

@@ -21,7 +21,7 @@ from dspy_gepa.search.reflection import (
     without_failures,
 )
 from dspy_gepa.search.rules import TextRules, clean_text, objection_to
-from dspy_gepa.steps import Proposal, Step, objectives_of, rollouts
+from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
 from dspy_gepa.types import Component, Effect, Outcome, Reflect, Reflection, Row
 
 EDITS_SHOWN = 6
@@ -83,7 +83,7 @@ def mutate(
         turn: How often the parent was chosen before.
         trial_rows: The rows the child is run on; None for those that were reflected on.
         accept: Whether a child is kept, by its parent's scores on the rows reflected on and its own on those
-            of its trial; None keeps every child.
+            of its trial, each times the weight of its row; None keeps every child.
     """
     before = yield from rollouts(parent.candidate, rows)
     _refuse_broken_feedback(rows, before)
@@ -125,14 +125,16 @@ def mutate(
     trial_rows = tuple(rows if trial_rows is None else trial_rows)
     after = yield from rollouts(child, trial_rows)
     trial = replace(blank, trial_rows=trial_rows, after=_scores(after), after_objectives=objectives_of(after))
-    kept = accept is None or accept(trial.before, trial.after)
-    return replace(trial, verdict="accepted" if kept else "rejected", reason=_change(trial))
+    was = pool.traits.weigh(pool.columns(rows), trial.before)
+    now = pool.traits.weigh(pool.columns(trial_rows), trial.after)
+    verdict: Verdict = "accepted" if accept is None or accept(was, now) else "rejected"
+    return replace(trial, verdict=verdict, reason=_change(was, now, same_rows=trial.rows == trial_rows))
 
 
-def _change(trial: Proposal) -> str:
-    if trial.rows == trial.trial_rows:
-        return f"minibatch score went from {math.fsum(trial.before):g} to {math.fsum(trial.after):g}"
-    return f"scored {math.fsum(trial.after):g} on {len(trial.after)} rows it was not written for"
+def _change(was: Sequence[float], now: Sequence[float], *, same_rows: bool) -> str:
+    if same_rows:
+        return f"minibatch score went from {math.fsum(was):g} to {math.fsum(now):g}"
+    return f"scored {math.fsum(now):g} on {len(now)} rows it was not written for"
 
 
 def _chosen(choose: ComponentChoice, occasion: Occasion) -> Sequence[str]:

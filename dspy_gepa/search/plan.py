@@ -15,7 +15,7 @@ from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.components import most_rewritten
 from dspy_gepa.search.evaluation import evaluate, evaluate_seed
 from dspy_gepa.search.finals import contenders, finals
-from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, trial_rows
+from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, merge_rows
 from dspy_gepa.search.mutation import Reflector, mutate
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.sampling import (
@@ -24,10 +24,11 @@ from dspy_gepa.search.sampling import (
     shared_order,
     stream,
     training_order,
-    unseen_rows,
+    trial_rows,
     validation_order,
 )
 from dspy_gepa.search.strategy import Strategy, trial_size
+from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.steps import Step
 from dspy_gepa.types import Candidate, Row
 
@@ -43,6 +44,8 @@ class Problem:
         val_rows: The validation rows; the train rows where the two sets are equal.
         reflector: How evidence is shown to the reflection LM.
         initial: Further candidates that the pool begins with.
+        objectives: Ready objectives that the first rollouts must be found to have.
+        traits: Weights and groups of the rows, by the pool's columns.
     """
 
     seed: Candidate
@@ -51,6 +54,8 @@ class Problem:
     val_rows: tuple[Row, ...]
     reflector: Reflector
     initial: tuple[Candidate, ...] = ()
+    objectives: tuple[str, ...] = ()
+    traits: RowTraits = EVEN
 
 
 NOTHING = Spending()
@@ -70,7 +75,7 @@ class Plan:
         follow_up: What comes on top if it is accepted: the validation of the new member.
         parents: For a trial, the members it starts from.
         evaluates: For an evaluation, a member that is run.
-        is_final: Whether these are the finals.
+        finalists: For the finals, who takes part.
     """
 
     step: Step
@@ -78,7 +83,7 @@ class Plan:
     follow_up: Spending = NOTHING
     parents: tuple[int, ...] = ()
     evaluates: int | None = None
-    is_final: bool = False
+    finalists: tuple[int, ...] = ()
 
 
 Flying = Mapping[int, Plan]
@@ -100,7 +105,7 @@ def plan_evaluation(
     is_known = pool.is_run if strategy.sparse else pool.is_validated
     for member in pool.members if pool.is_run(0) else pool.members[:1]:
         if not is_known(member.index) and member.index not in begun:
-            step = (evaluate if member.index else evaluate_seed)(member, rows)
+            step = evaluate(member, rows) if member.index else evaluate_seed(member, rows, problem.objectives)
             # A merge was tried on validation rows, which are not paid again.
             unknown = np.isnan(pool.scores[member.index, pool.columns(rows)]).sum()
             return Plan(step, Spending(rollouts=int(unknown)), evaluates=member.index)
@@ -112,13 +117,12 @@ def _plan_top_up(pool: Pool, strategy: Strategy, seed: int, begun: set[int | Non
     if not strategy.champion_after or trials < strategy.champion_after:
         return None
     champion = int(pool.belief.mean.argmax())
-    run, unfair = ~np.isnan(pool.scores[champion]), pool.unfair[champion]
-    wanted = strategy.seed_rows + trials - int((run & ~unfair).sum())
+    run, met = ~np.isnan(pool.scores[champion]), pool.met[champion]
+    wanted = strategy.seed_rows + trials - int(run.sum())
     if wanted <= 0 or champion in begun:
         return None
-    closed = run | unfair
-    open_ = [row for row in training_order(pool, seed) if not closed[pool.column(row)]]
-    rows = tuple(open_[:TOP_UP_ROWS])
+    open_ = [row for row in training_order(pool, seed) if not run[pool.column(row)]]
+    rows = tuple(sorted(open_, key=lambda row: met[pool.column(row)])[:TOP_UP_ROWS])
     if not rows:
         return None
     return Plan(evaluate(pool.members[champion], rows), Spending(rollouts=len(rows)), evaluates=champion)
@@ -187,10 +191,11 @@ def _rows(
     elif strategy.sparse:
         rows = _failures(pool, parent, strategy, stream(seed, number, "rows"))
     else:
-        rows = minibatch(seed, number - 1, len(pool.train_rows), strategy.minibatch_size)
+        groups = [pool.traits.group(pool.column(row)) for row in pool.train_rows]
+        rows = minibatch(seed, number - 1, len(groups), strategy.minibatch_size, groups)
     if not strategy.sparse:
         return rows, rows
-    return rows, unseen_rows(pool, (parent,), rows, trial_size(strategy, number), seed)
+    return rows, trial_rows(pool, (parent,), rows, trial_size(strategy, number), seed)
 
 
 def _failures(pool: Pool, parent: int, strategy: Strategy, rng: Random) -> tuple[Row, ...]:
@@ -217,7 +222,7 @@ def _plan_cross(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan 
     found = find_crossover(pool, lambda: strategy.choose_parent(pool, rng), rng)
     if found is None:
         return None
-    rows = unseen_rows(pool, (found.first, found.second), (), trial_size(strategy, number), seed)
+    rows = trial_rows(pool, (found.first, found.second), (), trial_size(strategy, number), seed)
     return Plan(cross(found, pool, rows), Spending(rollouts=len(rows)), parents=(found.first, found.second))
 
 
@@ -226,7 +231,7 @@ def _plan_merge(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan 
     found = find_merge(pool, rng) if pool.merge_due else None
     if found is None:
         return None
-    rows = trial_rows(pool, found.first, found.second, strategy.merge_rows, rng)
+    rows = merge_rows(pool, found.first, found.second, strategy.merge_rows, rng)
     need, rest = Spending(rollouts=len(rows)), Spending(rollouts=len(pool.val_rows) - len(rows))
     return Plan(merge(found, pool, rows), need, rest, parents=(found.first, found.second))
 
@@ -244,4 +249,4 @@ def plan_finals(pool: Pool, strategy: Strategy, seed: int, room: int) -> Plan | 
     most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
     need = Spending(rollouts=min(room, most))
     step = finals(pool, members, validation_order(pool, seed), need.rollouts)
-    return Plan(step, need, evaluates=members[-1], is_final=True)
+    return Plan(step, need, evaluates=members[-1], finalists=tuple(members))

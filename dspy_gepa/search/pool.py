@@ -8,12 +8,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dspy_gepa.search.estimate import Belief, estimate, estimate_objectives
-from dspy_gepa.search.frontier import Scores, Wins
+from dspy_gepa.search.estimate import Belief, estimate
+from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.objectives import Objectives, filled_in, with_row
+from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.steps import Evaluation, Proposal, objectives_of
 from dspy_gepa.types import Candidate, Row
+
+Counts = NDArray[np.int_]
 
 
 @dataclass(frozen=True)
@@ -45,27 +49,31 @@ class Pool:
         members: In order of discovery.
         scores: Shape (members, validation rows and then train rows), NaN where a member was not run. Rows
             that are both have one column.
-        studied: Same shape: whether the row was shown to the reflector that wrote the member, or one of those
-            it descends from. Its score there says little about other rows.
-        means: By member, the mean validation score over the rows it was run on; NaN where there is none.
+        met: Same shape: how many of those that a member descends from had been run on the row when it was
+            written, in its longest line. Only what it scores where none had been is quite fair: on the other
+            rows its ancestors failed, and it was written for these, or passed, and these are easy for it.
+        means: By member, the mean validation score over the rows it was run on, weighted where rows have
+            weights; NaN where there is none.
         proposals: What every trial came to, in their order, after an entry for each member it began with.
         turns: Per member, how many times one of its components was chosen for rewriting.
         merge_due: True when no trial has ended since a member found by mutation was first validated.
         known: Ids of all candidates that were ever proposed.
         all_objectives: By objective of the metric an array like `scores`; empty when it gives none.
+        traits: Weights and groups of the rows, by column.
     """
 
     val_rows: tuple[Row, ...]
     train_rows: tuple[Row, ...]
     members: tuple[Member, ...]
     scores: Scores
-    studied: Wins
+    met: Counts
     means: tuple[float, ...]
     proposals: tuple[Proposal, ...]
     turns: tuple[int, ...]
     merge_due: bool
     known: frozenset[str]
     all_objectives: Objectives = field(default_factory=dict)
+    traits: RowTraits = EVEN
 
     @classmethod
     def of(
@@ -74,11 +82,12 @@ class Pool:
         val_rows: tuple[Row, ...],
         train_size: int,
         initial: Sequence[Candidate] = (),
+        traits: RowTraits = EVEN,
     ) -> Pool:
         """The pool a search begins with, not yet run: the seed, and what else was given to begin with."""
         roots = list(dict.fromkeys([seed, *initial]))
         train_rows = tuple(Row("train", i) for i in range(train_size))
-        shape = len(roots), len({*val_rows, *train_rows})
+        shape = len(roots), len(columns_of(val_rows, train_size))
         reasons = ["the program as it was given", *["given to begin with"] * (len(roots) - 1)]
         return cls(
             val_rows=val_rows,
@@ -87,7 +96,7 @@ class Pool:
                 Member(i, root, parents=(), trial=i, discovered_at=0) for i, root in enumerate(roots)
             ),
             scores=np.full(shape, np.nan),
-            studied=np.zeros(shape, dtype=np.bool_),
+            met=np.zeros(shape, dtype=np.int_),
             means=(math.nan,) * len(roots),
             proposals=tuple(
                 Proposal("seed", (), root, "accepted", reason)
@@ -96,6 +105,7 @@ class Pool:
             turns=(0,) * len(roots),
             merge_due=False,
             known=frozenset(root.id for root in roots),
+            traits=traits,
         )
 
     def __len__(self) -> int:
@@ -124,28 +134,19 @@ class Pool:
         """
         return {name: self._validated(scores) for name, scores in self.all_objectives.items()}
 
-    @property
-    def unfair(self) -> Wins:
-        """The scores that say little about what a member is worth. Shape of `scores`.
-
-        Those on rows that it was written for; none where it is these very rows that it is wanted for.
-        """
-        return np.zeros_like(self.studied) if self.in_sample else self.studied
-
     @cached_property
     def belief(self) -> Belief:
-        """What every member is worth, from all its rollouts but the unfair ones."""
-        return estimate(np.where(self.unfair, np.nan, self.scores), self._parents)
+        """What every member is worth, from all its rollouts."""
+        return self.belief_from(self.scores)
 
     @cached_property
     def objective_beliefs(self) -> dict[str, Belief]:
         """What every member is worth by each objective, from the same rollouts."""
-        fair = {name: np.where(self.unfair, np.nan, scores) for name, scores in self.all_objectives.items()}
-        return estimate_objectives(fair, self._parents)
+        return {name: self.belief_from(scores) for name, scores in self.all_objectives.items()}
 
-    @property
-    def _parents(self) -> list[tuple[int, ...]]:
-        return [m.parents for m in self.members]
+    def belief_from(self, scores: Scores) -> Belief:
+        """What every member is worth by these scores, whose shape is that of `Pool.scores`."""
+        return estimate(scores, [m.parents for m in self.members], weights=self.traits.weights)
 
     @property
     def _first_train(self) -> int:
@@ -166,8 +167,13 @@ class Pool:
         """Where rows stand in `scores`."""
         return [self.column(row) for row in rows]
 
+    def met_by_line(self, parents: Sequence[int]) -> Counts:
+        """`met` of a child that these members would have now. Shape (rows,)."""
+        line = list(parents)
+        return np.asarray((self.met[line] + ~np.isnan(self.scores[line])).max(axis=0, initial=0))
+
     def mean(self, index: int) -> float:
-        """Mean validation score of a member over the rows it was run on."""
+        """Mean validation score of a member over the rows it was run on, weighted where rows have weights."""
         return self.means[index]
 
     def ancestors(self, index: int) -> frozenset[int]:
@@ -240,9 +246,7 @@ class Pool:
         scores, columns = np.full(rows, np.nan), self.columns(proposal.trial_rows)
         scores[columns] = proposal.after
         objectives = with_row(self.all_objectives)
-        studied = np.asarray(self.studied[list(proposal.parents)].any(axis=0))
-        if proposal.kind == "mutation":
-            studied[self.columns(proposal.rows)] = True
+        met = self.met_by_line(proposal.parents)
         return replace(
             self,
             members=(*self.members, member),
@@ -250,7 +254,7 @@ class Pool:
             all_objectives=filled_in(
                 objectives, (members + 1, rows), members, columns, proposal.after_objectives
             ),
-            studied=np.vstack([self.studied, studied]),
+            met=np.vstack([self.met, met]),
             means=(*self.means, math.nan),
             turns=(*self.turns, max((self.turns[p] for p in proposal.parents), default=0)),
         )
@@ -264,10 +268,15 @@ class Pool:
             columns, found = self.columns(list(outcomes)), list(outcomes.values())
             scores[member, columns] = [outcome.score for outcome in found]
             objectives = filled_in(objectives, scores.shape, member, columns, objectives_of(found))
-            means[member] = mean_of(scores[member, : len(self.val_rows)])
+            means[member] = self.traits.mean(scores[member, : len(self.val_rows)])
         return replace(
             self, scores=scores, all_objectives=objectives, means=tuple(means), merge_due=merge_due
         )
+
+
+def columns_of(val_rows: Sequence[Row], train_size: int) -> list[Row]:
+    """The rows in the order of the columns of `Pool.scores`; rows that are both stand there once."""
+    return list(dict.fromkeys([*val_rows, *(Row("train", i) for i in range(train_size))]))
 
 
 def _next_turns(turns: tuple[int, ...], proposal: Proposal) -> tuple[int, ...]:
@@ -276,9 +285,3 @@ def _next_turns(turns: tuple[int, ...], proposal: Proposal) -> tuple[int, ...]:
         return turns
     parent = proposal.parents[0]
     return (*turns[:parent], turns[parent] + 1, *turns[parent + 1 :])
-
-
-def mean_of(scores: Scores) -> float:
-    """The mean of the scores that are known, whatever their order; NaN when none is."""
-    known = scores[~np.isnan(scores)]
-    return math.fsum(known) / len(known) if len(known) else math.nan

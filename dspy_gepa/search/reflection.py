@@ -7,14 +7,12 @@ prompt is the business of `dspy_gepa.reflector`.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dspy_gepa.types import MEDIA_END, MEDIA_START, PROGRAM, Component, Outcome, TraceStep
-
-_MEDIUM = re.compile(f"({re.escape(MEDIA_START)}.*?{re.escape(MEDIA_END)})", re.DOTALL)
+from dspy_gepa.media import elide, with_media
+from dspy_gepa.types import PROGRAM, Component, Outcome, TraceStep
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: E
         f"# Example {number}\n" + _render_rollout(component, outcome, field_chars, limits.calls)
         for number, outcome in enumerate(shown, start=1)
     ]
-    return _with_media("\n\n".join(parts), limits.media)
+    return with_media("\n\n".join(parts), limits.media)
 
 
 def evidence_records(component: Component, outcomes: Sequence[Outcome]) -> str:
@@ -100,38 +98,6 @@ def render_program(components: Sequence[Component]) -> str:
         what = c.subject or f"{_fields(c.inputs)} -> {_fields(c.outputs)}"
         lines.append(f"- {c.name}: {what}" + (f". {purpose}" if purpose and purpose not in what else ""))
     return "\n".join(lines)
-
-
-def elide(text: str, chars: int) -> str:
-    """`text`, or at most `chars` characters of it: beginning and end around a note of how much is missing.
-
-    Images and other media are whole or nothing, and do not count.
-    """
-    if MEDIA_START in text:
-        return "".join(
-            part if part.startswith(MEDIA_START) else elide(part, chars) for part in _MEDIUM.split(text)
-        )
-    if len(text) <= chars:
-        return text
-    note = " [... {} characters left out ...] "
-    room = chars - len(note.format(len(text)))
-    if room < 2:
-        return text[:chars]
-    head = room * 2 // 3
-    tail = room - head
-    return text[:head] + note.format(len(text) - room) + text[-tail:]
-
-
-def _with_media(text: str, most: int) -> str:
-    """The text with its first media, and a note in place of each of the others."""
-    shown = 0
-
-    def judge(medium: re.Match[str]) -> str:
-        nonlocal shown
-        shown += 1
-        return medium[0] if shown <= most else "[an image or other medium, left out]"
-
-    return _MEDIUM.sub(judge, text)
 
 
 def training_texts(outcomes: Sequence[Outcome]) -> list[str]:
@@ -190,19 +156,35 @@ def _most_telling(calls: list[TraceStep], most: int, tool: str = "") -> list[Tra
 
 def _render_call(call: TraceStep, label: str, seen: Mapping[str, Any], chars: int) -> str:
     """One call. Of inputs that go on from the call before, as agents' trajectories do, only what is new."""
-    fresh = {name: _without_prefix(as_text(value), seen.get(name)) for name, value in call.inputs.items()}
+    fresh = {name: _without_prefix(value, seen.get(name)) for name, value in call.inputs.items()}
     inputs = _render_fields(fresh, chars)
     if call.failure is not None:
         return f"## Inputs{label}\n{inputs}\n## Failed output{label}\n{elide(call.failure, chars)}"
     return f"## Inputs{label}\n{inputs}\n## Generated outputs{label}\n{_render_fields(call.outputs, chars)}"
 
 
-def _without_prefix(text: str, before: Any) -> str:
-    prefix = "" if before is None else as_text(before)
-    if not prefix or not text.startswith(prefix):
-        return text
-    rest = text.removeprefix(prefix)
-    return f"(as in the call before, then) {rest}" if rest else "(as in the call before)"
+def _without_prefix(value: Any, before: Any) -> str:
+    rest = _rest(value, before)
+    if rest is None:
+        return as_text(value)
+    return f"(as in the call before, then) {as_text(rest)}" if rest else "(as in the call before)"
+
+
+def _rest(value: Any, before: Any) -> Any:
+    """What a text, a list or a mapping adds to that of the call before; None if it does not go on from it."""
+    if before in (None, "", [], {}):
+        return None
+    if value == before:
+        return ""
+    if isinstance(value, str) and isinstance(before, str) and value.startswith(before):
+        return value.removeprefix(before)
+    if isinstance(value, list) and isinstance(before, list) and value[: len(before)] == before:
+        return value[len(before) :]
+    if isinstance(value, dict) and isinstance(before, dict):
+        items = list(value.items())
+        if items[: len(before)] == list(before.items()):
+            return dict(items[len(before) :])
+    return None
 
 
 def _render_fields(fields: Mapping[str, Any], chars: int) -> str:

@@ -11,7 +11,7 @@ from dspy_gepa.search.components import ComponentChoice, all_components, round_r
 from dspy_gepa.search.frontier import best_on_average, sample_parent
 from dspy_gepa.search.mutation import Acceptance, improves
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.tracks import FrontierType, expected_wins, observed_tracks
+from dspy_gepa.search.tracks import FrontierType, expected_wins, observed_tracks, track_weights
 
 ParentChoice = Callable[[Pool, Random], int]
 """Called with the pool and the step's own random stream; gives the index of a member."""
@@ -22,12 +22,12 @@ positions of train rows."""
 
 def pareto(pool: Pool, rng: Random, kind: FrontierType = "instance") -> int:
     """Algorithm 2: in proportion to the validation rows, or other tracks, a member of the frontier wins."""
-    return sample_parent(observed_tracks(pool, kind), rng)
+    return sample_parent(observed_tracks(pool, kind), rng, track_weights(pool, kind))
 
 
 def current_best(pool: Pool, rng: Random) -> int:
     """Always the member with the best validation mean (the paper's SelectBestCandidate ablation)."""
-    return best_on_average(pool.val_scores)
+    return best_on_average(pool.traits.weighted(pool.val_scores))
 
 
 def thompson(pool: Pool, rng: Random) -> int:

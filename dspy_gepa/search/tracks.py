@@ -11,9 +11,11 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.search.estimate import Array, Belief, frontier_wins
+from dspy_gepa.search.estimate import Array, Belief
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.traits import RowTraits
+from dspy_gepa.search.wins import frontier_wins
 
 FrontierType = Literal["instance", "objective", "hybrid", "cartesian"]
 DRAWS = 64
@@ -31,8 +33,20 @@ def observed_tracks(pool: Pool, kind: FrontierType) -> Scores:
     objectives = list(_objectives(pool, kind, pool.objectives).values())
     if kind == "cartesian":
         return np.hstack(objectives)
-    means = np.column_stack([_means(scores) for scores in objectives])
+    means = np.column_stack([_means(scores, pool.traits) for scores in objectives])
     return means if kind == "objective" else np.hstack([pool.val_scores, means])
+
+
+def track_weights(pool: Pool, kind: FrontierType) -> Array | None:
+    """How much each of the observed tracks counts; None for all the same. An objective counts like a row."""
+    weights = pool.traits.weights
+    if weights is None:
+        return None
+    rows, objectives = weights[: len(pool.val_rows)], len(pool.all_objectives)
+    if kind == "cartesian":
+        return np.tile(rows, objectives)
+    single = np.ones(0 if kind == "instance" else objectives)
+    return single if kind == "objective" else np.hstack([rows, single])
 
 
 def expected_wins(pool: Pool, kind: FrontierType, rng: Random) -> Array:
@@ -55,20 +69,22 @@ def expected_wins(pool: Pool, kind: FrontierType, rng: Random) -> Array:
 
 def _wins(pool: Pool, scores: Scores, belief: Belief, rng: Random) -> Array:
     known = ~np.isnan(scores).all(axis=0)
-    return frontier_wins(np.where(pool.unfair, np.nan, scores)[:, known], belief, rng, DRAWS)
+    weights = pool.traits.weights
+    return frontier_wins(scores[:, known], belief, rng, DRAWS, None if weights is None else weights[known])
 
 
 def _objectives(pool: Pool, kind: FrontierType, found: dict[str, T]) -> dict[str, T]:
     if not found:
         raise ConfigurationError(
             f"frontier_type={kind!r} compares members by objectives, and the metric gave none. Return "
-            "dspy.Prediction(score=..., objective_scores={'name': ...}), or leave frontier_type='instance'."
+            "dspy.Prediction(score=..., objective_scores={'name': ...}), name ready ones "
+            "(objectives=['cost']), or leave frontier_type='instance'."
         )
     return found
 
 
-def _means(scores: Scores) -> Array:
+def _means(scores: Scores, traits: RowTraits) -> Array:
     seen = ~np.isnan(scores)
-    counts = seen.sum(axis=1)
-    sums = np.where(seen, scores, 0.0).sum(axis=1)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    sums = np.where(seen, traits.weighted(scores), 0.0).sum(axis=1)
+    counts = traits.weighted(seen.astype(np.float64)).sum(axis=1)
+    return np.where(counts > 0, sums / np.where(counts > 0, counts, 1.0), np.nan)

@@ -8,7 +8,10 @@ from functools import cache
 from random import Random
 from typing import Literal
 
+import numpy as np
+
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.steps import Evaluation, Proposal, objectives_of
 from dspy_gepa.types import Candidate, Outcome, Row
 
@@ -33,6 +36,7 @@ class Recipe:
         in_sample: Whether the validation rows are the train rows.
         objectives: Whether the metric gives objectives.
         pending: Whether the last member's validation is still under way.
+        weighted: Whether rows have weights, and belong to two groups.
         components: Names of the program's components.
     """
 
@@ -44,6 +48,7 @@ class Recipe:
     in_sample: bool = False
     objectives: bool = False
     pending: bool = False
+    weighted: bool = False
     components: tuple[str, ...] = ("search", "answer")
 
 
@@ -54,6 +59,7 @@ _PAPER = {
     "five members, the last of which is not validated yet": Recipe(5, pending=True),
     "six members with scores below zero": Recipe(6, levels=(-3.0, -2.0, -0.5)),
     "six members, the validation rows being the train rows": Recipe(6, val=12, in_sample=True),
+    "five members on rows of other weights, in two groups": Recipe(5, weighted=True),
     "200 members on 100 rows": Recipe(200, val=100, train=60),
 }
 _ADAPTIVE = {
@@ -62,6 +68,7 @@ _ADAPTIVE = {
     "seven members, none of them validated, with objectives": Recipe(7, objectives=True, sparse=True),
     "six members with scores below zero": Recipe(6, levels=(-3.0, -2.0, -0.5), sparse=True),
     "six members, the validation rows being the train rows": Recipe(6, val=12, in_sample=True, sparse=True),
+    "five members on rows of other weights, in two groups": Recipe(5, weighted=True, sparse=True),
     "200 members on 100 rows": Recipe(200, val=100, train=60, sparse=True),
 }
 
@@ -85,7 +92,7 @@ def grow_pool(recipe: Recipe) -> Pool:
     return replace(
         pool,
         scores=pool.scores.copy(),
-        studied=pool.studied.copy(),
+        met=pool.met.copy(),
         all_objectives={name: scores.copy() for name, scores in pool.all_objectives.items()},
     )
 
@@ -95,7 +102,8 @@ def _grown(recipe: Recipe) -> Pool:
     rng = Random(repr(recipe))
     train = [Row("train", i) for i in range(recipe.train)]
     val = train if recipe.in_sample else [Row("val", i) for i in range(recipe.val)]
-    pool = Pool.of(_candidate(recipe, 0), tuple(val), recipe.train)
+    traits = _traits(len({*val, *train})) if recipe.weighted else EVEN
+    pool = Pool.of(_candidate(recipe, 0), tuple(val), recipe.train, traits=traits)
     first = train[:FIRST_ROWS] if recipe.sparse else val
     pool = pool.evaluated(Evaluation({0: dict(zip(first, _outcomes(first, recipe, rng), strict=True))}))
     for index in range(1, recipe.members):
@@ -130,6 +138,11 @@ def _proposal(pool: Pool, number: int, train: Sequence[Row], recipe: Recipe, rng
         before_objectives=() if merges else objectives_of(before),
         after_objectives=objectives_of(after),
     )
+
+
+def _traits(rows: int) -> RowTraits:
+    weights = 0.5 + np.arange(rows) / max(1, rows - 1)  # 1 on average
+    return RowTraits(weights, tuple("ab"[row % 2] for row in range(rows)))
 
 
 def _candidate(recipe: Recipe, version: int) -> Candidate:

@@ -17,7 +17,7 @@ from dspy_gepa.search.rules import TextRules, clean_text, objection_to
 from dspy_gepa.testing.contract import Part
 from dspy_gepa.testing.occasions import AGENT, example_outcomes
 from dspy_gepa.testing.scripted import Prompt, ScriptedLM
-from dspy_gepa.types import Candidate, Component, Reflect, TextKind
+from dspy_gepa.types import Candidate, Component, Reflect, Reflection, TextKind
 
 AGAIN = 3
 THREADS = 8
@@ -97,7 +97,7 @@ def check_code_proposer(
     _check(part, [question], asked, deterministic)
     answer = ProposerRunner(asked, propose_code=propose)(question.request)
     part.require(
-        hasattr(answer, "text") and bool(answer.text),
+        isinstance(answer, Reflection) and not answer.error,
         rule="a run takes its source",
         found=f"{answer.error}",
         remedy="return {name: source} for the name that is asked for",

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa.search.estimate import (
-    PERSISTENT,
     VAGUE,
     Array,
     Belief,
@@ -19,10 +18,9 @@ from dspy_gepa.search.estimate import (
     Scales,
     _spread,
     estimate,
-    estimate_objectives,
     fit_scales,
-    frontier_wins,
 )
+from dspy_gepa.search.wins import PERSISTENT, frontier_wins
 
 NAN = float("nan")
 SCALES = Scales(noise=0.4, row=0.25, drift=0.1, drift_mean=0.02)
@@ -69,34 +67,50 @@ def simulate(kind: str, members: int, rows: int, least: int, rng: np.random.Gene
     return Run(seen, parents, expected.mean(axis=1))
 
 
-def dense_posterior(scores: Array, parents: Parents, scales: Scales) -> tuple[Array, Array]:
+def dense_posterior(
+    scores: Array, parents: Parents, scales: Scales, share: Array | None = None
+) -> tuple[Array, Array]:
     """The joint normal of members, rows, and members' ways with rows, conditioned on the observations.
+
+    A row with a share of v is known as v rows are.
 
     Returns:
         Mean and covariance of the members, then of the rows, then of the ways, member by member.
     """
     members, rows = scores.shape
     centre, spread = _spread(scores)
-    mean, prior = np.zeros(members), np.zeros((members, members))
+    # Every member is a linear function of independent normals: one for each, and what all first ones share.
+    mean, shares = np.zeros(members), np.zeros((members, members + 1))
     for i, origin in enumerate(parents):
-        if origin:
-            up = list(origin)
-            mean[i] = mean[up].mean() + scales.drift_mean
-            prior[i, :i] = prior[:i, i] = prior[up, :i].mean(axis=0)
-            prior[i, i] = prior[np.ix_(up, up)].mean() + scales.drift**2
+        shares[i, i] = scales.drift if origin else VAGUE * spread
+        if not origin:
+            mean[i] = centre
+            continue
+        mean[i] = mean[list(origin)].mean()
+        shares[i] += shares[list(origin)].mean(axis=0)
+        if any(parents[up] for up in origin):
+            mean[i] += scales.drift_mean
         else:
-            mean[i], prior[i, i] = centre, (VAGUE * spread) ** 2
+            shares[i, members] = spread
+    prior = shares @ shares.T
     size = members + rows + members * rows
     mean = np.concatenate([mean, np.zeros(size - members)])
+    each_row = 1 / (np.ones(rows) if share is None else share)
     joint = np.diag(
-        np.repeat([0.0, scales.row**2, PERSISTENT * scales.noise**2], [members, rows, members * rows])
+        np.concatenate(
+            [
+                np.zeros(members),
+                scales.row**2 * each_row,
+                PERSISTENT * scales.noise**2 * np.tile(each_row, members),
+            ]
+        )
     )
     joint[:members, :members] = prior
     who, where = np.nonzero(~np.isnan(scores))
     each = np.arange(len(who))
     design = np.zeros((len(who), size))
     design[each, who] = design[each, members + where] = design[each, members + rows + who * rows + where] = 1
-    observed = design @ joint @ design.T + (1 - PERSISTENT) * scales.noise**2 * np.eye(len(who))
+    observed = design @ joint @ design.T + (1 - PERSISTENT) * scales.noise**2 * np.diag(each_row[where])
     gain = np.linalg.solve(observed, design @ joint).T
     return mean + gain @ (scores[who, where] - design @ mean), joint - gain @ design @ joint
 
@@ -253,10 +267,29 @@ def test_all_right_is_believed_but_not_as_certain() -> None:
 
 
 def test_a_child_that_was_not_run_is_worth_its_parent_and_less_certain() -> None:
-    scores = np.array([[1.0, 0.0, 1.0, 1.0], [NAN] * 4])
-    belief = estimate(scores, [(), (0,)], scales=SCALES)
-    assert belief.mean[1] == pytest.approx(belief.mean[0] + SCALES.drift_mean)
-    assert belief.covariance[1, 1] == pytest.approx(belief.covariance[0, 0] + SCALES.drift**2)
+    scores = np.array([[1.0, 0.0, 1.0, 1.0], [1.0, 0.0, NAN, NAN], [NAN] * 4])
+    belief = estimate(scores, [(), (0,), (1,)], scales=SCALES)
+    assert belief.mean[2] == pytest.approx(belief.mean[1] + SCALES.drift_mean)
+    assert belief.covariance[2, 2] == pytest.approx(belief.covariance[1, 1] + SCALES.drift**2)
+
+
+def test_what_a_first_rewriting_brings_is_open_and_shown_by_those_beside_it() -> None:
+    seed, good = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 0.0, 1.0]
+    parents = [(), (0,), (0,)]
+    alone = estimate(np.array([seed, [NAN] * 6, [NAN] * 6]), parents, scales=SCALES)
+    beside = estimate(np.array([seed, good, [NAN] * 6]), parents, scales=SCALES)
+    assert alone.mean[2] == pytest.approx(alone.mean[0])
+    assert alone.sd()[2] > 3 * SCALES.drift
+    assert beside.mean[2] - beside.mean[0] > 0.4
+    assert beside.sd()[2] < alone.sd()[2]
+
+
+def test_early_gains_do_not_make_the_seed_look_better_than_it_is() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.array([0.2, *(0.7,) * 8])
+    scores = (rng.random((9, 40)) < truth[:, None]).astype(np.float64)
+    belief = estimate(scores, [(), *((0,),) * 8])
+    assert belief.mean[0] == pytest.approx(scores[0].mean(), abs=0.02)
 
 
 def test_a_shared_row_tells_more_about_a_difference_than_two_rows_apart() -> None:
@@ -318,13 +351,6 @@ def test_what_is_known_exactly_can_be_drawn() -> None:
     assert tied.probability_better(0, 1) == 0
 
 
-def test_objectives_are_estimated_each_by_itself() -> None:
-    right, short = np.array([[1.0, 0.0, 1.0]]), np.array([[-120.0, -80.0, -95.0]])
-    beliefs = estimate_objectives({"right": right, "short": short}, [()])
-    assert list(beliefs) == ["right", "short"]
-    np.testing.assert_array_equal(beliefs["short"].mean, estimate(short, [()]).mean)
-
-
 def test_every_row_is_won_once() -> None:
     run = simulate("binary", 12, 30, 6, np.random.default_rng(1))
     belief = estimate(run.scores, run.parents)
@@ -362,3 +388,68 @@ def test_one_lucky_row_does_not_win_it_for_a_bad_member() -> None:
     others = frontier_wins(scores[:, 1:], estimate(scores, [(), (0,), (1,), (0,)]), Random(0), 400)
     assert wins[3] - others[3] < 0.75
     assert wins[3] < 30 / 4 / 2
+
+
+# Weights --------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(runs(), st.lists(st.floats(0.1, 10), min_size=5, max_size=5))
+def test_with_weights_the_posterior_is_that_of_rows_known_as_several_are(
+    run: tuple[Array, list[tuple[int, ...]]], weights: list[float]
+) -> None:
+    scores, parents = run
+    weight = np.array(weights[: scores.shape[1]])
+    known = weight[~np.isnan(scores).all(axis=0)]
+    share = weight * (known.sum() / (known**2).sum() if len(known) else 1.0)
+    belief = estimate(scores, parents, scales=SCALES, weights=weight)
+    mean, covariance = dense_posterior(scores, parents, SCALES, share)
+    members = len(scores)
+    np.testing.assert_allclose(belief.mean, mean[:members], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(belief.covariance, covariance[:members, :members], rtol=1e-7, atol=1e-7)
+
+
+@settings(deadline=None)
+@given(runs(), st.floats(0.01, 100))
+def test_equal_weights_change_nothing(run: tuple[Array, list[tuple[int, ...]]], weight: float) -> None:
+    scores, parents = run
+    plain = estimate(scores, parents)
+    other = estimate(scores, parents, weights=np.full(scores.shape[1], weight))
+    np.testing.assert_allclose(other.mean, plain.mean, atol=1e-9)
+    np.testing.assert_allclose(other.covariance, plain.covariance, rtol=1e-6, atol=1e-12)
+
+
+def test_one_heavy_row_is_not_believed_more_than_one_row() -> None:
+    scores = np.array([[1.0, 0.0, 1.0, 0.0, 1.0, 0.0]])
+    certain = [
+        estimate(scores, [()], weights=np.array([w, 1, 1, 1, 1, 1.0])).sd()[0] for w in (1, 3, 30, 1000)
+    ]
+    assert certain == sorted(certain)
+
+
+def test_nine_in_ten_intervals_hold_the_weighted_truth() -> None:
+    # Half of the rows are hard, and count for more than they are many.
+    held, plain = [], []
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        run = simulate("graded", int(rng.integers(5, 20)), 40, 8, rng)
+        hard = np.arange(40) % 2 == 0
+        weights, handicap = np.where(hard, 4.0, 1.0), np.where(hard, -0.3, 0.0)
+        truth = run.truth - 0.3 * 0.8
+        for found, belief in (
+            (held, estimate(run.scores + handicap, run.parents, weights=weights)),
+            (plain, estimate(run.scores + handicap, run.parents)),
+        ):
+            bounds = [belief.interval(i) for i in range(len(truth))]
+            found += [low <= true <= high for (low, high), true in zip(bounds, truth, strict=True)]
+    assert 0.84 <= np.mean(held) <= 0.97
+    assert np.mean(plain) < 0.75
+
+
+def test_wins_are_counted_by_weight() -> None:
+    run = simulate("binary", 6, 20, 6, np.random.default_rng(1))
+    belief, weights = estimate(run.scores, run.parents), np.linspace(0.5, 3, 20)
+    wins = frontier_wins(run.scores, belief, Random(0), weights=weights)
+    assert wins.sum() == pytest.approx(weights.sum())
+    by_row = frontier_wins(run.scores, belief, Random(0), weights=np.ones(20))
+    np.testing.assert_array_equal(by_row, frontier_wins(run.scores, belief, Random(0)))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
-from dspy_gepa.errors import MetricError, ProgramError
+from dspy_gepa.errors import ConfigurationError, MetricError, ProgramError
 from dspy_gepa.search.evaluation import evaluate, evaluate_seed
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Candidate, Effect, Outcome, Result, Rollout
@@ -13,12 +16,12 @@ from tests.support import Entry, drive, pool_of, val_rows
 SEED = pool_of(Entry({"a": "one"}, (0.0,))).members[0]
 
 
-def try_seed(*outcomes: Outcome) -> tuple[Evaluation, list[list[Effect]]]:
+def try_seed(*outcomes: Outcome, objectives: Sequence[str] = ()) -> tuple[Evaluation, list[list[Effect]]]:
     def execute(effect: Effect) -> Result:
         assert isinstance(effect, Rollout)
         return outcomes[effect.row.position]
 
-    return drive(evaluate_seed(SEED, val_rows(len(outcomes))), execute)
+    return drive(evaluate_seed(SEED, val_rows(len(outcomes)), objectives), execute)
 
 
 FINE = Outcome("scored", score=0.5)
@@ -71,3 +74,25 @@ def test_a_later_member_is_run_on_the_rows_it_is_asked_for_at_once() -> None:
     evaluation, asked = drive(evaluate(pool.members[1], rows), lambda effect: BUG)
     assert asked == [[Rollout(Candidate.of({"a": "two"}), row) for row in rows]]
     assert evaluation == Evaluation({1: dict.fromkeys(rows, BUG)})
+
+
+MEASURED = replace(FINE, objectives={"cost": -0.1, "latency": -2.0})
+
+
+def test_an_objective_that_cannot_be_measured_stops_the_run_after_one_row() -> None:
+    step = evaluate_seed(SEED, val_rows(3), ["latency", "cost"])
+    step.send(None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"names 'cost', which cannot be told .* No price is known"):
+        step.send([replace(FINE, objectives={"latency": -2.0})])
+
+
+def test_an_objective_is_looked_for_on_the_first_row_that_the_program_does_not_fail_on() -> None:
+    with pytest.raises(ConfigurationError, match="cache=False"):
+        try_seed(PARSE_ERROR, FINE, PARSE_ERROR, objectives=["latency"])
+    evaluation, _ = try_seed(PARSE_ERROR, PARSE_ERROR, objectives=["latency"])
+    assert len(evaluation.outcomes[0]) == 2
+
+
+def test_an_objective_may_be_missing_on_a_later_row() -> None:
+    evaluation, _ = try_seed(MEASURED, FINE, objectives=["cost", "latency"])
+    assert evaluation.outcomes[0][val_rows(2)[1]] is FINE

@@ -119,9 +119,23 @@ def test_within_a_round_all_are_run_on_the_same_rows(
 ) -> None:
     pool = field_of(members, rows)
     _, rounds = hold(pool, rollouts, lambda member, row: Random(f"{seed}/{member}/{row}").random())
-    for batch in rounds:
-        assert 0 in batch
+    halving = [batch for batch in rounds if 0 in batch]
+    assert rounds[: len(halving)] == halving
+    assert len(rounds) <= len(halving) + 1
+    for batch in halving:
         assert len({tuple(rows) for rows in batch.values()}) == 1
+
+
+def test_what_the_last_ones_leave_goes_to_those_that_were_dropped_the_best_first() -> None:
+    _, rounds = hold(field_of(6, 4), 17, lambda member, row: member / 10)
+    *halving, leftover = rounds
+    assert [set(batch) for batch in halving] == [{0, 1, 2, 3, 4, 5}, {0, 4, 5}, {0, 5}]
+    assert leftover == {4: [2, 3], 3: [1, 2]}
+
+
+def test_nothing_is_left_over_while_the_last_ones_have_rows() -> None:
+    _, rounds = hold(field_of(6, 100), 31, lambda member, row: member / 10)
+    assert all(0 in batch for batch in rounds)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +278,11 @@ def test_without_ties_it_is_the_best_whenever_that_is_better_with_confidence(
     best = int(np.argmax(worths))
     sure = pool.belief.probability_better(best, 0) >= confidence
     assert choose(pool, confidence, 0.0).member == (best if sure else 0)
+
+
+def test_who_was_not_in_the_finals_is_not_returned() -> None:
+    pool = believing(field_of(4, 1), [0.0, 0.9, 0.8, 0.7])
+    assert choose(pool, confidence=0.9, tie=0.0, among=(0, 2, 3)).member == 2
 
 
 LENGTHS = {0: "seed, rather long", 1: "the longest of all texts", 2: "shorter", 3: "tiny"}

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dspy_gepa.search.estimate import estimate
 from dspy_gepa.search.objectives import filled_in, with_row
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal
@@ -82,6 +83,13 @@ def test_a_parents_objectives_on_train_rows_count_as_evidence_and_not_as_validat
     after = before.commit(mutation, spent=4)
     np.testing.assert_array_equal(after.objectives["right"], before.objectives["right"])
     assert after.objective_beliefs["right"].mean[0] < before.objective_beliefs["right"].mean[0]
+
+
+def test_objectives_are_estimated_each_by_itself() -> None:
+    pool = seeded({"right": 1.0, "short": -120.0}, {"right": 0.0, "short": -80.0}, {"short": -95.0})
+    assert list(pool.objective_beliefs) == ["right", "short"]
+    for name, belief in pool.objective_beliefs.items():
+        np.testing.assert_array_equal(belief.mean, estimate(pool.all_objectives[name], [()]).mean)
 
 
 def test_the_pool_before_keeps_its_own_objectives() -> None:

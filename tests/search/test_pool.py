@@ -47,7 +47,7 @@ def test_a_commit_leaves_the_old_pool_as_it_was() -> None:
     new = old.commit(mutation(), spent=10)
     assert (len(old), len(old.proposals), old.turns) == (1, 1, (0,))
     np.testing.assert_array_equal(old.scores, scores)
-    assert not old.studied.any()
+    assert not old.met.any()
     assert len(new) == 2
 
 
@@ -198,16 +198,16 @@ def test_texts_that_two_steps_side_by_side_came_upon_become_one_member() -> None
     assert not pool.merge_due
 
 
-# Rows that members were written for, and all others -------------------------------------------------------
+# Rows that a member's line was run on, and all others ----------------------------------------------------
 
 
 def with_train(scores: Mapping[Row, float], member: int = 0) -> Evaluation:
     return Evaluation({member: {row: Outcome("scored", score=score) for row, score in scores.items()}})
 
 
-def studied_rows(pool: Pool, member: int) -> set[Row]:
-    rows = (*pool.val_rows, *pool.train_rows)
-    return {row for row, studied in zip(rows, pool.studied[member], strict=True) if studied}
+def met_rows(pool: Pool, member: int) -> dict[Row, int]:
+    """The train rows that its line was run on, and how often."""
+    return {row: int(n) for row in pool.train_rows if (n := pool.met[member, pool.column(row)])}
 
 
 def written(pool: Pool, parents: tuple[int, ...], rows: tuple[Row, ...], **changes: object) -> Pool:
@@ -227,7 +227,7 @@ def written(pool: Pool, parents: tuple[int, ...], rows: tuple[Row, ...], **chang
 def test_validation_rows_stand_first_and_train_rows_after_them() -> None:
     pool = Pool.of(SEED, val_rows(3), 4)
     rows = [*val_rows(3), *train_rows(4)]
-    assert pool.scores.shape == pool.studied.shape == (1, 7)
+    assert pool.scores.shape == pool.met.shape == (1, 7)
     assert [pool.column(row) for row in rows] == pool.columns(rows) == list(range(7))
     assert pool.columns(rows[::-2]) == [6, 4, 2, 0]
 
@@ -243,37 +243,41 @@ def test_a_member_that_was_run_on_nothing_is_not_run() -> None:
     assert not Pool.of(SEED, val_rows(2), 3).is_run(0)
 
 
-def test_the_rows_reflected_on_are_studied_by_the_child_and_not_by_its_parent() -> None:
+def test_the_rows_that_a_parent_was_run_on_are_met_by_its_child_and_not_by_itself() -> None:
     pool = written(seeded(), (0,), train_rows(9)[2:4])
-    assert studied_rows(pool, 0) == set()
-    assert studied_rows(pool, 1) == {Row("train", 2), Row("train", 3)}
+    assert met_rows(pool, 0) == {}
+    assert met_rows(pool, 1) == {Row("train", 2): 1, Row("train", 3): 1}
 
 
-def test_the_rows_of_a_trial_are_not_studied() -> None:
+def test_the_rows_of_a_trial_are_not_met_before_it() -> None:
     pool = seeded().commit(mutation(trial_rows=train_rows(5)[3:], after=(1.0, 0.0)), spent=0)
-    assert studied_rows(pool, 1) == set(train_rows(3))
+    assert set(met_rows(pool, 1)) == set(train_rows(3))
 
 
-def test_what_a_parent_studied_its_child_has_studied_too() -> None:
+def test_what_a_parent_met_its_child_has_met_too_and_once_more_where_the_parent_was_run() -> None:
     pool = written(seeded(), (0,), train_rows(2))
-    pool = written(pool, (1,), train_rows(9)[4:5])
-    pool = written(pool, (0,), train_rows(9)[8:])
-    assert studied_rows(pool, 2) == {*train_rows(2), Row("train", 4)}
-    assert studied_rows(pool, 3) == {Row("train", 8)}
+    pool = written(pool, (1,), train_rows(9)[1:5])
+    assert met_rows(pool, 2) == {Row("train", i): times for i, times in enumerate((1, 2, 1, 1, 1))}
 
 
-def test_a_merge_has_studied_what_either_parent_studied_and_not_the_rows_of_its_trial() -> None:
+def test_what_a_parent_is_run_on_later_its_child_has_not_met() -> None:
     pool = written(seeded(), (0,), train_rows(2))
-    pool = written(pool, (0,), train_rows(9)[4:6])
-    pool = written(pool, (1, 2), val_rows(2), trial_rows=val_rows(2), after=(1.0, 1.0), ancestor=0)
-    assert studied_rows(pool, 3) == {*train_rows(2), *train_rows(9)[4:6]}
+    assert met_rows(pool.evaluated(with_train({Row("train", 7): 1.0})), 1) == met_rows(pool, 1)
+
+
+def test_a_merge_has_met_what_either_parent_met_in_the_longer_of_the_lines() -> None:
+    pool = written(seeded(), (0,), train_rows(2))
+    pool = written(written(pool, (1,), train_rows(1)), (0,), train_rows(9)[4:6])
+    pool = written(pool, (2, 3), val_rows(2), trial_rows=val_rows(2), after=(1.0, 1.0), ancestor=0)
+    expected = {Row("train", 0): 2, Row("train", 1): 1, Row("train", 4): 1, Row("train", 5): 1}
+    assert met_rows(pool, 4) == expected
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "skipped"])
-def test_a_child_that_is_not_kept_leaves_no_trace_in_what_members_studied(verdict: str) -> None:
+def test_a_child_that_is_not_kept_leaves_no_trace_in_what_members_met(verdict: str) -> None:
     pool = written(seeded(), (0,), train_rows(2), verdict=verdict)
-    assert pool.studied.shape == (1, 11)
-    assert not pool.studied.any()
+    assert pool.met.shape == (1, 11)
+    assert not pool.met.any()
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "rejected", "skipped"])
@@ -326,18 +330,10 @@ def means_when(pool: Pool, member: int, row: Row, score: float) -> list[float]:
     return pool.evaluated(with_train({row: score}, member)).belief.mean.tolist()
 
 
-@pytest.mark.parametrize(("member", "row"), [(1, 0), (1, 2), (2, 0), (2, 3)])
-def test_what_a_member_scores_on_rows_it_or_an_ancestor_was_written_for_is_not_believed(
-    member: int, row: int
-) -> None:
-    pool = family()
-    assert means_when(pool, member, Row("train", row), -5.0) == pool.belief.mean.tolist()
-
-
 @pytest.mark.parametrize(
     ("member", "row"), [(0, Row("train", 0)), (1, Row("train", 3)), (2, Row("train", 4)), (2, Row("val", 0))]
 )
-def test_what_a_member_scores_on_any_other_row_is_believed(member: int, row: Row) -> None:
+def test_what_a_member_scores_on_any_row_is_believed(member: int, row: Row) -> None:
     pool = family()
     assert means_when(pool, member, row, -5.0)[member] < pool.belief.mean[member] - 0.05
 
@@ -361,14 +357,6 @@ def test_rows_that_are_both_have_one_column() -> None:
     assert pool.scores.shape == (1, 3)
     assert pool.columns(pool.train_rows) == pool.columns(pool.val_rows) == [0, 1, 2]
     assert pool.train_scores.shape == pool.val_scores.shape
-
-
-def test_where_validation_rows_are_train_rows_no_score_is_unfair() -> None:
-    apart, same = seeded(), in_sample()
-    for pool in (apart, same):
-        pool = pool.commit(mutation(), spent=3)
-        assert pool.studied[1].sum() == 3
-        assert pool.unfair[1].sum() == (0 if pool.in_sample else 3)
 
 
 def test_a_minibatch_is_part_of_the_validation_where_the_rows_are_the_same() -> None:

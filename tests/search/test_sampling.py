@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,8 @@ from dspy_gepa.search.sampling import (
     minibatch,
     shared_order,
     stream,
-    unseen_rows,
+    training_order,
+    trial_rows,
     validation_order,
 )
 from dspy_gepa.steps import Evaluation, Proposal, Verdict
@@ -238,47 +240,49 @@ def test_of_unknown_rows_the_hardest_come_first(seed: int) -> None:
     assert to_reflect_on(pool, 8, seed=seed) == [2, 1, 3, 0]
 
 
-def written_for(pool: Pool, member: int) -> set[Row]:
-    """The rows that a member's text comes from, by its family tree."""
-    line = {member, *pool.ancestors(member)}
-    return {row for i in line - {0} for row in pool.proposals[pool.members[i].trial].rows}
+def met_by(pool: Pool, member: int) -> set[Row]:
+    """The rows that a member was run on, or one it descends from before it was written."""
+    rows = (*pool.val_rows, *pool.train_rows)
+    met = (pool.met[member] > 0) | ~np.isnan(pool.scores[member])
+    return {row for row, known in zip(rows, met, strict=True) if known}
 
 
 @given(families(), some_rows, st.integers(0, 14), seeds, st.data())
-def test_a_child_is_tried_on_the_first_rows_that_neither_it_nor_an_ancestor_was_written_for(
+def test_a_child_is_tried_on_the_first_train_rows_that_its_line_was_not_run_on(
     pool: Pool, reflected: list[int], size: int, seed: int, data: st.DataObject
 ) -> None:
     parents = data.draw(st.sets(st.integers(0, len(pool) - 1), min_size=1, max_size=2))
-    rows = unseen_rows(pool, tuple(parents), [Row("train", i) for i in reflected], size, seed)
-    hidden = {Row("train", i) for i in reflected}.union(*(written_for(pool, p) for p in parents))
-    assert list(rows) == [row for row in shared_order(pool, seed) if row not in hidden][:size]
-    assert not set(rows) & hidden
+    shown = [Row("train", i) for i in reflected]
+    rows = trial_rows(pool, tuple(parents), shown, size, seed)
+    met = set(shown).union(*(met_by(pool, p) for p in parents))
+    fresh = [row for row in training_order(pool, seed) if row not in met]
+    assert list(rows)[: len(fresh)] == fresh[:size]
+    assert len(rows) == len(set(rows)) == min(size, len(pool.train_rows) + len(pool.val_rows))
 
 
-def test_rows_that_only_a_sibling_was_written_for_are_open() -> None:
+def test_rows_that_only_a_sibling_was_run_on_are_open() -> None:
     pool = tried(tried(seeded({}), (0,), train_rows(4)), (0,), train_rows(9)[4:])
-    assert set(unseen_rows(pool, (1,), (), 5, seed=0)) == set(train_rows(9)[4:])
-    assert set(unseen_rows(pool, (2,), (), 4, seed=0)) == set(train_rows(4))
+    pool = run(run(pool, 1, dict.fromkeys(range(4), 0.0)), 2, dict.fromkeys(range(4, 9), 0.0))
+    assert set(trial_rows(pool, (1,), (), 5, seed=0)) >= set(train_rows(9)[4:8])
+    assert set(trial_rows(pool, (2,), (), 4, seed=0)) == set(train_rows(4))
 
 
-def test_when_all_train_rows_were_shown_a_child_is_tried_on_validation_rows() -> None:
-    pool = tried(seeded({}), (0,), train_rows(8))
-    rows = unseen_rows(pool, (1,), train_rows(8), 3, seed=5)
-    assert rows == (Row("train", 8), *validation_order(pool, 5)[:2])
-
-
-def test_without_other_rows_a_child_is_tried_on_those_shown_last_of_all() -> None:
-    pool = Pool.of(Candidate.of({"a": "seed"}), train_rows(9), train_size=9)
-    pool = tried(pool, (0,), train_rows(4))
-    assert sorted(shared_order(pool, 5)) == list(train_rows(9))
-    rows = unseen_rows(pool, (1,), train_rows(9)[4:7], 100, seed=5)
+def test_when_its_line_was_run_on_all_train_rows_those_come_that_fewest_of_it_met() -> None:
+    pool = seeded(dict.fromkeys(range(9), 0.0))
+    pool = run(tried(pool, (0,), train_rows(4)), 1, dict.fromkeys(range(6), 0.0))
+    rows = trial_rows(pool, (1,), train_rows(9)[6:7], 9, seed=5)
     assert set(rows[:2]) == set(train_rows(9)[7:])
-    assert set(rows[2:6]) == set(train_rows(4))
-    assert set(rows[6:]) == set(train_rows(9)[4:7])
+    assert {row.split for row in rows} == {"train"}
+
+
+def test_validation_rows_come_where_there_are_too_few_train_rows() -> None:
+    rows = trial_rows(seeded({}), (0,), (), 11, seed=5)
+    assert rows[:9] == tuple(training_order(seeded({}), 5))
+    assert rows[9:] == tuple(validation_order(seeded({}), 5)[:2])
 
 
 def test_the_rows_of_a_trial_end_where_all_rows_end() -> None:
-    assert len(unseen_rows(seeded({}), (0,), train_rows(4), 100, seed=0)) == 5 + 3
+    assert len(trial_rows(seeded({}), (0,), train_rows(4), 100, seed=0)) == 9 + 3
 
 
 @given(families(), seeds)

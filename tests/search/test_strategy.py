@@ -24,8 +24,8 @@ from dspy_gepa.search.strategy import (
     thompson,
 )
 from dspy_gepa.steps import Evaluation, Proposal
-from dspy_gepa.types import Candidate, Outcome, Row
-from tests.support import Entry, pool_of, train_rows, val_rows, validation_of
+from dspy_gepa.types import Candidate, Outcome
+from tests.support import Entry, pool_of, val_rows, validation_of
 
 NAN = float("nan")
 
@@ -148,31 +148,6 @@ def test_rows_that_nobody_was_run_on_are_no_part_of_the_robust_frontier() -> Non
 
     assert choices(1000) == choices(0)
     assert set(choices(0)) == {0, 1}
-
-
-def written_for(studied: int, lucky: float) -> Pool:
-    """A child that scores `lucky` on the train rows it was written for and as its parent does on others."""
-    pool = Pool.of(Candidate.of({"a": "0"}), val_rows(2), 9)
-    rows, others = train_rows(studied), [Row("train", i) for i in range(studied, 9)]
-    pool = pool.evaluated(Evaluation({0: {row: Outcome("scored", score=0.5) for row in pool.train_rows}}))
-    proposal = Proposal(
-        "mutation",
-        (0,),
-        Candidate.of({"a": "1"}),
-        "accepted",
-        "test",
-        rows=rows,
-        before=(0.5,) * studied,
-        trial_rows=tuple(others),
-        after=tuple(0.25 + i % 3 / 4 for i in range(len(others))),
-    )
-    pool = pool.commit(proposal, spent=0)
-    return pool.evaluated(Evaluation({1: {row: Outcome("scored", score=lucky) for row in rows}}))
-
-
-@pytest.mark.parametrize("choice", ["thompson", "robust_frontier", "mixed"])
-def test_scores_on_rows_a_member_was_written_for_earn_it_nothing(choice: str) -> None:
-    assert shares(choice, written_for(4, lucky=9.0), 60) == shares(choice, written_for(4, lucky=0.0), 60)
 
 
 def test_mixed_is_half_the_one_and_half_the_other() -> None:

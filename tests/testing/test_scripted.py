@@ -9,11 +9,13 @@ from typing import Any
 
 import dspy
 import pytest
+from dspy.adapters.baml_adapter import BAMLAdapter
+from dspy.lm15 import TextPart, ThinkingPart
 
 from dspy_gepa.testing import Prompt, ScriptedLM
 from dspy_gepa.testing.scripted import TOKENS_IN, TOKENS_OUT
 
-ADAPTERS = [dspy.ChatAdapter(), dspy.JSONAdapter(), dspy.XMLAdapter()]
+ADAPTERS = [dspy.ChatAdapter(), dspy.JSONAdapter(), dspy.XMLAdapter(), BAMLAdapter()]
 
 
 class Facts(dspy.Signature):
@@ -64,6 +66,15 @@ def test_a_string_is_the_raw_text_of_the_answer() -> None:
     assert ScriptedLM("as it is")("hello") == ["as it is"]
     with dspy.context(lm=ScriptedLM("no fields")), pytest.raises(Exception, match="no fields"):
         dspy.Predict("q -> answer")(q="x")
+
+
+def test_an_answer_may_have_parts_and_come_in_pieces() -> None:
+    parts = [ThinkingPart("Let me see."), TextPart("[[ ## answer ## ]]\nParis")]
+    lm = ScriptedLM(lambda prompt: parts, supports_reasoning=True)
+    with dspy.context(lm=lm):
+        streamed = dspy.streamify(dspy.Predict("q -> answer"), async_streaming=False)(q="x")
+        found = next(piece for piece in streamed if isinstance(piece, dspy.Prediction))
+    assert found.answer == "Paris"
 
 
 @pytest.mark.parametrize("given", [True, False])
