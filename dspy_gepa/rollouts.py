@@ -122,7 +122,7 @@ class RolloutRunner:
     def _judge(self, attempt: _Attempt, steps: tuple[TraceStep, ...]) -> Outcome | Fault:
         example, prediction = attempt.example, attempt.prediction
         try:
-            judgement = self._metric.judge(example, prediction)
+            judgement = self._metric.judge(example, prediction, attempt.trace)
             objectives = joined(judgement.objectives, attempt.measured)
         except Exception as error:
             if is_infrastructure(error):

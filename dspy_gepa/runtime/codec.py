@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
+from dspy_gepa.options import name_of
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Fault, Outcome, Reflection, Result, Row, TraceStep, Usage
@@ -164,4 +165,4 @@ def as_json(value: Any) -> Any:
         return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, (str, bool, int)):
         return value
-    return getattr(value, "__qualname__", type(value).__qualname__) if callable(value) else str(value)
+    return name_of(value) if callable(value) else str(value)
