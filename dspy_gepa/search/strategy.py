@@ -143,7 +143,7 @@ ADAPTIVE = Strategy(
     champion_after=12,
     finals_share=0.2,
     finalists=5,
-    tie=1.0,
+    tie=0.25,
 )
 
 
