@@ -1,4 +1,4 @@
-"""`python -m benchmarks serve`: a task's simulated models behind an OpenAI-compatible server on the loopback."""
+"""`python -m benchmarks serve`: a task's simulated models behind an OpenAI-compatible local server."""
 
 from __future__ import annotations
 
