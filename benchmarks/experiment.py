@@ -21,6 +21,8 @@ from benchmarks.optimizers import BASELINE, optimize
 from benchmarks.setting import Setting
 from benchmarks.tasks import Task, load
 
+LONGEST_NAME = 60
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -88,7 +90,8 @@ def run_cell(
         told: Called with the count of the optimizer's rollouts after each of them.
 
     Returns:
-        JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing.
+        JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing. Where the rows
+        are the tasks to be solved, `tasks` names them.
     """
     random.seed(cell.seed)  # should an optimizer draw from the global generators
     np.random.seed(cell.seed)
@@ -123,12 +126,13 @@ def run_cell(
         "test_scores_before": list(before),
         "test_scores_after": after,
         "test_rows": len({json.dumps(dict(row.inputs()), default=str) for row in task.test}),
-        "prompt_tokens": prompt_tokens(optimized.program),
+        "prompt_tokens": prompt_tokens(task, optimized.program),
         "metric_calls": optimized.metric_calls,
         "seconds": round(seconds, 2),
-        "instructions_before": instructions(task.program()),
-        "instructions_after": instructions(optimized.program),
+        "instructions_before": task.texts_of(task.program()),
+        "instructions_after": task.texts_of(optimized.program),
         **optimized.details,
+        **({"tasks": [_named(row) for row in task.val]} if task.inference_time else {}),
     }
 
 
@@ -136,14 +140,14 @@ def cut(task: Task, cell: Cell) -> Task:
     """The task with its rows cut to the cell's sizes.
 
     Train and validation rows are drawn by the cell's seed; test rows are the first, the same for all seeds.
+    Where the rows are the tasks to be solved, there is one set of them.
     """
     rng = Random(f"{cell.seed}/rows")
-    return replace(
-        task,
-        train=rng.sample(task.train, min(cell.train, len(task.train))),
-        val=rng.sample(task.val, min(cell.val, len(task.val))),
-        test=task.test[: cell.test],
-    )
+    train = rng.sample(task.train, min(cell.train, len(task.train)))
+    if task.inference_time:
+        return replace(task, train=train, val=train, test=train)
+    val = rng.sample(task.val, min(cell.val, len(task.val)))
+    return replace(task, train=train, val=val, test=task.test[: cell.test])
 
 
 def test_scores(task: Task, program: dspy.Module, threads: int) -> list[float]:
@@ -159,15 +163,20 @@ def instructions(program: dspy.Module) -> dict[str, str]:
     return {name: predictor.signature.instructions for name, predictor in program.named_predictors()}
 
 
-def prompt_tokens(program: dspy.Module) -> int:
-    """Tokens of all instructions and demonstrations, by the encoding that LiteLLM brings along."""
+def prompt_tokens(task: Task, program: dspy.Module) -> int:
+    """Tokens of all optimized texts and demonstrations, by the encoding that LiteLLM brings along."""
     demos = [
         str(value)
         for predictor in program.predictors()
         for demo in predictor.demos
         for value in dict(demo).values()
     ]
-    return sum(len(litellm.encoding.encode(text)) for text in [*instructions(program).values(), *demos])
+    return sum(len(litellm.encoding.encode(text)) for text in [*task.texts_of(program).values(), *demos])
+
+
+def _named(row: dspy.Example) -> str:
+    first = next(iter(row.inputs().values()), "")
+    return str(first)[:LONGEST_NAME]
 
 
 def _mean(scores: Sequence[float]) -> float:

@@ -40,7 +40,9 @@ def _ours(strategy: Literal["adaptive", "paper"], **options: Any) -> Optimize:
             num_threads=setting.threads,
             seed=setting.seed,
             log_dir=setting.log_dir,
+            optimize=setting.task.optimize,
             track_stats=True,
+            track_best_outputs=setting.task.inference_time,
             **options,
         )
         program = optimizer.compile(
@@ -54,6 +56,11 @@ def _ours(strategy: Literal["adaptive", "paper"], **options: Any) -> Optimize:
 
 def _reference(**options: Any) -> Optimize:
     def run(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+        if not setting.task.program().predictors():
+            raise dspy_gepa.ConfigurationError(
+                f"dspy.GEPA rewrites instructions, and the program of the task {setting.task.name!r} has "
+                "none. Take gepa or gepa-paper."
+            )
         optimizer = dspy.GEPA(
             metric,
             max_metric_calls=setting.budget,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -12,6 +13,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from dspy_gepa import GEPAResult, Proposal
+
+_TOOL_MARK = re.compile(r", asks for this tool| \(asks for this tool\)")
 
 
 def accepted_steps(result: GEPAResult) -> Iterator[RenderableType]:
@@ -42,23 +45,28 @@ def lineage(result: GEPAResult) -> Tree:
 
 
 def step_story(result: GEPAResult) -> RenderableType | None:
-    """The accepted mutation with the largest gain, whole: rollouts, feedback, old text, new text, verdict."""
+    """The accepted mutation that is believed to gain most, whole: rollouts, feedback, texts, verdict."""
     mutations = [(n, p) for n, p in _accepted(result) if p.kind == "mutation"]
     if not mutations:
         return None
-    number, proposal = max(mutations, key=lambda pair: sum(pair[1].after) - sum(pair[1].before))
+    worth = result.val_aggregate_scores
+    number, proposal = max(mutations, key=lambda pair: worth[pair[0]] - worth[pair[1].parents[0]])
     parent, child = result.texts[proposal.parents[0]], result.texts[number]
     parts: list[RenderableType] = [
         Text(f"Minibatch {', '.join(map(str, proposal.rows))}: scores {list(proposal.before)}")
     ]
+    shown: dict[str, str] = {}
     for name in proposal.changed:
+        evidence = proposal.evidence[name]
+        # The components of an agent are shown the same calls, marked where they ask for the tool.
+        first = shown.setdefault(_TOOL_MARK.sub("", evidence), name)
+        seen = evidence if first == name else f"The calls that it saw of {first}."
         parts += [
-            Panel(
-                Text(proposal.evidence[name]), title=f"what the reflector saw of {name}", title_align="left"
-            ),
-            Panel(diff(parent[name], child[name]), title=f"new instruction of {name}", title_align="left"),
+            Panel(Text(seen), title=f"what the reflector saw of {name}", title_align="left"),
+            Panel(diff(parent[name], child[name]), title=f"new text of {name}", title_align="left"),
         ]
-    parts.append(Text(f"Scores of the child on the same rows: {list(proposal.after)}. Accepted."))
+    trial = ", ".join(map(str, proposal.trial_rows))
+    parts.append(Text(f"Scores of the child on {trial}: {list(proposal.after)}. Accepted."))
     return Panel(Group(*parts), title=f"Step of candidate #{number} in full", title_align="left")
 
 
@@ -69,6 +77,20 @@ def scores_table(rows: list[tuple[str, int, float, float, int, int]]) -> Table:
         spent = Text(str(calls), style="red" if calls > budget else "")
         gain = f"{after - before:+.1%}"
         table.add_row(optimizer, str(seed), f"{before:.1%}", f"{after:.1%}", gain, str(budget), spent)
+    return table
+
+
+def tasks_table(result: GEPAResult, tasks: Sequence[str]) -> Table:
+    """One line per task to be solved: scores of the seed, of what was returned, and the best there was."""
+    best = result.highest_score_achieved_per_val_task
+    table = Table("task", "seed", "returned", "best", "by")
+    for number, name in enumerate(tasks):
+        scores = [result.val_subscores[member].get(number) for member in (0, result.best_idx)]
+        shown = ["-" if score is None else f"{score:.2f}" for score in scores]
+        by = min(result.per_val_instance_best_candidates[number])
+        table.add_row(name, *shown, f"{best[number]:.2f}", f"#{by}")
+    mean = sum(best.values()) / len(best)
+    table.add_row("best for each task, on average", "", "", f"{mean:.3f}", "", style="bold")
     return table
 
 

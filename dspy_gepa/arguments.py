@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
+from os import PathLike
 from typing import Any, Protocol, get_args
+
+import dspy
 
 from dspy_gepa.compat import reference_selector
 from dspy_gepa.errors import ConfigurationError
@@ -16,12 +20,15 @@ from dspy_gepa.options import (
     pick,
     pick_or_take,
     require_budget,
+    require_kind,
     require_number,
     require_positive,
     require_reflection_lm,
+    require_several,
     require_stats,
     require_whole,
 )
+from dspy_gepa.parts import guarded
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
@@ -36,6 +43,10 @@ LIMITS = ("max_reflections", "max_cost", "max_tokens", "max_seconds")
 COUNTS = (
     *("max_full_evals", "max_metric_calls", "max_reflections", "max_tokens"),
     *("reflection_minibatch_size", "max_chars", "max_copied_words", "num_threads", "width"),
+)
+FLAGS = (
+    *("skip_perfect_score", "add_format_failure_as_feedback", "warn_on_score_mismatch", "use_merge"),
+    *("use_mlflow", "use_wandb", "track_stats", "track_best_outputs"),
 )
 
 
@@ -72,8 +83,22 @@ def check_arguments(given: Arguments) -> None:
     require_stats(given.track_stats, given.track_best_outputs)
     for name in ("batch_sampler", "acceptance", "instruction_proposer", "code_proposer", "stop"):
         _require_function(name, getattr(given, name))
-    if isinstance(given.keep, str) or not all(isinstance(part, str) and part for part in given.keep):
-        raise ConfigurationError(f"keep={given.keep!r} must be a list of texts, e.g. keep=['{{question}}'].")
+    _check_types(given)
+
+
+def _check_types(given: Arguments) -> None:
+    """What would else fail far from here, or be taken for something else."""
+    for name, value in _values(given, FLAGS).items():
+        require_kind(name, value, bool, "True or False")
+    require_whole("seed", given.seed, least=0)
+    require_kind("log_dir", given.log_dir, (str, PathLike), "a path")
+    require_kind("executor", given.executor, Executor, "a concurrent.futures.Executor")
+    require_kind("retry", given.retry, RetryPolicy, "a dspy_gepa.RetryPolicy")
+    require_several("keep", given.keep, str, "texts")
+    if "" in given.keep:
+        raise ConfigurationError("keep holds an empty text, which stands in every text. Leave it out.")
+    kinds = (Mapping, dspy.Module)
+    require_several("initial_candidates", given.initial_candidates, kinds, "mappings of texts, or programs")
 
 
 def read_strategy(given: Arguments) -> Strategy:
@@ -95,20 +120,33 @@ def read_strategy(given: Arguments) -> Strategy:
             "children on rows of their own and keeps them all. Use strategy='paper' with it."
         )
     parents = parent_choices(base, given.frontier_type)
-    choose_parent = pick_or_take("candidate_selection_strategy", given.candidate_selection_strategy, parents)
-    choose_components = pick_or_take("component_selector", given.component_selector, COMPONENT_CHOICES)
+    choose_parent = _choice("candidate_selection_strategy", given, parents)
+    choose_components = _choice("component_selector", given, COMPONENT_CHOICES, reference_selector)
     if choose_parent is None and given.frontier_type != "instance":
         choose_parent = parents["mixed" if base.sparse else "pareto"]
     explicit = {
         "minibatch_size": given.reflection_minibatch_size,
         "choose_parent": choose_parent,
-        "choose_components": None if choose_components is None else reference_selector(choose_components),
-        "choose_rows": given.batch_sampler,
-        "accept": given.acceptance,
+        "choose_components": choose_components,
+        "choose_rows": _choice("batch_sampler", given, {}),
+        "accept": _choice("acceptance", given, {}),
         "max_merges": given.max_merge_invocations if given.use_merge else 0,
     }
     chosen = {name: value for name, value in explicit.items() if value is not None}
     return replace(base, perfect_score=given.perfect_score if given.skip_perfect_score else None, **chosen)
+
+
+def _choice(
+    option: str,
+    given: Arguments,
+    known: Mapping[str, Callable[..., Any]],
+    adapt: Callable[[Any], Callable[..., Any]] = lambda function: function,
+) -> Callable[..., Any] | None:
+    """A function of ours by its name, or one of the user's; None leaves it to the strategy."""
+    function = pick_or_take(option, getattr(given, option), known)
+    if function is None or function in known.values():
+        return function
+    return guarded(option, adapt(function))
 
 
 def read_limits(given: Arguments) -> Limits:
@@ -130,7 +168,8 @@ def read_rules(given: Arguments) -> TextRules:
 def read_policy(given: Arguments) -> RetryPolicy:
     """When failed calls are tried again."""
     policy = given.retry or RetryPolicy()
-    return replace(policy, timeout=given.rollout_timeout, timeout_score=given.failure_score)
+    timeout = policy.timeout if given.rollout_timeout is None else given.rollout_timeout
+    return replace(policy, timeout=timeout, timeout_score=given.failure_score)
 
 
 def distinguishing(given: Arguments) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Every error this package raises, in one tree.
 
 GEPAError
-├── ConfigurationError   an argument is wrong; nothing was run (also a ValueError)
+├── ConfigurationError   an argument is wrong (also a ValueError)
 ├── MetricError          the metric does not keep its contract
 ├── ProgramError         the program itself cannot run on its own data
 ├── ReflectionError      the reflection language model gives no usable answer
 ├── RunInterrupted       somebody pressed Ctrl-C (also a KeyboardInterrupt)
 ├── JournalError         the run in log_dir cannot be resumed or written
+├── ContractError        a part failed a check of `dspy_gepa.testing` (also an AssertionError)
 └── InfrastructureError  a provider failed; carries the best program so far
 """
 
@@ -27,7 +28,10 @@ class GEPAError(Exception):
 
 
 class ConfigurationError(GEPAError, ValueError):
-    """An argument is wrong. Raised before any rollout is spent."""
+    """An argument is wrong.
+
+    Raised before any rollout is spent; later only when a function that was given as an argument fails.
+    """
 
 
 class MetricError(GEPAError):
@@ -54,6 +58,24 @@ class JournalError(GEPAError):
 
 class RunInterrupted(GEPAError, KeyboardInterrupt):  # noqa: N818  # named like KeyboardInterrupt
     """The run was stopped by SIGINT or SIGTERM; ``error.program`` is the best program so far."""
+
+
+class ContractError(GEPAError, AssertionError):
+    """A part of the user's own does not do what a search asks of it; raised by `dspy_gepa.testing` alone.
+
+    Attributes:
+        rule: What holds for every part of its kind.
+        found: What this one did, and with what it was called.
+        remedy: What to do about it.
+    """
+
+    def __init__(self, what: str, *, rule: str, found: str, remedy: str) -> None:
+        said = {"The rule": rule, "Found": found, "Remedy": remedy}
+        lines = [f"  {name}: {text}{'' if text.endswith(('.', '?')) else '.'}" for name, text in said.items()]
+        super().__init__("\n".join([f"{what} breaks its contract.", *lines]))
+        self.rule = rule
+        self.found = found
+        self.remedy = remedy
 
 
 class InfrastructureError(GEPAError):

@@ -96,7 +96,7 @@ class GEPA(Teleprompter):
             8 trials that the budget buys, since improvements stack and depth beats breadth.
         executor: Where rollouts and reflections run: any `concurrent.futures.Executor`; default threads of
             this process. See `dspy_gepa.runtime.executors`.
-        rollout_timeout: Seconds after which a rollout is given up; the second time it counts as failed.
+        rollout_timeout: Seconds until a rollout is given up, else `retry`'s; twice, and it counts as failed.
         retry: When failed calls are tried again and when the run gives up: a `RetryPolicy`.
         log_dir: A directory for the run's journal. Compiling again with the same arguments resumes the run.
         resume: With a journal in `log_dir`: ``"auto"`` goes on with the same run, ``"extend"`` also under

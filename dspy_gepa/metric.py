@@ -20,6 +20,7 @@ from dspy_gepa.values import as_data
 
 _log = logging.getLogger("dspy_gepa")
 Trace = Sequence[tuple[Any, Mapping[str, Any], Any]]
+PROGRAM_TRACE = "program_trace"
 
 _REMEDY = (
     "Return a finite number, a bool, a dict like {'score': 0.5, 'feedback': 'why'}, or "
@@ -50,7 +51,9 @@ class Metric:
 
     The score comes from one call with ``trace=None``, which is how `dspy.Evaluate` calls a metric on a
     test set: many metrics turn strict when they see a trace. A metric that takes `pred_name` is called
-    once more per component with the trace, for feedback only; a score in that answer is ignored.
+    once more per component with the trace, for feedback only; a score in that answer is ignored. A parameter
+    ``program_trace`` of the metric's own gets the whole trace at scoring, for metrics that judge how an
+    answer came about.
 
     Args:
         function: The user's metric.
@@ -63,24 +66,26 @@ class Metric:
     def __init__(self, function: Callable[..., Any], *, warn_on_mismatch: bool = True) -> None:
         self._function = function
         self._warns = warn_on_mismatch
-        self.name = _name_of(function)
         parameters = _positional_parameters(function)
         self.takes_pred_name = parameters is None or len(parameters) >= 5
         self._takes_trace = parameters is None or len(parameters) >= 3
+        signature = _signature(function)
+        self._takes_program_trace = signature is not None and PROGRAM_TRACE in signature.parameters
 
-    def judge(self, gold: dspy.Example, pred: Any) -> Judgement:
+    def judge(self, gold: dspy.Example, pred: Any, trace: Trace = ()) -> Judgement:
         """Score and feedback for a whole rollout, from one call.
+
+        Args:
+            gold: The example.
+            pred: The program's prediction.
+            trace: All calls of the rollout, for a metric with a parameter ``program_trace``.
 
         Raises:
             MetricError: The answer is not a score.
         """
-        if self.takes_pred_name:
-            answer = self._call(gold, pred, None, None, None)
-        elif self._takes_trace:
-            answer = self._call(gold, pred, None)
-        else:
-            answer = self._call(gold, pred)
-        return read_answer(answer)
+        blanks = 3 if self.takes_pred_name else 1 if self._takes_trace else 0
+        how = {PROGRAM_TRACE: list(trace)} if self._takes_program_trace else {}
+        return read_answer(self._call(gold, pred, *[None] * blanks, **how))
 
     def component_feedback(
         self,
@@ -120,8 +125,8 @@ class Metric:
             component,
         )
 
-    def _call(self, *args: Any) -> Any:
-        answer = self._function(*args)
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        answer = self._function(*args, **kwargs)
         return asyncio.run(_wait(answer)) if inspect.isawaitable(answer) else answer
 
 
@@ -171,15 +176,21 @@ def _number(value: Any) -> float:
     raise MetricError(f"The metric gave {value!r} ({type(value).__name__}) where a score belongs. {_REMEDY}")
 
 
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # some callables written in C have no signature
+        return None
+
+
 def _positional_parameters(function: Callable[..., Any]) -> list[str] | None:
     """Names of the parameters a metric takes by position; None when it takes any number."""
     if not callable(function):
         raise ConfigurationError(f"metric={function!r} is not callable. Pass a function metric(gold, pred).")
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some callables written in C have no signature
+    signature = _signature(function)
+    if signature is None:
         return ["gold", "pred", "trace"]
-    parameters = signature.parameters.values()
+    parameters = [p for p in signature.parameters.values() if p.name != PROGRAM_TRACE]
     by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [p.name for p in parameters if p.kind in by_position]
     required = [p for p in parameters if p.kind in by_position and p.default is p.empty]

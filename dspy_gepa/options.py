@@ -48,8 +48,8 @@ def pick(option: str, value: str | None, choices: Mapping[str, Choice]) -> Choic
     """
     if value is None:
         return None
-    if value not in choices:
-        raise ConfigurationError(f"{option}={value!r} is not known. {nearest(value, choices)}")
+    if not isinstance(value, str) or value not in choices:
+        raise ConfigurationError(f"{option}={value!r} is not known. {nearest(str(value), choices)}")
     return choices[value]
 
 
@@ -96,6 +96,35 @@ def require_number(option: str, value: Any) -> None:
     """
     if not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ConfigurationError(f"{option}={value!r} must be a finite number.")
+
+
+def require_kind(option: str, value: Any, kind: type | tuple[type, ...], what: str) -> None:
+    """Refuse what is of another type; None passes.
+
+    Args:
+        option: The argument.
+        value: What was given for it.
+        kind: The types that pass.
+        what: What it must be, in words.
+
+    Raises:
+        ConfigurationError: It is of none of them.
+    """
+    if value is not None and not isinstance(value, kind):
+        raise ConfigurationError(f"{option}={value!r} must be {what}.")
+
+
+def require_several(option: str, value: Any, kind: type | tuple[type, ...], what: str) -> None:
+    """Refuse what is no collection of things of a type; a single string is none either.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{option}={value!r} must be several {what}: write {option}=[...].")
+    wrong = [one for one in value if not isinstance(one, kind)]
+    if wrong:
+        raise ConfigurationError(f"{option} holds {wrong[0]!r}; it must be several {what}.")
 
 
 def require_reflection_lm(lm: Any) -> None:

@@ -22,6 +22,7 @@ from dspy_gepa.examples import read_traits
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
 from dspy_gepa.observe.log import LogEvents
+from dspy_gepa.options import name_of
 from dspy_gepa.proposer import reflections_of
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.search.pool import columns_of
@@ -103,7 +104,7 @@ def prepare(
     identity = identify(
         student=student,
         examples=examples,
-        metric=metric.name,
+        metric=name_of(given.metric),
         strategy=strategy,
         seed=setup.seed,
         width=setup.width,

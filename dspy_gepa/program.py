@@ -8,6 +8,7 @@ from typing import Any
 import dspy
 
 from dspy_gepa.slots.selection import DEFAULT, Selection, read_slots, write_texts
+from dspy_gepa.text import Text
 from dspy_gepa.types import Candidate, Component
 
 
@@ -53,19 +54,20 @@ def _copy(student: dspy.Module) -> dspy.Module:
         return student.deepcopy()
 
 
-# Set on our copies of the predictors only. Unlike id(), it survives the deep copies that modules such as
-# dspy.BestOfN make of their children while they run.
+# Set on our copies of predictors and texts only. Unlike id(), it survives the deep copies that modules such
+# as dspy.BestOfN make of their children while they run.
 _COMPONENT = "_dspy_gepa_component"
 
 
 def marked(program: dspy.Module) -> dspy.Module:
-    """The program, a copy of our own, with its predictors' names written on them."""
-    for name, predictor in program.named_predictors():
-        setattr(predictor, _COMPONENT, name)
+    """The program, a copy of our own, with the names of its predictors and texts written on them."""
+    for name, parameter in program.named_parameters():
+        if isinstance(parameter, (dspy.Predict, Text)):
+            setattr(parameter, _COMPONENT, name)
     return program
 
 
-def component_of(predictor: Any) -> str | None:
-    """The name of a predictor of a marked program, or of a copy of it; None for any other."""
-    name = vars(predictor).get(_COMPONENT)
+def component_of(parameter: Any) -> str | None:
+    """The name of a predictor or text of a marked program, or of a copy of it; None for any other."""
+    name = vars(parameter).get(_COMPONENT)
     return name if isinstance(name, str) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +18,8 @@ from dspy_gepa.values import medium_of
 ProposalFn = Callable[[dict[str, str], Mapping[str, list[dict[str, Any]]], list[str]], Mapping[str, str]]
 """Called with the parent's texts, the evidence by component (dicts with ``Inputs``, ``Generated Outputs`` and
 ``Feedback``, where images, audio and files are DSPy's types) and the components to update; gives new texts by
-component."""
+component. As in `dspy.GEPA` these go by the names ``candidate``, ``reflective_dataset`` and
+``components_to_update`` to a function that has them; to others in this order."""
 
 
 CodeProposalFn = Callable[
@@ -25,7 +27,7 @@ CodeProposalFn = Callable[
     Mapping[str, str],
 ]
 """The same for sources of `dspy.Flex`; also called with what each source is for, and what its author has to
-know, by component."""
+know, by component: ``task_descriptions`` and ``context_blurbs``."""
 
 
 class ProposerRunner:
@@ -63,15 +65,32 @@ class ProposerRunner:
                 return ledger.sign(Reflection(error=describe(error), cause=type(error).__name__))
 
     def _ask(self, request: Reflect) -> Any:
-        name = request.component
-        texts, records = dict(request.texts or {}), {name: _with_types(json.loads(request.records))}
-        if request.kind == "module":
-            assert self._propose_code is not None
-            return self._propose_code(
-                texts, records, [name], {name: request.subject}, {name: request.context}
-            )
-        assert self._propose is not None
-        return self._propose(texts, records, [name])
+        propose = self._propose_code if request.kind == "module" else self._propose
+        assert propose is not None
+        return call_proposer(propose, arguments_of(request))
+
+
+def arguments_of(request: Reflect) -> dict[str, Any]:
+    """What a proposer is called with, by name and in the order of `ProposalFn`; made anew each time."""
+    name = request.component
+    given: dict[str, Any] = {
+        "candidate": dict(request.texts or {}),
+        "reflective_dataset": {name: _with_types(json.loads(request.records))},
+        "components_to_update": [name],
+    }
+    if request.kind == "module":
+        given["task_descriptions"] = {name: request.subject}
+        given["context_blurbs"] = {name: request.context}
+    return given
+
+
+def call_proposer(propose: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    """Call a proposer as `dspy.GEPA` does, by name; or by position, where it has names of its own."""
+    try:
+        inspect.signature(propose).bind(**given)
+    except (TypeError, ValueError):  # other names; or written in C, without a signature
+        return propose(*given.values())
+    return propose(**given)
 
 
 def _with_types(data: Any) -> Any:

@@ -6,7 +6,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from operator import index
+from typing import Any, NamedTuple, SupportsIndex
 
 import dspy
 import numpy as np
@@ -248,18 +249,16 @@ class GEPAResult:
         """`to_dict` as strict JSON: numbers that JSON does not know, such as NaN, are null."""
         return json.dumps(finite(self.to_dict()), allow_nan=False, indent=indent)
 
-    def _index(self, candidate: int | None) -> int:
+    def _index(self, candidate: SupportsIndex | None) -> int:
         if candidate is None:
             return self.best_idx
-        if (
-            isinstance(candidate, bool)
-            or not isinstance(candidate, int)
-            or candidate not in range(len(self.texts))
-        ):
+        # numpy's whole numbers too: candidates are often found by argmax.
+        whole = isinstance(candidate, SupportsIndex) and not isinstance(candidate, bool)
+        if not whole or index(candidate) not in range(len(self.texts)):
             raise ConfigurationError(
                 f"There is no candidate {candidate!r}; candidates are 0, the seed, to {len(self.texts) - 1}."
             )
-        return candidate
+        return index(candidate)
 
     def _facts(self) -> list[tuple[str, str]]:
         sample = " (of the very rows that were reflected on; expect less on others)"

@@ -19,6 +19,7 @@ from dspy_gepa.measures import Run, joined, measure
 from dspy_gepa.media import disarm
 from dspy_gepa.metric import Metric, default_feedback
 from dspy_gepa.program import build_program, component_of, is_seen_whole, marked
+from dspy_gepa.text import TEXTS_READ, Text
 from dspy_gepa.types import MEDIA_START, PROGRAM, Candidate, Fault, Outcome, Rollout, Row, TraceStep
 from dspy_gepa.values import as_data, media_in
 from dspy_gepa.watch import CallWatch
@@ -84,7 +85,8 @@ class RolloutRunner:
         watch = CallWatch(keeps_inputs=rollout.row.split == "train")
         attempt = _Attempt(rollout.row, program, self._examples[rollout.row], whole, watch)
         callbacks = [*dspy.settings.callbacks, attempt.watch]
-        with dspy.context(trace=[], max_trace_size=10_000, callbacks=callbacks, **attempt.ledger.settings()):
+        recorders = {TEXTS_READ: attempt.texts, **attempt.ledger.settings()}
+        with dspy.context(trace=[], max_trace_size=10_000, callbacks=callbacks, **recorders):
             started = self._clock()
             try:
                 yield attempt
@@ -120,7 +122,7 @@ class RolloutRunner:
     def _judge(self, attempt: _Attempt, steps: tuple[TraceStep, ...]) -> Outcome | Fault:
         example, prediction = attempt.example, attempt.prediction
         try:
-            judgement = self._metric.judge(example, prediction)
+            judgement = self._metric.judge(example, prediction, attempt.trace)
             objectives = joined(judgement.objectives, attempt.measured)
         except Exception as error:
             if is_infrastructure(error):
@@ -189,6 +191,7 @@ class _Attempt:
     watch: CallWatch
     ledger: Ledger = field(default_factory=Ledger)
     trace: list[Any] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
     measured: Mapping[str, float] = field(default_factory=dict)
     prediction: Any = None
     error: Exception | None = None
@@ -256,7 +259,8 @@ def _content(step: TraceStep, places: Mapping[str, int]) -> Any:
 def _whole_run(attempt: _Attempt) -> TraceStep:
     """What went into the program and what came out, for texts that no one predictor uses."""
     inputs = as_data(attempt.example.inputs())
+    texts = tuple(sorted({name for text in attempt.texts if (name := component_of(text))}))
     if attempt.error is not None:
-        return TraceStep(PROGRAM, inputs, {}, failure=describe(attempt.error))
+        return TraceStep(PROGRAM, inputs, {}, failure=describe(attempt.error), texts=texts)
     output = as_data(attempt.prediction)
-    return TraceStep(PROGRAM, inputs, output if isinstance(output, dict) else {"output": output})
+    return TraceStep(PROGRAM, inputs, output if isinstance(output, dict) else {"output": output}, texts=texts)

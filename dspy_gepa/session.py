@@ -15,8 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from dspy_gepa.errors import GEPAError, InfrastructureError, RunInterrupted
+from dspy_gepa.errors import GEPAError, InfrastructureError, JournalError, RunInterrupted
 from dspy_gepa.events import ForecastMade, RunStarted
+from dspy_gepa.observe.background import in_background
 from dspy_gepa.observe.hub import Hub
 from dspy_gepa.observe.narrator import Narrator
 from dspy_gepa.runtime.attempts import Done
@@ -99,7 +100,8 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
     """
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(setup))
-        hub = Hub([*setup.callbacks, *(stack.enter_context(tracker()) for tracker in setup.trackers)])
+        trackers = [stack.enter_context(in_background(tracker())) for tracker in setup.trackers]
+        hub = Hub([*setup.callbacks, *trackers])
         narrator = Narrator(hub)
         dispatcher = Dispatcher(
             _submitter(work, setup.executor),
@@ -129,7 +131,10 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
                     search.best_outputs = best_outputs(search.pool, scheduler.recall)
                 narrator.finished(search)
         except BaseException as error:
+            hub.stopping = True
             if isinstance(error, GEPAError):
+                if not isinstance(error, JournalError):  # else there is nothing to record in
+                    scheduler.drain()
                 on_error(error, search)
                 _explain(error, setup, dispatcher)
             narrator.failed(search, error)

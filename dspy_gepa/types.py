@@ -115,12 +115,14 @@ class TraceStep:
         inputs: Field values as plain data.
         outputs: Field values as plain data; empty when the call failed.
         failure: None, or the error with the raw text and the format that was expected.
+        texts: Of the whole program's run, the `dspy_gepa.Text` components that it read.
     """
 
     component: str | None
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
     failure: str | None = None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "dspy_gepa"
 
 # From top to bottom. A module imports from lower layers or from its own package; `__init__` from anywhere.
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("testing",),
     ("gepa",),
     ("preparation",),
     ("arguments",),
@@ -19,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("assembly",),
     ("session",),
     ("summary",),
-    ("results", "identity", "stopping", "examples"),
+    ("results", "identity", "stopping", "parts", "examples"),
     ("observe",),
     ("events",),
     ("search",),
@@ -40,6 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 KNOW_DSPY = {
     *(
         "gepa",
+        "arguments",
         "preparation",
         "assembly",
         "examples",
@@ -48,6 +50,7 @@ KNOW_DSPY = {
         "summary",
         "messages",
         "identity",
+        "testing",
     ),  # what users hand over and get back
     *(
         "worker",

@@ -10,12 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import dspy
+import gepa
 import pytest
+from dspy.teleprompt.gepa import InstructionProposer
+from gepa.strategies.component_selector import (
+    AllReflectionComponentSelector,
+    RoundRobinReflectionComponentSelector,
+)
+from gepa.utils.stop_condition import (
+    MaxCandidateProposalsStopper,
+    MaxMetricCallsStopper,
+    MaxTrackedCandidatesStopper,
+    NoImprovementStopper,
+    ScoreThresholdStopper,
+    TimeoutStopCondition,
+)
 
 from dspy_gepa import GEPA, ConfigurationError
 from dspy_gepa.compat import State, translate
 from dspy_gepa.results import GEPAResult
 from dspy_gepa.search.mutation import improves, keeps_up
+from dspy_gepa.testing import practice_run
 from tests.support import (
     OneHop,
     Prompt,
@@ -56,6 +71,9 @@ def compile_words(student: dspy.Module | None = None, **options: Any) -> tuple[d
         ({"run_dir": "runs/1"}, {"log_dir": "runs/1"}),
         ({"cache_evaluation": True, "raise_on_exception": True}, {}),
         ({"use_cloudpickle": False, "display_progress_bar": False}, {}),
+        ({"use_cloudpickle": True, "wandb_attach_existing": True}, {}),
+        ({"stop_callbacks": None}, {"stop": None}),
+        ({"stop_callbacks": []}, {"stop": None}),
         ({}, {}),
     ],
 )
@@ -70,10 +88,15 @@ def test_keys_of_gepa_kwargs_with_an_equivalent_are_translated(
     [
         ({"cache_evaluation": False}, "cannot be had: a rollout is never paid twice"),
         ({"raise_on_exception": False}, "cannot be had: errors stop the run"),
-        ({"use_cloudpickle": True}, "never pickles"),
+        ({"use_cloudpickle": "x"}, "never pickles"),
         ({"display_progress_bar": True}, "logged under 'dspy_gepa'"),
         ({"callbacks": []}, "Pass callbacks="),
-        ({"stop_callbacks": None}, "Pass stop="),
+        ({"stop_callbacks": ["soon"]}, "holds 'soon', which cannot be called"),
+        ({"wandb_attach_existing": False}, "a run that is active is written into"),
+        ({"mlflow_tracking_uri": "x"}, r"Call mlflow\.set_tracking_uri"),
+        ({"mlflow_experiment_name": "x"}, r"Call mlflow\.set_experiment"),
+        ({"mlflow_attach_existing": True}, "nested in the one that is active"),
+        ({"tracking_key_prefix": "x"}, "Names begin with gepa/"),
         ({"val_evaluation_policy": "full_eval"}, "strategy='paper' runs"),
         ({"sampling_strategy": None}, "Pass width="),
         ({"selection_strategy": None}, "Pass acceptance="),
@@ -94,6 +117,40 @@ def test_other_keys_are_refused_with_what_to_use_in_their_place(given: dict[str,
     with pytest.raises(ConfigurationError, match=words) as caught:
         GEPA(is_right, max_metric_calls=99, reflection_lm=scripted_lm(learns_words), gepa_kwargs=given)
     assert f"gepa_kwargs[{key!r}]" in str(caught.value)
+
+
+def test_every_parameter_of_the_gepa_package_is_an_option_or_a_key_that_is_known() -> None:
+    ours = {"seed_candidate", "trainset", "valset", *inspect.signature(GEPA.__init__).parameters}
+
+    def is_known(key: str) -> bool:
+        try:
+            translate({key: object()})
+        except ConfigurationError as error:
+            return "is not known" not in str(error)
+        return True
+
+    theirs = inspect.signature(gepa.optimize).parameters
+    assert [name for name in theirs if name not in ours and not is_known(name)] == []
+    assert not is_known("no_such_key")
+
+
+@pytest.mark.parametrize(
+    ("stoppers", "ends", "reason"),
+    [
+        (ScoreThresholdStopper(0.5), lambda r: r.score >= 0.5, "ScoreThresholdStopper"),
+        ([NoImprovementStopper(3)], lambda r: 4 < len(r.proposals) < 20, "NoImprovementStopper"),
+        ([MaxMetricCallsStopper(40)], lambda r: 40 <= r.total_metric_calls < 60, "MaxMetricCallsStopper"),
+        (MaxTrackedCandidatesStopper(3), lambda r: len(r.candidates) == 3, "MaxTrackedCandidatesStopper"),
+        (MaxCandidateProposalsStopper(2), lambda r: len(r.proposals) == 3, "MaxCandidateProposalsStopper"),
+        ([TimeoutStopCondition(1e9), TimeoutStopCondition(-1)], lambda r: len(r.proposals) == 1, "Timeout"),
+    ],
+)
+def test_stop_callbacks_of_the_gepa_package_end_a_run(stoppers: Any, ends: Any, reason: str) -> None:
+    result = practice_run(
+        gepa_kwargs={"stop_callbacks": stoppers}, strategy="paper", max_metric_calls=300, width=1
+    )
+    assert result.stop_reason.startswith(f"stop callback: {reason}")
+    assert ends(result)
 
 
 def test_what_is_set_directly_and_by_gepa_kwargs_is_refused() -> None:
@@ -122,6 +179,30 @@ def test_a_component_selector_written_for_the_reference_gets_what_it_asks_for() 
     assert state.parent_program_for_candidate[0] == [None]
     assert set(state.prog_candidate_val_subscores[0]) == set(range(12))
     assert state.i == len(seen) - 1  # trials that ended before this one
+
+
+@pytest.mark.parametrize(
+    ("selector", "name"),
+    [
+        (RoundRobinReflectionComponentSelector(), "round_robin"),
+        (AllReflectionComponentSelector(), "all"),
+    ],
+)
+def test_the_selectors_of_the_gepa_package_can_be_handed_over(selector: Any, name: str) -> None:
+    given, meant = (
+        practice_run(component_selector=chosen, strategy="paper").to_dict() for chosen in (selector, name)
+    )
+    assert given["candidates"] == meant["candidates"]
+
+
+def test_a_selector_with_room_for_more_is_still_one_of_the_reference() -> None:
+    def first(
+        state: Any, trajectories: Any, subsample_scores: Any, candidate_idx: Any, candidate: Any, **more: Any
+    ) -> list[str]:
+        return list(candidate)[:1]
+
+    _, result = compile_words(component_selector=first, max_metric_calls=50)
+    assert {name for p in result.proposals for name in p.changed} == {"a"}
 
 
 class Proposer:
@@ -159,6 +240,29 @@ def test_an_instruction_proposer_is_called_under_the_reflection_lm_with_texts_ev
     (name,) = names
     assert set(dataset) == {name}
     assert set(dataset[name][0]) == {"Inputs", "Generated Outputs", "Feedback"}
+
+
+def test_a_proposer_is_called_by_the_names_of_the_reference_where_it_has_them() -> None:
+    def by_name(*, components_to_update: Any, reflective_dataset: Any, candidate: Any) -> dict[str, str]:
+        assert list(reflective_dataset) == components_to_update
+        assert set(candidate) == {"a", "b"}
+        return dict.fromkeys(components_to_update, ALL_WORDS)
+
+    program, _ = compile_words(instruction_proposer=by_name, reflection_lm=None)
+    assert program.b.signature.instructions == ALL_WORDS
+
+
+def test_the_references_own_proposer_can_be_handed_over() -> None:
+    def improves_in_any_format(prompt: Prompt) -> dict[str, str]:
+        return dict.fromkeys(prompt.outputs, ALL_WORDS)
+
+    reflection = scripted_lm(improves_in_any_format)
+    program, _ = compile_words(
+        instruction_proposer=InstructionProposer(additional_instructions="Use short words."),
+        reflection_lm=reflection,
+    )
+    assert program.b.signature.instructions == ALL_WORDS
+    assert "Use short words." in prompts_of(reflection)[0].system + prompts_of(reflection)[0].text
 
 
 def test_a_proposer_needs_no_reflection_lm() -> None:
@@ -205,6 +309,19 @@ def test_outputs_that_could_not_be_parsed_are_evidence_unless_told_otherwise(sho
         ).compile(OneHop(), trainset=word_rows(12), valset=word_rows(6, start=50))
     told = [prompt.field("examples_with_feedback") for prompt in prompts_of(reflection)]
     assert any("rather not use your format" in text for text in told) is shown
+
+
+def test_a_metric_can_score_how_an_answer_came_about() -> None:
+    calls: list[list[str]] = []
+
+    def brief(gold: Any, pred: Any, program_trace: Any = None) -> float:
+        calls.append([next(iter(outputs.keys())) for _, _, outputs in program_trace])
+        return 1.0 / len(program_trace)
+
+    _, result = compile_words(metric=brief, max_metric_calls=30)
+    assert result.score == pytest.approx(0.5)
+    assert len(calls) == result.total_metric_calls
+    assert all(names == ["hint", "answer"] for names in calls)
 
 
 @pytest.mark.parametrize("warns", [True, False])
@@ -282,13 +399,6 @@ def test_placeholders_to_keep_stay_in_every_text() -> None:
     assert all("{{customer}}" in texts["b"] for texts in result.texts)
     _, free = compile_words(student, reflection_lm=scripted_lm(forgets))
     assert any("{{customer}}" not in texts["b"] for texts in free.texts)
-
-
-def test_every_parameter_is_among_the_optimizers_params() -> None:
-    metric, lm = is_right, scripted_lm(learns_words)
-    params = GEPA(metric, max_metric_calls=50, reflection_lm=lm, keep=["x"]).get_params()
-    assert (params["metric"], params["reflection_lm"], params["keep"]) == (metric, lm, ["x"])
-    assert {"auto", "max_full_evals", "skip_perfect_score", "seed", "track_stats"} <= set(params)
 
 
 def test_the_table_for_those_who_migrate_has_a_row_for_every_parameter_of_the_reference() -> None:

@@ -12,7 +12,7 @@ import pytest
 from dspy_gepa import GEPA, GEPAResult, JournalError, Text
 from dspy_gepa.program import read_candidate
 from dspy_gepa.slots.selection import select
-from tests.support import ADAPTERS, Prompt, Script, in_format_of, prompts_of, scripted_lm
+from tests.support import ADAPTERS, Prompt, Script, prompts_of, scripted_lm
 
 CITIES = {"Rome": "warm", "Oslo": "cold", "Lima": "mild", "Cork": "wet", "Bonn": "grey", "Nice": "sunny"}
 NEW = "Tells the weather of a city. Use this one for weather."
@@ -60,36 +60,23 @@ def answers(gold: dspy.Example, pred: dspy.Prediction) -> dspy.Prediction:
 # Tools ----------------------------------------------------------------------------------------------------
 
 
-def uses_tools(adapter: dspy.Adapter) -> Script:
+def uses_tools(prompt: Prompt) -> dict[str, Any]:
     """An agent that asks for the tool whose description speaks of weather, else for the news."""
-
-    def script(prompt: Prompt) -> str:
-        city = re.findall(r"weather in (\w+)", prompt.user)[-1]
-        seen = re.findall("|".join([*CITIES.values(), "Elections"]), prompt.user)
-        if "next_tool_name" not in prompt.system:
-            return in_format_of(adapter, {"reasoning": "r", "answer": seen[-1] if seen else "nothing"})
-        tool = "sky" if re.search(r"sky, whose description is <desc>[^<]*weather", prompt.system) else "news"
-        args = {"city": city} if not seen else {}
-        return in_format_of(
-            adapter,
-            {
-                "next_thought": "t",
-                "next_tool_name": "finish" if seen else tool,
-                "next_tool_args": args
-                if isinstance(adapter, dspy.JSONAdapter)
-                else str(args).replace("'", '"'),
-            },
-        )
-
-    return script
+    city = re.findall(r"weather in (\w+)", prompt.user)[-1]
+    seen = re.findall("|".join([*CITIES.values(), "Elections"]), prompt.user)
+    if "next_tool_name" not in prompt.system:
+        return {"reasoning": "r", "answer": seen[-1] if seen else "nothing"}
+    tool = "sky" if re.search(r"sky, whose description is <desc>[^<]*weather", prompt.system) else "news"
+    return {
+        "next_thought": "t",
+        "next_tool_name": "finish" if seen else tool,
+        "next_tool_args": {} if seen else {"city": city},
+    }
 
 
-def describes_weather(adapter: dspy.Adapter) -> Script:
-    def script(prompt: Prompt) -> str:
-        is_sky = "description of tool `sky`" in prompt.user
-        return in_format_of(adapter, {"new_text": NEW if is_sky else "Tells what is new in a city."})
-
-    return script
+def describes_weather(prompt: Prompt) -> dict[str, str]:
+    is_sky = "description of tool `sky`" in prompt.user
+    return {"new_text": NEW if is_sky else "Tells what is new in a city."}
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: type(adapter).__name__)
@@ -97,8 +84,8 @@ def test_a_better_description_of_a_tool_raises_an_agents_score(adapter: dspy.Ada
     student = dspy.ReAct("question -> answer", tools=[sky, news], max_iters=3)
     program, result, asked, reflected = compile_with(
         student,
-        uses_tools(adapter),
-        describes_weather(adapter),
+        uses_tools,
+        describes_weather,
         ASKED,
         answers,
         adapter,
@@ -125,7 +112,7 @@ def test_a_reflector_that_loses_the_list_of_tools_is_told_to_keep_it() -> None:
     student = dspy.ReAct("question -> answer", tools=[sky, news], max_iters=3)
     program, _, _, reflected = compile_with(
         student,
-        uses_tools(ADAPTERS[0]),
+        uses_tools,
         rewrites,
         ASKED,
         answers,
@@ -209,6 +196,39 @@ def test_the_default_strategy_improves_a_text_beside_instructions() -> None:
         Polite(), task, reflection, rows, answers, strategy="adaptive", max_metric_calls=60
     )
     assert program.style.value == "greet"
+
+
+class Greeter(dspy.Module):
+    """A text for each language, of which a rollout reads one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts = {"english": Text("Hm"), "french": Text("Euh")}
+
+    def forward(self, language: str) -> dspy.Prediction:
+        return dspy.Prediction(answer=self.texts[language].value)
+
+
+def test_a_text_is_rewritten_after_rollouts_that_read_it() -> None:
+    right = {"english": "Hello", "french": "Bonjour"}
+    rows = [dspy.Example(language=k, answer=v).with_inputs("language") for k, v in right.items()]
+
+    def subject(prompt: Prompt) -> str:
+        return str(re.findall(r"texts\['(\w+)'\]", prompt.field("subject"))[0])
+
+    program, _, _, reflected = compile_with(
+        Greeter(),
+        lambda prompt: "unused",
+        lambda prompt: {"new_text": right[subject(prompt)]},
+        [*rows, *rows, rows[0]],
+        answers,
+        reflection_minibatch_size=1,
+        component_selector="all",
+    )
+    assert {name: text.value for name, text in program.texts.items()} == right
+    for prompt in reflected:
+        shown = prompt.field("examples_with_feedback")
+        assert [language for language in right if language in shown] == [subject(prompt)]
 
 
 class Sums(dspy.Module):

@@ -20,7 +20,16 @@ from dspy.utils.callback import BaseCallback
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa import GEPA, ConfigurationError, GEPAResult, MetricError, ProgramError, ReflectionError
+from dspy_gepa import (
+    GEPA,
+    ConfigurationError,
+    GEPAResult,
+    MetricError,
+    ProgramError,
+    ReflectionError,
+    RetryPolicy,
+)
+from dspy_gepa.arguments import read_policy
 from dspy_gepa.program import read_candidate
 from dspy_gepa.steps import Proposal
 from tests.support import (
@@ -843,6 +852,48 @@ def test_unknown_options_and_values_are_refused_with_the_near_one(option: dict[s
 def test_numbers_that_make_no_sense_are_refused_with_the_rule(option: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="must be a whole number of at least"):
         optimizer(**option)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"initial_candidates": {"a": "x"}}, "must be several mappings of texts, or programs"),
+        ({"initial_candidates": ["a"]}, "initial_candidates holds 'a'"),
+        ({"freeze": None}, "freeze=None must be several names"),
+        ({"optimize": [1]}, "optimize holds 1"),
+        ({"keep": None}, "keep=None must be several texts"),
+        ({"keep": ["x", ""]}, "keep holds an empty text"),
+        ({"log_dir": 3}, "log_dir=3 must be a path"),
+        ({"executor": "threads"}, "must be a concurrent.futures.Executor"),
+        ({"retry": 3}, "retry=3 must be a dspy_gepa.RetryPolicy"),
+        ({"gepa_kwargs": ["frontier_type"]}, "gepa_kwargs=['frontier_type'] must be a dict"),
+        ({"use_merge": "no"}, "use_merge='no' must be True or False"),
+        ({"seed": 1.5}, "seed=1.5 must be a whole number"),
+        ({"frontier_type": 3}, "frontier_type=3 is not known. Known are: cartesian"),
+        ({"resume": True}, "resume=True is not known. Known are: auto"),
+        ({"strategy": dict}, "strategy=<class 'dict'> is not known. Known are: adaptive, paper"),
+        ({"stop": 3}, "stop=3 must be a function"),
+        ({"callbacks": None}, "callbacks=None must be a list"),
+    ],
+)
+def test_arguments_of_another_type_are_refused_at_once(option: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        optimizer(**option)
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ({}, None),
+        ({"retry": RetryPolicy(timeout=5.0)}, 5.0),
+        ({"retry": RetryPolicy(timeout=5.0), "rollout_timeout": 2.0}, 2.0),
+    ],
+)
+def test_the_time_limit_of_a_rollout_is_that_of_the_retry_policy_unless_it_is_given(
+    options: dict[str, Any], seconds: float | None
+) -> None:
+    policy = read_policy(optimizer(**options, failure_score=-1.0))
+    assert (policy.timeout, policy.timeout_score) == (seconds, -1.0)
 
 
 @pytest.mark.parametrize(

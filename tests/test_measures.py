@@ -20,9 +20,7 @@ from dspy_gepa.types import Candidate, Outcome, Rollout, Row
 from tests.support import (
     TOKENS_IN,
     TOKENS_OUT,
-    AsyncEngine,
     OneHop,
-    ScriptedEngine,
     TwoHops,
     is_right,
     knows_words,
@@ -145,14 +143,13 @@ def test_a_metric_with_an_objective_of_the_same_name_is_told_so() -> None:
 
 def test_runs_answered_by_dspys_cache_have_the_same_tokens_and_no_latency() -> None:
     cache = dspy.cache.enable_memory_cache, dspy.cache.enable_disk_cache
-    engine = ScriptedEngine(knows_words)
-    lm = dspy.LM("scripted/cached", engine=engine, async_engine=AsyncEngine(engine), num_retries=0)
+    lm = scripted_lm(knows_words, "scripted/cached", cache=True)
     dspy.configure_cache(enable_memory_cache=True, enable_disk_cache=False)
     try:
         first, again = (outcome_of(lm).objectives for _ in range(2))
     finally:
         dspy.configure_cache(enable_memory_cache=cache[0], enable_disk_cache=cache[1])
-    assert len(engine.prompts) == 1
+    assert len(lm.prompts) == 1
     assert again == {name: value for name, value in first.items() if name != "latency"}
     assert "latency" in first
 

@@ -90,15 +90,6 @@ def test_dspy_metrics_fit() -> None:
     assert Metric(dspy.evaluate.answer_exact_match).judge(GOLD, dspy.Prediction(answer="Yes")).score == 1.0
 
 
-def test_a_metric_is_named_after_its_function_or_class() -> None:
-    assert Metric(read_named).name == "read_named"
-    assert Metric(Callable()).name == "Callable"
-
-
-def read_named(gold: Any, pred: Any) -> float:
-    return 1.0
-
-
 @pytest.mark.parametrize(
     ("metric", "takes"),
     [
@@ -223,6 +214,34 @@ def test_component_feedback_comes_from_a_call_with_trace_and_component() -> None
 )
 def test_component_feedback_needs_no_score(answer: Any, feedback: str | None) -> None:
     assert Metric(lambda *args: answer).component_feedback(GOLD, PRED, [], "a", []) == feedback
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_metric_with_a_program_trace_gets_it_at_scoring_alone(named: bool) -> None:
+    seen: list[Any] = []
+
+    def long(
+        gold: Any,
+        pred: Any,
+        trace: Any = None,
+        pred_name: Any = None,
+        pred_trace: Any = None,
+        program_trace: Any = None,
+    ) -> float:
+        seen.append((trace, pred_name, program_trace))
+        return 1.0
+
+    def short(gold: Any, pred: Any, *, program_trace: Any) -> float:
+        seen.append((None, None, program_trace))
+        return 1.0
+
+    metric, calls = Metric(long if named else short), [("predictor", {}, "prediction")]
+    assert metric.takes_pred_name is named
+    metric.judge(GOLD, PRED, calls)
+    assert seen == [(None, None, calls)]
+    if named:
+        metric.component_feedback(GOLD, PRED, calls, "a", calls)
+        assert seen[1] == (calls, "a", None)
 
 
 def test_default_feedback_tells_score_expected_and_given_fields() -> None:

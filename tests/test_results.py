@@ -13,6 +13,7 @@ from typing import Any
 
 import cloudpickle
 import dspy
+import numpy as np
 import pytest
 from dspy.teleprompt.gepa.gepa import DspyGEPAResult
 from hypothesis import given, settings
@@ -294,7 +295,13 @@ def test_a_diff_is_of_seed_and_winner_unless_others_are_named() -> None:
     assert found.diff(1, 1) == "a\n  (unchanged)\n\nb\n  (unchanged)"
 
 
-@pytest.mark.parametrize("candidate", [-1, 99, True, "seed"])
+def test_a_candidate_may_be_named_by_numpys_numbers(result: GEPAResult) -> None:
+    best = np.argmax(result.val_aggregate_scores)
+    assert result.lineage(best)[-1] == best
+    assert result.diff(0, best) == result.diff(0, int(best))
+
+
+@pytest.mark.parametrize("candidate", [-1, 99, True, "seed", 1.0])
 def test_a_candidate_that_is_not_there_is_refused(result: GEPAResult, candidate: Any) -> None:
     with pytest.raises(ConfigurationError, match="There is no candidate"):
         result.diff(candidate)

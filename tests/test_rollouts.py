@@ -15,7 +15,8 @@ from dspy.utils.exceptions import LMRateLimitError
 from dspy_gepa.metric import Metric
 from dspy_gepa.program import build_program, read_candidate, read_components
 from dspy_gepa.rollouts import RolloutRunner
-from dspy_gepa.types import Candidate, Fault, Outcome, Rollout, Row, TraceStep
+from dspy_gepa.text import Text
+from dspy_gepa.types import PROGRAM, Candidate, Fault, Outcome, Rollout, Row, TraceStep
 from dspy_gepa.values import as_data
 from tests.support import (
     TOKENS_IN,
@@ -145,6 +146,38 @@ def test_steps_carry_component_inputs_and_outputs_in_call_order() -> None:
 
 def test_validation_rows_are_run_without_a_trace() -> None:
     assert run(TwoHops(), split="val").trace == ()
+
+
+class Styles(dspy.Module):
+    """Reads one of its texts, in a thread that DSPy starts; the other is for questions in capitals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quiet, self.loud = Text("softly"), Text("LOUDLY")
+        self.unused = Text("never read")
+
+    def style(self, question: str) -> dspy.Prediction:
+        return dspy.Prediction(style=f"{self.loud if question.isupper() else self.quiet}")
+
+    def forward(self, question: str) -> dspy.Prediction:
+        example = dspy.Example(question=question).with_inputs("question")
+        found = dspy.Parallel(num_threads=2, disable_progress_bar=True)([(self.style, example)] * 2)
+        return dspy.Prediction(answer=found[0].style)
+
+
+def test_a_whole_run_tells_which_texts_it_read_in_whatever_thread() -> None:
+    for question, read in (("why", "quiet"), ("WHY", "loud")):
+        row = dspy.Example(question=question, answer="x").with_inputs("question")
+        step = run(Styles(), rows=[row]).trace[0]
+        assert (step.component, step.texts) == (PROGRAM, (read,))
+
+
+def test_a_run_that_failed_tells_what_it_had_read() -> None:
+    class Failing(Styles):
+        def forward(self, question: str) -> dspy.Prediction:
+            raise ValueError(str(self.quiet))
+
+    assert run(Failing()).trace[0].texts == ("quiet",)
 
 
 class Twins(dspy.Module):

@@ -12,6 +12,7 @@ import dspy
 import pytest
 
 from dspy_gepa import ConfigurationError, Text
+from dspy_gepa.text import TEXTS_READ
 from tests.support import scripted_lm
 
 
@@ -30,6 +31,16 @@ class Holder(dspy.Module):
 def test_its_text_is_its_value_and_what_str_and_f_strings_give() -> None:
     text = Text("Be brief.")
     assert (text.value, str(text), f"{text}") == ("Be brief.",) * 3
+
+
+def test_reading_it_is_noted_and_looking_at_it_is_not() -> None:
+    read, seen = Text("read"), Text("seen")
+    with dspy.context(**{TEXTS_READ: (notes := [])}):
+        assert repr(seen) == "Text('seen', desc='', kind='text')"
+        assert seen.dump_state() == {"text": "seen"}
+        assert f"{read}" == "read"
+    assert str(seen) == "seen"
+    assert notes == [read]
 
 
 def test_dspy_finds_it_in_attributes_lists_and_dicts() -> None:

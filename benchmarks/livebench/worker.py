@@ -1,14 +1,17 @@
-"""Compares expressions in a process of its own: `python -m benchmarks.livebench.worker`.
+"""Compares expressions in a process of its own: `python -m benchmarks.livebench.worker 8`.
 
 Simplifying what a language model wrote may take for ever or all memory, so it happens where it can be killed.
-One JSON array `[truth, answer]` a line comes in, one JSON string a line goes out: "equal", "different" or why
-the answer cannot be compared. The first line out is "ready".
+The argument is how many seconds of processor time one comparison may take: not of the clock, so that a
+verdict does not depend on what else the machine does. One JSON array `[truth, answer]` a line comes in, one
+JSON string a line goes out: "equal", "different" or why the answer cannot be compared. The first line out is
+"ready".
 """
 
 from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 from typing import Any
 
@@ -62,39 +65,48 @@ def equal(wanted: Any, given: Any) -> bool:
     seen = 0
     for shift in range(len(POINTS)):
         point = {name: POINTS[(shift + 3 * i) % len(POINTS)] for i, name in enumerate(unknowns)}
-        size, gap = (_size(expression, point) for expression in (wanted, difference))
-        if size is None or gap is None:
+        # Each side by itself: a difference that is zero would be evaluated to ever more digits.
+        one, other = (_value(expression, point) for expression in (wanted, given))
+        if one is None or other is None:
             continue
-        if gap > EXACT * (1 + size):
+        if abs(one - other) > EXACT * (1 + abs(one)):
             return False
         seen += 1
     return seen >= FEWEST_POINTS or sympy.simplify(difference) == 0
 
 
-def _size(expression: Any, point: dict[Any, float]) -> float | None:
-    """The absolute value at `point`; None where there is none."""
+def _value(expression: Any, point: dict[Any, float]) -> complex | None:
+    """The value at `point`; None where there is none."""
     value = expression.evalf(30, subs={name: sympy.Float(number, 30) for name, number in point.items()})
     if not value.is_number or value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
         return None
-    return abs(complex(value))
+    return complex(value)
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
+def main(seconds: float) -> None:
+    """Answer requests until the input ends; die when one takes more processor time than `seconds`."""
     _limit_memory()
     compare("1", "x")  # loads the parser, which the first comparison's time should not pay for
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
+        _allow(seconds)
         print(json.dumps(compare(*json.loads(line))), flush=True)
+        _allow(0.0)
 
 
+# Windows has neither limit. There only the other side's patience ends a comparison.
 def _limit_memory() -> None:
-    try:
+    if sys.platform != "win32":
         import resource
-    except ImportError:  # Windows has no such limit; the time limit holds there too
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def _allow(seconds: float) -> None:
+    """Have the process end after so much more processor time; 0 for no limit."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 if __name__ == "__main__":
-    main()
+    main(float(sys.argv[1]))

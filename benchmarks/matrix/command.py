@@ -189,6 +189,8 @@ def _tell(console: Console, end: Ended, show_step: bool) -> None:
     story = present.step_story(end.report["result"]) if show_step and "result" in end.report else None
     if story is not None:
         console.print(story)
+    if "tasks" in end.report and "result" in end.report:
+        console.print(present.tasks_table(end.report["result"], end.report["tasks"]))
 
 
 def _sum_up(console: Console, ended: Sequence[Ended], asked: set[str]) -> None:

@@ -93,15 +93,9 @@ class Results:
         """The points of an arm at a budget; none when there are none."""
         return [p for p in self._groups.get((arm, budget), []) if world in (None, p.world)]
 
-    def by_world(
-        self, arm: str, budget: int | None, value: Callable[[Point], float], *, everywhere: bool = False
-    ) -> list[list[float]]:
-        """A value of every point of an arm at a budget, a list for each world that has any.
-
-        everywhere: also in worlds without headroom.
-        """
-        worlds = self.worlds if everywhere else self.gaining
-        lists = ([value(point) for point in self.at(arm, budget, world)] for world in worlds)
+    def by_world(self, arm: str, budget: int | None, value: Callable[[Point], float]) -> list[list[float]]:
+        """A value of every point of an arm at a budget, a list for each world with headroom that has any."""
+        lists = ([value(point) for point in self.at(arm, budget, world)] for world in self.gaining)
         return [values for values in lists if values]
 
 

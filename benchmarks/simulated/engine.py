@@ -25,6 +25,8 @@ from dspy.lm15 import (
     Usage,
 )
 
+from benchmarks.simulated.agent import AgentCoach, AgentWorker
+from benchmarks.simulated.coder import CodeAdviser, CodeCoach, CodeWriter
 from benchmarks.simulated.curricula import curriculum_named
 from benchmarks.simulated.knobs import AnswerKey, Knobs
 from benchmarks.simulated.maths import Solver
@@ -65,6 +67,11 @@ _ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
     "clerk": Clerk.from_json,
     "record reflection": RecordReflector.from_json,
     "judge": Judge.from_json,
+    "agent": AgentWorker.from_json,
+    "agent coach": AgentCoach.from_json,
+    "code coach": CodeCoach.from_json,
+    "code writer": CodeWriter.from_json,
+    "code adviser": CodeAdviser.from_json,
 }
 
 

@@ -57,9 +57,11 @@ def _json(text: str) -> Any:
     if start < 0:
         return None
     try:
-        return json.JSONDecoder().raw_decode(text[start:])[0]
+        data, length = json.JSONDecoder().raw_decode(text[start:])
     except (ValueError, RecursionError):
         return None
+    # A small part of a longer text is some value in an example, such as a tool's arguments.
+    return data if 2 * length >= len(text) else None
 
 
 def _from_mapping(item: Mapping[str, Any]) -> Evidence:

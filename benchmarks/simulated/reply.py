@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from benchmarks.simulated.prompt import Field, Prompt
 
-Value = str | list[str] | dict[str, str]
+Value = str | list[str] | dict[str, Any]
 
 # No adapter can read this: the model talks about the task and never gives the fields.
 GARBAGE = "I looked at everything I was given and I am fairly sure about it, but let me think aloud"
@@ -74,9 +75,10 @@ def _plain(value: Value) -> str:
 
 
 def _xml(name: str, value: Value) -> str:
-    if isinstance(value, dict):
+    # Elements hold text only; a number has to be written as JSON to stay one.
+    if isinstance(value, dict) and all(isinstance(entry, str) for entry in value.values()):
         entries = "".join(f"<entry key={quoteattr(k)}>{escape(v)}</entry>" for k, v in value.items())
         return f"<{name}>{entries}</{name}>"
     if isinstance(value, list):
         return f"<{name}>{''.join(f'<item>{escape(item)}</item>' for item in value)}</{name}>"
-    return f"<{name}>\n{escape(value)}\n</{name}>"
+    return f"<{name}>\n{escape(_plain(value))}\n</{name}>"

@@ -1,7 +1,7 @@
 """Benchmark tasks by name.
 
-`load("bundled")` and the record worlds (`load("easy")`, `load("easy-tuning")`, ... see `tasks.worlds`) need
-nothing; the paper's tasks (`load("hotpotqa")`) need data or a network.
+The record worlds (`load("easy")`, `load("easy-tuning")`, ... see `tasks.worlds`) need nothing, nor do
+"bundled", "agent", "code" and "code-prompt". All others need data or a network.
 """
 
 from __future__ import annotations
@@ -11,7 +11,19 @@ from pathlib import Path
 
 import dspy
 
-from benchmarks.tasks import aime, bundled, hotpotqa, hover, ifbench, livebench_math, pupa, records
+from benchmarks.tasks import (
+    agent,
+    aime,
+    bundled,
+    code,
+    code_prompt,
+    hotpotqa,
+    hover,
+    ifbench,
+    livebench_math,
+    pupa,
+    records,
+)
 from benchmarks.tasks.data import DataNotFound
 from benchmarks.tasks.task import Metric, Task
 from benchmarks.tasks.worlds import WORLD_NAMES, world_named
@@ -26,7 +38,13 @@ _WITH_DATA: Mapping[str, Callable[[str | Path | None, int], Task]] = {
     "livebench_math": livebench_math.load,
     "pupa": pupa.load,
 }
-NAMES = ("bundled", *_WITH_DATA, *WORLD_NAMES)
+_ALONE: Mapping[str, Callable[[int], Task]] = {
+    "bundled": bundled.load,
+    "agent": agent.load,
+    "code": code.load,
+    "code-prompt": code_prompt.load,
+}
+NAMES = (*_ALONE, *_WITH_DATA, *WORLD_NAMES)
 
 
 def load(
@@ -39,8 +57,8 @@ def load(
     judge: the model that judges, for tasks that ask one; default: a simulated one.
     Raises ValueError for an unknown name and DataNotFound when a task's data is not to be had.
     """
-    if name == "bundled":
-        return bundled.load(seed)
+    if name in _ALONE:
+        return _ALONE[name](seed)
     if name == "pupa":
         return pupa.load(data_dir, seed, judge=judge)
     if name in _WITH_DATA:

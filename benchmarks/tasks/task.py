@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import dspy
 
 from benchmarks.simulated import Role, simulated_lm
+from dspy_gepa.program import build_program, read_candidate
+from dspy_gepa.slots.selection import select
 
 
 class Metric(Protocol):
@@ -31,7 +33,11 @@ class Task:
     """A task. The three splits are lists because DSPy's optimizers ask for lists; do not change them.
 
     task_role, reflection_role: what simulated models play, one to run the program, one to improve it.
-    best_instructions: a hand-written set of good instructions by predictor name, to measure the headroom.
+    best_instructions: a hand-written set of good instructions by predictor name, or of other texts by
+        component, to measure the headroom.
+    optimize: the kinds of text that are optimized, as `dspy_gepa.GEPA` names them.
+    inference_time: whether the rows are the very tasks to be solved, so that train rows are validation rows
+        and the best output for each of them is what counts.
     """
 
     name: str
@@ -43,6 +49,8 @@ class Task:
     task_role: Role
     reflection_role: Role
     best_instructions: dict[str, str]
+    optimize: tuple[str, ...] = ("instructions",)
+    inference_time: bool = False
 
     def task_lm(self, *, seed: int = 0) -> dspy.LM:
         """A simulated model that runs the program."""
@@ -56,9 +64,11 @@ class Task:
         """The program under `best_instructions`: near the most that instructions can reach here."""
         return self.program_with(self.best_instructions)
 
-    def program_with(self, instructions: Mapping[str, str]) -> dspy.Module:
-        """The program under other instructions, by predictor name."""
+    def program_with(self, texts: Mapping[str, str]) -> dspy.Module:
+        """The program with some of its texts replaced, by component."""
         program = self.program()
-        for name, predictor in program.named_predictors():
-            predictor.signature = predictor.signature.with_instructions(instructions[name])
-        return program
+        return build_program(program, read_candidate(program, select(self.optimize, ())).with_texts(texts))
+
+    def texts_of(self, program: dspy.Module) -> dict[str, str]:
+        """The texts of `program`, which is this task's or an optimized one, by component."""
+        return dict(read_candidate(program, select(self.optimize, ())))

@@ -9,6 +9,8 @@ from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events import EVENTS, Event
+from dspy_gepa.observe.log import log_failure
+from dspy_gepa.options import name_of
 
 _logger = logging.getLogger("dspy_gepa")
 
@@ -58,8 +60,8 @@ class Hub:
 
 class _Listener:
     def __init__(self, callback: Any) -> None:
-        self._name = getattr(callback, "__qualname__", type(callback).__qualname__)
-        self._handlers = _handlers(callback)
+        self._name = name_of(callback)
+        self._handlers = handlers_of(callback)
         # Of all kinds, under "", and of each: a callback may fail whenever it writes, and hear the rest well.
         self._failures_in_a_row: Counter[str] = Counter()
         self._failed_before = False
@@ -80,7 +82,7 @@ class _Listener:
         self._failures_in_a_row.update(["", event.name()])
         if not self._failed_before:
             self._failed_before = True
-            _logger.exception("the callback %s failed on %s; the run goes on", self._name, event.name())
+            log_failure(f"the callback {self._name} failed on {event.name()}; the run goes on")
         if max(self._failures_in_a_row.values()) >= TOLERATED:
             self.dropped = True
             _logger.warning(
@@ -101,7 +103,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> tuple[Any, ...]:
             raise ConfigurationError(
                 f"callbacks[{index}] is the class {callback.__qualname__}. Pass an object of it."
             )
-        if not _handlers(callback):
+        if not handlers_of(callback):
             known = ", ".join(f"on_{event.name()}" for event in EVENTS)
             raise ConfigurationError(
                 f"callbacks[{index}] ({type(callback).__qualname__}) can neither be called nor has it a "
@@ -111,7 +113,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(callbacks)
 
 
-def _handlers(callback: Any) -> Mapping[str, Handler]:
+def handlers_of(callback: Any) -> Mapping[str, Handler]:
     """What to call, by the event's name. An object that can be called is called, whatever methods it has."""
     if callable(callback):
         return {event.name(): callback for event in EVENTS}

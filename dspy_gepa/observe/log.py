@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 
 from dspy_gepa.events import (
     BestSoFar,
@@ -19,6 +20,7 @@ from dspy_gepa.events import (
     RunStarted,
     StepPlanned,
 )
+from dspy_gepa.failures import redact
 from dspy_gepa.steps import Proposal
 
 _logger = logging.getLogger("dspy_gepa")
@@ -120,3 +122,8 @@ class LogEvents:
 def log_warning(message: str) -> None:
     """A warning that concerns the whole run."""
     _logger.warning("%s", message)
+
+
+def log_failure(message: str) -> None:
+    """Log the exception that is being handled with its traceback, without the keys that it may hold."""
+    _logger.error("%s\n%s", message, redact(traceback.format_exc()))

@@ -6,16 +6,14 @@ Parameters of the run, numbers by step, every member's prompts under ``prompts/`
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from dspy_gepa.observe.log import log_failure
 from dspy_gepa.observe.metrics import Tracker, import_tracker, refusal
-
-_logger = logging.getLogger("dspy_gepa")
 
 OPTION = "use_mlflow"
 
@@ -64,7 +62,7 @@ def _end(mlflow: Any, run_id: str, status: str) -> None:
         else:
             mlflow.MlflowClient().set_terminated(run_id, status)
     except Exception:  # the search is over and paid for: its result is not lost for a server that is down
-        _logger.exception("the run %s of MLflow could not be ended", run_id)
+        log_failure(f"the run {run_id} of MLflow could not be ended")
 
 
 class MLflowRecord:

@@ -59,10 +59,10 @@ class Narrator:
 
     def committed(self, search: Search, finished: FinishedStep) -> None:
         """A step was committed, and the pool has grown."""
+        kind = self._kinds.pop(finished.step)
         if not self._hub:
             return
         step, result, choice = finished.step, finished.result, search.choice
-        kind = self._kinds.pop(step)
         if isinstance(result, Proposal):
             self._hub(_verdict(step, result, search.pool))
         else:
@@ -80,7 +80,8 @@ class Narrator:
         self._hub(BudgetSpent(step, search.budget.spent, search.budget.limits))
 
     def finished(self, search: Search) -> None:
-        """The search ended."""
+        """The search ended; there is nothing left to interrupt."""
+        self._hub.stopping = True
         if not self._hub:
             return
         choice = search.choice
@@ -99,7 +100,6 @@ class Narrator:
 
     def failed(self, search: Search, error: BaseException) -> None:
         """An error ends the run."""
-        self._hub.stopping = True
         self._hub(Failed(type(error).__name__, redact(str(error)), search.budget.spent))
 
 

@@ -7,7 +7,6 @@ network.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -15,9 +14,8 @@ from importlib import import_module
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.observe.log import log_failure
 from dspy_gepa.observe.metrics import Tracker, import_tracker, refusal
-
-_logger = logging.getLogger("dspy_gepa")
 
 OPTION = "use_wandb"
 
@@ -104,7 +102,7 @@ def _close(wandb: Any, record: WandbRecord, exit_code: int | None) -> None:
         if exit_code is not None:
             record.run.finish(exit_code=exit_code)
     except Exception:  # the search is over and paid for: its result is not lost for a server that is down
-        _logger.exception("the run of Weights & Biases could not be finished")
+        log_failure("the run of Weights & Biases could not be finished")
 
 
 class WandbRecord:

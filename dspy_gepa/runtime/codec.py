@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
+from dspy_gepa.options import name_of
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Fault, Outcome, Reflection, Result, Row, TraceStep, Usage
@@ -39,7 +40,7 @@ def _outcome_data(outcome: Outcome) -> dict[str, Any]:
         "objectives": dict(outcome.objectives),
         "feedback": outcome.feedback,
         "component_feedback": dict(outcome.component_feedback),
-        "trace": [[s.component, s.inputs, s.outputs, s.failure] for s in outcome.trace],
+        "trace": [[s.component, s.inputs, s.outputs, s.failure, s.texts] for s in outcome.trace],
         "output": outcome.output,
         "error": outcome.error,
         "cause": outcome.cause,
@@ -55,13 +56,19 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
         objectives=data["objectives"],
         feedback=data["feedback"],
         component_feedback=data["component_feedback"],
-        trace=tuple(TraceStep(*step) for step in data["trace"]),
+        trace=tuple(_step(*step) for step in data["trace"]),
         output=data["output"],
         error=data["error"],
         cause=data["cause"],
         metric_failed=data["metric_failed"],
         usage=_usage(data["usage"]),
     )
+
+
+def _step(
+    component: str | None, inputs: Any, outputs: Any, failure: str | None, texts: Any = ()
+) -> TraceStep:
+    return TraceStep(component, inputs, outputs, failure, tuple(texts))
 
 
 def _reflection_data(reflection: Reflection) -> dict[str, Any]:
@@ -158,4 +165,4 @@ def as_json(value: Any) -> Any:
         return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, (str, bool, int)):
         return value
-    return getattr(value, "__qualname__", type(value).__qualname__) if callable(value) else str(value)
+    return name_of(value) if callable(value) else str(value)

@@ -21,7 +21,7 @@ class RetryPolicy:
         timeout: Seconds after which a rollout is given up and tried again; None waits for ever.
         timeouts: So many times, while other rollouts finish; then it counts as the program's failure. When no
             other finishes, the provider may be silent: that is a failed attempt like any other.
-        timeout_score: Its score in that case.
+        timeout_score: Its score in that case; `GEPA` puts its own `failure_score` here.
         straggler_factor: A rollout that takes this many times the median is started a second time, and the
             first answer counts.
         straggler_seconds: Never before it has run that long.

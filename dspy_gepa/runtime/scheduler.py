@@ -111,6 +111,7 @@ class Scheduler:
         self._awaited: dict[str, list[_Slot]] = {}
         self._charged: set[str] = set()
         self._told: set[str] = set()
+        self._drained = False
         self.started = 0
 
     @property
@@ -138,7 +139,7 @@ class Scheduler:
             try:
                 done = self._dispatcher.next()
             except InfrastructureError:
-                self._drain()
+                self.drain()
                 raise
             if done is None:
                 raise self.interrupt()
@@ -153,10 +154,18 @@ class Scheduler:
 
     def interrupt(self) -> RunInterrupted:
         """Wait for what is running and record it; the error to raise then."""
-        self._drain()
+        self.drain()
         lost = self._dispatcher.running
         rest = f"; {lost} that were still running were not waited for" if lost else ""
         return RunInterrupted(f"The run was interrupted{rest}.")
+
+    def drain(self) -> None:
+        """Let what is running finish and record it, so that it need not be paid again. Once is enough."""
+        if self._drained:
+            return
+        self._drained = True
+        for done in self._dispatcher.drain():
+            self._record(done, self._awaited[done.key][0].flight)
 
     def _advance(self, flight: _Flight) -> None:
         """Give a step its results and ask for its next effects, until some have to be waited for."""
@@ -234,11 +243,6 @@ class Scheduler:
             cost=sum(phase.cost for phase in usage.values()),
         )
         return Finished(flight.number, result, spent, usage)
-
-    def _drain(self) -> None:
-        """Let what is running finish and record it."""
-        for done in self._dispatcher.drain():
-            self._record(done, self._awaited[done.key][0].flight)
 
 
 def _phase_of(effect: Effect) -> str:

@@ -14,7 +14,7 @@ ones, all children of roots about the same; of a member without parents next to 
 Given the four scales the posterior of all m_i is normal and exact (`estimate`). The scales come from the run
 itself (`fit_scales`), with weak priors in units of the spread of the scores, so that any metric is treated
 alike. What this does not know: that binary scores near 0 and 1 vary less, that some rewritings break
-everything, and that a member accepted for its scores on some rows looks too good on those: pass NaN there.
+everything, and that a member looks too good on rows that were seen before it was written or decided about.
 """
 
 from __future__ import annotations

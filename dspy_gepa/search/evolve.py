@@ -22,7 +22,7 @@ from typing import Any
 from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.search.finals import Choice, best_by_mean, choose, confidence_needed
+from dspy_gepa.search.finals import Choice, best_by_belief, best_by_mean
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
@@ -98,10 +98,9 @@ class Search:
     @property
     def choice(self) -> Choice:
         """The member to return, as far as the search has come."""
-        if self.strategy.sparse:
-            confidence = confidence_needed(len(self.pool) - 1)
-            return choose(self.pool, confidence, self.strategy.tie, self._finalists)
-        return best_by_mean(self.pool)
+        if not self.strategy.sparse:
+            return best_by_mean(self.pool)
+        return best_by_belief(self.pool, self.strategy.tie, self._finalists)
 
     def _plan(self) -> Plan | None:
         """The next step from the pool as it stands; None when it is time to wait, or to end the search."""

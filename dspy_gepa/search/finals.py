@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +43,9 @@ def contenders(pool: Pool, count: int) -> list[int]:
 def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: int) -> Step:
     """Sequential halving: all run on some more validation rows, the better half goes on.
 
-    The seed stays to the end: what is asked of the winner is whether it is better than the seed. When the
-    last ones have been run on every row, rollouts that are left go to those that were dropped, best first.
+    The seed stays to the end: what is asked of the winner is whether it is better than the seed. Rollouts
+    that are left when the last ones have no rows left go to the others, best first. Only a remainder that
+    is not enough for a row each is not spent.
 
     Args:
         pool: The pool as it stands.
@@ -55,19 +56,32 @@ def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: i
     outcomes: dict[int, dict[Row, Outcome]] = {member: {} for member in members}
     field, rounds = list(members), max(1, math.ceil(math.log2(len(members))))
     for number in range(rounds):
-        left = rollouts - sum(map(len, outcomes.values()))
-        share = max(left // (len(field) * (rounds - number)), int(left >= len(field)))
-        runs = _open_runs(pool, field, order, share)
+        runs = _round(pool, field, order, rollouts - _spent(outcomes), rounds - number)
         if not runs:
             break
         pool = yield from _run(pool, runs, outcomes)
         seed, *others = ranked(pool, field)
         field = [seed, *others[: max(1, len(others) // 2)]]
-    left = rollouts - sum(map(len, outcomes.values()))
-    dropped = _open_runs(pool, ranked(pool, members), order, len(order))[:left]
-    if dropped and not _open_runs(pool, field, order, 1):
-        yield from _run(pool, dropped, outcomes)
+    left = rollouts - _spent(outcomes)
+    rest = _open_runs(pool, ranked(pool, members), order, len(order))[:left]
+    if rest and left >= len(_open_runs(pool, field, order, 1)):
+        yield from _run(pool, rest, outcomes)
     return Evaluation({member: new for member, new in outcomes.items() if new})
+
+
+def _round(
+    pool: Pool, field: Sequence[int], order: Sequence[Row], left: int, rounds: int
+) -> list[tuple[int, Row]]:
+    """What a round runs, when so many rollouts are left for so many rounds: as many rows for each, if any."""
+    # Members may know some rows already, and who knows all of them takes no share.
+    running = len(_open_runs(pool, field, order, 1))
+    if left < max(1, running):
+        return []
+    return _open_runs(pool, field, order, max(1, left // (max(1, running) * rounds)))
+
+
+def _spent(outcomes: Mapping[int, Mapping[Row, Outcome]]) -> int:
+    return sum(map(len, outcomes.values()))
 
 
 def _run(
@@ -101,6 +115,17 @@ def best_by_mean(pool: Pool) -> Choice:
     reason = f"best validation mean, {pool.mean(best):.4f}"
     better = belief.probability_better(best, 0)
     return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)
+
+
+def best_by_belief(pool: Pool, tie: float, among: Sequence[int] = ()) -> Choice:
+    """The member to return, see `choose`; where the validation rows are the train rows, the best on these.
+
+    There neither a lucky score nor a long text is held against a member: what is asked for is what does best
+    on these very rows. Elsewhere the seed stays where nothing is better with confidence.
+    """
+    if pool.in_sample:
+        return choose(pool, confidence=0.5, tie=0.0, among=among)
+    return choose(pool, confidence_needed(len(pool) - 1), tie, among)
 
 
 def confidence_needed(others: int) -> float:

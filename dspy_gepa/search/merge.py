@@ -85,7 +85,7 @@ def find_crossover(pool: Pool, draw: Callable[[], int], rng: Random, attempts: i
 
 
 def cross(found: Merge, pool: Pool, rows: Sequence[Row]) -> Step:
-    """Run a crossover's child on rows that neither parent was written for; it is kept, however it does."""
+    """Run a crossover's child on the rows of its trial; it is kept, however it does."""
     outcomes = yield from rollouts(found.candidate, rows)
     after = tuple(outcome.score for outcome in outcomes)
     return Proposal(

@@ -1,4 +1,4 @@
-"""Reflective mutation: run the parent, reflect on what went wrong, try the child on the same rows."""
+"""Reflective mutation: run the parent, reflect on what went wrong, try the child on these or other rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dspy_gepa.search.reflection import (
     training_texts,
     without_failures,
 )
-from dspy_gepa.search.rules import TextRules, clean_text, objection_to
+from dspy_gepa.search.rules import UNCHANGED, TextRules, clean_text, objection_to
 from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
 from dspy_gepa.types import Component, Effect, Outcome, Reflect, Reflection, Row
 
@@ -134,7 +134,7 @@ def mutate(
 def _change(was: Sequence[float], now: Sequence[float], *, same_rows: bool) -> str:
     if same_rows:
         return f"minibatch score went from {math.fsum(was):g} to {math.fsum(now):g}"
-    return f"scored {math.fsum(now):g} on {len(now)} rows it was not written for"
+    return f"scored {math.fsum(now):g} on {len(now)} rows"
 
 
 def _chosen(choose: ComponentChoice, occasion: Occasion) -> Sequence[str]:
@@ -203,6 +203,8 @@ def _reflect(
     """
     answers = yield requests
     texts, objections = judge(requests, answers)
+    if texts:
+        objections = {name: why for name, why in objections.items() if why != UNCHANGED}
     again = [replace(r, objection=objections[r.component]) for r in requests if r.component in objections]
     if not again:
         return texts, [], answers

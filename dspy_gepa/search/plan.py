@@ -141,7 +141,7 @@ def plan_trial(
         flying: Steps begun and not yet committed. They count as merges tried and as turns taken.
     """
     trials = [plan.parents for plan in flying.values() if plan.evaluates is None]
-    number = len(pool.proposals) + len(trials)
+    number = pool.trials + len(trials) + 1
     merges = _merges_tried(pool) + sum(len(parents) == 2 for parents in trials)
     if merges < strategy.max_merges:
         plan_one = _plan_cross if strategy.sparse else _plan_merge

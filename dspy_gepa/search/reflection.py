@@ -41,7 +41,7 @@ def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: E
     """The rollouts of one component as Markdown: inputs, outputs or the failure, score and feedback.
 
     Args:
-        component: The component that is rewritten. Rollouts that never called it are left out.
+        component: The component that is rewritten. Rollouts that never called, or read, it are left out.
         outcomes: Outcomes with traces, in the order in which they are shown.
         limits: How long fields and the whole may be.
     """
@@ -80,8 +80,14 @@ def _callers(component: Component) -> tuple[str, ...]:
 
 
 def _calls(component: Component, outcome: Outcome) -> list[TraceStep]:
-    """The calls that show what the text does: its predictors' own; where it has none, the whole rollout."""
+    """The calls that show what the text does: its predictors' own; where it has none, the whole rollout.
+
+    A rollout that read other texts, but not this one, shows nothing of it.
+    """
     callers = _callers(component)
+    read = {name for step in outcome.trace for name in step.texts}
+    if component.kind in ("text", "code") and read and component.name not in read:
+        return []
     return [step for step in outcome.trace if not callers or step.component in callers]
 
 

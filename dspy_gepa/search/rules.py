@@ -11,6 +11,8 @@ from dspy_gepa.types import TextKind
 
 _THINK = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OPEN_THINK = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
+# Beside texts that do change it is no objection: not every component is at fault.
+UNCHANGED = "The answer equals the current text. Change what the feedback shows to be wrong."
 _FENCED = re.compile(r"\A```[\w-]*\n(.*?)\n?```\Z", re.DOTALL)
 
 
@@ -62,7 +64,7 @@ def objection_to(
     if _OPEN_THINK.search(text):
         return "The answer holds an unfinished thinking block. Give the text alone."
     if text == current.strip():
-        return "The answer equals the current text. Change what the feedback shows to be wrong."
+        return UNCHANGED
     if rules.max_chars is not None and len(text) > rules.max_chars:
         return f"The text has {len(text)} characters; at most {rules.max_chars} are allowed. Shorten it."
     lost = [kept for kept in rules.keep if kept in current and kept not in text]

@@ -79,8 +79,8 @@ class Strategy:
         show_history: Whether the reflector sees earlier edits of the component.
         sparse: False is Algorithm 1: minibatches in epochs, a child is tried on the rows reflected on, and if
             it improves on them it is run on every validation row. True: failures are reflected on first, a
-            child is tried on rows it was not written for and kept, and members are compared by what the pool
-            believes of them.
+            child is tried on rows that fewest members of its line were run on, and kept, and members are
+            compared by what the pool believes of them.
         seed_rows: With `sparse`, rows that the seed is run on first.
         trial_size: With `sparse`, rows of the first child's trial. One more with every second trial, up to
             `most_trial_size`, since later improvements are smaller and take more rows to be seen.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from contextlib import suppress
 
 import dspy
 
+_ANY = "ANYDESCRIPTION"
 PLACEHOLDER = re.compile(r"\{tool [^{}\n]+\}")
 
 
@@ -31,29 +33,29 @@ def find_listed(instructions: str, module: dspy.Module, tool: dspy.Tool) -> str 
     for exact in (render(module, tool), placeholder(tool)):
         if exact in instructions:
             return exact
-    if isinstance(module, dspy.RLM):
-        return None
-    found = _pattern(tool).search(instructions)
+    found = _pattern(module, tool).search(instructions)
     return None if found is None else found.group(0)
 
 
-def as_listed(tool: dspy.Tool, listed: str) -> dspy.Tool:
+def as_listed(module: dspy.Module, tool: dspy.Tool, listed: str) -> dspy.Tool:
     """The tool with the words it is listed with, and with its own line breaks and tabs where these agree.
 
     DSPy turns line breaks in tools, and tabs in instructions, into spaces.
     """
-    found = _pattern(tool).fullmatch(listed)
-    if found is None or listed.split() == str(tool).split():
+    found = _pattern(module, tool).fullmatch(listed)
+    if found is None or listed.split() == render(module, tool).split():
         return tool
-    try:
-        args = ast.literal_eval(found["args"])
-    except (ValueError, SyntaxError):  # a default that Python cannot read back
-        args = tool.args
+    args = tool.args
+    with suppress(ValueError, SyntaxError):  # a default that Python cannot read back
+        args = ast.literal_eval(found.groupdict().get("args") or "")
     return tool.model_copy(update={"desc": found["desc"] or "", "args": args})
 
 
-def _pattern(tool: dspy.Tool) -> re.Pattern[str]:
-    """`str(tool)` with any description and any schemas; DSPy puts it on one line."""
+def _pattern(module: dspy.Module, tool: dspy.Tool) -> re.Pattern[str]:
+    """What `render` gives, with any description and any schemas; DSPy puts it on one line."""
+    if isinstance(module, dspy.RLM):
+        blank = render(module, tool.model_copy(update={"desc": _ANY}))
+        return re.compile(re.escape(blank).replace(_ANY, "(?P<desc>.*)"))
     name = re.escape(str(tool.name))
     return re.compile(
         rf"(?<!\w){name}(?:, whose description is <desc>(?P<desc>.*)</desc>\.|\.) "

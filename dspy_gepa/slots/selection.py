@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 import dspy
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.options import nearest, pick
+from dspy_gepa.options import nearest, pick, require_several
 from dspy_gepa.slots import fields, flex, instructions, texts, tools
 from dspy_gepa.slots.slot import Kind, Slot
 
@@ -45,8 +45,7 @@ def select(optimize: Sequence[str], freeze: Sequence[str]) -> Selection:
         ConfigurationError: A kind is unknown, or one of the two is a bare string or holds anything else.
     """
     for option, value in (("optimize", optimize), ("freeze", freeze)):
-        if isinstance(value, str) or not all(isinstance(name, str) for name in value):
-            raise ConfigurationError(f"{option}={value!r} must be several names: write {option}=('...',).")
+        require_several(option, value, str, "names")
     for kind in optimize:
         pick("optimize", kind, KINDS)
     return Selection(tuple(kind for kind in KINDS if kind in optimize), tuple(freeze))

@@ -109,7 +109,7 @@ def _locate(path: str, module: dspy.Module, tool: dspy.Tool, known: Predictors) 
     given = {name: p for name, p in known.items() if _takes_tools(p)}
     callers = written | given or known
     prefix = next(iter(callers)) if len(callers) == 1 else path or "program"
-    seen = as_listed(tool, next(iter(listings.values()))) if listings else tool
+    seen = as_listed(module, tool, next(iter(listings.values()))) if listings else tool
     return Found(module, seen, f"{prefix}/tools/{tool.name}", written, callers)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import dspy
 
 from dspy_gepa import GEPA, GEPAResult
-from tests.support import ADAPTERS, Answer, Prompt, in_format_of, prompts_of, scripted_lm
+from tests.support import ADAPTERS, Answer, Prompt, prompts_of, scripted_lm
 
 CHAT = ADAPTERS[0]
 KNOW = "Know the code word."
@@ -55,17 +55,17 @@ def knows(prompt: Prompt) -> bool:
     return KNOW in prompt.system or KNOW in prompt.text
 
 
-def answers(right: Mapping[str, Any], wrong: Mapping[str, Any], adapter: dspy.Adapter = CHAT) -> dspy.LM:
+def answers(right: Mapping[str, Any], wrong: Mapping[str, Any]) -> dspy.LM:
     """A task model that gives one answer when it knows the code word and another when it does not."""
-    return scripted_lm(lambda prompt: in_format_of(adapter, right if knows(prompt) else wrong))
+    return scripted_lm(lambda prompt: right if knows(prompt) else wrong)
 
 
-def teaches(adapter: dspy.Adapter = CHAT) -> dspy.LM:
+def teaches() -> dspy.LM:
     """A reflection model that always has the same to say."""
 
     def script(prompt: Prompt) -> Answer:
         name = "new_text" if "new_text" in prompt.system else "new_instruction"
-        return in_format_of(adapter, {name: f"Answer. {KNOW}"})
+        return {name: f"Answer. {KNOW}"}
 
     return scripted_lm(script, "scripted/reflection")
 
@@ -82,7 +82,7 @@ def study(
     **options: Any,
 ) -> Study:
     """Compile a student; the same rows serve for training and, as other rows, for validation."""
-    reflection = reflection or teaches(adapter)
+    reflection = reflection or teaches()
     options = {"max_metric_calls": 36, "num_threads": 2, "track_stats": True, **options}
     with dspy.context(lm=task, adapter=adapter, **(settings or {})):
         optimizer = GEPA(metric, reflection_lm=reflection, **options)

@@ -11,7 +11,7 @@ from dspy.adapters.baml_adapter import BAMLAdapter
 from pydantic import BaseModel
 
 from tests.inputs.study import KNOW, answers, is_yes, knows, rows_of, study, teaches
-from tests.support import Answer, Prompt, in_chat_format, in_format_of, prompts_of, request_of, scripted_lm
+from tests.support import Answer, Prompt, in_chat_format, prompts_of, request_of, scripted_lm
 
 LAID_OUT = [dspy.ChatAdapter(), dspy.JSONAdapter(), dspy.XMLAdapter(), BAMLAdapter()]
 BY_NAME = {"ids": lambda adapter: type(adapter).__name__}
@@ -41,7 +41,7 @@ def located(adapter: dspy.Adapter, answer: str) -> dict[str, Any]:
 @pytest.mark.parametrize("adapter", LAID_OUT, **BY_NAME)
 def test_a_program_is_improved_under_every_adapter(adapter: dspy.Adapter) -> None:
     rows = rows_of(around=Place(city="Bonn", street="Kurze Gasse"))
-    task = answers(located(adapter, "yes"), located(adapter, "no"), adapter)
+    task = answers(located(adapter, "yes"), located(adapter, "no"))
     run = study(dspy.Predict(Locate), rows, is_yes, task, adapter=adapter)
     assert run.improved == {"self"}
     assert run.result.gain > 0.8
@@ -52,14 +52,14 @@ def test_a_program_is_improved_under_every_adapter(adapter: dspy.Adapter) -> Non
 
 @pytest.mark.parametrize("adapter", LAID_OUT, **BY_NAME)
 def test_the_candidates_text_is_in_the_request(adapter: dspy.Adapter) -> None:
-    task = answers({"answer": "yes"}, {"answer": "no"}, adapter)
+    task = answers({"answer": "yes"}, {"answer": "no"})
     run = study(dspy.Predict("question -> answer"), rows_of(), is_yes, task, adapter=adapter)
     assert KNOW in request_of(run.program, adapter, {"answer": "yes"}, question="is it?")
 
 
 @pytest.mark.parametrize("adapter", LAID_OUT, **BY_NAME)
 def test_what_cannot_be_parsed_is_shown_with_the_adapters_own_format(adapter: dspy.Adapter) -> None:
-    task = scripted_lm(lambda p: in_format_of(adapter, {"answer": "yes"}) if knows(p) else "</I do not know>")
+    task = scripted_lm(lambda p: {"answer": "yes"} if knows(p) else "</I do not know>")
     run = study(dspy.Predict("question -> answer"), rows_of(), is_yes, task, adapter=adapter)
     assert run.improved == {"self"}
     assert "</I do not know>" in run.evidence

@@ -274,7 +274,9 @@ def test_texts_that_are_too_long_for_the_model_lose_to_short_ones() -> None:
     lengths = sorted(len(candidate.signature.instructions) for candidate in run.result.candidates)
     assert lengths[0] < 100
     assert lengths[-1] > 100_000
-    too_long = [p for p in run.result.proposals if p.candidate and sum(map(len, p.candidate.values())) > 50_000]
+    too_long = [
+        p for p in run.result.proposals if p.candidate and sum(map(len, p.candidate.values())) > 50_000
+    ]
     assert {score for proposal in too_long for score in proposal.after} == {0.0}
 
 

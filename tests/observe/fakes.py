@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
@@ -33,7 +35,10 @@ class FakeMLflow(ModuleType):
         super().__init__("mlflow")
         self.runs: dict[str, FakeRun] = {}
         self.stack: list[FakeRun] = []
-        self.broken: Exception | None = None
+        self.broken: Exception | None = None  # raised when a run is opened
+        self.broken_from = math.inf  # the step from which on metrics are refused
+        self.answers = threading.Event()  # no metrics are taken before it is set
+        self.answers.set()
         self.entities = SimpleNamespace(
             Param=lambda key, value: (key, value),
             Metric=lambda key, value, timestamp, step: (key, value, step),
@@ -59,8 +64,9 @@ class FakeMLflow(ModuleType):
         return self
 
     def log_batch(self, run_id: str, metrics: Any = (), params: Any = ()) -> None:
-        if self.broken is not None:
-            raise self.broken
+        self.answers.wait(timeout=30)
+        if metrics and metrics[0][2] >= self.broken_from:
+            raise ConnectionError("gone")
         self.runs[run_id].params |= dict(params)
         if metrics:
             step = metrics[0][2]

@@ -94,10 +94,23 @@ def test_the_first_failure_of_a_callback_is_logged_with_its_traceback(
     for _ in range(4):
         hub(SPENT)
     (record,) = caplog.records
-    assert record.exc_info is not None
+    assert record.levelno == logging.ERROR
+    assert "Traceback (most recent call last)" in caplog.text
     assert "call 1" in caplog.text
     assert "the callback Fails failed on budget_spent; the run goes on" in caplog.text
     assert fails.count == 4
+
+
+def test_the_traceback_of_a_callback_holds_no_keys(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKER_API_KEY", "0123456789abcdef")
+
+    def leaks(event: Event) -> None:
+        raise OSError("refused for 0123456789abcdef, api_key=fedcba9876543210")
+
+    Hub([leaks])(SPENT)
+    assert "refused for [redacted], api_key=[redacted]" in caplog.text
 
 
 def test_after_three_failures_in_a_row_a_callback_is_dropped_with_a_warning(
@@ -178,6 +191,18 @@ def test_a_callback_that_interrupts_again_and_again_loses_nothing_that_was_runni
     again = Words(None)
     again.compile(num_threads=4, width=2)
     assert words.calls == again.calls
+
+
+def test_a_run_that_has_finished_cannot_be_interrupted_any_more() -> None:
+    heard = Recorder()
+
+    def interrupts(event: Event) -> None:
+        if isinstance(event, Finished):
+            raise KeyboardInterrupt
+
+    result = Words(None).compile(callbacks=[interrupts, heard])
+    assert result.best_idx == heard.one(Finished).best
+    assert heard.events[-1] is heard.one(Finished)
 
 
 def test_all_callbacks_hear_an_event_on_which_one_interrupts() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, ReflectionError, RunInterrupted
-from dspy_gepa.events import BestSoFar, BudgetSpent, Evaluated, Event, ProposalAccepted, RunStarted
+from dspy_gepa.events import BestSoFar, BudgetSpent, Evaluated, Event, Finished, ProposalAccepted, RunStarted
 from dspy_gepa.observe.metrics import as_markdown, metrics_of
 from dspy_gepa.observe.wandb_tracker import OpenWandb
 from tests.observe.fakes import FakeMLflow, FakeSettings, FakeWandb, FakeWandbRun
@@ -136,16 +136,30 @@ def test_a_server_that_opens_no_run_is_told_of_before_anything_is_spent(mlflow: 
 def test_a_server_that_breaks_later_does_not_break_the_run(
     mlflow: FakeMLflow, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def breaks(event: Event) -> None:
-        if isinstance(event, BudgetSpent) and event.step == 3:
-            mlflow.broken = ConnectionError("gone")
-
-    result = Words(None).compile(use_mlflow=True, callbacks=[breaks])
+    mlflow.broken_from = 3
+    result = Words(None).compile(use_mlflow=True)
     assert told(result) == told(Words(None).compile())
     (run,) = mlflow.runs.values()
     assert [step for step, _ in run.metrics] == [0, 1, 2]
     assert "the callback Tracker failed on" in caplog.text
     assert "Tracker failed 3 times in a row and is not called any more" in caplog.text
+
+
+def test_a_server_that_is_slow_does_not_hold_the_run_up(mlflow: FakeMLflow) -> None:
+    heard = Recorder()
+
+    def finishes(event: Event) -> None:
+        if isinstance(event, Finished):
+            written.extend(len(run.metrics) for run in mlflow.runs.values())
+            mlflow.answers.set()
+
+    written: list[int] = []
+    mlflow.answers.clear()
+    Words(None).compile(use_mlflow=True, callbacks=[finishes, heard])
+    (run,) = mlflow.runs.values()
+    assert written == [0]
+    assert run.metrics == expected_metrics(heard)
+    assert run.status == "FINISHED"
 
 
 def test_a_resumed_run_writes_all_its_steps_again(mlflow: FakeMLflow, tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ USAGES = st.builds(
     tokens=st.dictionaries(TEXTS, st.tuples(COUNTS, COUNTS), max_size=3),
     cost=st.floats(0, 1e6),
 )
-STEPS = st.builds(TraceStep, st.none() | TEXTS, FIELDS, FIELDS, st.none() | TEXTS)
+STEPS = st.builds(
+    TraceStep, st.none() | TEXTS, FIELDS, FIELDS, st.none() | TEXTS, st.lists(TEXTS, max_size=2).map(tuple)
+)
 OUTCOMES = st.builds(
     Outcome,
     status=st.sampled_from(["scored", "program_failed"]),

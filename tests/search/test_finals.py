@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -13,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa.search.estimate import Belief, Scales
-from dspy_gepa.search.finals import best_by_mean, choose, confidence_needed, contenders, finals
+from dspy_gepa.search.finals import (
+    best_by_belief,
+    best_by_mean,
+    choose,
+    confidence_needed,
+    contenders,
+    finals,
+)
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Effect, Outcome, Rollout, Row
@@ -110,6 +118,8 @@ def test_finals_never_spend_more_than_they_may_nor_twice_for_the_same(
     for member, rows in found.items():
         unknown = [row for row in order if math.isnan(pool.scores[member, row.position])]
         assert rows == unknown[: len(rows)]  # none that is known, and none left out
+    after = pool.evaluated(evaluation).scores[[0, *others], : len(pool.val_rows)]
+    assert rollouts - len(effects) <= len(others) or not np.isnan(after).any()  # nor spares what it may spend
 
 
 @settings(max_examples=60)
@@ -131,6 +141,13 @@ def test_what_the_last_ones_leave_goes_to_those_that_were_dropped_the_best_first
     *halving, leftover = rounds
     assert [set(batch) for batch in halving] == [{0, 1, 2, 3, 4, 5}, {0, 4, 5}, {0, 5}]
     assert leftover == {4: [2, 3], 3: [1, 2]}
+
+
+def test_what_one_of_the_last_two_has_no_use_for_goes_to_the_other_and_on() -> None:
+    known = [Entry({"a": "0"}, (0.0,) * 9 + (NAN,)), Entry({"a": "1"}, (0.2,) * 2 + (NAN,) * 8, (0,))]
+    pool = pool_of(*known, Entry({"a": "2"}, (0.1,) * 9 + (NAN,), (0,)))
+    _, rounds = hold(pool, 10, lambda member, row: member / 10)
+    assert sum(map(len, itertools.chain.from_iterable(batch.values() for batch in rounds))) == 10
 
 
 def test_nothing_is_left_over_while_the_last_ones_have_rows() -> None:
@@ -283,6 +300,17 @@ def test_without_ties_it_is_the_best_whenever_that_is_better_with_confidence(
 def test_who_was_not_in_the_finals_is_not_returned() -> None:
     pool = believing(field_of(4, 1), [0.0, 0.9, 0.8, 0.7])
     assert choose(pool, confidence=0.9, tie=0.0, among=(0, 2, 3)).member == 2
+
+
+def test_on_the_train_rows_themselves_the_best_is_returned_without_significance_and_whatever_its_length() -> (
+    None
+):
+    worths = [0.5, 0.51, 0.52, 0.53]
+    apart = field_of(4, 1, lambda member: "x" * member)
+    same = replace(apart, val_rows=(Row("train", 0),))
+    assert best_by_belief(believing(apart, worths), tie=1.0).member == 0
+    assert best_by_belief(believing(same, worths), tie=1.0).member == 3
+    assert best_by_belief(believing(same, [0.5, 0.4, 0.3, 0.2]), tie=1.0).member == 0
 
 
 LENGTHS = {0: "seed, rather long", 1: "the longest of all texts", 2: "shorter", 3: "tiny"}

@@ -175,6 +175,14 @@ def test_only_the_component_with_the_unusable_text_is_asked_for_again() -> None:
     assert dict(proposal.candidate) == {"a": "new a", "b": "new b"}
 
 
+def test_a_text_that_stays_as_it_is_beside_one_that_changes_is_not_asked_for_again() -> None:
+    world = World(answers=("first text", "new b"))
+    proposal, _ = run(world, components=("a", "b"))
+    assert [r.component for r in world.requests] == ["a", "b"]
+    assert proposal.changed == ("b",)
+    assert proposal.verdict == "accepted"
+
+
 def test_a_component_without_a_usable_text_does_not_hold_up_the_others() -> None:
     proposal, _ = run(World(answers=("new a", "", "")), components=("a", "b"))
     assert proposal.changed == ("a",)
@@ -268,7 +276,7 @@ def test_a_child_can_be_tried_on_other_rows_than_those_reflected_on() -> None:
     assert [e.row for e in asked[2] if isinstance(e, Rollout)] == list(train_rows(5)[3:])
     assert (proposal.rows, proposal.trial_rows) == (train_rows(3), train_rows(5)[3:])
     assert proposal.after == (1.0, 0.5)
-    assert proposal.reason == "scored 1.5 on 2 rows it was not written for"
+    assert proposal.reason == "scored 1.5 on 2 rows"
 
 
 def test_the_components_are_chosen_with_the_parents_outcomes_at_hand() -> None:

@@ -17,8 +17,8 @@ from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
-from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Effect, Reflect, Rollout
+from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.types import Candidate, Effect, Outcome, Reflect, Rollout, Row
 from tests.support import Entry, HashWorld, drive, flatten, pool_of, train_rows, val_rows
 
 SEED = Candidate.of({"a": "one", "b": "two"})
@@ -237,6 +237,25 @@ def test_after_some_trials_the_member_believed_best_is_run_on_more_train_rows() 
     others = np.isnan(pool.scores[champion]) & (np.arange(pool.scores.shape[1]) >= len(pool.val_rows))
     assert pool.met[champion, columns].max() <= pool.met[champion, others].max()
     assert plan_evaluation(pool, problem(60, 3), early, seed=4, flying={7: plan}) is None
+
+
+def test_what_the_search_began_with_does_not_count_as_trials() -> None:
+    others = [Candidate.of({"a": f"other {number}", "b": "two"}) for number in range(5)]
+    pool = validated(Pool.of(SEED, val_rows(4), 9, others))
+    trial, _ = drive(plan_trial(pool, problem(), ADAPTIVE, 0).step, HashWorld())
+    assert len(trial.trial_rows) == ADAPTIVE.trial_size
+    alone = validated(Pool.of(SEED, val_rows(4), 9))
+    assert minibatch_of(pool) == minibatch_of(alone)
+
+
+def minibatch_of(pool: Pool) -> tuple[Row, ...]:
+    proposal: Proposal = drive(plan_trial(pool, problem(), PAPER, 0).step, HashWorld())[0]
+    return proposal.rows
+
+
+def validated(pool: Pool) -> Pool:
+    outcomes = dict.fromkeys(pool.val_rows, Outcome("scored", score=0.5))
+    return pool.evaluated(Evaluation(dict.fromkeys(range(len(pool)), outcomes)))
 
 
 def test_nobody_is_run_on_more_rows_before_that_or_when_it_is_turned_off() -> None:

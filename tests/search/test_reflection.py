@@ -288,6 +288,19 @@ def test_a_text_is_shown_by_the_whole_rollout() -> None:
     ]
 
 
+def test_a_rollout_that_read_other_texts_shows_nothing_of_a_text() -> None:
+    def whole(*texts: str) -> Outcome:
+        return with_trace(TraceStep(PROGRAM, {"question": "why?"}, {"answer": "because"}, texts=texts))
+
+    for kind in ("text", "code"):
+        rules = about("rules", kind=kind)
+        shown = render_evidence(rules, [whole("style"), whole("rules", "style"), whole()], LIMITS)
+        assert "# Example 2" in shown
+        assert "# Example 3" not in shown
+        assert not has_evidence(rules, [whole("style")])
+    assert has_evidence(about("plan", kind="module"), [whole("style")])
+
+
 def test_what_belongs_to_a_predictor_gets_the_predictors_feedback() -> None:
     outcome = dataclasses.replace(OUTCOME, component_feedback={"a": "your own"})
     field = about("a/fields/question", kind="field", callers=("a",))

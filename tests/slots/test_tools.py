@@ -277,6 +277,19 @@ def test_an_agent_loaded_from_json_says_what_was_saved(tmp_path: Path) -> None:
     assert NEW not in sent_by(rewritten(loaded, {"react/tools/search": "newest"}))
 
 
+def test_an_rlm_loaded_from_json_can_be_improved_further(tmp_path: Path) -> None:
+    name = "generate_action/tools/search"
+    program = rewritten(dspy.RLM("question -> answer", tools=[SEARCH]), {name: NEW})
+    program.save(tmp_path / "rlm.json")
+    loaded = dspy.RLM("question -> answer", tools=[SEARCH])
+    loaded.load(tmp_path / "rlm.json")
+    assert read_candidate(loaded, TOOLS)[name] == NEW
+    again = rewritten(loaded, {name: "newest"}).generate_action.signature.instructions
+    assert "- newest" in again
+    assert NEW not in again
+    assert OLD not in again
+
+
 def test_a_program_saved_whole_keeps_the_tools_it_hands_over(tmp_path: Path) -> None:
     program = rewritten(Chooser([SEARCH]), {"choose/tools/search": NEW})
     program.save(tmp_path / "program", save_program=True, modules_to_serialize=None)

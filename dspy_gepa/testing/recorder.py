@@ -1,0 +1,49 @@
+"""A callback that keeps what it hears."""
+
+from __future__ import annotations
+
+import threading
+from typing import TypeVar
+
+from dspy_gepa.events import Event
+
+E = TypeVar("E", bound=Event)
+
+
+class EventRecorder:
+    """Keeps every event of the runs it listens to, for tests to look at.
+
+        recorder = EventRecorder()
+        GEPA(metric, callbacks=[recorder], ...).compile(program, trainset=rows)
+        assert recorder.one(Finished).stop_reason.startswith("budget")
+        assert len(recorder.of(ProposalAccepted, ProposalRejected)) > 3
+
+    Attributes:
+        events: The events, in order.
+        threads: The threads it was called on.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.threads: set[threading.Thread] = set()
+
+    def __call__(self, event: Event) -> None:
+        """Keep it."""
+        self.events.append(event)
+        self.threads.add(threading.current_thread())
+
+    def of(self, *kinds: type[E]) -> list[E]:
+        """The events of these kinds, in order."""
+        return [event for event in self.events if isinstance(event, kinds)]
+
+    def one(self, kind: type[E]) -> E:
+        """The only event of this kind.
+
+        Raises:
+            AssertionError: There is none, or more than one.
+        """
+        found = self.of(kind)
+        if len(found) != 1:
+            heard = ", ".join(dict.fromkeys(type(event).__name__ for event in self.events)) or "nothing"
+            raise AssertionError(f"{len(found)} events {kind.__name__} were heard, not one; heard: {heard}.")
+        return found[0]

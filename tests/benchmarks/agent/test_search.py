@@ -1,0 +1,67 @@
+"""The whole of it: the search improves what an agent's tools say of themselves."""
+
+from __future__ import annotations
+
+import io
+
+import dspy
+import pytest
+from rich.console import Console
+
+from benchmarks import present
+from benchmarks.tasks import Task, load
+from dspy_gepa import GEPA, GEPAResult
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return load("agent")
+
+
+@pytest.fixture(scope="module")
+def better(task: Task) -> dspy.Module:
+    """The agent after a short search on few rows."""
+    optimizer = GEPA(
+        task.metric,
+        reflection_lm=task.reflection_lm(),
+        max_metric_calls=110,
+        num_threads=2,
+        optimize=task.optimize,
+        track_stats=True,
+    )
+    with dspy.context(lm=task.task_lm()):
+        return optimizer.compile(task.program(), trainset=task.train[:24], valset=task.val[:12])
+
+
+def result_of(program: dspy.Module) -> GEPAResult:
+    assert isinstance(program.detailed_results, GEPAResult)
+    return program.detailed_results
+
+
+def test_the_agent_answers_more_questions_than_before(task: Task, better: dspy.Module) -> None:
+    with dspy.context(lm=task.task_lm()):
+        before, after = (
+            [task.metric(row, agent(question=row.question)).score for row in task.test[:20]]
+            for agent in (task.program(), better)
+        )
+    assert sum(before) + 3 < sum(after)
+
+
+def test_new_descriptions_of_tools_are_what_the_agent_is_told(task: Task, better: dspy.Module) -> None:
+    before, after = task.texts_of(task.program()), task.texts_of(better)
+    changed = [name for name in after if "/tools/" in name and before[name] != after[name]]
+    assert len(changed) >= 3
+    told = {name: text for name, text in after.items() if name in changed and "'" not in text}
+    assert told
+    assert all(text in better.react.signature.instructions for text in told.values())
+
+
+def test_a_step_is_told_in_full_and_the_calls_that_all_saw_once(better: dspy.Module) -> None:
+    out = Console(file=io.StringIO(), width=110)
+    out.print(present.step_story(result_of(better)))
+    assert isinstance(out.file, io.StringIO)
+    story = out.file.getvalue()
+    panels = story.count("what the reflector saw of")
+    assert panels == story.count("new text of") > 2
+    assert 1 <= story.count("# Example 1 ") <= 2
+    assert story.count("The calls that it saw of react") == panels - story.count("# Example 1 ")

@@ -1,0 +1,101 @@
+"""The practice problem, the examples and the recorder do what authors of parts rely on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dspy_gepa import ConfigurationError
+from dspy_gepa.events import Finished, ProposalAccepted, ProposalRejected, RolloutDone
+from dspy_gepa.testing import EventRecorder, example_occasions, example_pools, practice_run
+from dspy_gepa.testing.pools import STRATEGY_NAMES, StrategyName
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_a_practice_run_learns() -> None:
+    result = practice_run(max_metric_calls=200)
+    assert result.gain > 0.5
+    assert "know w2." in result.texts[result.best_idx]["b"]
+    assert result.total_metric_calls <= 200
+
+
+def test_options_reach_the_optimizer() -> None:
+    assert practice_run(max_metric_calls=40).total_metric_calls <= 40
+    assert practice_run(metric=lambda gold, pred: 0.25, max_metric_calls=30).score == pytest.approx(0.25)
+    assert practice_run(auto="light").total_metric_calls > 60
+    with pytest.raises(ConfigurationError, match="no option"):
+        practice_run(candidate_selection="x")
+
+
+def test_practice_runs_are_repeatable() -> None:
+    assert practice_run().to_dict() == practice_run(num_threads=8).to_dict()
+
+
+def test_a_recorder_keeps_the_events_of_a_run_in_order() -> None:
+    recorder = EventRecorder()
+    result = practice_run(callbacks=[recorder])
+    assert recorder.one(Finished).best == result.best_idx
+    assert recorder.events[-1] is recorder.one(Finished)
+    assert len(recorder.of(RolloutDone)) == result.total_metric_calls
+    proposals = recorder.of(ProposalAccepted, ProposalRejected)
+    assert [e.proposal for e in proposals] == list(result.proposals[1:])
+    assert len(recorder.threads) == 1
+
+
+def test_a_recorder_says_what_it_heard_where_one_event_was_expected() -> None:
+    recorder = EventRecorder()
+    with pytest.raises(AssertionError, match="0 events Finished were heard, not one; heard: nothing"):
+        recorder.one(Finished)
+    practice_run(callbacks=[recorder], max_metric_calls=30)
+    with pytest.raises(
+        AssertionError, match=r"\d\d events RolloutDone were heard, not one; heard: RunStarted"
+    ):
+        recorder.one(RolloutDone)
+
+
+@pytest.mark.parametrize("strategy", STRATEGY_NAMES)
+def test_example_pools_hold_what_choices_stumble_over(strategy: StrategyName) -> None:
+    pools = list(example_pools(strategy).values())
+    assert [len(pools[0]), len(pools[-1])] == [1, 200]
+    assert pools[0].scores.shape == (1, 2)
+    assert any(pool.in_sample for pool in pools)
+    assert any(pool.objectives for pool in pools)
+    assert any((pool.scores[~np.isnan(pool.scores)] < 0).all() for pool in pools)
+    assert all(pool.has_begun for pool in pools)
+    assert any(len(member.parents) == 2 for pool in pools for member in pool.members)
+    assert any(p.verdict == "rejected" for pool in pools for p in pool.proposals)
+    validated = [pool.is_validated(i) for pool in pools for i in range(len(pool)) if not pool.in_sample]
+    assert (sum(not yes for yes in validated) == 1) if strategy == "paper" else not any(validated)
+
+
+def test_example_pools_are_new_and_equal_at_each_call() -> None:
+    first, second = example_pools("paper"), example_pools("paper")
+    for name, pool in first.items():
+        assert np.array_equal(pool.scores, second[name].scores, equal_nan=True)
+        pool.scores[:] = 7.0
+        assert not (second[name].scores == 7.0).any()
+    assert not any((pool.scores == 7.0).any() for pool in example_pools("paper").values())
+
+
+def test_example_occasions_name_the_components_of_their_parents() -> None:
+    occasions = example_occasions()
+    assert {len(occasion.components) for occasion in occasions.values()} == {1, 4, 12}
+    assert all(list(o.parent.candidate) == list(o.components) for o in occasions.values())
+
+
+def test_nothing_of_it_is_loaded_unless_asked_for_and_no_test_framework_ever() -> None:
+    script = (
+        "import sys, dspy_gepa\n"
+        "assert 'dspy_gepa.testing' not in sys.modules\n"
+        "import dspy_gepa.testing\n"
+        "assert 'pytest' not in sys.modules, 'pytest'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
