@@ -126,7 +126,7 @@ def run_cell(
         "test_scores_before": list(before),
         "test_scores_after": after,
         "test_rows": len({json.dumps(dict(row.inputs()), default=str) for row in task.test}),
-        "prompt_tokens": prompt_tokens(optimized.program),
+        "prompt_tokens": prompt_tokens(task, optimized.program),
         "metric_calls": optimized.metric_calls,
         "seconds": round(seconds, 2),
         "instructions_before": task.texts_of(task.program()),
@@ -163,15 +163,15 @@ def instructions(program: dspy.Module) -> dict[str, str]:
     return {name: predictor.signature.instructions for name, predictor in program.named_predictors()}
 
 
-def prompt_tokens(program: dspy.Module) -> int:
-    """Tokens of all instructions and demonstrations, by the encoding that LiteLLM brings along."""
+def prompt_tokens(task: Task, program: dspy.Module) -> int:
+    """Tokens of all optimized texts and demonstrations, by the encoding that LiteLLM brings along."""
     demos = [
         str(value)
         for predictor in program.predictors()
         for demo in predictor.demos
         for value in dict(demo).values()
     ]
-    return sum(len(litellm.encoding.encode(text)) for text in [*instructions(program).values(), *demos])
+    return sum(len(litellm.encoding.encode(text)) for text in [*task.texts_of(program).values(), *demos])
 
 
 def _named(row: dspy.Example) -> str:

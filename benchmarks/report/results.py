@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from benchmarks.files import read_json
 from benchmarks.matrix.meter import Usage, total
 from benchmarks.models import SIMULATED
+from benchmarks.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Run:
         budget: Rollouts allowed, and whether by the paper's rule.
         scores: Of the test rows, 0 to 1.
         rows: Different rows among them: a question asked five times is one.
-        metric_calls: Rollouts of the optimizer, in its last session.
+        metric_calls: Rollouts of the optimizer.
         usage: What models were asked, test and all sessions included.
         forecast: The same as it was foreseen, or None.
         prompt_tokens: Of instructions and demonstrations.
@@ -83,8 +84,9 @@ class Group:
 
     @property
     def optimizers(self) -> list[str]:
-        """Optimizers, likewise."""
-        return list(dict.fromkeys(run.optimizer for run in self.runs))
+        """Optimizers in the order of their registry; others after them."""
+        found = dict.fromkeys(run.optimizer for run in self.runs)
+        return [name for name in OPTIMIZERS if name in found] + [n for n in found if n not in OPTIMIZERS]
 
     def at(self, optimizer: str, task: str | None = None) -> list[Run]:
         """Runs of an optimizer, on a task or on all."""
@@ -117,7 +119,8 @@ def run_of(result: Mapping[str, Any]) -> Run:
         budget=(cell["budget"], cell["paper"]),
         scores=tuple(result["test_scores_after"]),
         rows=result["test_rows"],
-        metric_calls=result["metric_calls"],
+        # Of a run that was killed the first count is that of the last session alone.
+        metric_calls=max(result["metric_calls"], result.get("total_metric_calls", 0)),
         usage=total({model: Usage(**counts) for model, counts in result["usage"].items()}),
         forecast=Usage(**forecast["usage"]) if forecast else None,
         prompt_tokens=result["prompt_tokens"],

@@ -103,7 +103,7 @@ def cost_table(group: Group) -> Table:
     return Table(
         "Cost",
         "Sums over tasks and seeds, the test included; the seed program's test is paid by the baseline. "
-        "Metric calls are the optimizer's. A run that was killed may count a little less than it used.",
+        "Metric calls are the optimizer's. Of a run that was killed up to 25 LM calls a time may be lacking.",
         (
             "optimizer",
             "metric calls",
