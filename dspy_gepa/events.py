@@ -58,6 +58,7 @@ class RunStarted(Event):
         val_rows: How many there are.
         candidates: The texts of the program as it was given, and of the other initial candidates.
         resumed_steps: Steps that an earlier session in this `log_dir` had begun; 0 for a new run.
+        seconds_before: Seconds that earlier sessions took.
     """
 
     forecast: Forecast
@@ -70,6 +71,7 @@ class RunStarted(Event):
     val_rows: int
     candidates: tuple[Candidate, ...]
     resumed_steps: int = 0
+    seconds_before: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -291,9 +293,5 @@ class Failed(Event):
     spent: Spending
 
 
-EVENTS: tuple[type[Event], ...] = (
-    *(RunStarted, ForecastMade, StepPlanned, RolloutDone, ReflectionDone),
-    *(ProposalAccepted, ProposalRejected, ProposalSkipped, Evaluated),
-    *(BestSoFar, BudgetSpent, Finished, Failed),
-)
+EVENTS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
 """Every event there is."""

@@ -21,6 +21,7 @@ from dspy_gepa.assembly import foresight, read_budget, read_problem, read_rows, 
 from dspy_gepa.examples import read_traits
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
+from dspy_gepa.observe.live.views import choose_views
 from dspy_gepa.observe.log import LogEvents
 from dspy_gepa.options import name_of
 from dspy_gepa.proposer import reflections_of
@@ -91,7 +92,7 @@ def prepare(
         resume=given.resume,
         track_best_outputs=given.track_best_outputs,
         callbacks=(LogEvents(), *given.listeners),
-        trackers=given.trackers,
+        trackers=(*given.trackers, *choose_views(given.progress, given.log_dir)),
         stop=given.stop,
     )
     setup = read_budget(
