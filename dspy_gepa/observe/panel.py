@@ -15,12 +15,14 @@ from dspy_gepa.observe.wording import (
     Meter,
     best_text,
     change_text,
+    duration,
     headline,
+    left_text,
     meters,
     next_step,
     score_text,
+    seed_text,
     steps_text,
-    time_text,
     trials_text,
     trouble_text,
 )
@@ -61,7 +63,7 @@ def panel(progress: Progress, now: float, width: int = 80) -> ConsoleRenderable:
         width: Columns there are; narrow ones get a simpler form.
     """
     title = Text.assemble(("GEPA ", "bold"), (headline(progress), _STYLES.get(progress.phase, "bold cyan")))
-    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
     grid.add_column(style="dim", no_wrap=True, min_width=_LABEL)
     grid.add_column(overflow="fold" if progress.over else "ellipsis", no_wrap=not progress.over)
     for label, value in _rows(progress, now, wide=width >= _NARROW):
@@ -87,12 +89,10 @@ def lines_of(renderable: RenderableType, sheet: Sheet) -> list[str]:
 
 def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text]]:
     rows = [(meter.name, _meter(meter, wide=wide)) for meter in meters(progress, now)]
-    rows.append(("elapsed", Text(time_text(progress, now))))
+    rows += [("elapsed", Text(duration(progress.elapsed(now)))), ("left", Text(left_text(progress, now)))]
     if progress.score is not None:
-        rows += [
-            ("score", Text.assemble((score_text(progress), "bold"))),
-            ("best", Text(best_text(progress))),
-        ]
+        rows.append(("score", Text.assemble((score_text(progress), "bold"))))
+        rows += [("seed", Text(seed_text(progress))), ("best", Text(best_text(progress)))]
     rows += [("" if place else "now", Text(line)) for place, line in enumerate(steps_text(progress))]
     said = {
         "trials": trials_text(progress),
@@ -104,7 +104,8 @@ def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text
         "error": progress.error,
         "next": next_step(progress) if progress.over else "",
     }
-    return rows + [(label, Text(text)) for label, text in said.items() if text]
+    rows += [(label, Text(text)) for label, text in said.items()]
+    return [(label, text) for label, text in rows if text]
 
 
 def _meter(meter: Meter, *, wide: bool) -> Text:

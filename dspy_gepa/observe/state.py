@@ -10,8 +10,8 @@ from dspy_gepa.runtime.budget import Spending
 
 Phase: TypeAlias = Literal["starting", "seed", "search", "finals", "finished", "interrupted", "failed"]
 OVER = ("finished", "interrupted", "failed")
-# From this share of the budget on the run's own pace is trusted, and not the forecast any more; until then less
-# and less. Without a forecast the pace is told from the lesser share on.
+# The share of the budget from which on the run's own pace alone is trusted; until then the forecast as well,
+# less and less. Where there is no forecast, nothing is told before the lesser share.
 TRUSTED_SHARE = 0.25
 TELLING_SHARE = 0.05
 

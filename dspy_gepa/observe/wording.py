@@ -72,23 +72,27 @@ def meters(progress: Progress, now: float) -> list[Meter]:
     return [*limited, *(Meter(name, amount(name, spent[name])) for name in rest)]
 
 
-def time_text(progress: Progress, now: float) -> str:
-    """How long it has lasted and will about last."""
+def left_text(progress: Progress, now: float) -> str:
+    """How long it will about last; empty where that is not known."""
     left = progress.seconds_left(now)
-    elapsed = duration(progress.elapsed(now))
-    return elapsed if left is None else f"{elapsed}, {roughly(left)} left"
+    return "" if left is None else roughly(left)
 
 
 def score_text(progress: Progress) -> str:
-    """The best score with its interval, the seed's, and the gain; empty before there is one."""
+    """The best score with its interval; empty before there is one."""
     if progress.score is None or progress.interval is None:
         return ""
     low, high = progress.interval
-    text = f"{progress.score:.3f} (90 %: {low:.3f} to {high:.3f})"
+    return f"{progress.score:.3f} (90 %: {low:.3f} to {high:.3f})"
+
+
+def seed_text(progress: Progress) -> str:
+    """The seed's score, and the gain over it; empty before there is one."""
     if progress.seed_score is None:
-        return text
-    gain = progress.score - progress.seed_score
-    return f"{text}, seed {progress.seed_score:.3f}, gain {gain:+.3f}"
+        return ""
+    if progress.score is None:
+        return f"{progress.seed_score:.3f}"
+    return f"{progress.seed_score:.3f}, gain {progress.score - progress.seed_score:+.3f}"
 
 
 def best_text(progress: Progress) -> str:
@@ -170,8 +174,11 @@ def line_of(progress: Progress, now: float) -> str:
         meter.text if meter.name in ("cost", "time") else f"{meter.text} {meter.name}"
         for meter in meters(progress, now)
     ]
-    score = score_text(progress)
-    parts = [", ".join(spent), score and f"best {score}", trials_text(progress), time_text(progress, now)]
+    said = {"best": score_text(progress), "seed": seed_text(progress)}
+    score = ", ".join(f"{name} {text}" for name, text in said.items() if text)
+    left = left_text(progress, now)
+    time = duration(progress.elapsed(now)) + (f", {left} left" if left else "")
+    parts = [", ".join(spent), score, trials_text(progress), time]
     if progress.failures or progress.retries:
         parts.append(trouble_text(progress))
     if progress.over:

@@ -66,6 +66,8 @@ class _Easel:
         self._broken = False
 
     def show(self, progress: Progress) -> None:
+        if self._latest is None:  # whoever starts a run need not wait to see that it did
+            self._guarded(self._canvas.draw, progress)
         self._latest = progress
 
     def run(self) -> None:

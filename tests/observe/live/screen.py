@@ -9,10 +9,12 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Lock, Thread
 
 import pyte
-import pytest
+
+# Text that no test writes; it is not shown.
+_MARK = b"<settled>"
 
 
 class Screen:
@@ -25,16 +27,27 @@ class Screen:
         self._set_size(columns, rows)
         self.stream = os.fdopen(os.dup(self._writing), "w", encoding=encoding, errors="backslashreplace")
         self.raw = b""
+        self._settled, self._lock = Event(), Lock()
         self._thread = Thread(target=self._read)
         self._thread.start()
 
     def resize(self, columns: int, rows: int) -> None:
         """As when somebody changes the size of the window; this emulator cuts lines off and moves none."""
-        self._set_size(columns, rows)
-        self._screen.resize(rows, columns)
+        with self._lock:
+            self._set_size(columns, rows)
+            self._screen.resize(rows, columns)
+
+    def settle(self) -> None:
+        """Wait until all that was written is on the screen."""
+        self.stream.flush()
+        self._settled.clear()
+        os.write(self._writing, _MARK)
+        assert self._settled.wait(timeout=30)
 
     def close(self) -> None:
-        """Take in all that was written."""
+        """Take in all that was written. Once is enough."""
+        if self.stream.closed:
+            return
         self.stream.close()
         os.close(self._writing)
         self._thread.join()
@@ -61,22 +74,18 @@ class Screen:
             except OSError:  # Linux's way to say that nobody can write any more
                 return
             self.raw += read
-            self._feed.feed(read)
+            with self._lock:
+                self._feed.feed(read.replace(_MARK, b""))
+            if _MARK in read:
+                self._settled.set()
 
 
 @contextmanager
-def terminal(
-    monkeypatch: pytest.MonkeyPatch, columns: int = 80, rows: int = 24, *, encoding: str = "utf-8"
-) -> Iterator[Screen]:
-    """Put stdout and stderr on one terminal; when this ends, all that was written has been taken in."""
-    screen = Screen(columns, rows, encoding=encoding)
-    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLORTERM", "CI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    with monkeypatch.context() as patch:
-        patch.setattr(sys, "stdout", screen.stream)
-        patch.setattr(sys, "stderr", screen.stream)
-        try:
-            yield screen
-        finally:
-            screen.close()
+def on(screen: Screen) -> Iterator[None]:
+    """Put stdout and stderr on this terminal; within a test, since pytest puts its own in before."""
+    before = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = screen.stream
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
