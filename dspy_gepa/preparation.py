@@ -79,6 +79,7 @@ def prepare(
         ),
         reflections_of(given.reflection_lm, given.instruction_proposer, given.code_proposer),
     )
+    log_dir = None if given.log_dir is None else Path(given.log_dir)
     setup = Setup(
         problem=problem,
         strategy=strategy,
@@ -88,11 +89,11 @@ def prepare(
         threads=given.num_threads or dspy.settings.num_threads,
         policy=read_policy(given),
         executor=given.executor,
-        log_dir=None if given.log_dir is None else Path(given.log_dir),
+        log_dir=log_dir,
         resume=given.resume,
         track_best_outputs=given.track_best_outputs,
         callbacks=(LogEvents(), *given.listeners),
-        trackers=(*given.trackers, *choose_views(given.progress, given.log_dir)),
+        trackers=(*given.trackers, *choose_views(given.progress, log_dir)),
         stop=given.stop,
     )
     setup = read_budget(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import StringIO
+from typing import Literal
 
 from rich.console import Console, ConsoleRenderable, Group, RenderableType
 from rich.rule import Rule
@@ -17,6 +18,7 @@ from dspy_gepa.observe.wording import (
     change_text,
     duration,
     headline,
+    hope_text,
     left_text,
     meters,
     next_step,
@@ -27,14 +29,14 @@ from dspy_gepa.observe.wording import (
     trouble_text,
 )
 
-FULL, EMPTY = "█", "░"
+FULL, EMPTY = "━", "─"
 # What stands for our signs where the terminal knows ASCII only.
-_IN_ASCII = str.maketrans({FULL: "#", EMPTY: "-", "─": "-", "…": "~"})
+_IN_ASCII = str.maketrans({FULL: "#", EMPTY: "-", "…": "~"})
 # Below this width there are no bars, and the labels are all that is left of the form.
 _NARROW = 60
 _WIDEST = 110
 _BAR = 20
-_LABEL = 11
+_LABEL = 12
 _STYLES = {"finished": "bold green", "interrupted": "bold yellow", "failed": "bold red"}
 
 
@@ -63,9 +65,11 @@ def panel(progress: Progress, now: float, width: int = 80) -> ConsoleRenderable:
         width: Columns there are; narrow ones get a simpler form.
     """
     title = Text.assemble(("GEPA ", "bold"), (headline(progress), _STYLES.get(progress.phase, "bold cyan")))
-    grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column(style="dim", no_wrap=True, min_width=_LABEL)
-    grid.add_column(overflow="fold" if progress.over else "ellipsis", no_wrap=not progress.over)
+    grid = Table.grid()
+    grid.add_column(style="dim", no_wrap=True, width=_LABEL)
+    room = max(1, min(width, _WIDEST) - _LABEL)
+    overflow: Literal["fold", "ellipsis"] = "fold" if progress.over else "ellipsis"
+    grid.add_column(overflow=overflow, no_wrap=not progress.over, max_width=room)
     for label, value in _rows(progress, now, wide=width >= _NARROW):
         grid.add_row(label, value)
     return Group(Rule(title, style="dim", align="left"), grid, Rule(style="dim"))
@@ -93,13 +97,13 @@ def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text
     if progress.score is not None:
         rows.append(("score", Text.assemble((score_text(progress), "bold"))))
         rows += [("seed", Text(seed_text(progress))), ("best", Text(best_text(progress)))]
+        rows.append(("hope", Text(hope_text(progress))))
     rows += [("" if place else "now", Text(line)) for place, line in enumerate(steps_text(progress))]
     said = {
         "trials": trials_text(progress),
         "kept": change_text(progress),
         "rejected": "" if progress.over else progress.rejection,
         "trouble": trouble_text(progress),
-        "returned": progress.choice_reason,
         "stopped": progress.stop_reason,
         "error": progress.error,
         "next": next_step(progress) if progress.over else "",

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from dspy_gepa.events import Event, ReflectionDone, RolloutDone
-from dspy_gepa.observe.state import Change, Phase, Progress, StepInFlight
+from dspy_gepa.observe.state import Change, Hope, Phase, Progress, StepInFlight
 from dspy_gepa.observe.tidy import one_line
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.sentences import added_sentences, removed_sentences
@@ -152,7 +152,17 @@ def _best(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
         interval=tuple(data["interval"]),
         better_than_seed=data["better_than_seed"],
         seed_score=standing["scores"][0] if standing else progress.seed_score,
+        hope=_hope_of(standing, data["best"]) if standing else None,
     )
+
+
+def _hope_of(standing: Mapping[str, Any], best: int) -> Hope | None:
+    scores = standing["scores"]
+    known = [member for member, score in enumerate(scores) if score is not None]
+    top = max(known, key=lambda member: scores[member], default=best)
+    if top == best or scores[top] <= scores[best]:
+        return None
+    return Hope(top, scores[top], tuple(standing["intervals"][top]))
 
 
 def _spent(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:

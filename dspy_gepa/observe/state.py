@@ -57,6 +57,21 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Hope:
+    """A member that is believed to be better than the one that would be returned now.
+
+    Attributes:
+        member: Which.
+        score: What it is believed to score.
+        interval: The interval that holds this with probability 0.9.
+    """
+
+    member: int
+    score: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Progress:
     """Everything that a live view shows. Texts are fit for a terminal, but for `texts`.
 
@@ -79,7 +94,8 @@ class Progress:
         interval: The interval that holds this with probability 0.9.
         better_than_seed: Probability that it is better than the seed.
         seed_score: What the seed is believed to score.
-        best: The best member.
+        best: The best member: the one that would be returned now.
+        hope: The one that is believed to be better still, if there is one and the run tells.
         accepted: Proposals that became members.
         rejected: Proposals that did not.
         skipped: Trials in which nothing was proposed.
@@ -113,6 +129,7 @@ class Progress:
     better_than_seed: float | None = None
     seed_score: float | None = None
     best: int = 0
+    hope: Hope | None = None
     accepted: int = 0
     rejected: int = 0
     skipped: int = 0

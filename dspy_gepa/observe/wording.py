@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 
 from dspy_gepa.observe.state import Progress, StepInFlight
 from dspy_gepa.observe.tidy import one_line
@@ -82,8 +83,7 @@ def score_text(progress: Progress) -> str:
     """The best score with its interval; empty before there is one."""
     if progress.score is None or progress.interval is None:
         return ""
-    low, high = progress.interval
-    return f"{progress.score:.3f} (90 %: {low:.3f} to {high:.3f})"
+    return _interval(progress.score, progress.interval)
 
 
 def seed_text(progress: Progress) -> str:
@@ -91,16 +91,26 @@ def seed_text(progress: Progress) -> str:
     if progress.seed_score is None:
         return ""
     if progress.score is None:
-        return f"{progress.seed_score:.3f}"
-    return f"{progress.seed_score:.3f}, gain {progress.score - progress.seed_score:+.3f}"
+        return _figure(progress.seed_score)
+    return f"{_figure(progress.seed_score)}, gain {_figure(progress.score - progress.seed_score, '+')}"
 
 
 def best_text(progress: Progress) -> str:
-    """Which member is best, and how surely it is better than the seed."""
-    if progress.best == 0 or progress.better_than_seed is None:
-        return f"the program as it was given; {_count(progress.members, 'member')}"
-    sure = f"better than the seed with probability {progress.better_than_seed:.2f}"
-    return f"member {progress.best}, {sure}; {_count(progress.members, 'member')}"
+    """Which member would be returned now, or is, and why."""
+    who = "the program as it was given" if progress.best == 0 else f"member {progress.best}"
+    reason = progress.choice_reason
+    if progress.best and not reason and progress.better_than_seed is not None:
+        reason = f"better than the seed with probability {progress.better_than_seed:.2f}"
+    said = f"{who}, {reason}" if reason else who
+    return f"{said}; {_count(progress.members, 'member')} in all"
+
+
+def hope_text(progress: Progress) -> str:
+    """Who is believed to be better than the best, not surely enough to be returned; empty without one."""
+    if progress.over or progress.hope is None:
+        return ""
+    hope = progress.hope
+    return f"member {hope.member} may have {_interval(hope.score, hope.interval)}, which is not sure yet"
 
 
 def step_text(step: StepInFlight) -> str:
@@ -165,7 +175,7 @@ def next_step(progress: Progress) -> str:
     if progress.log_dir is None:
         return "no record was kept: GEPA(log_dir=...) keeps one, for reports and for going on"
     place = one_line(progress.log_dir, 400)
-    return f"recorded in {place}; read it with: dspy-gepa report {place}"
+    return f"recorded in {place}; read it with: dspy-gepa report {quote(place)}"
 
 
 def line_of(progress: Progress, now: float) -> str:
@@ -188,3 +198,13 @@ def line_of(progress: Progress, now: float) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _interval(score: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{_figure(score)} (90 %: {_figure(low)} to {_figure(high)})"
+
+
+def _figure(value: float, sign: str = "") -> str:
+    """Three digits after the point; nothing is less than zero that is not seen to be."""
+    return f"{round(value, 3) + 0.0:{sign}.3f}"

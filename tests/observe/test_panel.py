@@ -50,12 +50,19 @@ def test_forty_columns_still_show_the_figures() -> None:
     text = "\n".join(drawn(BUSY, width=40))
     for part in ("300 of 600", "$0.41 of $5.00", "about 2 min", "0.712 (90 %: 0.650 to 0.770)", "5 accepted"):
         assert part in text
-    assert "█" not in text
+    assert "━" not in text
 
 
 def test_the_bar_is_as_long_as_what_is_spent() -> None:
     (line,) = [line for line in drawn(BUSY) if line.startswith("rollouts")]
-    assert line.count("█") == line.count("░") == 10
+    assert line.split()[1] == "━" * 10 + "─" * 10
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_a_text_that_does_not_fit_says_so(width: int) -> None:
+    (line,) = [line for line in drawn(BUSY, width=width) if line.startswith("kept")]
+    assert line.endswith("…")
+    assert cell_len(line) == width
 
 
 def test_while_it_runs_a_long_text_takes_one_line_and_at_the_end_all_it_needs() -> None:

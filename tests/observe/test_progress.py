@@ -223,6 +223,21 @@ def test_a_change_of_white_space_has_no_sentence() -> None:
     assert folded(STARTED, accepted({"a": "Answer.  Be kind."})).change.sentence == ""
 
 
+@pytest.mark.parametrize(
+    ("scores", "best", "member"),
+    [([0.2, 0.5, 0.4], 0, 1), ([0.2, 0.5, 0.4], 1, None), ([0.2, None, 0.1], 0, None), ([None], 0, None)],
+)
+def test_who_is_believed_to_be_better_than_the_best_is_kept(
+    scores: list[float | None], best: int, member: int | None
+) -> None:
+    standing = {"scores": scores, "intervals": [[0.1, 0.6]] * len(scores)}
+    told = {"event": "best_so_far", "members": 3, "best": best, "score": 0.2, "interval": [0.1, 0.3]}
+    told |= {"better_than_seed": 0.5, "standing": standing}
+    progress = folded(STARTED, told)
+    assert (progress.hope and progress.hope.member) == member
+    assert progress.seed_score == scores[0]
+
+
 def test_failures_and_repetitions_are_counted_and_the_last_failure_is_kept() -> None:
     failure = {"event": "attempt_failed", "effect": "rollout", "cause": "RateLimit", "message": "slow\ndown"}
     progress = folded(STARTED, failure, failure, rollout(attempts=3))

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from dspy_gepa.observe.state import Change, Progress, StepInFlight
+from dspy_gepa.observe.state import Change, Hope, Progress, StepInFlight
 from dspy_gepa.observe.wording import (
     amount,
+    best_text,
     change_text,
     duration,
     headline,
+    hope_text,
     left_text,
     line_of,
     meters,
@@ -105,6 +107,26 @@ def test_the_score_stands_beside_its_interval_the_seed_and_the_gain() -> None:
     assert score_text(Progress()) == seed_text(Progress()) == ""
 
 
+def test_no_score_is_less_than_zero_by_a_digit_that_is_not_shown() -> None:
+    progress = replace(RUNNING, score=-0.0001, interval=(-0.0004, 0.1), seed_score=0.0)
+    assert score_text(progress) == "0.000 (90 %: 0.000 to 0.100)"
+    assert seed_text(progress) == "0.000, gain +0.000"
+
+
+def test_the_best_is_told_with_its_probability_and_at_the_end_with_the_reason() -> None:
+    assert best_text(RUNNING) == "member 3, better than the seed with probability 0.97; 5 members in all"
+    ended = replace(RUNNING, phase="finished", choice_reason="it is surely better")
+    assert best_text(ended) == "member 3, it is surely better; 5 members in all"
+    assert best_text(replace(RUNNING, best=0)) == "the program as it was given; 5 members in all"
+
+
+def test_a_member_that_may_be_better_is_told_while_it_is_not_sure() -> None:
+    hope = Hope(4, 0.8, (0.6, 0.9))
+    told = hope_text(replace(RUNNING, hope=hope))
+    assert told == "member 4 may have 0.800 (90 %: 0.600 to 0.900), which is not sure yet"
+    assert hope_text(replace(RUNNING, hope=hope, phase="finished")) == hope_text(RUNNING) == ""
+
+
 def test_a_step_tells_what_it_tries_and_how_far_it_is() -> None:
     step = StepInFlight(7, "mutation", (3,), most=14, done=5, reflections=1)
     assert step_text(step) == "mutation of member 3: 5 of at most 14 rollouts, 1 reflection"
@@ -165,6 +187,7 @@ def test_the_headline_says_what_the_run_does(changes: dict[str, object], words: 
 def test_the_next_step_names_the_record_and_the_command() -> None:
     told = next_step(Progress(log_dir="runs/one"))
     assert told == "recorded in runs/one; read it with: dspy-gepa report runs/one"
+    assert next_step(Progress(log_dir="my runs")).endswith("dspy-gepa report 'my runs'")
     assert "GEPA(log_dir=...)" in next_step(Progress())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeAlias
 
@@ -44,16 +45,16 @@ class View:
         self.show(self.progress)
 
 
-def choose_views(mode: Mode, log_dir: str | None) -> tuple[Callable[[], AbstractContextManager[View]], ...]:
+def choose_views(mode: Mode, log_dir: Path | None) -> tuple[Callable[[], AbstractContextManager[View]], ...]:
     """What opens the view that was asked for; none with ``"off"``."""
     return () if mode == "off" else (lambda: open_view(mode, log_dir),)
 
 
 @contextmanager
-def open_view(mode: Mode, log_dir: str | None, clock: Clock = time.monotonic) -> Iterator[View]:
+def open_view(mode: Mode, log_dir: Path | None, clock: Clock = time.monotonic) -> Iterator[View]:
     """A callback that shows a run of this process."""
     with open_display(mode, clock) as show:
-        yield View(show, Progress(log_dir=log_dir), clock)
+        yield View(show, Progress(log_dir=None if log_dir is None else str(log_dir)), clock)
 
 
 @contextmanager

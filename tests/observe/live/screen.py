@@ -60,6 +60,12 @@ class Screen:
         return "\n".join(line.rstrip() for line in [*past, *self._screen.display]).rstrip().split("\n")
 
     @property
+    def rows(self) -> list[list[pyte.screens.Char]]:
+        """What is to be seen now, character by character with its colours."""
+        buffer, columns = self._screen.buffer, range(self._screen.columns)
+        return [[buffer[row][column] for column in columns] for row in range(self._screen.lines)]
+
+    @property
     def cursor(self) -> tuple[int, int, bool]:
         """Row, column, and whether it can be seen."""
         return self._screen.cursor.y, self._screen.cursor.x, not self._screen.cursor.hidden
