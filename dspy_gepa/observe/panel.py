@@ -93,7 +93,9 @@ def lines_of(renderable: RenderableType, sheet: Sheet) -> list[str]:
 
 def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text]]:
     rows = [(meter.name, _meter(meter, wide=wide)) for meter in meters(progress, now)]
-    rows += [("elapsed", Text(duration(progress.elapsed(now)))), ("left", Text(left_text(progress, now)))]
+    if "seconds" not in progress.limits:
+        rows.append(("elapsed", Text(duration(progress.elapsed(now)))))
+    rows.append(("left", Text(left_text(progress, now))))
     if progress.score is not None:
         rows.append(("score", Text.assemble((score_text(progress), "bold"))))
         rows += [("seed", Text(seed_text(progress))), ("best", Text(best_text(progress)))]

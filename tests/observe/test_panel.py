@@ -58,6 +58,13 @@ def test_the_bar_is_as_long_as_what_is_spent() -> None:
     assert line.split()[1] == "━" * 10 + "─" * 10
 
 
+def test_the_time_is_told_once() -> None:
+    limited = replace(BUSY, limits={"seconds": 600})
+    assert sum("2 min 00 s" in line for line in drawn(BUSY)) == 1
+    assert next(line for line in drawn(limited) if "2 min 00 s" in line).startswith("time")
+    assert not any(line.startswith("elapsed") for line in drawn(limited))
+
+
 @pytest.mark.parametrize("width", [40, 80, 100])
 def test_a_text_that_does_not_fit_says_so(width: int) -> None:
     (line,) = [line for line in drawn(BUSY, width=width) if line.startswith("kept")]

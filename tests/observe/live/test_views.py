@@ -83,7 +83,9 @@ def test_log_lines_prints_and_bars_stay_whole_and_one_panel_is_left(screen: Scre
     heard = Recorder()
     with on(screen):
         log.setStream(screen.stream)  # as logging.basicConfig does, before the run
-        result = Words(None).compile(metric=metric, num_threads=1, callbacks=[Typist(), heard])
+        result = Words(None).compile(
+            metric=metric, num_threads=1, max_metric_calls=60, callbacks=[Typist(), heard]
+        )
         assert sys.stdout is screen.stream
         print("after the run")
     screen.settle()
@@ -105,7 +107,7 @@ def test_log_lines_prints_and_bars_stay_whole_and_one_panel_is_left(screen: Scre
     assert all("5/5" in bar for bar in bars)
     assert len(above) == len(calls) + 2 * commits + len(bars) + 2  # the forecast, and how it ended
     assert below[0].startswith("GEPA finished")
-    assert any(f"{result.total_metric_calls} of 100" in line for line in below)
+    assert any(f"{result.total_metric_calls} of 60" in line for line in below)
     assert below[-1] == "after the run"
     assert screen.cursor[1:] == (0, True)
 
