@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 import random
 import time
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 import dspy
@@ -99,13 +100,21 @@ class Tester:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._seed = prompt_of(task.program())
-        self._known: dict[str, float] = {}
+        self._known: dict[str, list[float]] = {}
 
     def score(self, program: dspy.Module) -> float:
         """The mean test score."""
+        return fmean(self._scores(program))
+
+    def error(self, program: dspy.Module) -> float:
+        """The standard error of the mean test score, from the number of test rows."""
+        scores = self._scores(program)
+        return stdev(scores) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
+
+    def _scores(self, program: dspy.Module) -> list[float]:
         key = json.dumps(prompt_of(program), default=str, sort_keys=True)
         if key not in self._known:
-            self._known[key] = fmean(test_scores(self._task, program, 1))
+            self._known[key] = list(test_scores(self._task, program, 1))
         return self._known[key]
 
     def point(self, outcome: Outcome) -> dict[str, Any]:
@@ -116,6 +125,7 @@ class Tester:
             "metric_calls": outcome.metric_calls,
             "total_metric_calls": outcome.total,
             "test": self.score(program),
+            "test_error": self.error(program),
             "reported": outcome.reported,
             "interval": outcome.interval,
             "returned_seed": prompt_of(program) == self._seed,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import NormalDist, fmean
 
 import numpy as np
 from scipy import stats
@@ -12,6 +13,7 @@ from scipy import stats
 from benchmarks.peers.results import Point, Results
 
 RESAMPLES = 4000
+LEVEL = 0.9  # of the intervals that are reported
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,19 @@ def optimism(results: Results, arm: str, budget: int | None) -> Estimate | None:
 
 
 def coverage(points: Sequence[Point]) -> float | None:
-    """The share of reported intervals that hold the test score; None when there are no intervals."""
-    held = [p.interval[0] <= p.test <= p.interval[1] for p in points if p.interval]
+    """The share of reported 90 % intervals that hold the test score; None when there are no intervals.
+
+    The test score is a mean over few rows. Its own error is added to the interval, as that of a difference
+    between two independent estimates, since it is the truth behind it that the interval is for.
+    """
+    held = [_holds(p.interval, p.test, p.test_error) for p in points if p.interval]
     return fmean(held) if held else None
+
+
+def _holds(interval: tuple[float, float], test: float, error: float) -> bool:
+    low, high = interval
+    reach = math.hypot((high - low) / 2, NormalDist().inv_cdf((1 + LEVEL) / 2) * error)
+    return abs(test - (low + high) / 2) <= reach
 
 
 def plain_mean(by_world: Sequence[Sequence[float]], worlds: int) -> float | None:

@@ -47,9 +47,8 @@ _TARGETS = (
 )
 _OPTIMISM = (
     "Reported minus test score, over all worlds, with a 95 % interval. Interval: share of runs whose "
-    "reported 90 % interval holds the test score; that has a chance of its own, as the mean of a limited "
-    "number of rows, so that somewhat less than 90 % is no fault. Seed kept: share of runs in headroom0 that "
-    "return the seed."
+    "reported 90 % interval, widened by the test score's own error, holds the test score. Seed kept: share "
+    "of runs in headroom0 that return the seed."
 )
 _LENGTHS = (
     "Characters of the returned program's instructions, and of its demonstrations; reflections and their "

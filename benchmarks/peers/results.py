@@ -21,6 +21,7 @@ class Point:
 
     budget: None where the optimizer has a budget of its own.
     test: mean score on the test rows.
+    test_error: its standard error; 0 where an older file does not tell it.
     """
 
     arm: str
@@ -37,6 +38,7 @@ class Point:
     demo_chars: int
     reflection_calls: int
     reflection_tokens: int
+    test_error: float = 0.0
 
     @property
     def chars(self) -> int:

@@ -27,6 +27,8 @@ _FIELDS = (
 _LABEL = re.compile(
     r"(?<![\w`])[\"'`*<#\[ ]*(" + "|".join(_FIELDS) + r")[\"'`*>#\] ]*\s*(?:[:=>\n]|$)", re.IGNORECASE
 )
+# Headings over several fields, which belong to none of them.
+_GROUP = re.compile(r"^[ \t]*#+[ \t]*(?:inputs|(?:generated )?outputs)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def _leaves(item: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 def _from_text(text: str) -> Evidence:
     """Sections of known names; what follows a feedback heading belongs to the feedback."""
+    text = _GROUP.sub("", text)
     labels = [match for match in _LABEL.finditer(text) if _starts_line(text, match.start())]
     fields: dict[str, str] = {}
     feedback: list[str] = []

@@ -11,9 +11,10 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.search.estimate import Array, Belief
+from dspy_gepa.search.estimate import Belief
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.scales import Array
 from dspy_gepa.search.traits import RowTraits
 from dspy_gepa.search.wins import frontier_wins
 

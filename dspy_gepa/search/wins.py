@@ -9,8 +9,9 @@ from random import Random
 
 import numpy as np
 
-from dspy_gepa.search.estimate import Array, Belief, observed
+from dspy_gepa.search.estimate import Belief
 from dspy_gepa.search.frontier import Scores
+from dspy_gepa.search.scales import Array, observed
 
 # The share of e_ir's variance that is the member's own way with the row and would be there in a second run.
 # One run for each member and row cannot tell it from chance, so it is fixed where neither is favoured.

@@ -154,6 +154,12 @@ def test_evidence_is_read_from_headed_text() -> None:
     assert stage_in("", [example]) == "answer"
 
 
+def test_a_heading_over_several_fields_belongs_to_none_of_them() -> None:
+    (example,) = read_evidence(MARKDOWN)
+    assert example.fields["summary_1"] == "Velholm."
+    assert example.fields["summary_2"] == ""
+
+
 def test_evidence_in_running_text_is_feedback() -> None:
     (example,) = read_evidence("It was wrong because the name was cut.")
     assert "name was cut" in example.feedback

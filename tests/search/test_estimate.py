@@ -3,68 +3,18 @@
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa.search.estimate import (
-    VAGUE,
-    Array,
-    Belief,
-    Parents,
-    Scales,
-    _spread,
-    estimate,
-    fit_scales,
-)
+from dspy_gepa.search.estimate import VAGUE, Belief, estimate
+from dspy_gepa.search.scales import Array, Parents, Scales, spread_of
 from dspy_gepa.search.wins import PERSISTENT, frontier_wins
+from tests.search.lineages import NAN, runs, simulate
 
-NAN = float("nan")
 SCALES = Scales(noise=0.4, row=0.25, drift=0.1, drift_mean=0.02)
-
-
-class Run(NamedTuple):
-    scores: Array
-    parents: list[tuple[int, ...]]
-    truth: Array
-
-
-def lineage(members: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
-    """A random tree with some merges."""
-    parents: list[tuple[int, ...]] = [()]
-    for i in range(1, members):
-        merged = i > 2 and rng.random() < 0.1
-        parents.append(tuple(int(p) for p in rng.choice(i, 2 if merged else 1, replace=False)))
-    return parents
-
-
-def simulate(kind: str, members: int, rows: int, least: int, rng: np.random.Generator) -> Run:
-    """A run whose rows differ in difficulty and whose members inherit most of their way with each row.
-
-    The truth is the mean over many more rows than are scored.
-    """
-    parents = lineage(members, rng)
-    many = 1000
-    skill, way = np.zeros(members), np.zeros((members, many))
-    skill[0], way[0] = rng.normal(), rng.normal(size=many)
-    for i, origin in enumerate(parents[1:], start=1):
-        skill[i] = skill[list(origin)].mean() + rng.normal(0, 0.4)
-        way[i] = 0.7 * way[origin[0]] + 0.51**0.5 * rng.normal(size=many)
-    latent = skill[:, None] + rng.normal(0, 1.5, many) + way
-    if kind == "binary":
-        expected = 1 / (1 + np.exp(-latent))
-        scores = (rng.random(expected.shape) < expected).astype(np.float64)
-    else:
-        expected = 0.5 + 0.12 * latent
-        scores = expected + rng.normal(0, 0.1, expected.shape)
-    seen = np.full((members, rows), NAN)
-    for i in range(members):
-        run = rng.choice(rows, rng.integers(least, rows + 1), replace=False)
-        seen[i, run] = scores[i, run]
-    return Run(seen, parents, expected.mean(axis=1))
 
 
 def dense_posterior(
@@ -78,7 +28,7 @@ def dense_posterior(
         Mean and covariance of the members, then of the rows, then of the ways, member by member.
     """
     members, rows = scores.shape
-    centre, spread = _spread(scores)
+    centre, spread = spread_of(scores)
     # Every member is a linear function of independent normals: one for each, and what all first ones share.
     mean, shares = np.zeros(members), np.zeros((members, members + 1))
     for i, origin in enumerate(parents):
@@ -113,17 +63,6 @@ def dense_posterior(
     observed = design @ joint @ design.T + (1 - PERSISTENT) * scales.noise**2 * np.diag(each_row[where])
     gain = np.linalg.solve(observed, design @ joint).T
     return mean + gain @ (scores[who, where] - design @ mean), joint - gain @ design @ joint
-
-
-@st.composite
-def runs(draw: st.DrawFn) -> tuple[Array, list[tuple[int, ...]]]:
-    """Up to 6 members by 5 rows with holes, members never run, several roots, and merges."""
-    members, rows = draw(st.integers(1, 6)), draw(st.integers(1, 5))
-    cell = st.sampled_from([NAN, 0.0, 0.3, 1.0])
-    lines = [draw(st.lists(cell, min_size=rows, max_size=rows)) for _ in range(members)]
-    parents: list[tuple[int, ...]] = [()]
-    parents += [tuple(sorted(draw(st.sets(st.integers(0, i - 1), max_size=2)))) for i in range(1, members)]
-    return np.array(lines), parents
 
 
 @settings(deadline=None)
@@ -210,23 +149,6 @@ def test_the_member_that_looks_best_is_promised_less_than_its_raw_mean_and_is_be
     assert abs(np.mean(promised)) < 0.4 * np.mean(raw)
     assert np.mean(held) > 0.78  # the best of many is the one whose interval fails first
     assert np.mean(worth) > np.mean(raw_worth)
-
-
-@pytest.mark.parametrize("kind", ["graded", "normal"])
-def test_the_scales_of_a_large_run_are_found(kind: str) -> None:
-    rng = np.random.default_rng(3)
-    parents = lineage(60, rng)
-    worth = np.full(60, 0.5)
-    for i, origin in enumerate(parents[1:], start=1):
-        worth[i] = worth[list(origin)].mean() + rng.normal(0.05, 0.15)
-    scores = worth[:, None] + rng.normal(0, 0.3, 80) + rng.normal(0, 0.2, (60, 80))
-    if kind == "graded":
-        scores[rng.random(scores.shape) < 0.5] = NAN
-    scales = fit_scales(scores, parents)
-    assert scales.noise == pytest.approx(0.2, rel=0.05)
-    assert scales.row == pytest.approx(0.3, rel=0.2)
-    assert scales.drift == pytest.approx(0.15, rel=0.25)
-    assert scales.drift_mean == pytest.approx(0.05, abs=0.04)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa.search.components import COMPONENT_CHOICES
-from dspy_gepa.search.estimate import Belief, Scales
+from dspy_gepa.search.estimate import Belief
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.scales import Scales
 from dspy_gepa.search.strategy import (
     PARENT_CHOICES,
     STRATEGIES,

@@ -109,6 +109,14 @@ def test_coverage_is_the_share_of_intervals_that_hold_the_test_score() -> None:
     assert coverage([POINT]) is None
 
 
+def test_a_test_score_that_is_not_exact_may_lie_as_far_out_as_its_error_explains() -> None:
+    near = replace(POINT, interval=(0.4, 0.6), test=0.63)
+    assert coverage([near]) == 0
+    # The interval's own error is 0.1 / 1.645, the test score's as much: together 0.141 to either side.
+    assert coverage([replace(near, test_error=0.1 / 1.645)]) == 1
+    assert coverage([replace(near, test=0.35, test_error=0.1 / 1.645)]) == 0
+
+
 def test_goals_say_how_they_stand() -> None:
     found = results(
         points("gepa", 150, {"easy": [0.6, 0.6], "wide": [0.3, 0.3]}, reported=0.5),

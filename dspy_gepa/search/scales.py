@@ -1,0 +1,177 @@
+"""The four scales of the model in `estimate.py`, from the scores of the run itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dspy_gepa.search.frontier import Scores
+
+Array = NDArray[np.float64]
+Parents = Sequence[tuple[int, ...]]
+
+# The weak priors, by how many observations they are worth: scores vary within a member as all scores do, and
+# seven tenths of that variance is noise.
+TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
+# And in spreads: drift is log-normal, give or take a factor, its mean normal around 0. In simulated runs a
+# drift of 0.15 covered less where rewritings did much, and was hardly less optimistic where they did little.
+# The mean is held near 0, since early gains would else be expected of late rewritings too.
+DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
+TINY = 1e-100
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The scales of equations (1) and (2), in units of the score.
+
+    Attributes:
+        noise: Standard deviation of what neither member nor row explains. Positive.
+        row: Standard deviation of how easy rows are.
+        drift: Standard deviation of what a rewriting changes. Positive.
+        drift_mean: What a rewriting changes on average.
+    """
+
+    noise: float
+    row: float
+    drift: float
+    drift_mean: float
+
+
+def fit_scales(scores: Scores, parents: Parents, weights: Array | None = None) -> Scales:
+    """The scales of the model: moments of the scores combined with the weak priors.
+
+    noise^2 + row^2 is the variance of scores within a member, and noise^2 that of what is left of them when
+    members and rows are accounted for. All members count there and not only children beside their parents: a
+    child fails where its parent does, which made the noise a quarter too small and the luckiest of many
+    members look too good. Arguments as for `estimate`.
+    """
+    _, spread = spread_of(scores)
+    share = shares_of(scores, weights)
+    squares, freedom = _within(scores, share)
+    # The mean of the inverse gamma posterior, hence the - 2: a normal has thin tails where a variance is
+    # known from six rows, and covered too little with one member.
+    total = float((squares.sum() + TOTAL_COUNT * spread**2) / (freedom.sum() + TOTAL_COUNT - 2))
+    left, open_ = _left_over(scores, share)
+    noise2 = (left + NOISE_COUNT * NOISE_SHARE * total) / (open_ + NOISE_COUNT)
+    scales = Scales(math.sqrt(noise2), math.sqrt(max(total - noise2, 0.0)), drift=0.0, drift_mean=0.0)
+    drift, drift_mean = _fit_drift(*_gains(scores, parents, scales, share), spread)
+    return replace(scales, drift=drift, drift_mean=drift_mean)
+
+
+def _gains(scores: Scores, parents: Parents, scales: Scales, share: Array) -> tuple[Array, Array]:
+    """How much more each child but the first ones scored than its parents, and the error variance of that.
+
+    How easy the rows were is estimated and taken off. Where child and parents share all rows this is the
+    paired difference; with pairs alone, sparse runs could not tell their drift.
+    """
+    seen, known, weight = observed(scores, scales)
+    counts = (seen * share).sum(axis=1)
+    each = 1 / np.where(counts > 0, counts, 1.0)
+    means = np.where(counts > 0, (known * share).sum(axis=1) * each, np.nan)
+    part = seen * share * each[:, None]
+    ease = weight * (known.sum(axis=0) - seen.T @ np.nan_to_num(means))
+    gains = _moves((means - part @ ease)[:, None], parents)[:, 0]
+    own = [each[i] + sum(each[p] for p in up) / len(up) ** 2 for i, up in enumerate(parents) if up]
+    errors = scales.noise**2 * (np.array(own) + _moves(part, parents) ** 2 @ (weight / share))
+    later = [not is_first(i, parents) for i, up in enumerate(parents) if up]
+    usable = ~np.isnan(gains) & np.array(later, dtype=bool)
+    return gains[usable], errors[usable]
+
+
+def _fit_drift(gains: Array, errors: Array, spread: float) -> tuple[float, float]:
+    """Drift and its mean from gain ~ N(drift_mean, drift^2 + error), averaged over what they may be.
+
+    An average over a grid and not the likeliest value: with few children that is often no drift at all, after
+    which no child could ever be told from its parent.
+    """
+    steps = np.linspace(-3, 3, 61)
+    drifts = DRIFT * spread * DRIFT_FACTOR**steps
+    precision = 1 / (drifts[:, None] ** 2 + errors)
+    known, weighted, prior2 = precision.sum(axis=1), precision @ gains, (DRIFT_MEAN * spread) ** 2
+    drift_mean = weighted / (known + 1 / prior2)
+    evidence = np.log(precision).sum(axis=1) - np.log1p(prior2 * known) - precision @ gains**2
+    log_chance = 0.5 * (evidence + weighted * drift_mean - steps**2)
+    chance = np.exp(log_chance - log_chance.max())
+    return float(np.average(drifts, weights=chance)), float(np.average(drift_mean, weights=chance))
+
+
+def spread_of(scores: Scores) -> tuple[float, float]:
+    """Mean and standard deviation of all scores: the zero and the unit of the priors.
+
+    Scores that are all equal have no unit. It is half their size then, or a half when they are 0.
+    """
+    known = scores[~np.isnan(scores)]
+    if not len(known):
+        return 0.0, 0.5
+    centre, spread = float(known.mean()), float(known.std())
+    # Differences whose squares vanish are none.
+    equal = spread <= max(1e-9 * float(np.abs(known).max()), TINY)
+    size = abs(centre) / 2
+    return centre, spread if not equal else size if size > TINY else 0.5
+
+
+def shares_of(scores: Scores, weights: Array | None) -> Array:
+    """v_r: the weights in units of rows; in all as many rows as would tell as much if they were equal."""
+    if weights is None:
+        return np.ones(scores.shape[1])
+    known = weights[~np.isnan(scores).all(axis=0)]
+    return np.asarray(weights * (known.sum() / np.square(known).sum() if len(known) else 1.0))
+
+
+def observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
+    """A 0/1 matrix of what was run, the scores with 0 for what was not, and w_r of equation (3)."""
+    missing = np.isnan(scores)
+    seen = (~missing).astype(np.float64)
+    weight = scales.row**2 / (scales.noise**2 + seen.sum(axis=0) * scales.row**2)
+    return seen, np.where(missing, 0.0, scores), weight
+
+
+def _moves(lines: Array, parents: Parents) -> Array:
+    """The lines of the children, in order, less the mean of their parents' lines."""
+    moves = [lines[i] - sum(lines[p] for p in up) / len(up) for i, up in enumerate(parents) if up]
+    return np.array(moves).reshape(len(moves), lines.shape[1])
+
+
+def _within(lines: Array, share: Array) -> tuple[Array, Array]:
+    """By line the sum of squares around its mean, passing over NaN, and its degrees of freedom."""
+    known = ~np.isnan(lines)
+    seen = known * share
+    counts = seen.sum(axis=1)
+    sizes = np.where(counts > 0, counts, 1.0)
+    means = (np.where(known, lines, 0.0) * share).sum(axis=1) / sizes
+    squares = np.where(known, lines - means[:, None], 0.0) ** 2 * share
+    # Scores on heavy rows are no less noisy than others, so that these are fewer than with equal weights.
+    return squares.sum(axis=1), np.maximum(counts - (seen * share).sum(axis=1) / sizes, 0.0)
+
+
+def _left_over(scores: Scores, share: Array) -> tuple[float, float]:
+    """Sum of squares that members and rows leave open, passing over NaN, and its degrees of freedom.
+
+    Least squares with the rows' levels eliminated, which leaves one equation for each member.
+    """
+    known = ~np.isnan(scores)
+    seen = known.astype(np.float64)
+    each = 1 / np.maximum(seen.sum(axis=0), 1.0)
+
+    def equations(weight: Array) -> Array:
+        return np.asarray(np.diag((seen * weight).sum(axis=1)) - (seen * (weight * each)) @ seen.T)
+
+    def around_rows(lines: Array) -> Array:
+        return np.where(known, lines - np.where(known, lines, 0.0).sum(axis=0) * each, 0.0)
+
+    # Members that share no rows have no common level, and the equations no unique solution; any will do.
+    inverse = np.linalg.inv(equations(share) + 1e-6 * np.eye(len(scores)))
+    levels = inverse @ (around_rows(scores) * share).sum(axis=1)
+    left = np.square(around_rows(scores - levels[:, None])) * share
+    # As in `_within`, scores on heavy rows are no less noisy.
+    freedom = ((seen - seen * each) * share).sum() - np.sum(inverse * equations(share**2))
+    return float(left.sum()), max(0.0, float(freedom))
+
+
+def is_first(member: int, parents: Parents) -> bool:
+    """Whether all that it descends from are roots."""
+    return bool(parents[member]) and not any(parents[parent] for parent in parents[member])
