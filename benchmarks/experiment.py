@@ -16,6 +16,7 @@ import dspy
 import litellm
 import numpy as np
 
+from benchmarks.evaluation import scores
 from benchmarks.models import Models
 from benchmarks.optimizers import BASELINE, optimize
 from benchmarks.setting import Setting
@@ -92,13 +93,16 @@ def run_cell(
     Returns:
         JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing. Where the rows
         are the tasks to be solved, `tasks` names them.
+
+    Raises:
+        InfrastructureError: A provider failed for good, in our optimizer or in a test.
     """
     random.seed(cell.seed)  # should an optimizer draw from the global generators
     np.random.seed(cell.seed)
     task = task_of(cell, data_dir)
     with dspy.context(lm=cell.models.task_lm(task, cell.seed)):
         if before is None:
-            before = test_scores(task, task.program(), threads)
+            before = scores(task, task.program(), task.test, threads)
         started = time.perf_counter()
         setting = Setting(
             task=task,
@@ -113,7 +117,7 @@ def run_cell(
         optimized = optimize(cell.optimizer, setting, told)
         seconds = time.perf_counter() - started
         unchanged = cell.optimizer == BASELINE
-        after = list(before) if unchanged else test_scores(task, optimized.program, threads)
+        after = list(before) if unchanged else scores(task, optimized.program, task.test, threads)
     return {
         "models_note": cell.models.label,
         "cell": cell.parameters(),
@@ -148,14 +152,6 @@ def cut(task: Task, cell: Cell) -> Task:
         return replace(task, train=train, val=train, test=train)
     val = rng.sample(task.val, min(cell.val, len(task.val)))
     return replace(task, train=train, val=val, test=task.test[: cell.test])
-
-
-def test_scores(task: Task, program: dspy.Module, threads: int) -> list[float]:
-    """The score of every test row, in order, by `dspy.Evaluate`; failed rows count 0."""
-    evaluate = dspy.Evaluate(
-        devset=task.test, metric=task.metric, num_threads=threads, display_progress=False, failure_score=0.0
-    )
-    return [float(score) for _, _, score in evaluate(program).results]
 
 
 def instructions(program: dspy.Module) -> dict[str, str]:

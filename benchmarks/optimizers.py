@@ -13,14 +13,17 @@ from benchmarks.others.fewshot import bootstrap, simba
 from benchmarks.others.grpo import grpo
 from benchmarks.others.miprov2 import miprov2
 from benchmarks.setting import CountingMetric, Optimize, Optimized, RefusedError, Setting, quiet
+from benchmarks.tasks import WITHOUT_PREDICTORS
 
 
 def optimize(name: str, setting: Setting, told: Callable[[int], None] | None = None) -> Optimized:
     """Run the optimizer called `name` (a key of `OPTIMIZERS`); `told` hears of every rollout.
 
     Raises:
-        RefusedError: It takes something that is not there.
+        RefusedError: It takes something that is not there, or cannot work on such a task (see `unfit`).
     """
+    if (reason := unfit(name, setting.task.name)) is not None:
+        raise RefusedError(f"{name} is not applicable to {setting.task.name}: {reason}.")
     metric = CountingMetric(setting.task.metric, told)
     program, details = OPTIMIZERS[name](setting, metric)
     return Optimized(program, metric.calls, details)
@@ -56,11 +59,6 @@ def _ours(strategy: Literal["adaptive", "paper"], **options: Any) -> Optimize:
 
 def _reference(**options: Any) -> Optimize:
     def run(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
-        if not setting.task.program().predictors():
-            raise dspy_gepa.ConfigurationError(
-                f"dspy.GEPA rewrites instructions, and the program of the task {setting.task.name!r} has "
-                "none. Take gepa or gepa-paper."
-            )
         optimizer = dspy.GEPA(
             metric,
             max_metric_calls=setting.budget,
@@ -111,6 +109,8 @@ OPTIMIZERS: dict[str, Optimize] = {
     "grpo": grpo,
 }
 BASELINE = "baseline"
+# These take any text of a program; the others know predictors alone.
+OF_ANY_TEXT = frozenset({BASELINE, "gepa", "gepa-paper", "gepa-paper+merge"})
 # Neither has a DSPy optimizer; both were run in the paper by another framework.
 PUBLISHED_ONLY = ("textgrad", "trace")
 
@@ -124,3 +124,10 @@ def check(name: str) -> None:
         )
     if name not in OPTIMIZERS:
         raise RefusedError(f"{name!r} is no optimizer; known are {', '.join(OPTIMIZERS)}.")
+
+
+def unfit(name: str, task: str) -> str | None:
+    """Why the optimizer called `name` cannot work on a task by design; None where it can."""
+    if task in WITHOUT_PREDICTORS and name not in OF_ANY_TEXT:
+        return "it works on predictors, and the program has none"
+    return None

@@ -19,10 +19,12 @@ from benchmarks.matrix.prices import Prices, price_list
 from benchmarks.matrix.progress import Progress
 from benchmarks.matrix.runner import CostCapError, Ended, OtherParametersError, Place, result_of, run_all
 from benchmarks.models import PRESETS, SIMULATED, Engine, Models
+from benchmarks.optimizers import unfit
 from benchmarks.others import grpo
 from benchmarks.published import budgets
 from benchmarks.setting import RefusedError
 from benchmarks.tasks import NAMES, DataNotFound
+from dspy_gepa import InfrastructureError
 
 WAYS = click.Choice(["auto", "litellm"])
 DIRECTORY = click.Path(file_okay=False)
@@ -107,12 +109,16 @@ def run(
             budget=options.read_budget(budget),
             paper_budget=rollouts.paper_budget,
         )
-        todo = [cell for cell in chosen if result_of(cell, place) is None]
+        fit = [cell for cell in chosen if unfit(cell.optimizer, cell.task) is None]
+        todo = [cell for cell in fit if result_of(cell, place) is None]
         forecasts = {cell.name: forecast(cell, rollouts.of(cell), known_prices) for cell in todo}
         if dry_run:
             console.print(forecast_table(forecasts))
+            for cell in chosen:
+                if (reason := unfit(cell.optimizer, cell.task)) is not None:
+                    console.print(f"{cell.name}: not applicable, {reason}")
             console.print(
-                f"{len(todo)} of {len(chosen)} cells have no result yet. Only a rollout a task was run."
+                f"{len(todo)} of {len(fit)} cells have no result yet. Only a rollout a task was run."
             )
             return
         with Progress(console, len(chosen)) as progress:
@@ -121,7 +127,7 @@ def run(
                 progress.ended(end)
                 _tell(console, end, show_step)
                 ended.append(end)
-    except (DataNotFound, OtherParametersError, CostCapError, RefusedError) as error:
+    except (DataNotFound, OtherParametersError, CostCapError, RefusedError, InfrastructureError) as error:
         raise click.ClickException(str(error)) from error
     _sum_up(console, ended, set(names))
     failures = [end for end in ended if end.error is not None]
@@ -180,7 +186,8 @@ def _figures(found: Sequence[Forecast]) -> list[str]:
 
 def _tell(console: Console, end: Ended, show_step: bool) -> None:
     if end.report is None:
-        console.print(f"{end.cell.name}: failed, {end.error}")
+        said = f"failed, {end.error}" if end.unfit is None else f"not applicable, {end.unfit}"
+        console.print(f"{end.cell.name}: {said}")
         return
     before, after = end.report["test_before"], end.report["test_after"]
     note = ", known" if end.known else ""

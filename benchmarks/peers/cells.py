@@ -18,7 +18,8 @@ import numpy as np
 
 import dspy_gepa
 from benchmarks import experiment
-from benchmarks.experiment import instructions, test_scores
+from benchmarks.evaluation import scores
+from benchmarks.experiment import instructions
 from benchmarks.files import write_json
 from benchmarks.models import Models
 from benchmarks.peers.arms import PEERS, VARIANTS, Bench, Outcome
@@ -105,7 +106,7 @@ class Tester:
         """The mean test score."""
         key = json.dumps(prompt_of(program), default=str, sort_keys=True)
         if key not in self._known:
-            self._known[key] = fmean(test_scores(self._task, program, 1))
+            self._known[key] = fmean(scores(self._task, program, self._task.test, 1))
         return self._known[key]
 
     def point(self, outcome: Outcome) -> dict[str, Any]:
