@@ -58,9 +58,9 @@ def scores(
                 found[done.key] = _score(task, done.result)
     except InfrastructureError as error:
         raise InfrastructureError(
-            f"The test on {task.name} stopped after {len(found)} of {len(examples)} rows, for a provider "
-            f"failed {len(faults)} times, the last with: {faults[-1].error}. Such failures are no scores, so "
-            "that there is no result.",
+            f"The test on {task.name} stopped after {len(found)} of {len(examples)} rows, because a provider "
+            f"failed {len(faults)} times, at last with: {faults[-1].error.rstrip('.')}. Such failures are no "
+            "scores, so that there is no result.",
             error.causes,
         ) from error
     return [found[str(row)] for row in examples]

@@ -21,6 +21,7 @@ from benchmarks.matrix.plan import Rows, cells
 from benchmarks.matrix.prices import Price, price_list
 from benchmarks.matrix.runner import CostCapError, Place, run_all
 from benchmarks.models import Models
+from benchmarks.simulated.faults import Between, FaultPlan, OfModel, Rule
 from benchmarks.simulated.server import SimulatedServer
 from benchmarks.tasks import load
 
@@ -136,13 +137,13 @@ def test_one_cell_that_fails_stops_no_other(tmp_path: Path, monkeypatch: pytest.
 
     def failing(cell: Cell, **options: Any) -> dict[str, Any]:
         if cell.optimizer == "gepa":
-            raise ConnectionError("no route")
+            raise ConnectionError("no route, api_key=sk-12345678")
         return honest(cell, **options)
 
     monkeypatch.setattr(runner, "run_cell", failing)
     done = command("easy", "--optimizer", "gepa,bootstrap", *TINY, "--out", str(tmp_path))
     assert done.exit_code == 1
-    assert "easy-gepa-40-seed0: ConnectionError: no route" in done.output
+    assert "easy-gepa-40-seed0: ConnectionError: no route, api_key=[redacted]" in done.output
     assert set(results(tmp_path)) == {"easy-baseline-40-seed0", "easy-bootstrap-40-seed0"}
 
 
@@ -219,6 +220,57 @@ def test_a_cell_runs_through_litellm_against_a_server_and_is_priced(tmp_path: Pa
     dollars = sum(0.4e-6 * usage.prompt + 1.6e-6 * usage.completion for usage in used)
     assert sum(usage.dollars for usage in used) == pytest.approx(dollars)
     assert "api_base" not in json.dumps(found)
+
+
+@pytest.mark.parametrize("optimizer", ["gepa", "bootstrap"])
+def test_a_provider_that_fails_in_the_last_test_leaves_no_result_and_the_cell_can_be_run_again(
+    optimizer: str, tmp_path: Path
+) -> None:
+    task = load("easy")
+    engines = {"task": task.task_lm().engine, "reflection": task.reflection_lm().engine}
+    options = [*TINY[:-1], "1", "--optimizer", optimizer, "--task-lm", "openai/task"]
+    options += ["--reflection-lm", "openai/reflection"]
+
+    def session(folder: str, *rules: Rule) -> tuple[Result, int]:
+        with SimulatedServer(engines, FaultPlan.of(*rules)) as server:
+            more = ["--api-base", server.url, "--out", str(tmp_path / folder)]
+            return command("easy", *options, *more), server.count("task")
+
+    _, asked = session("sound")
+    failed, _ = session("faulty", OfModel("task", Between("401", asked - 3)))
+    assert failed.exit_code == 1
+    assert f"easy-{optimizer}-40-seed0: failed, InfrastructureError: The test on easy stopped" in flat(failed)
+    assert set(results(tmp_path / "faulty")) == {"easy-baseline-40-seed0"}
+    again, _ = session("faulty")
+    assert again.exit_code == 0, again.output
+    name = f"easy-{optimizer}-40-seed0"
+    wanted, found = (results(tmp_path / folder)[name] for folder in ("sound", "faulty"))
+    same = ("test_scores_after", "instructions_after")
+    assert all(found[key] == wanted[key] for key in same)
+
+
+def flat(done: Result) -> str:
+    return " ".join(done.output.split())
+
+
+def test_a_provider_that_fails_before_the_first_cell_is_told_in_a_line(tmp_path: Path) -> None:
+    with SimulatedServer({"task": load("easy").task_lm().engine}, FaultPlan.of(Between("401"))) as server:
+        where = ["--task-lm", "openai/task", "--reflection-lm", "openai/task", "--api-base", server.url]
+        done = command("easy", *TINY, *where, "--dry-run", "--out", str(tmp_path))
+    assert done.exit_code == 1
+    assert flat(done).startswith("Models: openai/task")
+    assert "Error: The test on easy stopped after 0 of 1 rows" in flat(done)
+
+
+def test_optimizers_of_predictors_are_not_applicable_where_there_are_none(tmp_path: Path) -> None:
+    options = ["--optimizer", "bootstrap,miprov2", *TINY, "--out", str(tmp_path)]
+    foreseen = command("code", *options, "--dry-run")
+    assert "1 of 1 cells have no result yet" in flat(foreseen)
+    for done in (foreseen, command("code", *options)):
+        assert done.exit_code == 0, done.output
+        for name in ("bootstrap", "miprov2"):
+            assert f"code-{name}-40-seed0: not applicable, it works on predictors" in flat(done)
+    assert set(results(tmp_path)) == {"code-baseline-40-seed0"}
 
 
 def test_a_meter_counts_in_threads_and_keeps_no_prompt() -> None:
