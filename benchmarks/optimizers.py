@@ -93,12 +93,13 @@ def _curve(found: Any) -> list[tuple[int, float]]:
 # Eight parents, one mutation each: what its authors found best on a multi-hop task (blog, 2026-07-30).
 PARALLEL = {"sampling_strategy": PxNSampling(p=8, n=1)}
 # The artifact drops outputs that could not be parsed, and merges at most five times.
-_AS_PUBLISHED = {"add_format_failure_as_feedback": False}
+AS_PUBLISHED: dict[str, Any] = {"use_merge": False, "add_format_failure_as_feedback": False}
+AS_PUBLISHED_WITH_MERGES = {**AS_PUBLISHED, "use_merge": True, "max_merge_invocations": 5}
 OPTIMIZERS: dict[str, Optimize] = {
     "baseline": _baseline,
     "gepa": _ours("adaptive"),
-    "gepa-paper": _ours("paper", use_merge=False, **_AS_PUBLISHED),
-    "gepa-paper+merge": _ours("paper", max_merge_invocations=5, **_AS_PUBLISHED),
+    "gepa-paper": _ours("paper", **AS_PUBLISHED),
+    "gepa-paper+merge": _ours("paper", **AS_PUBLISHED_WITH_MERGES),
     "dspy-gepa": _reference(),
     "dspy-gepa-tuned": _reference(component_selector="all", reflection_minibatch_size=8),
     "dspy-gepa-parallel": _reference(gepa_kwargs=PARALLEL),
