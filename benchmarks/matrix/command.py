@@ -28,13 +28,15 @@ from dspy_gepa import InfrastructureError
 
 WAYS = click.Choice(["auto", "litellm"])
 DIRECTORY = click.Path(file_okay=False)
+AT_LEAST_ONE, POSITIVE = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
+QUOTES = "It quotes rows of the data; those of pupa are people's own chats."
 
 
 @click.command()
 @click.argument("tasks", nargs=-1, required=True, type=click.Choice(NAMES))
 @click.option("--optimizer", "optimizers", default="gepa", show_default=True, help="Names, comma-separated.")
 @click.option("--models", "preset", type=click.Choice(list(PRESETS)), help="The paper's models.")
-@click.option("--lm", default=SIMULATED, show_default=True, help="Model for both roles.")
+@click.option("--lm", help=f"Model for both roles.  [default: {SIMULATED}]")
 @click.option("--task-lm", help="Model that runs the program, e.g. openai/gpt-4.1-mini.")
 @click.option("--reflection-lm", help="Model that rewrites instructions.")
 @click.option("--judge-lm", help="Model that judges, and the outside one of pupa; default that of --task-lm.")
@@ -43,23 +45,25 @@ DIRECTORY = click.Path(file_okay=False)
 @click.option("--data", "data_dir", type=DIRECTORY, help="Directory with local data sets.")
 @click.option("--budget", default="600", show_default=True, help="Rollouts of each optimizer, or paper.")
 @click.option("--seed", "--seeds", "seeds", default="0", show_default=True, help="E.g. 0 or 0,1,2 or 0-19.")
-@click.option("--train", default=150, show_default=True, help="Train rows used, at most.")
+@click.option("--train", type=AT_LEAST_ONE, default=150, show_default=True, help="Train rows used, at most.")
 @click.option(
-    "--val", type=int, help="Validation rows, at most; default a 12th of the budget, all for paper."
+    "--val", type=AT_LEAST_ONE, help="Validation rows, at most; default a 12th of the budget, all for paper."
 )
-@click.option("--test", type=int, help="Test rows used, at most; default all.")
-@click.option("--threads", default=8, show_default=True)
+@click.option("--test", type=AT_LEAST_ONE, help="Test rows used, at most; default all.")
+@click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 @click.option("--out", default="results", show_default=True, type=DIRECTORY, help="Where results are kept.")
 @click.option("--dry-run", is_flag=True, help="Tell calls, tokens, dollars; pays one rollout a task.")
-@click.option("--max-cost", type=float, help="US dollars that all cells may cost, earlier sessions included.")
+@click.option(
+    "--max-cost", type=POSITIVE, help="US dollars that all cells may cost, earlier sessions included."
+)
 @click.option("--price", "prices", multiple=True, help="MODEL=IN,OUT in US dollars per million tokens.")
 @click.option("--gpu-server", envvar=grpo.ENVIRONMENT, help="Server that trains models, for grpo.")
-@click.option("--show-step", is_flag=True, help="Print one accepted step in full.")
+@click.option("--show-step", is_flag=True, help=f"Print one accepted step of GEPA in full. {QUOTES}")
 def run(
     tasks: tuple[str, ...],
     optimizers: str,
     preset: str | None,
-    lm: str,
+    lm: str | None,
     task_lm: str | None,
     reflection_lm: str | None,
     judge_lm: str | None,
@@ -195,6 +199,7 @@ def _tell(console: Console, end: Ended, show_step: bool) -> None:
     console.print(f"{end.cell.name}: {before:.1%} -> {after:.1%}, {calls} metric calls, {end.file}{note}")
     story = present.step_story(end.report["result"]) if show_step and "result" in end.report else None
     if story is not None:
+        console.print(QUOTES)
         console.print(story)
     if "tasks" in end.report and "result" in end.report:
         console.print(present.tasks_table(end.report["result"], end.report["tasks"]))

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from benchmarks.experiment import Cell
 from benchmarks.matrix import runner
-from benchmarks.matrix.command import run
+from benchmarks.matrix.command import QUOTES, run
 from benchmarks.matrix.meter import Meter, Usage, sessions, total
 from benchmarks.matrix.plan import Rows, cells
 from benchmarks.matrix.prices import Price, price_list
@@ -195,6 +195,14 @@ def test_the_papers_budget_is_the_published_one_or_that_of_miprov2(tmp_path: Pat
         (["--models", "qwen3-8b"], "--api-base"),
         (["--api-base", "http://localhost:1/v1"], "simulated"),
         (["--price", "a=b"], "MODEL=IN,OUT"),
+        (["--price", "a=nan,1"], "MODEL=IN,OUT"),
+        (["--price", "a=1,-1"], "MODEL=IN,OUT"),
+        (["--seeds", "3-1"], "names no seed"),
+        (["--seeds", "one"], "0-19"),
+        (["--val", "0"], "x>=1"),
+        (["--threads", "0"], "x>=1"),
+        (["--max-cost", "0"], "x>0"),
+        (["--models", "gpt-4.1-mini", "--lm", "openai/other"], "leave one of them out"),
         (["--lm", "openai/unheard-of", "--max-cost", "1"], "--price openai/unheard-of=IN,OUT"),
     ],
 )
@@ -247,6 +255,15 @@ def test_a_provider_that_fails_in_the_last_test_leaves_no_result_and_the_cell_ca
     wanted, found = (results(tmp_path / folder)[name] for folder in ("sound", "faulty"))
     same = ("test_scores_after", "instructions_after")
     assert all(found[key] == wanted[key] for key in same)
+
+
+def test_rows_of_the_data_are_shown_when_asked_for_alone_and_it_says_so(tmp_path: Path) -> None:
+    options = ["--budget", "60", *TINY[2:]]
+    told = command("easy", *options, "--out", str(tmp_path / "one"), "--show-step")
+    silent = command("easy", *options, "--out", str(tmp_path / "other"))
+    for words in (QUOTES, "Step of candidate #", "what the reflector saw of"):
+        assert words in flat(told)
+        assert words not in flat(silent)
 
 
 def flat(done: Result) -> str:
