@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -19,10 +20,12 @@ import numpy as np
 from benchmarks.evaluation import scores
 from benchmarks.models import Models
 from benchmarks.optimizers import BASELINE, optimize
+from benchmarks.others import transfer
 from benchmarks.setting import Setting
 from benchmarks.tasks import Task, load
 
 LONGEST_NAME = 60
+RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Cell:
         models: The models.
         test: Test rows used, at most; None for all.
         paper: The budget is the paper's, see `benchmarks.setting.Setting`.
+        prompts: Folder with another model's results, for the optimizer `transfer` alone.
     """
 
     task: str
@@ -50,6 +54,7 @@ class Cell:
     models: Models
     test: int | None = None
     paper: bool = False
+    prompts: str | None = None
 
     @property
     def name(self) -> str:
@@ -61,7 +66,15 @@ class Cell:
         """What a result must agree in to be this cell's, as JSON data; a server's address does not matter."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         del found["models"]["api_base"]
+        if self.prompts is None:
+            del found["prompts"]
         return found
+
+    @property
+    def source(self) -> Path | None:
+        """The result whose instructions are taken over, if any."""
+        name = replace(self, optimizer=transfer.SOURCE).name
+        return Path(self.prompts) / name / RESULT if self.prompts else None
 
 
 def task_of(cell: Cell, data_dir: str | None) -> Task:
@@ -113,6 +126,7 @@ def run_cell(
             log_dir=log_dir,
             paper=cell.paper,
             gpu_server=gpu_server,
+            prompts=cell.source,
         )
         optimized = optimize(cell.optimizer, setting, told)
         seconds = time.perf_counter() - started

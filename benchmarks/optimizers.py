@@ -12,6 +12,7 @@ import dspy_gepa
 from benchmarks.others.fewshot import bootstrap, simba
 from benchmarks.others.grpo import grpo
 from benchmarks.others.miprov2 import miprov2
+from benchmarks.others.transfer import transfer
 from benchmarks.setting import CountingMetric, Optimize, Optimized, RefusedError, Setting, quiet
 from benchmarks.tasks import WITHOUT_PREDICTORS
 
@@ -95,8 +96,9 @@ PARALLEL = {"sampling_strategy": PxNSampling(p=8, n=1)}
 # The artifact drops outputs that could not be parsed, and merges at most five times.
 AS_PUBLISHED: dict[str, Any] = {"use_merge": False, "add_format_failure_as_feedback": False}
 AS_PUBLISHED_WITH_MERGES = {**AS_PUBLISHED, "use_merge": True, "max_merge_invocations": 5}
+BASELINE, TRANSFER = "baseline", "transfer"
 OPTIMIZERS: dict[str, Optimize] = {
-    "baseline": _baseline,
+    BASELINE: _baseline,
     "gepa": _ours("adaptive"),
     "gepa-paper": _ours("paper", **AS_PUBLISHED),
     "gepa-paper+merge": _ours("paper", **AS_PUBLISHED_WITH_MERGES),
@@ -108,10 +110,10 @@ OPTIMIZERS: dict[str, Optimize] = {
     "simba": simba,
     "bootstrap": bootstrap,
     "grpo": grpo,
+    TRANSFER: transfer,
 }
-BASELINE = "baseline"
 # These take any text of a program; the others know predictors alone.
-OF_ANY_TEXT = frozenset({BASELINE, "gepa", "gepa-paper", "gepa-paper+merge"})
+OF_ANY_TEXT = frozenset({BASELINE, "gepa", "gepa-paper", "gepa-paper+merge", TRANSFER})
 # Neither has a DSPy optimizer; both were run in the paper by another framework.
 PUBLISHED_ONLY = ("textgrad", "trace")
 

@@ -19,8 +19,8 @@ from benchmarks.matrix.prices import Prices, price_list
 from benchmarks.matrix.progress import Progress
 from benchmarks.matrix.runner import CostCapError, Ended, OtherParametersError, Place, result_of, run_all
 from benchmarks.models import PRESETS, SIMULATED, Engine, Models
-from benchmarks.optimizers import unfit
-from benchmarks.others import grpo
+from benchmarks.optimizers import TRANSFER, unfit
+from benchmarks.others import grpo, transfer
 from benchmarks.published import budgets
 from benchmarks.setting import RefusedError
 from benchmarks.tasks import NAMES, DataNotFound
@@ -58,6 +58,7 @@ QUOTES = "It quotes rows of the data; those of pupa are people's own chats."
 )
 @click.option("--price", "prices", multiple=True, help="MODEL=IN,OUT in US dollars per million tokens.")
 @click.option("--gpu-server", envvar=grpo.ENVIRONMENT, help="Server that trains models, for grpo.")
+@click.option("--prompts", type=DIRECTORY, help="Another model's results, for transfer.")
 @click.option("--show-step", is_flag=True, help=f"Print one accepted step of GEPA in full. {QUOTES}")
 def run(
     tasks: tuple[str, ...],
@@ -81,6 +82,7 @@ def run(
     max_cost: float | None,
     prices: tuple[str, ...],
     gpu_server: str | None,
+    prompts: str | None,
     show_step: bool,
 ) -> None:
     """Run TASKS with one or more optimizers and seeds; keep a result for each and print a table.
@@ -112,7 +114,11 @@ def run(
             rows=rollouts.rows,
             budget=options.read_budget(budget),
             paper_budget=rollouts.paper_budget,
+            prompts=prompts,
         )
+        for cell in chosen:
+            if cell.optimizer == TRANSFER:
+                transfer.check(cell.source)
         fit = [cell for cell in chosen if unfit(cell.optimizer, cell.task) is None]
         todo = [cell for cell in fit if result_of(cell, place) is None]
         forecasts = {cell.name: forecast(cell, rollouts.of(cell), known_prices) for cell in todo}

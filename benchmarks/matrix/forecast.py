@@ -11,7 +11,7 @@ from benchmarks.evaluation import scores
 from benchmarks.experiment import Cell, task_of
 from benchmarks.matrix.meter import Meter, Usage, scaled, total
 from benchmarks.matrix.prices import Prices
-from benchmarks.optimizers import BASELINE
+from benchmarks.optimizers import BASELINE, TRANSFER
 from benchmarks.others import grpo
 from benchmarks.others.fewshot import DEMOS as SHOTS
 from benchmarks.others.fewshot import SIMBA_SAMPLES, simba_plan
@@ -156,4 +156,5 @@ WORK: dict[str, Callable[[Cell, Rollout], Work]] = {
     "simba": _simba,
     "bootstrap": _bootstrap,
     "grpo": _grpo,
+    TRANSFER: _nothing,
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import dspy
 
-from benchmarks.experiment import Cell, run_cell
+from benchmarks.experiment import RESULT, Cell, run_cell
 from benchmarks.files import read_json, write_json
 from benchmarks.matrix.forecast import Forecast
 from benchmarks.matrix.meter import Meter, sessions, total
@@ -22,7 +22,7 @@ from benchmarks.setting import RefusedError
 from benchmarks.tasks import DataNotFound
 from dspy_gepa.failures import describe
 
-RESULT, USAGE, JOURNAL = "result.json", "usage", "journal"
+USAGE, JOURNAL = "usage", "journal"
 
 
 class OtherParametersError(Exception):

@@ -257,6 +257,27 @@ def test_a_provider_that_fails_in_the_last_test_leaves_no_result_and_the_cell_ca
     assert all(found[key] == wanted[key] for key in same)
 
 
+def test_transfer_takes_over_what_another_run_found_and_pays_the_test_alone(tmp_path: Path) -> None:
+    options = ["easy", "--budget", "200", *TINY[2:]]
+    transferred = [*options, "--optimizer", "transfer", "--out", str(tmp_path / "mine")]
+    refused = command(*transferred, "--prompts", str(tmp_path / "theirs" / "simulated"))
+    assert refused.exit_code == 1
+    assert "easy-gepa-paper-200-seed0/result.json is not there" in "".join(refused.output.split("\n"))
+    assert "--prompts" in flat(command(*transferred))
+    command(*options, "--optimizer", "gepa-paper", "--out", str(tmp_path / "theirs"))
+    done = command(*transferred, "--prompts", str(tmp_path / "theirs" / "simulated"))
+    assert done.exit_code == 0, done.output
+    theirs = results(tmp_path / "theirs")["easy-gepa-paper-200-seed0"]
+    mine = results(tmp_path / "mine")["easy-transfer-200-seed0"]
+    assert mine["instructions_after"] == theirs["instructions_after"] != mine["instructions_before"]
+    assert mine["test_scores_after"] == theirs["test_scores_after"]
+    assert mine["metric_calls"] == 0
+    assert total_of(mine).calls == mine["forecast"]["usage"]["calls"] == 5 * len(mine["instructions_after"])
+    (tmp_path / "theirs").rename(tmp_path / "others")
+    other = command(*transferred, "--prompts", str(tmp_path / "others" / "simulated"))
+    assert "was made with prompts " in flat(other)
+
+
 def test_rows_of_the_data_are_shown_when_asked_for_alone_and_it_says_so(tmp_path: Path) -> None:
     options = ["--budget", "60", *TINY[2:]]
     told = command("easy", *options, "--out", str(tmp_path / "one"), "--show-step")
