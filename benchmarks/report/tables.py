@@ -56,7 +56,8 @@ def scores_table(group: Group) -> Table:
     return Table(
         "Test scores",
         "Per cent, mean over seeds, with 95 % Wilson intervals over the different test rows; the last "
-        f"columns are the mean over {_over(group)} and its gain on the baseline.{_not_applicable(group)}",
+        f"columns are the mean over {_over(group)} and its gain on the baseline; for published rows over "
+        f"those of them that were published.{_not_applicable(group)}",
         ("optimizer", *tasks, "mean", "gain"),
         tuple(lines),
     )
