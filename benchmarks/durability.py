@@ -31,7 +31,7 @@ from benchmarks.tables import markdown
 from benchmarks.tasks import Task, load
 from dspy_gepa import GEPA, GEPAResult
 from dspy_gepa.runtime.budget import Limits
-from dspy_gepa.runtime.journal import FILE_NAME, read_journal
+from dspy_gepa.runtime.journal_file import FILE_NAME, read_journal
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem

@@ -1,12 +1,10 @@
 """What a run tells while it goes on: one frozen dataclass per event.
 
 ``GEPA(callbacks=[...])`` takes functions ``callback(event)`` and objects with methods that are named after
-events: ``on_rollout_done(event)``, ``on_proposal_accepted(event)`` and so on. All are called on the thread
-that called `compile`. For a given seed and width the events and their order are always the same, whatever the
-number of threads, but for `RolloutDone` and `ReflectionDone`, which come in the order of arrival.
-
-Callbacks listen. One that raises is logged and changes nothing; only a KeyboardInterrupt raised in one stops
-the run, as Ctrl-C does.
+events: ``on_rollout_done(event)`` and so on, on the thread that called `compile`. For a given seed and width
+the events and their order are the same for any number of threads, but for `RolloutDone`, `ReflectionDone` and
+`AttemptFailed`, which come as they arrive. A callback that raises is logged and changes nothing; only a
+KeyboardInterrupt raised in one stops the run, as Ctrl-C does.
 """
 
 from __future__ import annotations
@@ -19,14 +17,14 @@ from typing import Any, Literal, TypeAlias
 from dspy_gepa.runtime.budget import Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.forecast import Forecast
+from dspy_gepa.search.standing import Standing
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Outcome, Reflection, Row, Usage
+from dspy_gepa.types import Candidate, Outcome, Reflection, Row
 
 StepKind: TypeAlias = Literal["seed", "initial", "validation", "top-up", "mutation", "merge", "finals"]
-"""What a step does: run the program as it was given on its first rows, or another initial candidate; run a
-new member on all validation rows, or the member believed best on more rows; improve a member, merge two, or
-compare the best at the end."""
+"""What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
+new member on all validation rows, or the best on more; improve a member, merge two, or compare the best."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,7 @@ class RunStarted(Event):
         threads: Rollouts and reflections at a time.
         train_rows: How many there are.
         val_rows: How many there are.
+        in_sample: Whether the validation rows are the train rows.
         candidates: The texts of the program as it was given, and of the other initial candidates.
         resumed_steps: Steps that an earlier session in this `log_dir` had begun; 0 for a new run.
     """
@@ -68,6 +67,7 @@ class RunStarted(Event):
     threads: int
     train_rows: int
     val_rows: int
+    in_sample: bool
     candidates: tuple[Candidate, ...]
     resumed_steps: int = 0
 
@@ -105,14 +105,13 @@ class RolloutDone(Event):
     """A rollout has its outcome. Each is told once, however many steps use it.
 
     Attributes:
-        step: The step that asked for it first. Steps in flight beside each other may ask for the same one;
-            which is first is then a matter of timing.
+        step: The step that asked first; of steps beside each other that is a matter of timing.
         row: The row.
         candidate: The candidate's id.
         outcome: Score, status, feedback, error and usage.
         replayed: Whether it comes from the journal of an earlier session; nothing was executed then.
-        attempts: How often it was tried; 0 when it was replayed.
-        seconds: How long the last attempt took; 0 when it was replayed.
+        attempts: How often it was tried; 0 when it was replayed, as `seconds`.
+        seconds: How long the last attempt took.
     """
 
     step: int
@@ -123,16 +122,6 @@ class RolloutDone(Event):
     attempts: int
     seconds: float
 
-    @property
-    def score(self) -> float:
-        """The outcome's score."""
-        return self.outcome.score
-
-    @property
-    def usage(self) -> Usage:
-        """The outcome's language model use, judge calls in the metric included."""
-        return self.outcome.usage
-
 
 @dataclass(frozen=True)
 class ReflectionDone(Event):
@@ -142,9 +131,9 @@ class ReflectionDone(Event):
         step: The step that asked.
         component: The component to rewrite.
         reflection: The proposed text as it came, unchecked, and its usage.
-        replayed: Whether it comes from the journal of an earlier session.
-        attempts: How often it was tried; 0 when it was replayed.
-        seconds: How long the last attempt took; 0 when it was replayed.
+        replayed: As in `RolloutDone`.
+        attempts: Likewise.
+        seconds: Likewise.
     """
 
     step: int
@@ -153,6 +142,21 @@ class ReflectionDone(Event):
     replayed: bool
     attempts: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class AttemptFailed(Event):
+    """A provider failed. The attempt is never scored: it is made again, or the run ends with `Failed`.
+
+    Attributes:
+        effect: What was attempted.
+        cause: Class name of the error.
+        message: What it says, as one line without secrets.
+    """
+
+    effect: Literal["rollout", "reflect"]
+    cause: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -226,6 +230,7 @@ class BestSoFar(Event):
         score: What it is expected to score on rows like these.
         interval: The interval that holds this with probability 0.9.
         better_than_seed: Probability that it is better than the program as it was given.
+        standing: What every member is believed to score, and what is gained over the seed.
     """
 
     step: int
@@ -234,6 +239,7 @@ class BestSoFar(Event):
     score: float
     interval: tuple[float, float]
     better_than_seed: float
+    standing: Standing
 
 
 @dataclass(frozen=True)
@@ -241,7 +247,7 @@ class BudgetSpent(Event):
     """At each commit, as its last event: what was spent.
 
     Attributes:
-        step: The step that was committed.
+        step: The step.
         spent: What all committed steps spent, in earlier sessions too.
         limits: The most the run may spend.
     """
@@ -291,9 +297,4 @@ class Failed(Event):
     spent: Spending
 
 
-EVENTS: tuple[type[Event], ...] = (
-    *(RunStarted, ForecastMade, StepPlanned, RolloutDone, ReflectionDone),
-    *(ProposalAccepted, ProposalRejected, ProposalSkipped, Evaluated),
-    *(BestSoFar, BudgetSpent, Finished, Failed),
-)
-"""Every event there is."""
+EVENTS: tuple[type[Event], ...] = tuple(Event.__subclasses__())

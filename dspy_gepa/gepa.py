@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import KW_ONLY, InitVar, dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from dspy_gepa.observe.trackers import choose_trackers
 from dspy_gepa.options import names_near_options
 from dspy_gepa.preparation import prepare
 from dspy_gepa.proposer import CodeProposalFn, ProposalFn
+from dspy_gepa.record.build import Recorder
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
@@ -209,8 +211,11 @@ class GEPA(Teleprompter):
         check_data(trainset, valset)
         setup, work = prepare(self, student, trainset, valset)
         examples, _ = read_rows(trainset, valset)
+        recorder, started = Recorder(), time.monotonic()
+        setup = replace(setup, callbacks=(recorder, *setup.callbacks))
         search = run_search(setup, work, partial(last_words, student, examples))
-        return deliver(search, student, self.log_dir, track_stats=self.track_stats)
+        record = recorder.record(seconds=time.monotonic() - started, log_dir=self.log_dir)
+        return deliver(search, student, record, track_stats=self.track_stats)
 
     def plan(
         self,

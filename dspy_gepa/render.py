@@ -6,12 +6,14 @@ import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from dspy_gepa.sentences import split_sentences
 
 # What begins or ends something in Markdown or HTML within a line.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$-])")
+# English prose comes to about four characters a token in today's vocabularies.
+CHARACTERS_OF_A_TOKEN = 4
 SHORTEST_FENCE = 3
 
 
@@ -73,3 +75,29 @@ def finite(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [finite(value) for value in data]
     return data
+
+
+def render_estimate(value: float, interval: tuple[float, float]) -> str:
+    """A number with its interval, in words."""
+    return f"{value:.3f}, with probability 0.9 between {interval[0]:.3f} and {interval[1]:.3f}"
+
+
+def render_against_seed(levels: Sequence[Mapping[str, float]] | None, candidate: int) -> str:
+    """A candidate's levels beside the seed's; "" where there are none."""
+    if levels is None:
+        return ""
+    seed, own = levels[0], levels[candidate]
+    return "; ".join(f"{name} {value:.4g} (seed {seed[name]:.4g})" for name, value in own.items())
+
+
+class Length(NamedTuple):
+    """How long a candidate's texts are together; tokens are a rough count, four characters each."""
+
+    characters: int
+    tokens: int
+
+
+def length_of_texts(texts: Mapping[str, str]) -> Length:
+    """How long texts are together."""
+    characters = sum(map(len, texts.values()))
+    return Length(characters, -(-characters // CHARACTERS_OF_A_TOKEN))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from operator import index
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, SupportsIndex
 
 import dspy
 import numpy as np
@@ -15,21 +15,20 @@ import numpy as np
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.messages import Messages, messages_by_predictor
 from dspy_gepa.observe.log import log_warning
-from dspy_gepa.render import diff_texts, finite, report
+from dspy_gepa.record.model import RunRecord
+from dspy_gepa.render import (
+    Length,
+    diff_texts,
+    finite,
+    length_of_texts,
+    render_against_seed,
+    render_estimate,
+    report,
+)
 from dspy_gepa.runtime.codec import proposal_data
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Usage
 from dspy_gepa.values import as_data
-
-# English prose comes to about four characters a token in today's vocabularies.
-CHARACTERS_OF_A_TOKEN = 4
-
-
-class Length(NamedTuple):
-    """How long a candidate's texts are together; tokens are a rough count, four characters each."""
-
-    characters: int
-    tokens: int
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,7 @@ class GEPAResult:
         total_cost: US dollars, as far as prices are known.
         usage: The same by phase: `reflection`, `train rollouts` and `validation rollouts`.
         stop_reason: Why the search ended.
+        record: How the run went, step by step: what reports are made of.
     """
 
     candidates: list[dspy.Module]
@@ -115,6 +115,7 @@ class GEPAResult:
     total_cost: float
     usage: dict[str, Usage]
     stop_reason: str
+    record: RunRecord
 
     def __deepcopy__(self, memo: dict[int, Any]) -> GEPAResult:
         # Else whoever copies a program copies all its candidates, and a second compile does so for each.
@@ -157,12 +158,12 @@ class GEPAResult:
     @property
     def seed_length(self) -> Length:
         """How long the texts of the program were as it was given."""
-        return _length(self.texts[0])
+        return length_of_texts(self.texts[0])
 
     @property
     def best_length(self) -> Length:
         """How long the texts of the program are that `compile` returned."""
-        return _length(self.texts[self.best_idx])
+        return length_of_texts(self.texts[self.best_idx])
 
     def lineage(self, candidate: int | None = None) -> list[int]:
         """The candidate with all that it descends from, oldest first; default the one that was returned.
@@ -226,7 +227,9 @@ class GEPAResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-like data, with texts in place of programs. Keys as in `dspy.GEPA`, and ours."""
-        data = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "texts"}
+        data = {
+            name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("texts", "record")
+        }
         data["candidates"] = self.texts
         for name in ("per_val_instance_best_candidates", "per_objective_best_candidates"):
             data[name] = data[name] and {key: sorted(best) for key, best in data[name].items()}
@@ -265,10 +268,13 @@ class GEPAResult:
         before, after = self.seed_length, self.best_length
         tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
         facts = [
-            ("Gain over the seed", f"{_estimate(self.gain, self.gain_interval)}; {self.choice_reason}"),
-            ("Score", _estimate(self.score, self.interval) + (sample if self.score_is_in_sample else "")),
-            ("By group", _against_seed(self.group_scores, self.best_idx)),
-            ("Objectives", _against_seed(self.val_aggregate_subscores, self.best_idx)),
+            ("Gain over the seed", f"{render_estimate(self.gain, self.gain_interval)}; {self.choice_reason}"),
+            (
+                "Score",
+                render_estimate(self.score, self.interval) + (sample if self.score_is_in_sample else ""),
+            ),
+            ("By group", render_against_seed(self.group_scores, self.best_idx)),
+            ("Objectives", render_against_seed(self.val_aggregate_subscores, self.best_idx)),
             ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),
             ("Rollouts", f"{self.total_metric_calls:,}; reflections: {self.reflection_calls:,}"),
             ("Tokens", f"{self.total_tokens:,}; US dollars, where prices are known: {self.total_cost:,.4f}"),
@@ -276,19 +282,3 @@ class GEPAResult:
             ("Stopped because", self.stop_reason),
         ]
         return [(label, value) for label, value in facts if value]
-
-
-def _estimate(value: float, interval: tuple[float, float]) -> str:
-    return f"{value:.3f}, with probability 0.9 between {interval[0]:.3f} and {interval[1]:.3f}"
-
-
-def _against_seed(levels: Sequence[Mapping[str, float]] | None, candidate: int) -> str:
-    if levels is None:
-        return ""
-    seed, own = levels[0], levels[candidate]
-    return "; ".join(f"{name} {value:.4g} (seed {seed[name]:.4g})" for name, value in own.items())
-
-
-def _length(texts: Mapping[str, str]) -> Length:
-    characters = sum(map(len, texts.values()))
-    return Length(characters, -(-characters // CHARACTERS_OF_A_TOKEN))

@@ -18,6 +18,7 @@ from typing import Any
 from dspy_gepa.errors import GEPAError, InfrastructureError, JournalError, RunInterrupted
 from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.observe.background import in_background
+from dspy_gepa.observe.chronicle import Chronicle
 from dspy_gepa.observe.hub import Hub
 from dspy_gepa.observe.narrator import Narrator
 from dspy_gepa.runtime.attempts import Done
@@ -36,7 +37,7 @@ from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.stopping import Stopper, StopRule
-from dspy_gepa.types import Effect, Fault, Outcome
+from dspy_gepa.types import Effect, Fault, Outcome, Row
 from dspy_gepa.worker import Worker, crediting
 
 Foresight = Callable[["Done | None"], Forecast]
@@ -101,13 +102,14 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(setup))
         trackers = [stack.enter_context(in_background(tracker())) for tracker in setup.trackers]
-        hub = Hub([*setup.callbacks, *trackers])
+        chronicle = [] if journal is None else [Chronicle(journal)]
+        hub = Hub([*chronicle, *setup.callbacks, *trackers])
         narrator = Narrator(hub)
         dispatcher = Dispatcher(
             _submitter(work, setup.executor),
             workers=setup.threads,
             policy=setup.policy,
-            on_failure=_noting_failures(journal),
+            on_failure=_noting_failures(journal, narrator),
         )
         scheduler = Scheduler(dispatcher, journal, _telling_results(setup, hub, narrator))
         search = Search(
@@ -153,6 +155,7 @@ def _start_of(setup: Setup, journal: Journal | None) -> RunStarted:
         threads=setup.threads,
         train_rows=problem.train_size,
         val_rows=len(problem.val_rows),
+        in_sample=Row("train", 0) in problem.val_rows,
         candidates=tuple(dict.fromkeys([problem.seed, *problem.initial])),
         resumed_steps=0 if journal is None else journal.last_step + 1,
     )
@@ -227,10 +230,11 @@ def _submit_coroutine(executor: AsyncExecutor, work: Worker, effect: Effect) -> 
     return executor.submit(work.arun, effect)
 
 
-def _noting_failures(journal: Journal | None) -> Callable[[Effect, Fault], None]:
+def _noting_failures(journal: Journal | None, narrator: Narrator) -> Callable[[Effect, Fault], None]:
     def note(effect: Effect, fault: Fault) -> None:
         if journal is not None:
             journal.record_failure(fault.cause, type(effect).__name__.lower(), fault.error)
+        narrator.attempt_failed(effect, fault)
 
     return note
 

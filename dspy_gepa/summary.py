@@ -10,12 +10,14 @@ import numpy as np
 
 from dspy_gepa.measures import length_of
 from dspy_gepa.program import build_program
+from dspy_gepa.record.model import RunRecord
 from dspy_gepa.results import GEPAResult
 from dspy_gepa.search.estimate import Belief
 from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.outputs import best_members
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.standing import standing
 from dspy_gepa.types import Candidate
 
 # The name under which `dspy.GEPA` attaches its result.
@@ -37,7 +39,7 @@ class Objectives(NamedTuple):
     objective_pareto_front: dict[str, float] | None = None
 
 
-def deliver(search: Search, student: dspy.Module, log_dir: str | None, *, track_stats: bool) -> dspy.Module:
+def deliver(search: Search, student: dspy.Module, record: RunRecord, *, track_stats: bool) -> dspy.Module:
     """The program to return, a new module; with `track_stats` the result is its ``detailed_results``."""
 
     def build(candidate: Candidate) -> dspy.Module:
@@ -46,24 +48,25 @@ def deliver(search: Search, student: dspy.Module, log_dir: str | None, *, track_
         vars(program).pop(DETAILS, None)
         return program
 
-    result = summarize(search, log_dir, build)
+    result = summarize(search, record, build)
     program = build(search.pool.members[result.best_idx].candidate)
     if track_stats:
         setattr(program, DETAILS, result)
     return program
 
 
-def summarize(search: Search, log_dir: str | None, build: Callable[[Candidate], dspy.Module]) -> GEPAResult:
+def summarize(search: Search, record: RunRecord, build: Callable[[Candidate], dspy.Module]) -> GEPAResult:
     """The result of a search that ended; `build` makes a candidate's program."""
-    pool, spent, choice, belief = search.pool, search.budget.spent, search.choice, search.pool.belief
+    pool, spent, choice = search.pool, search.budget.spent, search.choice
+    stand = standing(pool, choice.member, sparse=search.strategy.sparse)
     scores = pool.scores[:, : len(pool.val_rows)]
     known = ~np.isnan(scores)
     return GEPAResult(
         candidates=[build(m.candidate) for m in pool.members],
         texts=[dict(m.candidate) for m in pool.members],
         parents=[list(m.parents) or [None] for m in pool.members],
-        val_aggregate_scores=belief.mean.tolist() if search.strategy.sparse else list(pool.means),
-        intervals=[belief.interval(m.index) for m in pool.members],
+        val_aggregate_scores=list(stand.scores),
+        intervals=list(stand.intervals),
         coverage=(~np.isnan(pool.scores)).sum(axis=1).tolist(),
         val_subscores=[
             {int(c): float(line[c]) for c in np.flatnonzero(seen)}
@@ -78,14 +81,14 @@ def summarize(search: Search, log_dir: str | None, build: Callable[[Candidate], 
         **summarize_groups(pool, sparse=search.strategy.sparse)._asdict(),
         total_metric_calls=spent.rollouts,
         num_full_val_evals=int(known.all(axis=1).sum()),
-        log_dir=log_dir,
+        log_dir=record.log_dir,
         seed=search.seed,
         best_idx=choice.member,
         score=choice.score,
         interval=choice.interval,
         score_is_in_sample=pool.in_sample,
-        gain=float(belief.mean[choice.member] - belief.mean[0]),
-        gain_interval=belief.gain_interval(choice.member, 0),
+        gain=stand.gain,
+        gain_interval=stand.gain_interval,
         better_than_seed=choice.better_than_seed,
         choice_reason=choice.reason,
         proposals=pool.proposals,
@@ -94,6 +97,7 @@ def summarize(search: Search, log_dir: str | None, build: Callable[[Candidate], 
         total_cost=spent.cost,
         usage=dict(search.usage),
         stop_reason=search.stop_reason,
+        record=record,
     )
 
 

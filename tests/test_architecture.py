@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("session",),
     ("summary",),
     ("results", "identity", "stopping", "parts", "examples"),
+    ("record",),
     ("observe",),
     ("events",),
     ("search",),

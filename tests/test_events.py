@@ -30,7 +30,7 @@ from dspy_gepa.events import (
     RunStarted,
     StepPlanned,
 )
-from dspy_gepa.runtime.journal import read_journal
+from dspy_gepa.runtime.journal_file import read_journal
 from tests.recorder import Recorder
 from tests.support import forgets_words, learns_words, prompts_of, scripted_lm, word_rows
 from tests.test_resume import TRAIN, VAL, Words
@@ -81,7 +81,7 @@ def test_every_rollout_and_reflection_is_told_once_with_its_usage(paper: Any) ->
     assert len({(event.row, event.candidate) for event in rollouts}) == len(rollouts)
     assert len(rollouts) == result.total_metric_calls
     assert len(reflections) == result.reflection_calls == len(prompts_of(words.reflection))
-    used = sum(event.usage.total_tokens for event in rollouts)
+    used = sum(event.outcome.usage.total_tokens for event in rollouts)
     used += sum(event.reflection.usage.total_tokens for event in reflections)
     assert used == result.total_tokens
     assert not any(event.replayed for event in [*rollouts, *reflections])
@@ -92,7 +92,7 @@ def test_a_rollout_tells_row_candidate_and_score(paper: Any) -> None:
     heard, result, _ = paper
     seed = heard.one(RunStarted).candidates[0].id
     scores = {
-        event.row.position: event.score
+        event.row.position: event.outcome.score
         for event in heard.of(RolloutDone)
         if event.row.split == "val" and event.candidate == seed
     }

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, InfrastructureError, JournalError
-from dspy_gepa.runtime.journal import read_journal
+from dspy_gepa.runtime.journal_file import read_journal
 from dspy_gepa.testing import Prompt, ScriptedLM, practice_run
 from tests.support import TwoHops, is_right, knows_words, learns_words, word_rows
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa import GEPA, GEPAResult, JournalError
-from dspy_gepa.runtime.journal import read_journal
+from dspy_gepa.runtime.journal_file import read_journal
 from tests.support import (
     Script,
     TwoHops,

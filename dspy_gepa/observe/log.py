@@ -6,6 +6,7 @@ import logging
 import traceback
 
 from dspy_gepa.events import (
+    AttemptFailed,
     BestSoFar,
     BudgetSpent,
     Evaluated,
@@ -59,7 +60,13 @@ class LogEvents:
         """Say what a rollout scored."""
         _logger.debug(
             "step %d: %s %s on %s scored %.4f%s",
-            *(event.step, event.candidate, "replayed" if event.replayed else "run", event.row, event.score),
+            *(
+                event.step,
+                event.candidate,
+                "replayed" if event.replayed else "run",
+                event.row,
+                event.outcome.score,
+            ),
             f" ({event.outcome.error})" if event.outcome.error else "",
         )
 
@@ -68,6 +75,10 @@ class LogEvents:
         how = " (replayed)" if event.replayed else ""
         text = event.reflection.error or event.reflection.text
         _logger.debug("step %d: answer for %s%s:\n%s", event.step, event.component, how, text)
+
+    def on_attempt_failed(self, event: AttemptFailed) -> None:
+        """Say which provider failed, and how."""
+        _logger.debug("a %s failed by %s: %s", event.effect, event.cause, event.message)
 
     def on_proposal_accepted(self, event: ProposalAccepted) -> None:
         """Keep the verdict for the step's line."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from dspy_gepa.events import (
+    AttemptFailed,
     BestSoFar,
     BudgetSpent,
     Evaluated,
@@ -26,8 +28,9 @@ from dspy_gepa.runtime.scheduler import Finished as FinishedStep
 from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.plan import Plan
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.standing import standing
 from dspy_gepa.steps import Evaluation, Proposal
-from dspy_gepa.types import Outcome, Reflect, Rollout
+from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
 
 
 class Narrator:
@@ -57,6 +60,11 @@ class Narrator:
         elif isinstance(effect, Reflect) and not isinstance(result, Outcome):
             self._hub(ReflectionDone(step, effect.component, result, *how))
 
+    def attempt_failed(self, effect: Effect, fault: Fault) -> None:
+        """A provider failed an effect."""
+        kind: Literal["rollout", "reflect"] = "rollout" if isinstance(effect, Rollout) else "reflect"
+        self._hub(AttemptFailed(kind, fault.cause, fault.error))
+
     def committed(self, search: Search, finished: FinishedStep) -> None:
         """A step was committed, and the pool has grown."""
         kind = self._kinds.pop(finished.step)
@@ -75,6 +83,7 @@ class Narrator:
                 choice.score,
                 choice.interval,
                 choice.better_than_seed,
+                standing(search.pool, choice.member, sparse=search.strategy.sparse),
             )
         )
         self._hub(BudgetSpent(step, search.budget.spent, search.budget.limits))

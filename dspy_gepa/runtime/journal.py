@@ -10,9 +10,7 @@ The file can be read while the run goes on (WAL mode); one process at a time may
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -22,27 +20,12 @@ from typing import Any, Literal
 
 from dspy_gepa.errors import JournalError
 from dspy_gepa.runtime.codec import decode, encode
+from dspy_gepa.runtime.journal_file import FILE_NAME, REMEDY, UNREADABLE, digest, open_journal
 from dspy_gepa.runtime.lock import lock
 from dspy_gepa.types import Result
 
 Resume = Literal["auto", "extend", "never"]
 
-SCHEMA_VERSION = 2
-FILE_NAME = "run.sqlite"
-
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE effects (
-    key TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL,
-    result TEXT NOT NULL, digest TEXT NOT NULL,
-    attempts INTEGER NOT NULL, seconds REAL NOT NULL, recorded_at REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE steps (number INTEGER PRIMARY KEY, result TEXT, rollouts INTEGER, committed_at REAL);
-CREATE TABLE sessions (id INTEGER PRIMARY KEY, started_at REAL NOT NULL, last_seen REAL NOT NULL, ended TEXT);
-CREATE TABLE failures (cause TEXT NOT NULL, kind TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL);
-"""
-# What SQLite, and Python's decoding of its texts and messages, make of a damaged file.
-_UNREADABLE = (sqlite3.Error, UnicodeError)
 _LAST_STEP = """
 SELECT max(coalesce((SELECT max(step) FROM effects), -1), coalesce((SELECT max(number) FROM steps), -1))
 """
@@ -82,7 +65,7 @@ class Journal:
         try:
             if resume == "never" and self.path.exists():
                 raise JournalError(f"{self.path} exists and resume='never'. Choose another log_dir.")
-            self._db = _open(self.path)
+            self._db = open_journal(self.path)
             try:
                 self._begin(identity, budget, extend=resume == "extend")
             except BaseException:
@@ -116,7 +99,7 @@ class Journal:
             return None if found is None else decode(found[0])
         except ValueError as error:
             raise JournalError(
-                f"The record of {key} in {self.path} cannot be read: {error}. {_REMEDY}"
+                f"The record of {key} in {self.path} cannot be read: {error}. {REMEDY}"
             ) from error
 
     def record(
@@ -129,7 +112,7 @@ class Journal:
             db.execute("UPDATE sessions SET last_seen = ? WHERE id = ?", (now, self._session))
             db.execute(
                 "INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, kind, step, text, _digest(key, text), attempts, seconds, now),
+                (key, kind, step, text, digest(key, text), attempts, seconds, now),
             )
 
     def record_failure(self, cause: str, kind: str, error: str) -> None:
@@ -150,6 +133,18 @@ class Journal:
             time.time(),
         )
 
+    def record_event(self, number: int, data: str) -> None:
+        """Write down what a run told, as JSON, for reports.
+
+        A run that is resumed tells everything again: what is the same keeps its time. Where it goes another
+        way, for example under a larger budget, what was told from there on is forgotten.
+        """
+        if self._first("SELECT data FROM events WHERE number = ?", number) == (data,):
+            return
+        with self._transaction() as db:
+            db.execute("DELETE FROM events WHERE number >= ?", (number,))
+            db.execute("INSERT INTO events VALUES (?, ?, ?)", (number, data, time.time()))
+
     def note(self, name: str, value: Any) -> None:
         """Keep a value under a name, replacing an earlier one."""
         self._write("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, json.dumps(value, default=str))
@@ -160,7 +155,7 @@ class Journal:
         try:
             return None if found is None else json.loads(found[0])
         except ValueError as error:
-            raise JournalError(f"What {self.path} says of its {name} is damaged. {_REMEDY}") from error
+            raise JournalError(f"What {self.path} says of its {name} is damaged. {REMEDY}") from error
 
     @property
     def seconds_before(self) -> float:
@@ -181,7 +176,7 @@ class Journal:
         try:
             with self._db:
                 yield self._db
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise JournalError(f"{self.path} cannot be used: {error}.") from error
 
     def _write(self, sql: str, *values: Any) -> int | None:
@@ -207,84 +202,6 @@ class Journal:
                 + (", resume='extend' to go on with this budget" if what == "budget" else "")
                 + ", or another log_dir to start a new run."
             )
-
-
-_REMEDY = (
-    "Restore the file from a backup, try `sqlite3 run.sqlite .recover`, or choose another log_dir to start "
-    "anew; nothing was overwritten."
-)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        _create(path)
-    if path.stat().st_size == 0:
-        raise JournalError(f"{path} is empty, so its run cannot be resumed. {_REMEDY}")
-    db = sqlite3.connect(path, isolation_level="DEFERRED", check_same_thread=False)
-    try:
-        _check(db, path)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-    except _UNREADABLE as error:
-        db.close()
-        raise JournalError(f"{path} is not a readable journal ({error}). {_REMEDY}") from error
-    except JournalError:
-        db.close()
-        raise
-    return db
-
-
-def _create(path: Path) -> None:
-    """An empty journal, there completely or not at all, whenever the process is killed."""
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    try:
-        db = sqlite3.connect(draft)
-        try:
-            db.executescript(_SCHEMA)
-            with db:
-                db.execute("INSERT INTO meta VALUES ('version', ?)", (str(SCHEMA_VERSION),))
-        finally:
-            db.close()
-    except sqlite3.Error as error:
-        raise JournalError(f"{path} cannot be created: {error}.") from error
-    os.replace(draft, path)
-
-
-def _check(db: sqlite3.Connection, path: Path) -> None:
-    version = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
-    if version is None or version[0] != str(SCHEMA_VERSION):
-        raise JournalError(
-            f"{path} has schema version {version and version[0]}; this release writes {SCHEMA_VERSION}. "
-            "Resume it with the release that wrote it."
-        )
-    problem = db.execute("PRAGMA quick_check").fetchone()[0]
-    if problem != "ok":
-        raise JournalError(f"{path} is damaged ({problem}). {_REMEDY}")
-    for key, text, digest in db.execute("SELECT key, result, digest FROM effects"):
-        if digest != _digest(key, text):
-            raise JournalError(f"The record of {key} in {path} is damaged. {_REMEDY}")
-
-
-@contextmanager
-def read_journal(directory: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection to a run's journal, also while the run goes on.
-
-    Raises:
-        JournalError: There is no journal in `directory`.
-    """
-    path = directory / FILE_NAME
-    if not path.exists():
-        raise JournalError(f"There is no journal in {directory}: {FILE_NAME} is missing.")
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        yield db
-    finally:
-        db.close()
-
-
-def _digest(key: str, text: str) -> str:
-    return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()[:16]
 
 
 def _difference(name: str, theirs: Any, mine: Any) -> str:

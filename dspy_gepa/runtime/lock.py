@@ -40,6 +40,32 @@ def lock(directory: Path) -> IO[str]:
     return file
 
 
+def is_held(directory: Path) -> bool:
+    """Whether a process of this machine is running in `directory`."""
+    path = directory / "run.lock"
+    if not path.exists():
+        return False
+    if os.name == "nt":
+        return _cannot_be_locked(path)
+    # Not by trying to lock it: a run that begins at this moment would be refused.
+    try:
+        os.kill(int(path.read_text(encoding="utf-8")), 0)
+    except PermissionError:
+        return True  # somebody else's process
+    except (ValueError, ProcessLookupError):
+        return False
+    return True
+
+
+def _cannot_be_locked(path: Path) -> bool:
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            _lock_file(file)
+        except OSError:
+            return True
+    return False
+
+
 def _let_go() -> None:
     """In a forked worker: it inherits the lock, and would hold it when this process has been killed."""
     for file in _held:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import dspy
 from dspy.utils.callback import BaseCallback
 
-from dspy_gepa.errors import ConfigurationError, ContractError, ReflectionError
+from dspy_gepa.errors import ConfigurationError, ContractError, InfrastructureError
 from dspy_gepa.events import EVENTS, Event
 from dspy_gepa.observe.hub import check_callbacks, handlers_of
 from dspy_gepa.options import name_of, nearest
@@ -28,9 +29,9 @@ def check_callback(callback: Any) -> None:
     """Check a callback for ``callbacks``: a function, or an object with methods ``on_<event>``.
 
     It is told all that four runs tell, one after the other: one by ``"paper"`` with merges, one by
-    ``"adaptive"`` with finals, one in which there is nothing to learn, and one that fails. It must raise
-    nothing (a KeyboardInterrupt is a way to stop a run, and ends that run's telling here), leave events as
-    they are, and have no method ``on_...`` that no event is named after.
+    ``"adaptive"`` with finals, one in which there is nothing to learn, and one that its provider ends. It
+    must raise nothing (a KeyboardInterrupt is a way to stop a run, and ends that run's telling here), leave
+    events as they are, and have no method ``on_...`` that no event is named after.
 
     Args:
         callback: The callback; if it writes to somewhere, it writes there.
@@ -95,8 +96,8 @@ def example_events() -> tuple[tuple[Event, ...], ...]:
     practice_run(strategy="paper", reflection_lm=forgetful, max_metric_calls=150, callbacks=[merging])
     practice_run(callbacks=[final])
     practice_run(strategy="paper", perfect_score=0.0, callbacks=[idle])
-    with suppress(ReflectionError):
-        practice_run(reflection_lm=ScriptedLM(_no_answer), callbacks=[failing])
+    with suppress(InfrastructureError):
+        practice_run(reflection_lm=ScriptedLM(_refuses), callbacks=[failing])
     return tuple(tuple(recorder.events) for recorder in recorders)
 
 
@@ -145,8 +146,8 @@ def example_states() -> Iterator[RunState]:
         )
 
 
-def _no_answer(prompt: Prompt) -> str:
-    return "I would rather not."
+def _refuses(prompt: Prompt) -> dspy.LMError:
+    return dspy.LMAuthError("the key is wrong", model="scripted/reflection", provider="scripted")
 
 
 def _require_known_names(part: Part, callback: Any) -> None:

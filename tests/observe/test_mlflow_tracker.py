@@ -12,7 +12,7 @@ import pytest
 
 from dspy_gepa.events import BudgetSpent, ProposalAccepted
 from dspy_gepa.observe.metrics import as_markdown
-from dspy_gepa.runtime.journal import read_journal
+from dspy_gepa.runtime.journal_file import read_journal
 from tests.recorder import Recorder
 from tests.test_resume import Words
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from dspy_gepa.errors import JournalError
-from dspy_gepa.runtime.journal import FILE_NAME, SCHEMA_VERSION, Journal, read_journal
+from dspy_gepa.runtime.journal import Journal
+from dspy_gepa.runtime.journal_file import FILE_NAME, SCHEMA_VERSION, read_journal
 from dspy_gepa.types import Outcome, Reflection, Result
 
 ROOT = Path(__file__).parent.parent.parent

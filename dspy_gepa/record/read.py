@@ -1,0 +1,91 @@
+"""A run's record from its journal, also while the run goes on in another process."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dspy_gepa.errors import JournalError
+from dspy_gepa.record.build import Builder
+from dspy_gepa.record.model import RunRecord, State
+from dspy_gepa.runtime.codec import decode
+from dspy_gepa.runtime.journal_file import UNREADABLE, read_journal
+from dspy_gepa.runtime.lock import is_held
+from dspy_gepa.types import Outcome
+
+
+def read_run(directory: str | Path) -> RunRecord:
+    """The record of the run in a `log_dir`.
+
+    Raises:
+        JournalError: There is no journal, or it cannot be read.
+    """
+    directory = Path(directory)
+    with read_journal(directory) as db:
+        try:
+            return _read(db, directory)
+        except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
+            raise JournalError(
+                f"The journal in {directory} cannot be read: {error!r}. Was it written by another release?"
+            ) from error
+
+
+def read_events(db: sqlite3.Connection, after: int = -1) -> Iterator[tuple[int, float, Mapping[str, Any]]]:
+    """What a run told of its steps, in order: number, time in seconds since 1970, the event as data.
+
+    Args:
+        db: A journal, see `read_journal`.
+        after: Number of the last event that is known already. Under a resumed run that goes another way,
+            numbers begin anew below it.
+    """
+    sql = "SELECT number, at, data FROM events WHERE number > ? ORDER BY number"
+    for number, at, data in db.execute(sql, (after,)):
+        yield number, at, json.loads(data)
+
+
+def noted(db: sqlite3.Connection, name: str) -> Any:
+    """What a journal keeps under a name: ``run_started``, ``forecast_made``, ``failed``; or None."""
+    found = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return None if found is None else json.loads(found[0])
+
+
+def state_of(db: sqlite3.Connection, directory: Path) -> State:
+    """How the run of a journal stands."""
+    found = db.execute("SELECT ended FROM sessions ORDER BY id DESC LIMIT 1").fetchone()
+    ended: State | None = found[0] if found else None
+    if ended is not None:
+        return ended
+    return "running" if is_held(directory) else "killed"
+
+
+def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
+    builder, state = Builder(), state_of(db, directory)
+    if (started := noted(db, "run_started")) is not None:
+        builder.tell(started)
+    for key, result in db.execute("SELECT key, result FROM effects ORDER BY recorded_at"):
+        _tell_effect(builder, key, result)
+    for (cause,) in db.execute("SELECT cause FROM failures"):
+        builder.failure(cause)
+    for _, _, event in read_events(db):
+        if event["event"] != "finished" or state == "finished":
+            builder.tell(event)
+    if state in ("failed", "interrupted") and (failed := noted(db, "failed")) is not None:
+        builder.tell(failed)
+    sessions = db.execute("SELECT started_at, last_seen, ended FROM sessions").fetchall()
+    seconds = sum(max(0.0, last - first) for first, last, _ in sessions)
+    if state == "running":
+        seconds += max(0.0, time.time() - sessions[-1][1])
+    return builder.record(state, seconds=seconds, sessions=len(sessions), log_dir=str(directory))
+
+
+def _tell_effect(builder: Builder, key: str, text: str) -> None:
+    result = decode(text)
+    if isinstance(result, Outcome):
+        candidate, row, _ = key.split(":")
+        builder.rollout(candidate, row, result)
+    else:
+        builder.reflection(result)

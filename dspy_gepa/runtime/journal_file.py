@@ -1,0 +1,112 @@
+"""The file of a journal: its tables, how it is opened, and how others read it while it is written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dspy_gepa.errors import JournalError
+
+SCHEMA_VERSION = 3
+FILE_NAME = "run.sqlite"
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE effects (
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, step INTEGER NOT NULL,
+    result TEXT NOT NULL, digest TEXT NOT NULL,
+    attempts INTEGER NOT NULL, seconds REAL NOT NULL, recorded_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE steps (number INTEGER PRIMARY KEY, result TEXT, rollouts INTEGER, committed_at REAL);
+CREATE TABLE events (number INTEGER PRIMARY KEY, data TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE sessions (id INTEGER PRIMARY KEY, started_at REAL NOT NULL, last_seen REAL NOT NULL, ended TEXT);
+CREATE TABLE failures (cause TEXT NOT NULL, kind TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL);
+"""
+# What SQLite, and Python's decoding of its texts and messages, make of a damaged file.
+UNREADABLE = (sqlite3.Error, UnicodeError)
+REMEDY = (
+    "Restore the file from a backup, try `sqlite3 run.sqlite .recover`, or choose another log_dir to start "
+    "anew; nothing was overwritten."
+)
+
+
+def open_journal(path: Path) -> sqlite3.Connection:
+    """The file, open for writing; it is made when missing.
+
+    Raises:
+        JournalError: It is damaged, or of another version.
+    """
+    if not path.exists():
+        _create(path)
+    if path.stat().st_size == 0:
+        raise JournalError(f"{path} is empty, so its run cannot be resumed. {REMEDY}")
+    db = sqlite3.connect(path, isolation_level="DEFERRED", check_same_thread=False)
+    try:
+        _check(db, path)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+    except UNREADABLE as error:
+        db.close()
+        raise JournalError(f"{path} is not a readable journal ({error}). {REMEDY}") from error
+    except JournalError:
+        db.close()
+        raise
+    return db
+
+
+def _create(path: Path) -> None:
+    """An empty journal, there completely or not at all, whenever the process is killed."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    try:
+        db = sqlite3.connect(draft)
+        try:
+            db.executescript(_SCHEMA)
+            with db:
+                db.execute("INSERT INTO meta VALUES ('version', ?)", (str(SCHEMA_VERSION),))
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        raise JournalError(f"{path} cannot be created: {error}.") from error
+    os.replace(draft, path)
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    version = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+    if version is None or version[0] != str(SCHEMA_VERSION):
+        raise JournalError(
+            f"{path} has schema version {version and version[0]}; this release writes {SCHEMA_VERSION}. "
+            "Resume it with the release that wrote it."
+        )
+    problem = db.execute("PRAGMA quick_check").fetchone()[0]
+    if problem != "ok":
+        raise JournalError(f"{path} is damaged ({problem}). {REMEDY}")
+    for key, text, recorded in db.execute("SELECT key, result, digest FROM effects"):
+        if recorded != digest(key, text):
+            raise JournalError(f"The record of {key} in {path} is damaged. {REMEDY}")
+
+
+@contextmanager
+def read_journal(directory: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection to a run's journal, also while the run goes on.
+
+    Raises:
+        JournalError: There is no journal in `directory`.
+    """
+    path = directory / FILE_NAME
+    if not path.exists():
+        raise JournalError(f"There is no journal in {directory}: {FILE_NAME} is missing.")
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def digest(key: str, text: str) -> str:
+    """Sixteen hex digits by which a damaged record is known."""
+    return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()[:16]
