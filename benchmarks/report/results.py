@@ -105,10 +105,23 @@ class Group:
         return {pair: reason for pair in pairs if (reason := unfit(*pair)) is not None}
 
 
+class NoResultError(ValueError):
+    """A file is called like a result and is none; the message names it."""
+
+
 def read(folder: Path) -> list[Group]:
-    """All results below `folder`, grouped by models and budget."""
-    files = sorted(folder.glob("*/*/result.json"))
-    return grouped(run_of(read_json(file)) for file in files)
+    """All results below `folder`, grouped by models and budget. Raises NoResultError."""
+    return grouped(_read(file) for file in sorted(folder.glob("*/*/result.json")))
+
+
+def _read(file: Path) -> Run:
+    try:
+        return run_of(read_json(file))
+    except (KeyError, TypeError, ValueError) as error:
+        raise NoResultError(
+            f"{file} is no result that can be read here ({type(error).__name__}: {error}). Delete it and run "
+            "its cell again, or move it away."
+        ) from error
 
 
 def grouped(runs: Iterable[Run]) -> list[Group]:

@@ -206,3 +206,13 @@ def test_a_directory_without_results_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(report, [str(tmp_path)])
     assert done.exit_code == 1
     assert "python -m benchmarks run" in done.output
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"cell": {}}'])
+def test_a_file_that_is_no_result_is_named(text: str, tmp_path: Path) -> None:
+    folder = tmp_path / "simulated" / "cell"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(text)
+    done = CliRunner().invoke(report, [str(tmp_path)])
+    assert done.exit_code == 1
+    assert "cell/result.json is no result that can be read here" in "".join(done.output.split("\n"))
