@@ -178,6 +178,7 @@ def _ours(bench: Bench, meters: Meters, strategy: Strategy, budget: int, **optio
         strategy=strategy,
         num_threads=1,
         seed=bench.seed,
+        progress="off",
         track_stats=True,
         **options,
     )
