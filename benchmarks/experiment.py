@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,12 +17,15 @@ import dspy
 import litellm
 import numpy as np
 
+from benchmarks.evaluation import scores
 from benchmarks.models import Models
 from benchmarks.optimizers import BASELINE, optimize
+from benchmarks.others import transfer
 from benchmarks.setting import Setting
 from benchmarks.tasks import Task, load
 
 LONGEST_NAME = 60
+RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Cell:
         models: The models.
         test: Test rows used, at most; None for all.
         paper: The budget is the paper's, see `benchmarks.setting.Setting`.
+        prompts: Folder with another model's results, for the optimizer `transfer` alone.
     """
 
     task: str
@@ -49,6 +54,7 @@ class Cell:
     models: Models
     test: int | None = None
     paper: bool = False
+    prompts: str | None = None
 
     @property
     def name(self) -> str:
@@ -60,7 +66,15 @@ class Cell:
         """What a result must agree in to be this cell's, as JSON data; a server's address does not matter."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         del found["models"]["api_base"]
+        if self.prompts is None:
+            del found["prompts"]
         return found
+
+    @property
+    def source(self) -> Path | None:
+        """The result whose instructions are taken over, if any."""
+        name = replace(self, optimizer=transfer.SOURCE).name
+        return Path(self.prompts) / name / RESULT if self.prompts else None
 
 
 def task_of(cell: Cell, data_dir: str | None) -> Task:
@@ -92,13 +106,16 @@ def run_cell(
     Returns:
         JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing. Where the rows
         are the tasks to be solved, `tasks` names them.
+
+    Raises:
+        InfrastructureError: A provider failed for good, in our optimizer or in a test.
     """
     random.seed(cell.seed)  # should an optimizer draw from the global generators
     np.random.seed(cell.seed)
     task = task_of(cell, data_dir)
     with dspy.context(lm=cell.models.task_lm(task, cell.seed)):
         if before is None:
-            before = test_scores(task, task.program(), threads)
+            before = scores(task, task.program(), task.test, threads)
         started = time.perf_counter()
         setting = Setting(
             task=task,
@@ -109,11 +126,12 @@ def run_cell(
             log_dir=log_dir,
             paper=cell.paper,
             gpu_server=gpu_server,
+            prompts=cell.source,
         )
         optimized = optimize(cell.optimizer, setting, told)
         seconds = time.perf_counter() - started
         unchanged = cell.optimizer == BASELINE
-        after = list(before) if unchanged else test_scores(task, optimized.program, threads)
+        after = list(before) if unchanged else scores(task, optimized.program, task.test, threads)
     return {
         "models_note": cell.models.label,
         "cell": cell.parameters(),
@@ -148,14 +166,6 @@ def cut(task: Task, cell: Cell) -> Task:
         return replace(task, train=train, val=train, test=train)
     val = rng.sample(task.val, min(cell.val, len(task.val)))
     return replace(task, train=train, val=val, test=task.test[: cell.test])
-
-
-def test_scores(task: Task, program: dspy.Module, threads: int) -> list[float]:
-    """The score of every test row, in order, by `dspy.Evaluate`; failed rows count 0."""
-    evaluate = dspy.Evaluate(
-        devset=task.test, metric=task.metric, num_threads=threads, display_progress=False, failure_score=0.0
-    )
-    return [float(score) for _, _, score in evaluate(program).results]
 
 
 def instructions(program: dspy.Module) -> dict[str, str]:

@@ -12,15 +12,19 @@ import dspy_gepa
 from benchmarks.others.fewshot import bootstrap, simba
 from benchmarks.others.grpo import grpo
 from benchmarks.others.miprov2 import miprov2
+from benchmarks.others.transfer import transfer
 from benchmarks.setting import CountingMetric, Optimize, Optimized, RefusedError, Setting, quiet
+from benchmarks.tasks import WITHOUT_PREDICTORS
 
 
 def optimize(name: str, setting: Setting, told: Callable[[int], None] | None = None) -> Optimized:
     """Run the optimizer called `name` (a key of `OPTIMIZERS`); `told` hears of every rollout.
 
     Raises:
-        RefusedError: It takes something that is not there.
+        RefusedError: It takes something that is not there, or cannot work on such a task (see `unfit`).
     """
+    if (reason := unfit(name, setting.task.name)) is not None:
+        raise RefusedError(f"{name} is not applicable to {setting.task.name}: {reason}.")
     metric = CountingMetric(setting.task.metric, told)
     program, details = OPTIMIZERS[name](setting, metric)
     return Optimized(program, metric.calls, details)
@@ -57,11 +61,6 @@ def _ours(strategy: Literal["adaptive", "paper"], **options: Any) -> Optimize:
 
 def _reference(**options: Any) -> Optimize:
     def run(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
-        if not setting.task.program().predictors():
-            raise dspy_gepa.ConfigurationError(
-                f"dspy.GEPA rewrites instructions, and the program of the task {setting.task.name!r} has "
-                "none. Take gepa or gepa-paper."
-            )
         optimizer = dspy.GEPA(
             metric,
             max_metric_calls=setting.budget,
@@ -96,12 +95,14 @@ def _curve(found: Any) -> list[tuple[int, float]]:
 # Eight parents, one mutation each: what its authors found best on a multi-hop task (blog, 2026-07-30).
 PARALLEL = {"sampling_strategy": PxNSampling(p=8, n=1)}
 # The artifact drops outputs that could not be parsed, and merges at most five times.
-_AS_PUBLISHED = {"add_format_failure_as_feedback": False}
+AS_PUBLISHED: dict[str, Any] = {"use_merge": False, "add_format_failure_as_feedback": False}
+AS_PUBLISHED_WITH_MERGES = {**AS_PUBLISHED, "use_merge": True, "max_merge_invocations": 5}
+BASELINE, TRANSFER = "baseline", "transfer"
 OPTIMIZERS: dict[str, Optimize] = {
-    "baseline": _baseline,
+    BASELINE: _baseline,
     "gepa": _ours("adaptive"),
-    "gepa-paper": _ours("paper", use_merge=False, **_AS_PUBLISHED),
-    "gepa-paper+merge": _ours("paper", max_merge_invocations=5, **_AS_PUBLISHED),
+    "gepa-paper": _ours("paper", **AS_PUBLISHED),
+    "gepa-paper+merge": _ours("paper", **AS_PUBLISHED_WITH_MERGES),
     "dspy-gepa": _reference(),
     "dspy-gepa-tuned": _reference(component_selector="all", reflection_minibatch_size=8),
     "dspy-gepa-parallel": _reference(gepa_kwargs=PARALLEL),
@@ -110,8 +111,10 @@ OPTIMIZERS: dict[str, Optimize] = {
     "simba": simba,
     "bootstrap": bootstrap,
     "grpo": grpo,
+    TRANSFER: transfer,
 }
-BASELINE = "baseline"
+# These take any text of a program; the others know predictors alone.
+OF_ANY_TEXT = frozenset({BASELINE, "gepa", "gepa-paper", "gepa-paper+merge", TRANSFER})
 # Neither has a DSPy optimizer; both were run in the paper by another framework.
 PUBLISHED_ONLY = ("textgrad", "trace")
 
@@ -125,3 +128,10 @@ def check(name: str) -> None:
         )
     if name not in OPTIMIZERS:
         raise RefusedError(f"{name!r} is no optimizer; known are {', '.join(OPTIMIZERS)}.")
+
+
+def unfit(name: str, task: str) -> str | None:
+    """Why the optimizer called `name` cannot work on a task by design; None where it can."""
+    if task in WITHOUT_PREDICTORS and name not in OF_ANY_TEXT:
+        return "it works on predictors, and the program has none"
+    return None

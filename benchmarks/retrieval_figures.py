@@ -20,7 +20,7 @@ import Stemmer
 from benchmarks.retrieval import LANGUAGE, Retriever, build_index
 from benchmarks.tables import markdown
 from benchmarks.tasks import hotpotqa
-from benchmarks.tasks.data import read_files
+from benchmarks.tasks.data import DataNotFound, read_files
 from benchmarks.tasks.feedback import titles_in
 
 DEPTHS = (7, 10, 20, 50)
@@ -127,6 +127,10 @@ def _measured(arguments: Sequence[str]) -> dict[str, float]:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the tables here too.")
 def retrieval(data_dir: Path, sizes: str, out: Path | None) -> None:
     """Measure recall on HotpotQA rows, and what indexing costs; minutes, and gigabytes of memory."""
+    try:
+        recall = recall_table(data_dir)
+    except DataNotFound as error:
+        raise click.ClickException(str(error)) from error
     packages = ", ".join(f"{name} {version(name)}" for name in ("bm25s", "PyStemmer", "numpy"))
     report = "\n\n".join(
         [
@@ -134,7 +138,7 @@ def retrieval(data_dir: Path, sizes: str, out: Path | None) -> None:
             f"By `python -m benchmarks retrieval --data DIR --sizes {sizes}` with Python "
             f"{platform.python_version()}, {packages}.",
             "## Recall",
-            recall_table(data_dir),
+            recall,
             "## Cost",
             cost_table(
                 [int(size) for size in sizes.split(",") if size], data_dir / "hotpotqa" / "corpus.jsonl"

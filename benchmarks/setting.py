@@ -7,6 +7,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import dspy
@@ -28,6 +29,7 @@ class Setting:
         paper: The budget is the paper's: an optimizer that has one of its own (MIPROv2's "heavy", 500 steps
             of GRPO) keeps to that.
         gpu_server: Address of a server that trains models, for the optimizer that trains one.
+        prompts: Result of another model's run, for the optimizer that takes over its instructions.
     """
 
     task: Task
@@ -38,6 +40,7 @@ class Setting:
     log_dir: str | None = None
     paper: bool = False
     gpu_server: str | None = None
+    prompts: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from pathlib import Path
 import click
 import dspy
 
-from benchmarks.experiment import Cell, cut, test_scores
+from benchmarks.evaluation import scores
+from benchmarks.experiment import Cell, cut
 from benchmarks.models import Models
 from benchmarks.setting import CountingMetric
 from benchmarks.simulated.latency import Latency, Meter, delayed_lm
@@ -101,7 +102,7 @@ def measure(arm: str, *, size: Size, seed: int, threads: int) -> Timing:
             found = ARMS[arm](Setting(task, metric, reflection_lm, budget, seed, threads))
         seconds = time.perf_counter() - started
     with dspy.context(lm=quick):
-        scores = test_scores(task, found.program, threads=2)
+        tested = scores(task, found.program, task.test, threads=2)
     return Timing(
         arm=arm,
         threads=threads,
@@ -111,7 +112,7 @@ def measure(arm: str, *, size: Size, seed: int, threads: int) -> Timing:
         busy=meter.busy,
         proposals=found.proposals,
         curve=tuple((at - began, score) for at, score in found.curve),
-        test=sum(scores) / len(scores),
+        test=sum(tested) / len(tested),
     )
 
 

@@ -13,7 +13,7 @@ from benchmarks.livebench.reading import in_box, in_tag, plain
 from benchmarks.livebench.verdict import Found, Verdict
 
 _LIST = re.compile(r"\d+(?:\s*,\s*\d+)*")
-_LABELLED = re.compile(r"answer\b[^\d\n]{0,40}\n*\W*(\d+(?:\s*,\s*\d+)*)", re.IGNORECASE)
+_LABELLED = re.compile(r"answer\b[^\d\n]{0,40}\W*(\d+(?:\s*,\s*\d+)*)", re.IGNORECASE)
 
 
 def score_proof(truth: str, answer: str) -> Verdict:

@@ -1,18 +1,28 @@
-"""Places in which an answer may stand: a solution tag, a box, the last line. The last one there is counts."""
+"""Places in which an answer may stand: a solution tag, a box, the last line. The last one there is counts.
+
+Models that have lost their way write the same thing thousands of times, so that all of this takes time in
+proportion to the text's length.
+"""
 
 from __future__ import annotations
 
 import re
 
-_TAG = re.compile(r"<solution>(.*?)</solution>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<(/?)solution>", re.IGNORECASE)
 _BOX = re.compile(r"\\(?:f?boxed|fbox)\s*\{")
 _WRAPPER = re.compile(r"\\(?:text|textbf|mathbf|mathrm|textrm|bf|rm)\s*\{([^{}]*)\}")
+_DEEPEST = 5  # wrappers around wrappers
 
 
 def in_tag(text: str) -> str | None:
     """What the last `<solution>` tag holds."""
-    found = _TAG.findall(text)
-    return found[-1].strip() if found else None
+    end = None
+    for tag in reversed(list(_TAG.finditer(text))):
+        if tag[1]:
+            end = tag.start()
+        elif end is not None:
+            return text[tag.end() : end].strip()
+    return None
 
 
 def in_box(text: str) -> str | None:
@@ -47,6 +57,6 @@ def last_line(text: str) -> str:
 def plain(text: str) -> str:
     r"""`text` without `\text{}` and its like, dollar signs, asterisks and outer blanks and full stops."""
     unwrapped = text
-    while (shorter := _WRAPPER.sub(r"\1", unwrapped)) != unwrapped:
-        unwrapped = shorter
+    for _ in range(_DEEPEST):
+        unwrapped = _WRAPPER.sub(r"\1", unwrapped)
     return unwrapped.replace("$", "").replace("*", "").strip(" \t\r\n.")

@@ -19,20 +19,24 @@ from benchmarks.matrix.prices import Prices, price_list
 from benchmarks.matrix.progress import Progress
 from benchmarks.matrix.runner import CostCapError, Ended, OtherParametersError, Place, result_of, run_all
 from benchmarks.models import PRESETS, SIMULATED, Engine, Models
-from benchmarks.others import grpo
+from benchmarks.optimizers import TRANSFER, unfit
+from benchmarks.others import grpo, transfer
 from benchmarks.published import budgets
 from benchmarks.setting import RefusedError
 from benchmarks.tasks import NAMES, DataNotFound
+from dspy_gepa import InfrastructureError
 
 WAYS = click.Choice(["auto", "litellm"])
 DIRECTORY = click.Path(file_okay=False)
+AT_LEAST_ONE, POSITIVE = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
+QUOTES = "It quotes rows of the data; those of pupa are people's own chats."
 
 
 @click.command()
 @click.argument("tasks", nargs=-1, required=True, type=click.Choice(NAMES))
 @click.option("--optimizer", "optimizers", default="gepa", show_default=True, help="Names, comma-separated.")
 @click.option("--models", "preset", type=click.Choice(list(PRESETS)), help="The paper's models.")
-@click.option("--lm", default=SIMULATED, show_default=True, help="Model for both roles.")
+@click.option("--lm", help=f"Model for both roles.  [default: {SIMULATED}]")
 @click.option("--task-lm", help="Model that runs the program, e.g. openai/gpt-4.1-mini.")
 @click.option("--reflection-lm", help="Model that rewrites instructions.")
 @click.option("--judge-lm", help="Model that judges, and the outside one of pupa; default that of --task-lm.")
@@ -41,23 +45,26 @@ DIRECTORY = click.Path(file_okay=False)
 @click.option("--data", "data_dir", type=DIRECTORY, help="Directory with local data sets.")
 @click.option("--budget", default="600", show_default=True, help="Rollouts of each optimizer, or paper.")
 @click.option("--seed", "--seeds", "seeds", default="0", show_default=True, help="E.g. 0 or 0,1,2 or 0-19.")
-@click.option("--train", default=150, show_default=True, help="Train rows used, at most.")
+@click.option("--train", type=AT_LEAST_ONE, default=150, show_default=True, help="Train rows used, at most.")
 @click.option(
-    "--val", type=int, help="Validation rows, at most; default a 12th of the budget, all for paper."
+    "--val", type=AT_LEAST_ONE, help="Validation rows, at most; default a 12th of the budget, all for paper."
 )
-@click.option("--test", type=int, help="Test rows used, at most; default all.")
-@click.option("--threads", default=8, show_default=True)
+@click.option("--test", type=AT_LEAST_ONE, help="Test rows used, at most; default all.")
+@click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 @click.option("--out", default="results", show_default=True, type=DIRECTORY, help="Where results are kept.")
 @click.option("--dry-run", is_flag=True, help="Tell calls, tokens, dollars; pays one rollout a task.")
-@click.option("--max-cost", type=float, help="US dollars that all cells may cost, earlier sessions included.")
+@click.option(
+    "--max-cost", type=POSITIVE, help="US dollars that all cells may cost, earlier sessions included."
+)
 @click.option("--price", "prices", multiple=True, help="MODEL=IN,OUT in US dollars per million tokens.")
 @click.option("--gpu-server", envvar=grpo.ENVIRONMENT, help="Server that trains models, for grpo.")
-@click.option("--show-step", is_flag=True, help="Print one accepted step in full.")
+@click.option("--prompts", type=DIRECTORY, help="Another model's results, for transfer.")
+@click.option("--show-step", is_flag=True, help=f"Print one accepted step of GEPA in full. {QUOTES}")
 def run(
     tasks: tuple[str, ...],
     optimizers: str,
     preset: str | None,
-    lm: str,
+    lm: str | None,
     task_lm: str | None,
     reflection_lm: str | None,
     judge_lm: str | None,
@@ -75,6 +82,7 @@ def run(
     max_cost: float | None,
     prices: tuple[str, ...],
     gpu_server: str | None,
+    prompts: str | None,
     show_step: bool,
 ) -> None:
     """Run TASKS with one or more optimizers and seeds; keep a result for each and print a table.
@@ -106,13 +114,21 @@ def run(
             rows=rollouts.rows,
             budget=options.read_budget(budget),
             paper_budget=rollouts.paper_budget,
+            prompts=prompts,
         )
-        todo = [cell for cell in chosen if result_of(cell, place) is None]
+        for cell in chosen:
+            if cell.optimizer == TRANSFER:
+                transfer.check(cell.source)
+        fit = [cell for cell in chosen if unfit(cell.optimizer, cell.task) is None]
+        todo = [cell for cell in fit if result_of(cell, place) is None]
         forecasts = {cell.name: forecast(cell, rollouts.of(cell), known_prices) for cell in todo}
         if dry_run:
             console.print(forecast_table(forecasts))
+            for cell in chosen:
+                if (reason := unfit(cell.optimizer, cell.task)) is not None:
+                    console.print(f"{cell.name}: not applicable, {reason}")
             console.print(
-                f"{len(todo)} of {len(chosen)} cells have no result yet. Only a rollout a task was run."
+                f"{len(todo)} of {len(fit)} cells have no result yet. Only a rollout a task was run."
             )
             return
         with Progress(console, len(chosen)) as progress:
@@ -121,7 +137,7 @@ def run(
                 progress.ended(end)
                 _tell(console, end, show_step)
                 ended.append(end)
-    except (DataNotFound, OtherParametersError, CostCapError, RefusedError) as error:
+    except (DataNotFound, OtherParametersError, CostCapError, RefusedError, InfrastructureError) as error:
         raise click.ClickException(str(error)) from error
     _sum_up(console, ended, set(names))
     failures = [end for end in ended if end.error is not None]
@@ -180,7 +196,8 @@ def _figures(found: Sequence[Forecast]) -> list[str]:
 
 def _tell(console: Console, end: Ended, show_step: bool) -> None:
     if end.report is None:
-        console.print(f"{end.cell.name}: failed, {end.error}")
+        said = f"failed, {end.error}" if end.unfit is None else f"not applicable, {end.unfit}"
+        console.print(f"{end.cell.name}: {said}")
         return
     before, after = end.report["test_before"], end.report["test_after"]
     note = ", known" if end.known else ""
@@ -188,6 +205,7 @@ def _tell(console: Console, end: Ended, show_step: bool) -> None:
     console.print(f"{end.cell.name}: {before:.1%} -> {after:.1%}, {calls} metric calls, {end.file}{note}")
     story = present.step_story(end.report["result"]) if show_step and "result" in end.report else None
     if story is not None:
+        console.print(QUOTES)
         console.print(story)
     if "tasks" in end.report and "result" in end.report:
         console.print(present.tasks_table(end.report["result"], end.report["tasks"]))

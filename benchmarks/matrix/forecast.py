@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import dspy
 
+from benchmarks.evaluation import scores
 from benchmarks.experiment import Cell, task_of
 from benchmarks.matrix.meter import Meter, Usage, scaled, total
 from benchmarks.matrix.prices import Prices
-from benchmarks.optimizers import BASELINE
+from benchmarks.optimizers import BASELINE, TRANSFER
 from benchmarks.others import grpo
 from benchmarks.others.fewshot import DEMOS as SHOTS
 from benchmarks.others.fewshot import SIMBA_SAMPLES, simba_plan
@@ -58,11 +59,13 @@ class Work:
 
 
 def measure(cell: Cell, data_dir: str | None, prices: Prices) -> Rollout:
-    """One rollout of the seed program, on the first validation row, with its metric: it is paid."""
+    """One rollout of the seed program, on the first validation row, with its metric: it is paid.
+
+    Raises DataNotFound, and InfrastructureError where a provider fails for good.
+    """
     task, meter = task_of(cell, data_dir), Meter(prices)
     with dspy.context(lm=cell.models.task_lm(task, cell.seed), **meter.settings()):
-        row = task.val[0]
-        task.metric(row, task.program()(**row.inputs()))
+        scores(task, task.program(), task.val[:1], threads=1)
     predictors = len(task.program().predictors())
     return Rollout(dict(meter.by_model), predictors, len(task.val), len(task.test), len(task.train))
 
@@ -153,4 +156,5 @@ WORK: dict[str, Callable[[Cell, Rollout], Work]] = {
     "simba": _simba,
     "bootstrap": _bootstrap,
     "grpo": _grpo,
+    TRANSFER: _nothing,
 }

@@ -18,16 +18,17 @@ def read_seeds(text: str) -> list[int]:
     """The seeds of 0, 0,1,2 or 0-19."""
     try:
         first, dash, last = text.partition("-")
-        if dash:
-            return list(range(int(first), int(last) + 1))
-        return [int(part) for part in text.split(",")]
+        seeds = range(int(first), int(last) + 1) if dash else [int(part) for part in text.split(",")]
     except ValueError as error:
         raise click.BadParameter(f"{text!r}: write 0, 0,1,2 or 0-19", param_hint="--seeds") from error
+    if not seeds:
+        raise click.BadParameter(f"{text!r} names no seed: write the lower one first", param_hint="--seeds")
+    return list(dict.fromkeys(seeds))
 
 
 def read_optimizers(text: str, gpu_server: str | None) -> list[str]:
     """The names, all of which can be run here."""
-    names = text.split(",")
+    names = [name.strip() for name in text.split(",")]
     for name in names:
         try:
             check(name)
@@ -59,12 +60,14 @@ def read_models(
     task: str | None,
     reflection: str | None,
     judge: str | None,
-    both: str,
+    both: str | None,
     api_base: str | None,
     engine: Engine,
 ) -> Models:
     """The models of a preset, or those named one by one; names given beside a preset replace its own."""
-    found = PRESETS[preset] if preset else Models(both, both)
+    if preset and both:
+        raise click.UsageError("--lm and --models both name all models: leave one of them out.")
+    found = PRESETS[preset] if preset else Models(both or SIMULATED, both or SIMULATED)
     models = replace(
         found,
         task=task or found.task,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from benchmarks.experiment import Cell
 from benchmarks.models import Models
-from benchmarks.optimizers import BASELINE
+from benchmarks.optimizers import BASELINE, TRANSFER
 
 EVERYTHING = 1_000_000  # rows, where all are asked for
 
@@ -31,19 +31,20 @@ def cells(
     rows: Rows,
     budget: int | None,
     paper_budget: Callable[[str], int],
+    prompts: str | None = None,
 ) -> list[Cell]:
     """All cells, seeds outermost, so that an interrupted run has whole seeds.
 
     The seed program's test is a cell of its own, the first of its task and seed: the others need not pay it.
 
     budget: rollouts of every optimizer; None for the paper's, which `paper_budget` gives by task.
+    prompts: another model's results, for the optimizer that takes over its instructions.
     """
     names = dict.fromkeys([BASELINE, *optimizers])
     found = []
     for seed, task, optimizer in product(seeds, tasks, names):
         rollouts = paper_budget(task) if budget is None else budget
         val = rows.val or (EVERYTHING if budget is None else max(10, rollouts // 12))
-        found.append(
-            Cell(task, optimizer, rollouts, seed, rows.train, val, models, rows.test, paper=budget is None)
-        )
+        cell = Cell(task, optimizer, rollouts, seed, rows.train, val, models, rows.test, paper=budget is None)
+        found.append(replace(cell, prompts=prompts) if optimizer == TRANSFER else cell)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -47,6 +48,6 @@ def read_price(text: str) -> tuple[str, Price]:
     model, _, figures = text.rpartition("=")
     prompt, _, completion = figures.partition(",")
     price = Price(float(prompt) / 1e6, float(completion) / 1e6)
-    if not model or min(price.prompt, price.completion) < 0:
+    if not model or not all(0 <= each < math.inf for each in (price.prompt, price.completion)):
         raise ValueError(text)
     return model, price

@@ -12,16 +12,17 @@ from typing import Any
 
 import dspy
 
-from benchmarks.experiment import Cell, run_cell
+from benchmarks.experiment import RESULT, Cell, run_cell
 from benchmarks.files import read_json, write_json
 from benchmarks.matrix.forecast import Forecast
 from benchmarks.matrix.meter import Meter, sessions, total
 from benchmarks.matrix.prices import Prices
-from benchmarks.optimizers import BASELINE
+from benchmarks.optimizers import BASELINE, unfit
 from benchmarks.setting import RefusedError
 from benchmarks.tasks import DataNotFound
+from dspy_gepa.failures import describe
 
-RESULT, USAGE, JOURNAL = "result.json", "usage", "journal"
+USAGE, JOURNAL = "usage", "journal"
 
 
 class OtherParametersError(Exception):
@@ -60,12 +61,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Ended:
-    """What came of a cell. One of `report` (what its file holds, and maybe `result`) and `error` is there."""
+    """What came of a cell.
+
+    One of these is there: `report` (what its file holds, and maybe `result`); `error`; and `unfit`, why the
+    optimizer is not applicable to the task.
+    """
 
     cell: Cell
     file: Path
     report: dict[str, Any] | None = None
     error: str | None = None
+    unfit: str | None = None
     known: bool = False
 
 
@@ -113,6 +119,9 @@ def run_all(
     before: dict[tuple[str, int], list[float]] = {}
     for cell in cells:
         file, report = place.folder(cell) / RESULT, known[cell.name]
+        if (reason := unfit(cell.optimizer, cell.task)) is not None:
+            yield Ended(cell, file, unfit=reason)
+            continue
         error = None
         if report is None:
             expected = (forecasts or {}).get(cell.name)
@@ -121,7 +130,7 @@ def run_all(
             except (CostCapError, DataNotFound, RefusedError, KeyboardInterrupt):
                 raise
             except Exception as raised:
-                error = f"{type(raised).__name__}: {raised}"
+                error = describe(raised)
         if report is not None and cell.optimizer == BASELINE:
             before[cell.task, cell.seed] = report["test_scores_after"]
         yield Ended(cell, file, report, error, known=known[cell.name] is not None)

@@ -50,7 +50,9 @@ def train(
     from dspy.teleprompt.grpo import GRPO
 
     asked = dspy.settings.lm
-    lm = dspy.LM(asked.model, provider=provider, api_base=setting.gpu_server, api_key="none", **asked.kwargs)
+    # What it is served by now, with a key of its own, gives way to the server that trains it.
+    options = {**asked.kwargs, "api_base": setting.gpu_server, "api_key": "none"}
+    lm = dspy.LM(asked.model, provider=provider, **options)
     program = setting.task.program()
     program.set_lm(lm)
     optimizer = GRPO(

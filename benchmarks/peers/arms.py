@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import dspy
 
 import dspy_gepa
-from benchmarks.optimizers import PARALLEL
+from benchmarks.optimizers import AS_PUBLISHED, AS_PUBLISHED_WITH_MERGES, PARALLEL
 from benchmarks.others.fewshot import SIMBA_BATCH, simba_steps
 from benchmarks.peers.ablation import ABLATIONS
 from benchmarks.peers.readoff import best_within
@@ -105,8 +105,9 @@ def once(make: Make) -> Arm:
     return run
 
 
-def paper(bench: Bench, meters: Meters) -> Optimizer:
-    return _ours(bench, meters, PAPER, bench.largest)
+def paper(options: Mapping[str, Any]) -> Make:
+    """Ours as published."""
+    return lambda bench, meters: _ours(bench, meters, PAPER, bench.largest, **options)
 
 
 def reference(**options: Any) -> Make:
@@ -157,7 +158,8 @@ TUNED = "dspy-gepa-tuned"
 DEFAULTS = "dspy-gepa"
 PEERS: dict[str, Arm] = {
     OURS: adaptive(),
-    "gepa-paper": once(paper),
+    "gepa-paper": once(paper(AS_PUBLISHED)),
+    "gepa-paper+merge": once(paper(AS_PUBLISHED_WITH_MERGES)),
     DEFAULTS: once(reference()),
     TUNED: once(reference(component_selector="all", reflection_minibatch_size=8)),
     "dspy-gepa-parallel": once(reference(gepa_kwargs=PARALLEL)),
@@ -168,7 +170,7 @@ PEERS: dict[str, Arm] = {
 VARIANTS: dict[str, Arm] = {name: adaptive(changes) for name, changes in ABLATIONS.items()}
 
 
-def _ours(bench: Bench, meters: Meters, strategy: Strategy, budget: int) -> dspy_gepa.GEPA:
+def _ours(bench: Bench, meters: Meters, strategy: Strategy, budget: int, **options: Any) -> dspy_gepa.GEPA:
     return dspy_gepa.GEPA(
         meters.metric,
         max_metric_calls=budget,
@@ -178,6 +180,7 @@ def _ours(bench: Bench, meters: Meters, strategy: Strategy, budget: int) -> dspy
         seed=bench.seed,
         progress="off",
         track_stats=True,
+        **options,
     )
 
 

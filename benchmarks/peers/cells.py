@@ -19,7 +19,8 @@ import numpy as np
 
 import dspy_gepa
 from benchmarks import experiment
-from benchmarks.experiment import instructions, test_scores
+from benchmarks.evaluation import scores
+from benchmarks.experiment import instructions
 from benchmarks.files import write_json
 from benchmarks.models import Models
 from benchmarks.peers.arms import PEERS, VARIANTS, Bench, Outcome
@@ -108,13 +109,13 @@ class Tester:
 
     def error(self, program: dspy.Module) -> float:
         """The standard error of the mean test score, from the number of test rows."""
-        scores = self._scores(program)
-        return stdev(scores) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
+        known = self._scores(program)
+        return stdev(known) / math.sqrt(len(known)) if len(known) > 1 else 0.0
 
     def _scores(self, program: dspy.Module) -> list[float]:
         key = json.dumps(prompt_of(program), default=str, sort_keys=True)
         if key not in self._known:
-            self._known[key] = list(test_scores(self._task, program, 1))
+            self._known[key] = list(scores(self._task, program, self._task.test, 1))
         return self._known[key]
 
     def point(self, outcome: Outcome) -> dict[str, Any]:

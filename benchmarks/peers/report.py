@@ -32,9 +32,9 @@ def report(results: Results, *, ours: str) -> str:
 
 _SCORES = (
     "Mean test score over seeds. Mean: over the worlds other than headroom0, with a 95 % interval. `own`: "
-    "the optimizer has a budget of its own; what it took is in the second column. dspy.GEPA and gepa-paper "
-    "ran once, at the largest budget, and are read off at the smaller ones: the best validation mean among "
-    "candidates whose validation the budget pays."
+    "the optimizer has a budget of its own; what it took is in the second column. dspy.GEPA and the paper's "
+    "strategy ran once, at the largest budget, and are read off at the smaller ones: the best validation "
+    "mean among candidates whose validation the budget pays."
 )
 _DIFFERENCES = (
     "Same world, seed, rows and simulated models; headroom0 left out; 95 % bootstrap intervals over seeds "

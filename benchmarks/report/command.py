@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from benchmarks.report.pages import write
-from benchmarks.report.results import read
+from benchmarks.report.results import NoResultError, read
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -17,7 +17,10 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--out", type=FOLDER, help="Where the report goes.  [default: into RESULTS]")
 def report(results: Path, out: Path | None) -> None:
     """Set what is in RESULTS beside the published figures: report.md, report.html and pictures."""
-    groups = read(results)
+    try:
+        groups = read(results)
+    except NoResultError as error:
+        raise click.ClickException(str(error)) from error
     if not groups:
         raise click.ClickException(
             f"There are no results in {results}. `python -m benchmarks run ... --out {results}` makes some."

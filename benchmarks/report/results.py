@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from benchmarks.files import read_json
 from benchmarks.matrix.meter import Usage, total
 from benchmarks.models import SIMULATED
-from benchmarks.optimizers import OPTIMIZERS
+from benchmarks.optimizers import OPTIMIZERS, unfit
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Run:
 
     Attributes:
         models: Names of the task's and the reflection model.
+        simulated: Whether one of its models was simulated, the judge included.
         task: Its task.
         optimizer: Its optimizer.
         seed: Its seed.
@@ -36,6 +37,7 @@ class Run:
     """
 
     models: tuple[str, str]
+    simulated: bool
     task: str
     optimizer: str
     seed: int
@@ -75,7 +77,7 @@ class Group:
     @property
     def simulated(self) -> bool:
         """Whether a model was simulated."""
-        return SIMULATED in self.models
+        return any(run.simulated for run in self.runs)
 
     @property
     def tasks(self) -> list[str]:
@@ -92,11 +94,34 @@ class Group:
         """Runs of an optimizer, on a task or on all."""
         return [r for r in self.runs if r.optimizer == optimizer and task in (None, r.task)]
 
+    @property
+    def common(self) -> list[str]:
+        """Tasks that every optimizer has results for: means are taken over these alone."""
+        return [task for task in self.tasks if all(self.at(name, task) for name in self.optimizers)]
+
+    def unfit(self) -> dict[tuple[str, str], str]:
+        """Why an optimizer is not applicable to a task, by both, where it is not."""
+        pairs = [(name, task) for task in self.tasks for name in self.optimizers]
+        return {pair: reason for pair in pairs if (reason := unfit(*pair)) is not None}
+
+
+class NoResultError(ValueError):
+    """A file is called like a result and is none; the message names it."""
+
 
 def read(folder: Path) -> list[Group]:
-    """All results below `folder`, grouped by models and budget."""
-    files = sorted(folder.glob("*/*/result.json"))
-    return grouped(run_of(read_json(file)) for file in files)
+    """All results below `folder`, grouped by models and budget. Raises NoResultError."""
+    return grouped(_read(file) for file in sorted(folder.glob("*/*/result.json")))
+
+
+def _read(file: Path) -> Run:
+    try:
+        return run_of(read_json(file))
+    except (KeyError, TypeError, ValueError) as error:
+        raise NoResultError(
+            f"{file} is no result that can be read here ({type(error).__name__}: {error}). Delete it and run "
+            "its cell again, or move it away."
+        ) from error
 
 
 def grouped(runs: Iterable[Run]) -> list[Group]:
@@ -113,6 +138,7 @@ def run_of(result: Mapping[str, Any]) -> Run:
     cell, forecast = result["cell"], result.get("forecast")
     return Run(
         models=(cell["models"]["task"], cell["models"]["reflection"]),
+        simulated=SIMULATED in cell["models"].values(),
         task=cell["task"],
         optimizer=cell["optimizer"],
         seed=cell["seed"],

@@ -51,12 +51,13 @@ def scores_table(group: Group) -> Table:
         for optimizer, found in published.rows.items():
             cells = [f"{found[task]:.1f}" if task in found else "-" for task in tasks]
             name = f"{PUBLISHED}{optimizer}, {published.title} [{published.source}]"
-            common = [task for task in tasks if task in found]
+            common = [task for task in group.common if task in found]
             lines.append((name, *cells, *_aggregate([found[t] for t in common], [base[t] for t in common])))
     return Table(
         "Test scores",
         "Per cent, mean over seeds, with 95 % Wilson intervals over the different test rows; the last "
-        "columns are the mean over the tasks shown and its gain on the baseline.",
+        f"columns are the mean over {_over(group)} and its gain on the baseline; for published rows over "
+        f"those of them that were published.{_not_applicable(group)}",
         ("optimizer", *tasks, "mean", "gain"),
         tuple(lines),
     )
@@ -66,16 +67,19 @@ def lengths_table(group: Group) -> Table:
     """Tokens of the final instructions and demonstrations."""
     lines = []
     for optimizer in group.optimizers:
-        cells = [_length(group.at(optimizer, task)) for task in group.tasks]
-        lines.append((optimizer, *cells, _length(group.at(optimizer))))
+        cells = [
+            _length(group.at(optimizer, task)) or _absent(group, optimizer, task) for task in group.tasks
+        ]
+        over = [run for run in group.at(optimizer) if run.task in group.common]
+        lines.append((optimizer, *cells, _length(over) or "-"))
     for preset, published in shown_beside(group):
         for optimizer, tokens in lengths_of(preset).items():
             name = f"{PUBLISHED}{optimizer}, {published.title} [N]"
             lines.append((name, *["-"] * len(group.tasks), f"{tokens:,}"))
     return Table(
         "Prompt lengths",
-        "Tokens of all instructions and demonstrations of the optimized program; the published ones are "
-        "means over the paper's tasks, counted by another tokenizer.",
+        "Tokens of all optimized texts and demonstrations of the program, and their mean over "
+        f"{_over(group)}; the published ones are means over the paper's tasks, counted by another tokenizer.",
         ("optimizer", *group.tasks, "mean"),
         tuple(lines),
     )
@@ -102,8 +106,9 @@ def cost_table(group: Group) -> Table:
         )
     return Table(
         "Cost",
-        "Sums over tasks and seeds, the test included; the seed program's test is paid by the baseline. "
-        "Metric calls are the optimizer's. Of a run that was killed up to 25 LM calls a time may be lacking.",
+        "Sums over the tasks and seeds with results, the test included; the seed program's test is paid by "
+        "the baseline. Metric calls are the optimizer's. Of a run that was killed up to 25 LM calls a time "
+        "may be lacking.",
         (
             "optimizer",
             "metric calls",
@@ -123,10 +128,12 @@ def _measured(group: Group, optimizer: str) -> tuple[str, ...]:
     for task in group.tasks:
         runs = group.at(optimizer, task)
         if not runs:
-            cells.append("-")
+            cells.append(_absent(group, optimizer, task))
             continue
         found = score(runs)
         cells.append(f"{100 * found.mean:.1f} [{100 * found.low:.0f}, {100 * found.high:.0f}]")
+        if task not in group.common:
+            continue
         seeds = {run.seed for run in runs}
         reference = [run.mean for run in group.at(BASELINE, task) if run.seed in seeds]
         ours.append(100 * found.mean)
@@ -141,8 +148,28 @@ def _aggregate(scores: Sequence[float], base: Sequence[float]) -> tuple[str, str
     return f"{fmean(scores):.1f}", "-" if gain != gain else f"{gain:+.1f}"
 
 
+def _over(group: Group) -> str:
+    """Which tasks a mean is over."""
+    if len(group.common) == len(group.tasks):
+        return "these tasks"
+    return f"the tasks that all have results for ({', '.join(group.common) or 'none'})"
+
+
+def _not_applicable(group: Group) -> str:
+    """What "n/a" stands for, where it is met."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for (optimizer, task), reason in group.unfit().items():
+        reasons.setdefault((task, reason), []).append(optimizer)
+    told = [f"{', '.join(names)} on {task}: {reason}" for (task, reason), names in reasons.items()]
+    return f" n/a: not applicable; {'; '.join(told)}." if told else ""
+
+
+def _absent(group: Group, optimizer: str, task: str) -> str:
+    return "n/a" if (optimizer, task) in group.unfit() else "-"
+
+
 def _length(runs: Sequence[Run]) -> str:
-    return f"{fmean(run.prompt_tokens for run in runs):,.0f}" if runs else "-"
+    return f"{fmean(run.prompt_tokens for run in runs):,.0f}" if runs else ""
 
 
 def _dollars(value: float) -> str:

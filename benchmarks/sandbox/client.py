@@ -29,6 +29,7 @@ ENVIRONMENT = {
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
 }
 GRACE = 30.0
+ATTEMPTS = 2
 
 
 class Sandbox:
@@ -87,13 +88,17 @@ class _Server:
         self._owner = os.getpid()
 
     def ask(self, job: Job, patience: float) -> Report:
-        process = self._running()
-        try:
-            line = _exchange(process, job.to_json().encode() + b"\n", time.monotonic() + patience)
-            return Report.from_json(line.decode("utf-8", "replace"))
-        except (OSError, TimeoutError, ValueError) as error:
-            self.stop()
-            return Report(error=f"the sandbox failed and is started anew: {error or type(error).__name__}")
+        """The report; a server that fails is started anew, and twice in a row it is the job's fault."""
+        fault = ""
+        for _ in range(ATTEMPTS):
+            process = self._running()
+            try:
+                line = _exchange(process, job.to_json().encode() + b"\n", time.monotonic() + patience)
+                return Report.from_json(line.decode("utf-8", "replace"))
+            except (OSError, TimeoutError, ValueError) as error:
+                self.stop()
+                fault = str(error) or type(error).__name__
+        return Report(error=f"the sandbox failed {ATTEMPTS} times in a row: {fault}")
 
     def stop(self) -> None:
         process, self._process = self._process, None

@@ -28,7 +28,7 @@ from benchmarks.tasks.data import DataNotFound
 from benchmarks.tasks.task import Metric, Task
 from benchmarks.tasks.worlds import WORLD_NAMES, world_named
 
-__all__ = ["NAMES", "WORLD_NAMES", "DataNotFound", "Metric", "Task", "load"]
+__all__ = ["NAMES", "WITHOUT_PREDICTORS", "WORLD_NAMES", "DataNotFound", "Metric", "Task", "load"]
 
 _WITH_DATA: Mapping[str, Callable[[str | Path | None, int], Task]] = {
     "aime": aime.load,
@@ -45,6 +45,8 @@ _ALONE: Mapping[str, Callable[[int], Task]] = {
     "code-prompt": code_prompt.load,
 }
 NAMES = (*_ALONE, *_WITH_DATA, *WORLD_NAMES)
+# What is improved there are texts of the program itself; no language model runs it.
+WITHOUT_PREDICTORS = frozenset({"code"})
 
 
 def load(

@@ -3,6 +3,9 @@
 The score is (quality + 1 - leakage) / 2. Quality is 1 unless the response loses against the reference in both
 orders: a judge that contradicts itself says that they are equal. Leakage is the share of the private strings
 that the judge finds in the request. The feedback gives the score and both parts, and quotes no string.
+
+An optimizer that looks for demonstrations takes every score but 0 for a success. It calls the metric with the
+run's trace, and then, as in the artifact, only a perfect run scores: 1, and any other 0.
 """
 
 from __future__ import annotations
@@ -55,12 +58,18 @@ class PupaMetric:
         pred_name: str | None = None,
         pred_trace: Any = None,
     ) -> dspy.Prediction:
-        """The score and its parts in words; a run without request or response scores 0."""
+        """The score and its parts in words; a run without request or response scores 0.
+
+        trace: given without `pred_name`, it asks whether the run is good enough to be shown as an example.
+        """
         request, response = text_of(pred, "llm_request"), text_of(pred, "response")
         if request is None or response is None:
             return dspy.Prediction(score=0.0, feedback="The run failed: there was no response to judge.")
         judgement = self._judged(gold, request, response)
-        return dspy.Prediction(score=judgement.score, feedback=in_words(judgement))
+        score = judgement.score
+        if trace is not None and pred_name is None:
+            score = float(score >= 1.0)
+        return dspy.Prediction(score=score, feedback=in_words(judgement))
 
     def _judged(self, gold: dspy.Example, request: str, response: str) -> Judgement:
         key = (gold.user_query, request, response)

@@ -70,5 +70,10 @@ class Task:
         return build_program(program, read_candidate(program, select(self.optimize, ())).with_texts(texts))
 
     def texts_of(self, program: dspy.Module) -> dict[str, str]:
-        """The texts of `program`, which is this task's or an optimized one, by component."""
-        return dict(read_candidate(program, select(self.optimize, ())))
+        """The texts of `program`, which is this task's or an optimized one, by component.
+
+        Tools are told of where models read of them, in an agent's instructions: whoever rewrote these need
+        not have kept them apart.
+        """
+        kinds = [kind for kind in self.optimize if kind != "tools"]
+        return dict(read_candidate(program, select(kinds, ())))

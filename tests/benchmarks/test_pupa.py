@@ -9,6 +9,7 @@ from typing import Any
 import dspy
 import pytest
 
+from benchmarks.setting import CountingMetric
 from benchmarks.simulated import simulated_lm
 from benchmarks.simulated.prompt import Prompt
 from benchmarks.simulated.reply import Value
@@ -75,6 +76,15 @@ def test_equal_texts_are_judged_once() -> None:
     for name in (None, "craft_redacted_request.predict", "respond_to_query"):
         metric(GOLD, run, None, name, None)
     assert verdicts.asked == 3
+
+
+@pytest.mark.parametrize(("leaked", "taken"), [("0", 1.0), ("1", 0.0)])
+def test_only_a_perfect_run_becomes_a_demonstration(leaked: str, taken: float) -> None:
+    metric = PupaMetric(simulated_lm("simulated/verdicts", Verdicts(leaked=leaked)))
+    run = dspy.Prediction(llm_request="A note.", llm_response="", response="My answer.")
+    assert CountingMetric(metric).number(GOLD, run, trace=[]) == taken
+    graded = metric(GOLD, run, [], "respond_to_query", []).score
+    assert graded == metric(GOLD, run).score == (1.0 if leaked == "0" else 0.75)
 
 
 def test_the_judges_calls_are_no_steps_of_the_program() -> None:

@@ -14,7 +14,7 @@ import cloudpickle
 import dspy
 import pytest
 
-from benchmarks.tasks import DataNotFound, Task, hotpotqa, load
+from benchmarks.tasks import WITHOUT_PREDICTORS, DataNotFound, Task, hotpotqa, load
 from benchmarks.tasks.data import recut
 from benchmarks.tasks.exact_match import metric
 
@@ -208,6 +208,11 @@ def test_splits_do_not_overlap(bundled: Task) -> None:
 def test_an_unknown_task_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"'poems'.*bundled.*hotpotqa"):
         load("poems")
+
+
+@pytest.mark.parametrize("name", ["agent", "bundled", "code", "code-prompt", "easy"])
+def test_it_is_known_which_programs_have_no_predictors(name: str) -> None:
+    assert (load(name).program().predictors() == []) == (name in WITHOUT_PREDICTORS)
 
 
 def test_missing_files_are_named_with_both_ways_out(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from benchmarks.simulated.agent.lessons import RULES, Lesson, lessons_in
 from benchmarks.simulated.agent.sayings import MISTAKES, NOT_FOR, PURPOSES, SAID
 from benchmarks.simulated.prompt import Prompt
 from benchmarks.tasks import load
+from dspy_gepa.program import read_candidate
 from dspy_gepa.reflector import RewriteText
+from dspy_gepa.slots.selection import select
 
 EAGER = CoachKnobs(
     insight=1.0, more=1.0, confuses=0.0, removes=1.0, forgets=0.0, useless=0.0, mistaken=0.0, pads=0.0
@@ -150,7 +152,7 @@ def test_every_wording_is_understood_as_what_it_says() -> None:
 
 def test_first_descriptions_say_nothing_of_what_can_be_learned() -> None:
     task = load("agent")
-    texts = task.texts_of(task.program())
+    texts = read_candidate(task.program(), select(task.optimize, ()))
     told = [text for name, text in texts.items() if name != "react"]
     taken = [rule.name for rule in RULES.values() for text in told if phrases.stance(rule, text) == "for"]
     assert taken == []

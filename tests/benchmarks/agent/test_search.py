@@ -11,6 +11,8 @@ from rich.console import Console
 from benchmarks import present
 from benchmarks.tasks import Task, load
 from dspy_gepa import GEPA, GEPAResult
+from dspy_gepa.program import read_candidate
+from dspy_gepa.slots.selection import select
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +50,22 @@ def test_the_agent_answers_more_questions_than_before(task: Task, better: dspy.M
 
 
 def test_new_descriptions_of_tools_are_what_the_agent_is_told(task: Task, better: dspy.Module) -> None:
-    before, after = task.texts_of(task.program()), task.texts_of(better)
+    kinds = select(task.optimize, ())
+    before, after = read_candidate(task.program(), kinds), read_candidate(better, kinds)
     changed = [name for name in after if "/tools/" in name and before[name] != after[name]]
     assert len(changed) >= 3
     told = {name: text for name, text in after.items() if name in changed and "'" not in text}
     assert told
     assert all(text in better.react.signature.instructions for text in told.values())
+
+
+def test_texts_are_told_as_the_model_reads_them_whoever_rewrote_them(task: Task) -> None:
+    program = task.program()
+    agent = program.react
+    listing = agent.signature.instructions
+    assert task.texts_of(program)["react"] == listing
+    agent.signature = agent.signature.with_instructions("Use whatever tool there is.")
+    assert task.texts_of(program)["react"] == "Use whatever tool there is."
 
 
 def test_a_step_is_told_in_full_and_the_calls_that_all_saw_once(better: dspy.Module) -> None:

@@ -96,9 +96,19 @@ def test_no_case_sees_what_another_did_to_the_arguments() -> None:
     assert said(source) == {"some": "it changed its arguments", "none": ""}
 
 
-def test_a_failure_on_the_larger_input_is_an_error() -> None:
+def test_what_is_timed_has_to_be_right_too() -> None:
+    lazy = report("def twice(x):\n    return x * 2 if len(x) < 5 else x\n")
+    assert lazy.cases[-1] == CaseResult("the larger input", False, "1 where 2 was expected, at index (1,)")
+    assert (lazy.speedup, lazy.share_right) == (None, 2 / 3)
     source = "def twice(x):\n    if len(x) > 4:\n        raise ValueError('too long')\n    return x * 2\n"
-    assert report(source).error == "on the larger input it raised ValueError: too long in line 3"
+    assert said(source)["the larger input"] == "raised ValueError: too long in line 3"
+
+
+def test_a_failure_while_it_is_timed_is_an_error() -> None:
+    source = (
+        "calls = []\ndef twice(x):\n    calls.append(x)\n    return x * (2 if len(calls) < 4 else 1 // 0)\n"
+    )
+    assert report(source).error.startswith("when it was timed it raised ZeroDivisionError")
 
 
 def test_words_from_untrusted_code_are_cut_and_cleaned() -> None:

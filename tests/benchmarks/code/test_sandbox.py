@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from benchmarks.sandbox import Job, Report, Sandbox
+from benchmarks.sandbox import Job, Report, Sandbox, client
 from benchmarks.sandbox.client import ENVIRONMENT
 
 REFERENCE = "def same(x):\n    return x\n"
@@ -126,9 +126,15 @@ def _wait_for_end(pid: int) -> None:
 def test_a_server_that_died_is_started_anew(sandbox: Sandbox) -> None:
     first = int(seen_inside(sandbox, "os.getppid()"))
     os.kill(first, signal.SIGKILL)
-    reports = [sandbox.run(job()) for _ in range(3)]
-    assert [report.error for report in reports[1:]] == ["", ""]
+    assert [sandbox.run(job()).error for _ in range(3)] == [""] * 3
     assert int(seen_inside(sandbox, "os.getppid()")) != first
+
+
+def test_a_sandbox_that_keeps_failing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_BOOT", "raise SystemExit")
+    broken = Sandbox(seconds=1.0)
+    assert broken.run(job()).error.startswith("the sandbox failed 2 times in a row: ")
+    broken.close()
 
 
 def test_threads_wait_for_their_turn(sandbox: Sandbox) -> None:

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import main
+from benchmarks.optimizers import OF_ANY_TEXT, OPTIMIZERS, optimize
+from benchmarks.setting import RefusedError, Setting
 from benchmarks.tasks import Task, code
 from dspy_gepa import GEPA, GEPAResult
 from tests.benchmarks.code.lines import judge_by_lines
@@ -81,8 +83,8 @@ def test_the_command_runs_it_in_the_real_sandbox(tmp_path: Path) -> None:
     assert "pairwise_distances" in done.output
 
 
-def test_optimizers_that_rewrite_instructions_only_say_so(tmp_path: Path) -> None:
-    arguments = ["run", "code", "--optimizer", "dspy-gepa", "--budget", "20", "--out", str(tmp_path)]
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 1
-    assert "the program of the task 'code' has none. Take gepa or gepa-paper." in done.output
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in OF_ANY_TEXT])
+def test_optimizers_of_predictors_refuse_it(name: str, task: Task) -> None:
+    given = Setting(task, task.reflection_lm(), 20, 0, 1)
+    with pytest.raises(RefusedError, match=f"{name} is not applicable to code: it works on predictors"):
+        optimize(name, given)

@@ -40,7 +40,7 @@ def test_plans_stay_within_the_budget_they_are_fitted_to(budget: int) -> None:
     assert budget / 3 < simba_plan(budget, 150).rollouts <= budget
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "grpo"])
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in ("grpo", "transfer")])
 def test_every_optimizer_gives_a_program_within_its_budget(name: str) -> None:
     given = setting(60)
     heard: list[int] = []
@@ -112,11 +112,14 @@ def test_grpo_trains_on_the_server_it_is_given(monkeypatch: pytest.MonkeyPatch) 
     task = load("easy")
     with SimulatedServer({"task": task.task_lm().engine}) as server:
         given = setting(2 * grpo.GROUP * grpo.EXAMPLES, gpu_server=server.url)
-        with dspy.context(lm=dspy.LM("openai/task", temperature=1.0, max_tokens=100)):
+        elsewhere = {"api_base": "http://127.0.0.1:9/v1", "api_key": "sk-of-the-user-1234"}
+        with dspy.context(lm=dspy.LM("openai/task", temperature=1.0, max_tokens=100, **elsewhere)):
             found = optimize("grpo", given)
     assert len(Job.steps) == 2
     assert found.details["settings"] == {"steps": 2}
     assert found.metric_calls >= 2 * grpo.GROUP * grpo.EXAMPLES
+    kwargs = found.program.predictors()[0].lm.kwargs
+    assert (kwargs["api_base"], kwargs["api_key"], kwargs["temperature"]) == (given.gpu_server, "none", 1.0)
 
 
 def test_a_preset_samples_as_the_paper_did_and_says_so_to_the_server() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import dspy
 import pytest
 from click.testing import CliRunner, Result
 
+from benchmarks.optimizers import AS_PUBLISHED, AS_PUBLISHED_WITH_MERGES, OPTIMIZERS
 from benchmarks.peers import cells, runner
 from benchmarks.peers.ablation import ABLATIONS
-from benchmarks.peers.arms import PEERS, Bench, Outcome
+from benchmarks.peers.arms import PEERS, Bench, Meters, Outcome, paper
 from benchmarks.peers.cells import Cell, OtherParametersError, Size, run_cell
 from benchmarks.peers.command import peers
 from benchmarks.peers.tally import Tally, tallied
@@ -127,13 +129,13 @@ def test_cells_come_with_seeds_outermost_and_the_baseline_first() -> None:
     assert [c.seed for c in found] == [0] * 6 + [1] * 6
 
 
-@pytest.mark.parametrize("arm", ["gepa-paper", "simba", "miprov2-light"])
+@pytest.mark.parametrize("arm", ["gepa-paper+merge", "simba", "miprov2-light"])
 def test_other_peers_run_on_few_rows(arm: str) -> None:
     points = run_cell(Cell(arm, "easy", 0, SIZE))["points"]
     assert len(points) == 1
     assert 0 <= points[0]["test"] <= 1
     assert 0 <= points[0]["reported"] <= 1
-    if arm != "gepa-paper":
+    if arm != "gepa-paper+merge":
         assert points[0]["budget"] is None
         assert points[0]["metric_calls"] > 30
 
@@ -162,3 +164,17 @@ def test_reflections_are_counted_at_the_rollouts_they_came_after() -> None:
     assert [at for at, _ in tally.entries] == [0, 1]
     assert tally.until(0) == (1, tally.entries[0][1])
     assert tally.until() == (2, sum(tokens for _, tokens in tally.entries))
+
+
+def test_arms_are_called_as_in_the_matrix_and_are_the_same() -> None:
+    task = load("easy")
+    bench = Bench(replace(task, train=task.train[:20], val=task.val[:8]), 0, (250,), 250)
+    kinds = {}
+    for name, options in (("gepa-paper", AS_PUBLISHED), ("gepa-paper+merge", AS_PUBLISHED_WITH_MERGES)):
+        optimizer = paper(options)(bench, Meters(bench))
+        with dspy.context(lm=task.task_lm()):
+            program = optimizer.compile(task.program(), trainset=bench.task.train, valset=bench.task.val)
+        kinds[name] = {proposal.kind for proposal in program.detailed_results.proposals}
+    assert "merge" not in kinds["gepa-paper"]
+    assert "merge" in kinds["gepa-paper+merge"]
+    assert set(kinds) <= set(OPTIMIZERS)

@@ -70,6 +70,38 @@ def test_scores_are_means_over_seeds_with_the_gain_on_the_same_seeds_baseline() 
     assert line_of(lines, "gepa")[1:] == ("80.0 [49, 94]", "80.0", "+30.0")
 
 
+def test_where_an_optimizer_is_not_applicable_the_table_says_so_and_why() -> None:
+    found = group(
+        *(result(name, [0.5] * 10, task="hover") for name in ("baseline", "gepa", "simba")),
+        *(result(name, [1.0] * 10, task="code") for name in ("baseline", "gepa")),
+    )
+    for table in (scores_table(found), lengths_table(found)):
+        assert line_of(table.lines, "simba")[2] == "n/a"
+        assert "the tasks that all have results for (hover)" in table.note
+    note = scores_table(found).note
+    assert "n/a: not applicable; simba on code: it works on predictors, and the program has none." in note
+
+
+def test_means_are_over_the_tasks_that_all_optimizers_have_results_for() -> None:
+    found = group(
+        *(result(name, [0.0] * 10, task="hover") for name in ("baseline", "gepa", "simba")),
+        *(result(name, [1.0] * 10, task="pupa", prompt_tokens=700) for name in ("baseline", "gepa")),
+    )
+    table = scores_table(found)
+    assert line_of(table.lines, "gepa")[2].startswith("100.0")
+    assert line_of(table.lines, "gepa")[3:] == ("0.0", "+0.0")
+    assert line_of(table.lines, "simba")[2:] == ("-", "0.0", "+0.0")
+    assert line_of(table.lines, "published: gepa-paper, Qwen3-8B")[2:] == ("91.8", "52.3", "+17.0")
+    assert line_of(lengths_table(found).lines, "gepa")[1:] == ("70", "700", "70")
+
+
+def test_a_simulated_judge_marks_figures_as_simulated() -> None:
+    judged = result("gepa", [1.0], model=QWEN)
+    judged["cell"]["models"]["judge"] = "simulated"
+    assert group(judged).simulated
+    assert not group(result("gepa", [1.0], model=QWEN)).simulated
+
+
 def test_the_interval_is_wilsons_over_different_rows_and_seeds_do_not_narrow_it() -> None:
     one = [run_of(result("gepa", [1.0] * 8 + [0.0] * 2))]
     two = [*one, run_of(result("gepa", [1.0] * 8 + [0.0] * 2, seed=1))]
@@ -102,6 +134,7 @@ def test_the_published_means_are_those_of_the_paper() -> None:
     assert means["qwen3-8b", "grpo"] == pytest.approx(48.91, abs=0.06)
     assert means["gpt-4.1-mini", "gepa-paper+merge"] == pytest.approx(66.36, abs=0.01)
     assert means["gpt-4.1-mini", "textgrad"] == pytest.approx(59.14, abs=0.06)
+    assert means["gpt-4.1-mini", "transfer"] == pytest.approx(62.03, abs=0.01)
     assert sum(budgets().values()) / 6 == pytest.approx(3936, abs=1)
 
 
@@ -173,3 +206,13 @@ def test_a_directory_without_results_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(report, [str(tmp_path)])
     assert done.exit_code == 1
     assert "python -m benchmarks run" in done.output
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"cell": {}}'])
+def test_a_file_that_is_no_result_is_named(text: str, tmp_path: Path) -> None:
+    folder = tmp_path / "simulated" / "cell"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(text)
+    done = CliRunner().invoke(report, [str(tmp_path)])
+    assert done.exit_code == 1
+    assert "cell/result.json is no result that can be read here" in "".join(done.output.split("\n"))
