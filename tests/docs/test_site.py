@@ -102,7 +102,7 @@ def test_the_site_builds_strictly_and_every_link_in_it_leads_somewhere(tmp_path:
     ],
 )
 def test_a_link_that_leads_nowhere_ends_the_build(tmp_path: Path, text: str) -> None:
-    with pytest.raises(Abort, match="Aborted with [12] warnings"):
+    with pytest.raises(Abort, match=r"Aborted with [12] warnings"):
         build_pages(tmp_path, {"index.md": f"# Home\n\n{text}", "other.md": "# Other"})
 
 
