@@ -1,0 +1,44 @@
+"""Every Python block of the documentation runs, or says why it cannot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+
+from tests.docs import stage
+from tests.test_repository import ROOT, python_blocks
+
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+# A block that is not run is fenced as ```py, below a comment with the reason.
+NOT_RUN = re.compile(r"^<!-- not run: \S.* -->\n```py$", re.MULTILINE)
+ELSEWHERE = "extending.md"  # tests/test_extending.py runs it
+RUN = [page for page in PAGES if page.name != ELSEWHERE and python_blocks(page.read_text(encoding="utf-8"))]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dspy, "LM", stage.model)
+    before = {name: dspy.settings.get(name) for name in ("lm", "adapter")}
+    with dspy.context(lm=stage.model("task")):
+        yield stage.names_of_examples()
+    dspy.configure(**before)  # pages may configure DSPy for good
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run(page: Path, names: dict[str, Any]) -> None:
+    for block in python_blocks(page.read_text(encoding="utf-8")):
+        exec(compile(block, page, "exec", dont_inherit=True), names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT / "docs").as_posix())
+def test_a_block_that_does_not_run_says_why(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    fenced = re.findall(r"^```(\S*)$", text, flags=re.MULTILINE)[::2]
+    assert set(fenced) <= {"python", "py", "sh", "text"}
+    assert fenced.count("py") == len(NOT_RUN.findall(text))
