@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from shutil import which
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -21,14 +21,8 @@ from dspy_gepa import events, testing
 from tests.test_repository import ROOT
 
 DOCS = ROOT / "docs"
+CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 BUILT = ("index.html", "concepts.html", "api/gepa.html", "repository/CHANGELOG.html", "llms.txt")
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_MKDOCS_2_WARNING", "1")
-    # mkdocs counts warnings by a handler on its logger; nothing has to be printed for that.
-    monkeypatch.setattr(logging.getLogger("mkdocs"), "propagate", False)
 
 
 @dataclass
@@ -73,20 +67,47 @@ def broken(page: Path) -> Iterator[str]:
             yield f"{page.name}: {link}"
 
 
-def test_the_site_builds_strictly_and_every_link_in_it_leads_somewhere(tmp_path: Path) -> None:
-    build(load_config(str(ROOT / "mkdocs.yml"), strict=True, site_dir=str(tmp_path)))
-    assert [name for name in BUILT if not (tmp_path / name).exists()] == []
-    # The page for errors is found at addresses of any depth, so that its links begin at the site's root.
-    pages = [page for page in tmp_path.rglob("*.html") if page.name != "404.html"]
-    pages = [page for page in pages if "benchmarks/results" not in str(page)]
-    assert [link for page in pages for link in broken(page)] == []
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("site")
+    build(load_config(str(ROOT / "mkdocs.yml"), strict=True, site_dir=str(directory)))
+    return directory
 
-    loaded = [link for page in pages for link in links_of(page).loads]
-    styles = "\n".join(file.read_text(encoding="utf-8") for file in tmp_path.rglob("*.css"))
+
+def pages_of(site: Path) -> list[Path]:
+    # The page for errors is found at addresses of any depth, so that its links begin at the site's root.
+    # A report of the benchmarks is a page of its own, with its libraries in it.
+    made = [page for page in site.rglob("*.html") if page.name != "404.html"]
+    return [page for page in made if "benchmarks/results/matrix/report.html" not in page.as_posix()]
+
+
+def test_the_site_builds_strictly_and_every_link_in_it_leads_somewhere(site: Path) -> None:
+    assert [name for name in BUILT if not (site / name).exists()] == []
+    assert [link for page in pages_of(site) for link in broken(page)] == []
+    assert "api/gepa.html" in (site / "llms.txt").read_text(encoding="utf-8")
+
+
+def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
+    loaded = [link for page in pages_of(site) for link in links_of(page).loads]
+    styles = "\n".join(file.read_text(encoding="utf-8") for file in site.rglob("*.css"))
     loaded += re.findall(r"url\(['\"]?(?!data:)([^)'\"]+)", styles)
     assert len(loaded) > 100
-    assert [link for link in loaded if urlsplit(link).netloc] == [], "the site must open without a network"
-    assert "api/gepa.html" in (tmp_path / "llms.txt").read_text(encoding="utf-8")
+    assert [link for link in loaded if urlsplit(link).netloc] == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+def test_the_search_works_from_a_disk(site: Path) -> None:
+    browsers = pytest.importorskip("playwright.sync_api")
+    with browsers.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page, errors = browser.new_page(), []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("requestfailed", lambda request: errors.append(request.url))
+        page.goto(f"{(site / 'index.html').as_uri()}?q=minibatch")
+        found = page.wait_for_selector(".md-search-result__item a", state="attached", timeout=20_000)
+        assert found.get_attribute("href")
+        assert errors == []
+        browser.close()
 
 
 @pytest.mark.parametrize(
@@ -141,6 +162,7 @@ def build_pages(directory: Path, pages: dict[str, str]) -> None:
             site_dir=str(directory / "site"),
             nav=[{name: name} for name in pages],
             plugins=[],
+            use_directory_urls=False,
         )
     )
 
