@@ -163,6 +163,8 @@ def build_pages(directory: Path, pages: dict[str, str]) -> None:
             nav=[{name: name} for name in pages],
             plugins=[],
             use_directory_urls=False,
+            extra_css=[],
+            extra={},
         )
     )
 
