@@ -121,7 +121,7 @@ def _add(
     uri = page_of(path)
     if files.get_file_from_path(uri) is not None:
         return []
-    if not (ROOT / path).exists():
+    if path.startswith("..") or not (ROOT / path).exists():
         _log.warning("there is no %s in the repository, but a page links to it", path)
         return []
     if not uri.endswith(".md"):

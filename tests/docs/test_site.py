@@ -118,6 +118,7 @@ def test_the_search_works_from_a_disk(site: Path) -> None:
         "[another page's heading](other.md#gone)",
         "![a picture](images/gone.svg)",
         "[a file](../dspy_gepa/gone.py)",
+        "[a file beside the repository](../../../etc/hostname)",
         "[a definition](../dspy_gepa/gepa.py#GEPA.gone)",
         "[an absolute path](/gone.md)",
     ],
