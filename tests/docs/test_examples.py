@@ -25,9 +25,9 @@ def names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dspy, "LM", stage.model)
     before = {name: dspy.settings.get(name) for name in ("lm", "adapter")}
-    with dspy.context(lm=stage.model("task")):
-        yield stage.names_of_examples()
-    dspy.configure(**before)  # pages may configure DSPy for good
+    dspy.configure(lm=stage.model("task"))  # for good, as pages do
+    yield stage.names_of_examples()
+    dspy.configure(**before)
 
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
@@ -42,3 +42,15 @@ def test_a_block_that_does_not_run_says_why(page: Path) -> None:
     fenced = re.findall(r"^```(\S*)$", text, flags=re.MULTILINE)[::2]
     assert set(fenced) <= {"python", "py", "sh", "text"}
     assert fenced.count("py") == len(NOT_RUN.findall(text))
+
+
+def test_the_classifier_learns_what_its_page_says(
+    names: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = ROOT / "docs" / "classifier.md"
+    for block in python_blocks(page.read_text(encoding="utf-8")):
+        exec(compile(block, page, "exec", dont_inherit=True), names)
+    said = capsys.readouterr().out
+    assert "about 9 steps, at most 100 rollouts, " in said
+    assert "75.0 100.0" in said
+    assert "+ Praise and blame together are mixed." in said
