@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types demo docs format clean
+.PHONY: help venv test lint types demo docs images format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo: $(STAMP) ## Optimize the bundled program against simulated LMs: offline, u
 docs: $(STAMP) ## Build the documentation into site/, to be opened at site/index.html; no network needed
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "the documentation is in site/index.html"
+
+images: $(STAMP) ## Draw the pictures of the live view in docs/images anew
+	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m tools.live_images
 
 format: $(STAMP) ## Format the code and apply ruff's safe fixes
 	@$(BIN)/ruff check --quiet --fix --exit-zero

@@ -60,7 +60,15 @@ def names_of_examples() -> dict[str, Any]:
     """What a page takes for granted. Called while `dspy.LM` is `model`."""
     lm, program = model("reflection"), dspy.Predict("message -> urgency")
     trainset, valset = rows(0), rows(8)
-    gepa = GEPA(metric, reflection_lm=lm, max_metric_calls=60, track_stats=True, track_best_outputs=True)
+    told: list[tuple[float, dict[str, Any]]] = []
+    gepa = GEPA(
+        metric,
+        reflection_lm=lm,
+        max_metric_calls=60,
+        track_stats=True,
+        track_best_outputs=True,
+        callbacks=[lambda event: told.append((float(len(told)), event.to_dict()))],
+    )
     better = gepa.compile(program, trainset=trainset, valset=valset)
     return {
         "__name__": "example",
@@ -74,4 +82,5 @@ def names_of_examples() -> dict[str, Any]:
         "trainset": trainset,
         "valset": valset,
         "better": better,
+        "told": told,
     }
