@@ -8,6 +8,7 @@ import dspy
 
 import dspy_gepa
 from dspy_gepa import GEPA
+from dspy_gepa.observe.progress import brief
 from dspy_gepa.testing import Prompt, ScriptedLM
 
 RULE = " An outage that stops all work is high."
@@ -67,7 +68,7 @@ def names_of_examples() -> dict[str, Any]:
         max_metric_calls=60,
         track_stats=True,
         track_best_outputs=True,
-        callbacks=[lambda event: told.append((float(len(told)), event.to_dict()))],
+        callbacks=[lambda event: told.append((float(len(told)), brief(event)))],
     )
     better = gepa.compile(program, trainset=trainset, valset=valset)
     return {
