@@ -10,6 +10,8 @@ from typing import Any
 import dspy
 import pytest
 
+from dspy_gepa.search.pricing import AUTO_TRIALS, auto_rollouts
+from dspy_gepa.search.strategy import ADAPTIVE
 from tests.docs import stage
 from tests.test_repository import ROOT, python_blocks
 
@@ -52,3 +54,15 @@ def test_the_classifier_learns_what_its_page_says(
     assert "about 9 steps, at most 100 rollouts, " in said
     assert "75.0 100.0" in said
     assert "+ Praise and blame together are mixed." in said
+
+
+def test_the_table_of_auto_budgets_has_the_rollouts_that_they_stand_for() -> None:
+    text = (ROOT / "docs" / "budgets.md").read_text(encoding="utf-8")
+    rows = re.findall(r'^\| `"(\w+)"` \| (\d+) \| ([\d,]+) \|$', text, flags=re.MULTILINE)
+    told = {name: (int(trials), int(rollouts.replace(",", ""))) for name, trials, rollouts in rows}
+    for train, val in [(8, 8), (50, 20), (200, 300)]:
+        found = {
+            name: (trials, auto_rollouts(name, ADAPTIVE, train, val, components=1))
+            for name, trials in AUTO_TRIALS.items()
+        }
+        assert told == found
