@@ -68,6 +68,7 @@ def names_of_examples() -> dict[str, Any]:
         max_metric_calls=60,
         track_stats=True,
         track_best_outputs=True,
+        log_dir="runs/one",
         callbacks=[lambda event: told.append((float(len(told)), brief(event)))],
     )
     better = gepa.compile(program, trainset=trainset, valset=valset)

@@ -23,7 +23,7 @@ from tests.test_repository import ROOT
 DOCS = ROOT / "docs"
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 IN_NAVIGATION = {
-    *("concepts.html", "api/gepa.html", "repository/CHANGELOG.html", "repository/notebooks.html"),
+    *("concepts.html", "api/gepa.html", "repository/CHANGELOG.html", "repository/notebooks/index.html"),
     "repository/benchmarks/index.html",
 }
 
@@ -134,7 +134,7 @@ def test_a_link_that_leads_nowhere_ends_the_build(tmp_path: Path, text: str) -> 
 def test_links_to_the_repository_lead_to_pages_made_of_its_files(tmp_path: Path) -> None:
     text = """# Home
 
-[one](../dspy_gepa/search/frontier.py) [a method](../dspy_gepa/gepa.py#GEPA.compile) [all](../notebooks/)
+[one](../dspy_gepa/search/frontier.py) [a method](../dspy_gepa/gepa.py#GEPA.compile) [all](../benchmarks/results/)
 `[code](../dspy_gepa/gone.py)`
 
 ```python
@@ -147,7 +147,7 @@ print("[code](../dspy_gepa/gone.py)")
     line = next(i for i, text in enumerate(source, start=1) if text.startswith("    def compile("))
     hrefs = links_of(site / "index.html").hrefs
     assert f"repository/dspy_gepa/gepa.py.html#__codelineno-0-{line}" in hrefs
-    assert {"repository/dspy_gepa/search/frontier.py.html", "repository/notebooks.html"} <= set(hrefs)
+    assert {"repository/dspy_gepa/search/frontier.py.html", "repository/benchmarks/results.html"} <= set(hrefs)
     assert [link for page in site.glob("*.html") if page.stem != "404" for link in broken(page)] == []
     assert "undominated" in (site / "repository/dspy_gepa/search/frontier.py.html").read_text()
 
