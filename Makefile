@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types demo images format clean
+.PHONY: help venv test lint types demo docs images format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ types: $(STAMP) ## Check the types with mypy --strict
 demo: $(STAMP) ## Optimize the bundled program against simulated LMs: offline, under a minute
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m benchmarks demo
 
+docs: $(STAMP) ## Build the documentation into site/, to be opened at site/index.html; no network needed
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "the documentation is in site/index.html"
+
 images: $(STAMP) ## Draw the pictures of the live view in docs/images anew
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m tools.live_images
 
@@ -39,7 +43,7 @@ format: $(STAMP) ## Format the code and apply ruff's safe fixes
 	@$(BIN)/ruff check
 
 clean: ## Remove .venv, caches and build output (results/ stays)
-	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* dist build
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.* dist build site
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A new pip resolves faster, and --no-compile leaves out the packages' many modules nobody imports: half the time.
@@ -50,5 +54,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "creating $(VENV) with $$($(PYTHON) --version) and the packages of pyproject.toml: a minute or two, once"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install --upgrade pip
-	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[benchmarks,dev]'
+	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[benchmarks,dev,docs]'
 	@touch $@

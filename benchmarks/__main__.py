@@ -48,9 +48,9 @@ def demo(budget: int, seed: int, threads: int) -> None:
     out.print("Optimizing a two-hop question answering program on an invented world (simulated LMs)...\n")
     report = run_cell(cell, data_dir=None, threads=threads)
     result = report["result"]
-    for panel in present.accepted_steps(result):
+    for panel in present.steps_to_the_best(result):
         out.print(panel)
-    out.print("\nLineage (validation scores):")
+    out.print("\nAll candidates (validation scores):")
     out.print(present.lineage(result))
     rows = len(report["test_scores_after"])
     out.print(

@@ -17,9 +17,12 @@ from dspy_gepa import GEPAResult, Proposal
 _TOOL_MARK = re.compile(r", asks for this tool| \(asks for this tool\)")
 
 
-def accepted_steps(result: GEPAResult) -> Iterator[RenderableType]:
-    """A panel for every accepted proposal: what changed against its first parent."""
+def steps_to_the_best(result: GEPAResult) -> Iterator[RenderableType]:
+    """A panel for every proposal that the returned candidate descends from: what changed in it."""
+    line = result.lineage()
     for number, proposal in _accepted(result):
+        if number not in line:
+            continue
         child = result.texts[number]
         parent = result.texts[proposal.parents[0]]
         title = f"#{number}, {proposal.kind} of {' and '.join(f'#{p}' for p in proposal.parents)}"

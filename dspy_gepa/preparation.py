@@ -25,7 +25,9 @@ from dspy_gepa.observe.live.views import choose_views
 from dspy_gepa.observe.log import LogEvents
 from dspy_gepa.options import name_of
 from dspy_gepa.proposer import reflections_of
+from dspy_gepa.record.read import noted
 from dspy_gepa.rollouts import RolloutRunner
+from dspy_gepa.runtime.journal_file import FILE_NAME, UNREADABLE, read_journal
 from dspy_gepa.search.pool import columns_of
 from dspy_gepa.session import Setup
 from dspy_gepa.slots.selection import select
@@ -85,7 +87,7 @@ def prepare(
         strategy=strategy,
         limits=read_limits(given),
         seed=secrets.randbelow(2**31) if given.seed is None else given.seed,
-        width=given.width or 0,
+        width=given.width or _width_to_extend(given),
         threads=given.num_threads or dspy.settings.num_threads,
         policy=read_policy(given),
         executor=given.executor,
@@ -117,3 +119,14 @@ def prepare(
     )
     setup = replace(setup, identity=identity)
     return replace(setup, foresee=foresight(setup, shape_of(setup, given.reflection_lm))), work
+
+
+def _width_to_extend(given: Arguments) -> int:
+    """The width of the run that is extended, or 0: the default one would depend on the larger budget."""
+    if given.resume != "extend" or given.log_dir is None or not (Path(given.log_dir) / FILE_NAME).exists():
+        return 0
+    try:
+        with read_journal(Path(given.log_dir)) as db:
+            return int((noted(db, "identity") or {}).get("width", 0))
+    except (*UNREADABLE, ValueError):  # when it is opened for writing it is said what is wrong with it
+        return 0

@@ -184,6 +184,22 @@ def test_extending_twice_asks_for_little_that_the_longest_run_would_not(tmp_path
         assert words.calls <= 1.4 * other.calls
 
 
+def test_a_run_is_extended_at_the_width_that_it_had(tmp_path: Path) -> None:
+    # Left to itself the larger budget would be searched at another width, which is another run.
+    words, narrow = Words(tmp_path), {"strategy": "adaptive", "max_metric_calls": 300}
+    words.compile(strategy="adaptive", max_metric_calls=150)
+    longer = words.compile(**narrow, resume="extend")
+    assert told(longer)["candidates"] == told(Words(None).compile(**narrow, width=1))["candidates"]
+    with pytest.raises(JournalError, match="width was 1 and is now 2"):
+        words.compile(**narrow, width=2, resume="extend")
+
+
+def test_extending_a_damaged_journal_says_that_it_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "run.sqlite").write_bytes(b"no database" * 500)
+    with pytest.raises(JournalError, match="not a readable journal"):
+        Words(tmp_path).compile(resume="extend")
+
+
 def test_another_budget_is_refused_with_the_way_to_extend(tmp_path: Path) -> None:
     words = Words(tmp_path)
     words.compile()

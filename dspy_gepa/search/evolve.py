@@ -182,7 +182,7 @@ class Search:
         if self._unusable_answers >= UNUSABLE_ANSWERS:
             raise ReflectionError(
                 f"The reflection model gave {self._unusable_answers} unusable answers in a row, the last: "
-                f"{proposal.reason}. Try a stronger model or a larger max_tokens."
+                f"{proposal.reason.rstrip('.')}. Try a stronger model or a larger max_tokens."
             )
 
 

@@ -1,0 +1,68 @@
+"""Every Python block of the documentation runs, or says why it cannot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+
+from dspy_gepa.search.pricing import AUTO_TRIALS, auto_rollouts
+from dspy_gepa.search.strategy import ADAPTIVE
+from tests.docs import stage
+from tests.test_repository import ROOT, python_blocks
+
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+# A block that is not run is fenced as ```py, below a comment with the reason.
+NOT_RUN = re.compile(r"^<!-- not run: \S.* -->\n```py$", re.MULTILINE)
+ELSEWHERE = "extending.md"  # tests/test_extending.py runs it
+RUN = [page for page in PAGES if page.name != ELSEWHERE and python_blocks(page.read_text(encoding="utf-8"))]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dspy, "LM", stage.model)
+    before = {name: dspy.settings.get(name) for name in ("lm", "adapter")}
+    dspy.configure(lm=stage.model("task"))  # for good, as pages do
+    yield stage.names_of_examples()
+    dspy.configure(**before)
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run(page: Path, names: dict[str, Any]) -> None:
+    for block in python_blocks(page.read_text(encoding="utf-8")):
+        exec(compile(block, page, "exec", dont_inherit=True), names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT / "docs").as_posix())
+def test_a_block_that_does_not_run_says_why(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert len(re.findall(r"^```py$", text, flags=re.MULTILINE)) == len(NOT_RUN.findall(text))
+
+
+def test_the_classifier_learns_what_its_page_says(
+    names: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = ROOT / "docs" / "classifier.md"
+    for block in python_blocks(page.read_text(encoding="utf-8")):
+        exec(compile(block, page, "exec", dont_inherit=True), names)
+    said = capsys.readouterr().out
+    assert "about 9 steps, at most 100 rollouts, " in said
+    assert "75.0 100.0" in said
+    assert "+ Praise and blame together are mixed." in said
+
+
+def test_the_table_of_auto_budgets_has_the_rollouts_that_they_stand_for() -> None:
+    text = (ROOT / "docs" / "budgets.md").read_text(encoding="utf-8")
+    rows = re.findall(r'^\| `"(\w+)"` \| (\d+) \| ([\d,]+) \|$', text, flags=re.MULTILINE)
+    told = {name: (int(trials), int(rollouts.replace(",", ""))) for name, trials, rollouts in rows}
+    for train, val in [(8, 8), (50, 20), (200, 300)]:
+        found = {
+            name: (trials, auto_rollouts(name, ADAPTIVE, train, val, components=1))
+            for name, trials in AUTO_TRIALS.items()
+        }
+        assert told == found
