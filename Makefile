@@ -47,5 +47,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "creating $(VENV) with $$($(PYTHON) --version) and the packages of pyproject.toml: a minute or two, once"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install --upgrade pip
-	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[benchmarks,dev]'
+	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[benchmarks,report,dev]'
 	@touch $@

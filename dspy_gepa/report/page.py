@@ -6,17 +6,17 @@ import base64
 import hashlib
 import html
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.media import with_media
-from dspy_gepa.record.model import RunRecord
+from dspy_gepa.record.model import Member, RunRecord
 from dspy_gepa.render import report as markdown
 from dspy_gepa.report.chart import draw
-from dspy_gepa.report.payload import excerpt, excerpts, payload
+from dspy_gepa.report.payload import excerpt, excerpts, payload, shown
 from dspy_gepa.report.provenance import passages
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
 from dspy_gepa.report.view import advice, costs, facts, headline, settings
@@ -100,12 +100,13 @@ def render_html(record: RunRecord, *, title: str = TITLE) -> str:
         advice=advice(record),
         chart=draw(record),
         tree=arrange(record),
+        line=_line(record),
         node=(WIDE, HIGH),
         finals=_finals(record),
         data=payload(record) | {"title": title, "markdown": _markdown(record, title)},
         costs=costs(record),
         settings=settings(record),
-        shown=excerpts(record),
+        room=excerpts(record),
         perfect=_perfect(record),
     )
     # Half of a pair of surrogates, which a model may write, has no bytes.
@@ -126,7 +127,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"excerpt": excerpt, "score": _score, "signed": _signed, "whole": _whole}
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    environment.filters |= {"excerpt": excerpt, "score": _score, "signed": _signed, "shown": shown, "named": _named}
     return environment
 
 
@@ -139,16 +141,21 @@ def _finals(record: RunRecord) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "text": with_media(text, 0),
+            "text": shown(text),
             "passages": passages(record, best.index, name),
             "against": [
-                ("seed", segments(with_media(seed[name], 0), with_media(text, 0))),
-                ("parent", segments(with_media(parent[name], 0), with_media(text, 0))),
+                ("seed", segments(shown(seed[name]), shown(text))),
+                ("parent", segments(shown(parent[name]), shown(text))),
             ],
             "same": text == seed[name],
         }
         for name, text in best.texts.items()
     ]
+
+
+def _line(record: RunRecord) -> list[Member]:
+    """The best member with all that it descends from, oldest first."""
+    return [] if record.best is None else [record.members[index] for index in record.lineage(record.best)]
 
 
 def _markdown(record: RunRecord, title: str) -> str:
@@ -181,8 +188,8 @@ def _score(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f}"
 
 
-def _whole(text: str) -> str:
-    return with_media(text, 0)
+def _named(members: Sequence[int]) -> str:
+    return " and ".join(str(member) if member else "the seed" for member in members)
 
 
 def _signed(value: float) -> str:

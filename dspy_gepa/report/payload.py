@@ -8,7 +8,7 @@ from typing import Any
 from dspy_gepa.media import elide, with_media
 from dspy_gepa.record.model import Evidence, Member, RunRecord, Trial
 from dspy_gepa.render import finite
-from dspy_gepa.report.words import Runs, gist, runs
+from dspy_gepa.report.words import gist, segments
 
 # Characters that all texts of candidates, and all excerpts of rollouts, take up at most: a page of a long run
 # stays small, and its texts get shorter instead. The final texts are not counted, and are whole.
@@ -59,9 +59,14 @@ def excerpts(record: RunRecord) -> int:
     return max(SHORTEST_EXCERPT, ROOM // max(1, count))
 
 
+def shown(text: str) -> str:
+    """The text as the page shows it: without media, and without half characters, which have no bytes."""
+    return with_media(text, 0).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def excerpt(text: str, chars: int) -> str:
-    """The text as the page shows it: without media, and no longer than this."""
-    return elide(with_media(text, 0), chars)
+    """The same, no longer than this."""
+    return elide(shown(text), chars)
 
 
 def proposed(record: RunRecord, trial: Trial) -> Mapping[str, str]:
@@ -74,7 +79,7 @@ class _Texts:
 
     def __init__(self, record: RunRecord) -> None:
         self.all: list[str] = []
-        self.diffs: dict[str, Runs] = {}
+        self.diffs: dict[str, list[str | int]] = {}
         self._known: dict[str, int] = {}
         whole = record.members[record.best].texts.values() if record.best is not None else ()
         self._whole = frozenset(whole)
@@ -84,13 +89,15 @@ class _Texts:
     def number(self, text: str) -> int:
         if text not in self._known:
             self._known[text] = len(self.all)
-            self.all.append(with_media(text, 0) if text in self._whole else excerpt(text, self._longest))
+            self.all.append(shown(text) if text in self._whole else excerpt(text, self._longest))
         return self._known[text]
 
     def compare(self, before: str, after: str) -> None:
         old, new = self.number(before), self.number(after)
         if old != new and f"{old}:{new}" not in self.diffs:
-            self.diffs[f"{old}:{new}"] = runs(self.all[old], self.all[new])
+            self.diffs[f"{old}:{new}"] = [
+                item for op, text in segments(self.all[old], self.all[new]) for item in (op, len(text))
+            ]
 
 
 def _all_texts(record: RunRecord) -> Iterable[Mapping[str, str]]:

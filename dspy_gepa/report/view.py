@@ -110,7 +110,7 @@ def facts(record: RunRecord) -> list[Fact]:
     found.append(
         Fact(
             "Cost",
-            f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}",
+            "–" if not dollars else f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}",
             f"of ${limit:,.2f}" if limit is not None else "" if dollars else "no prices are known",
         )
     )

@@ -3,7 +3,8 @@ const themes = ["auto", "light", "dark"];
 function setTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  find("#theme").textContent = `Theme: ${theme}`;
+  find("#theme").textContent = `◐ ${theme}`;
+  find("#theme").setAttribute("aria-label", `Theme: ${theme}`);
   redraws.forEach((redraw) => redraw());
 }
 find("#theme").addEventListener("click", () => {
