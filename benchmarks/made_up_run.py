@@ -9,8 +9,22 @@ from dspy_gepa.types import Candidate, Usage
 
 COMPONENTS = ("plan", "search.query", "answer")
 VERBS = ("Name", "Check", "Quote", "Compare", "Leave out", "Begin with", "Write down", "Look again at")
-NOUNS = ("the dates", "every figure", "the source", "the units", "what is asked", "the shortest form", "both sides")
-ENDS = ("before you answer", "in one line", "as it is written there", "when two pages disagree", "and nothing else")
+NOUNS = (
+    "the dates",
+    "every figure",
+    "the source",
+    "the units",
+    "what is asked",
+    "the shortest form",
+    "both sides",
+)
+ENDS = (
+    "before you answer",
+    "in one line",
+    "as it is written there",
+    "when two pages disagree",
+    "and nothing else",
+)
 
 
 def made_up_run(
@@ -48,7 +62,13 @@ def made_up_run(
         state="finished",
         started={
             "event": "run_started",
-            "limits": {"rollouts": last.rollouts, "reflections": None, "tokens": None, "cost": 50.0, "seconds": None},
+            "limits": {
+                "rollouts": last.rollouts,
+                "reflections": None,
+                "tokens": None,
+                "cost": 50.0,
+                "seconds": None,
+            },
             "seed": seed,
             "strategy": {"name": "made up", "minibatch_size": evidence, "perfect_score": 1.0},
             "train_rows": 100,

@@ -188,7 +188,7 @@ class GEPAResult:
         return diff_texts(self.texts[self._index(first)], self.texts[self._index(second)])
 
     def report(self, path: str | Path | None = None, *, title: str = TITLE) -> Report:
-        """The run as a page of HTML: a notebook shows it, and `path` writes it as one file that loads nothing.
+        """The run as a page of HTML, which a notebook shows; with `path` it is written as one file.
 
         Args:
             path: Where to write it; default nowhere. An older file is replaced.

@@ -82,13 +82,18 @@ def draw(record: RunRecord) -> Chart | None:
 
     leading = {point.best for point in record.curve}
     return Chart(
-        line="M" + " L".join(f"{a} {b}" for a, b in _steps([(x(p.rollouts), y(p.score)) for p in record.curve])),
+        line="M"
+        + " L".join(f"{a} {b}" for a, b in _steps([(x(p.rollouts), y(p.score)) for p in record.curve])),
         band=_band(
             [(x(p.rollouts), y(p.interval[0])) for p in record.curve],
             [(x(p.rollouts), y(p.interval[1])) for p in record.curve],
         ),
         seed=y(scores[0]) if members and members[0].index == 0 else None,
-        dots=tuple(Dot(x(m.found_at), y(m.score), m.index, m.index in leading) for m in members if m.score is not None),
+        dots=tuple(
+            Dot(x(m.found_at), y(m.score), m.index, m.index in leading)
+            for m in members
+            if m.score is not None
+        ),
         x_ticks=tuple(Tick(x(value), f"{value:,.0f}") for value in ticks(0, most, 6)),
         y_ticks=tuple(Tick(y(value), f"{value:.4g}") for value in ticks(low, high, 6)),
         x_most=most,
@@ -97,7 +102,7 @@ def draw(record: RunRecord) -> Chart | None:
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers between two others, at most so many and one: multiples of 1, 2 or 5 and a power of ten."""
+    """Round numbers between two others: multiples of 1, 2 or 5 and a power of ten, about so many."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * nice for nice in (1, 2, 5, 10) if power * nice >= rough * (1 - 1e-9))

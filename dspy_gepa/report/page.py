@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.record.model import Member, RunRecord
+from dspy_gepa.render import render_estimate
 from dspy_gepa.render import report as markdown
 from dspy_gepa.report.chart import draw
 from dspy_gepa.report.payload import excerpt, excerpts, payload, shown
@@ -128,7 +129,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    environment.filters |= {"excerpt": excerpt, "score": _score, "signed": _signed, "shown": shown, "named": _named}
+    environment.filters |= {
+        "excerpt": excerpt,
+        "score": _score,
+        "signed": _signed,
+        "shown": shown,
+        "named": _named,
+    }
     return environment
 
 
@@ -159,13 +166,16 @@ def _line(record: RunRecord) -> list[Member]:
 
 
 def _markdown(record: RunRecord, title: str) -> str:
-    texts = record.members[record.best].texts if record.best is not None else {}
+    best = record.members[record.best].texts if record.best is not None else {}
+    texts = {name: shown(text) for name, text in best.items()}
     told = [(fact.label, f"{fact.value} {fact.note}".strip()) for fact in facts(record)]
     if record.last is not None:
         point = record.last
-        gain = f"{_signed(point.gain)}, with probability 0.9 {_score(point.gain_interval[0])} to {_score(point.gain_interval[1])}"
-        score = f"{_score(point.score)}, with probability 0.9 {_score(point.interval[0])} to {_score(point.interval[1])}"
-        told = [("Gain over the seed", gain), ("Score", score), *told]
+        told = [
+            ("Gain over the seed", render_estimate(point.gain, point.gain_interval)),
+            ("Score", render_estimate(point.score, point.interval)),
+            *told,
+        ]
     return markdown(title, told, texts)
 
 
@@ -177,7 +187,14 @@ def _perfect(record: RunRecord) -> float:
 
 def _policy(script: str, style: str) -> str:
     """What a browser lets the page do: run this script and use this style, and reach nothing."""
-    return f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
+    rules = {
+        "default-src": "'none'",
+        "script-src": _digest(script),
+        "style-src": _digest(style),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {allowed}" for name, allowed in rules.items())
 
 
 def _digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the page's script shows on demand, as JSON data: candidates, trials with their evidence, scores by row."""
+"""What the page's script shows on demand, as JSON data: candidates, trials with evidence, scores."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from dspy_gepa.report.words import gist, segments
 # stays small, and its texts get shorter instead. The final texts are not counted, and are whole.
 ROOM = 1_200_000
 SHORTEST_TEXT, SHORTEST_EXCERPT = 1000, 60
+# Characters of a reason, which may hold the message of an error.
+REASON = 1000
 
 
 def payload(record: RunRecord) -> dict[str, Any]:
@@ -25,7 +27,14 @@ def payload(record: RunRecord) -> dict[str, Any]:
         "trials": [_trial(record, trial, texts) for trial in record.trials],
         "best": record.best,
         "curve": [
-            [p.step, p.rollouts, p.best, _short(p.score), *map(_short, p.interval), _short(p.better_than_seed)]
+            [
+                p.step,
+                p.rollouts,
+                p.best,
+                _short(p.score),
+                *map(_short, p.interval),
+                _short(p.better_than_seed),
+            ]
             for p in record.curve
         ],
         "heat": heat(record),
@@ -122,7 +131,7 @@ def _member(record: RunRecord, member: Member, texts: _Texts) -> dict[str, Any]:
         "low": _short(low),
         "high": _short(high),
         "rows": len(member.scores),
-        "what": gist(parent, changed) if member.index else "the program as it was given",
+        "what": shown(gist(parent, changed)) if member.index else "the program as it was given",
     }
 
 
@@ -136,15 +145,13 @@ def _trial(record: RunRecord, trial: Trial, texts: _Texts) -> dict[str, Any]:
         "kind": trial.kind,
         "parents": list(trial.parents),
         "verdict": trial.verdict,
-        "reason": trial.reason,
+        "reason": excerpt(trial.reason, REASON),
         "changed": [
             [names.index(name), texts.number(before[name]), texts.number(text)]
             for name, text in trial.changed.items()
         ],
         "evidence": [_evidence(e, chars) for e in sorted(trial.evidence, key=lambda e: e.score)],
-        "after": [
-            [row, _short(score)] for row, score in zip(trial.trial_rows, trial.after, strict=True)
-        ],
+        "after": [[row, _short(score)] for row, score in zip(trial.trial_rows, trial.after, strict=True)],
         "member": trial.member,
     }
 

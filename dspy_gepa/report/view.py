@@ -63,7 +63,7 @@ class Headline:
 
 
 class Cost(NamedTuple):
-    """What a phase asked of a model; `calls` and `cost` are known of a phase only, and stand in its first line."""
+    """What a phase asked of a model; `calls` and `cost` are the phase's, and stand in its first line."""
 
     phase: str
     model: str
@@ -89,7 +89,14 @@ def headline(record: RunRecord) -> Headline | None:
         return round(100 * (value - low) / (high - low), 2)
 
     bars = tuple(
-        Bar(label, score, interval, place(score), place(interval[0]), round(place(interval[1]) - place(interval[0]), 2))
+        Bar(
+            label,
+            score,
+            interval,
+            place(score),
+            place(interval[0]),
+            round(place(interval[1]) - place(interval[0]), 2),
+        )
         for label, score, interval in told
     )
     return Headline(point, bars, chance(point.better_than_seed))
@@ -100,7 +107,9 @@ def facts(record: RunRecord) -> list[Fact]:
     limits = record.started.get("limits", {})
     point = record.last
     spent: Mapping[str, float] = (
-        {"rollouts": point.rollouts, "reflections": point.reflections, "tokens": point.tokens} if point else {}
+        {"rollouts": point.rollouts, "reflections": point.reflections, "tokens": point.tokens}
+        if point
+        else {}
     )
     found = [
         Fact(name.capitalize(), f"{int(value):,}", _limit(limits.get(name))) for name, value in spent.items()
@@ -110,7 +119,7 @@ def facts(record: RunRecord) -> list[Fact]:
     found.append(
         Fact(
             "Cost",
-            "–" if not dollars else f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}",
+            "unknown" if not dollars else f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}",
             f"of ${limit:,.2f}" if limit is not None else "" if dollars else "no prices are known",
         )
     )
@@ -131,7 +140,7 @@ def advice(record: RunRecord) -> str:
         resume = "It was not recorded. With log_dir='...' a run can be resumed after this."
     return {
         "finished": "",
-        "running": "The run goes on. This page shows how it stood when it was written; write it again to see more.",
+        "running": "The run goes on. This page tells how it stood when written; write it again for more.",
         "interrupted": f"The run was interrupted. {resume}",
         "failed": f"The run ended with an error. {resume}",
         "killed": f"The run's process is gone without a word. {resume}",
@@ -149,7 +158,11 @@ def costs(record: RunRecord) -> list[Cost]:
 
 def settings(record: RunRecord) -> list[tuple[str, str]]:
     """With what the run was made, as names and values."""
-    told = {name: value for name, value in record.started.items() if name not in ("event", "candidates", "forecast")}
+    told = {
+        name: value
+        for name, value in record.started.items()
+        if name not in ("event", "candidates", "forecast")
+    }
     return [(name, value) for name, value in _flat(told, "") if value]
 
 

@@ -17,8 +17,8 @@ Op: TypeAlias = Literal["=", "-", "+"]
 _WORDS = re.compile(r"\s+|[\u3040-\u9fff]|[^\s\u3040-\u9fff]+")
 # Rewritten sentences that share less than this are shown as gone and new, not as a patchwork of both.
 ALIKE = 0.5
-# The time that a comparison takes grows with the square: longer stretches are not compared word by word, and of
-# longer texts the lines that come again and again are not looked for one by one.
+# The time that a comparison takes grows with the square: longer stretches are not compared word by word, and
+# of longer texts the lines that come again and again are not looked for one by one.
 MOST_WORDS, MOST_SENTENCES = 2000, 2000
 # Characters of a gist's sentence.
 GIST = 140
@@ -32,7 +32,7 @@ class Segment(NamedTuple):
 
 
 def segments(before: str, after: str) -> list[Segment]:
-    """The way from one text to the other, stretch by stretch: by sentences, and by words where these are alike."""
+    """The way from one text to the other, by sentences, and word by word where these are alike."""
     merged = groupby(_by_sentences(before, after), key=lambda segment: segment.op)
     return [Segment(op, "".join(segment.text for segment in group)) for op, group in merged]
 

@@ -40,7 +40,7 @@ function startHeat() {
     const tall = Math.max(lowest, Math.min(22, wide, Math.floor(900 / members.length)));
     Object.assign(shown, { wide, tall });
     const [width, height] = [gutter + wide * columns.length + 8, top + bottom + tall * members.length];
-    const ratio = devicePixelRatio || 1;
+    const ratio = Math.min(2, devicePixelRatio || 1);  // some phones refuse larger canvases
     canvas.width = width * ratio;
     canvas.height = height * ratio;
     canvas.style.width = `${width}px`;

@@ -40,8 +40,8 @@ all(".choice input").forEach((input) => input.addEventListener("change", () => a
 /** On paper everything is open, in light colours; afterwards all is as it was. */
 let closed = [];
 addEventListener("beforeprint", () => {
-  closed = all("details:not([open])");
   all("details.trial").forEach(fillTrial);
+  closed = all("details:not([open])");
   closed.forEach((details) => { details.open = true; });
   redraws.forEach((redraw) => redraw());
 });
