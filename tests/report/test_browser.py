@@ -281,3 +281,16 @@ def test_a_notebooks_frame_works_without_the_rights_of_the_notebook(
     assert page.url == shown.as_uri()
     assert problems == []
     page.close()
+
+
+def test_paper_gets_a_heat_map_in_light_colours_and_the_screen_its_own_again(
+    visit: Callable[..., Page],
+) -> None:
+    light, dark = visit("plain", color_scheme="light"), visit("plain", color_scheme="dark")
+    drawn = "canvas => canvas.toDataURL()"
+    before = dark.eval_on_selector("#heat", drawn)
+    dark.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert dark.eval_on_selector("#heat", drawn) == light.eval_on_selector("#heat", drawn)
+    dark.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert dark.eval_on_selector("#heat", drawn) == before
+    assert dark.get_attribute("#theme", "aria-label") == "Theme: auto"

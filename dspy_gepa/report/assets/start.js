@@ -38,16 +38,17 @@ all(".clip").forEach(clip);
 all(".choice input").forEach((input) => input.addEventListener("change", () => all(".clip").forEach(clip)));
 
 /** On paper everything is open, in light colours; afterwards all is as it was. */
-let closed = [];
+let closed = [], theme = "auto";
 addEventListener("beforeprint", () => {
   all("details.trial").forEach(fillTrial);
   closed = all("details:not([open])");
   closed.forEach((details) => { details.open = true; });
-  redraws.forEach((redraw) => redraw());
+  theme = document.documentElement.dataset.theme ?? "auto";
+  setTheme("light");
 });
 addEventListener("afterprint", () => {
   closed.forEach((details) => { details.open = false; });
-  redraws.forEach((redraw) => redraw());
+  setTheme(theme);
 });
 
 startChart();
