@@ -22,7 +22,7 @@ from benchmarks.models import Models
 from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
 from benchmarks.report.command import report
-from benchmarks.report_page import report_pictures, report_size
+from benchmarks.report_page import report_size
 from benchmarks.retrieval_figures import retrieval
 from benchmarks.serve import serve
 from benchmarks.speed import speed
@@ -64,7 +64,6 @@ def demo(budget: int, seed: int, threads: int) -> None:
 main.add_command(run)
 main.add_command(report)
 main.add_command(report_size)
-main.add_command(report_pictures)
 main.add_command(serve)
 main.add_command(speed)
 main.add_command(overhead)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+# When a report has loaded: the chosen candidate is written, and the heat map is painted.
+READY = "document.querySelector('#card h3') !== null && document.querySelector('#heat').style.width !== ''"
+
 
 def find_chromium() -> Path | None:
     """Where Chromium or Chrome is, or None; the environment variable ``CHROMIUM`` goes first."""

@@ -3,8 +3,7 @@
 ``GEPA(callbacks=[...])`` takes functions ``callback(event)`` and objects with methods that are named after
 events: ``on_rollout_done(event)`` and so on, on the thread that called `compile`. For a given seed and width
 the events and their order are the same for any number of threads, but for `RolloutDone`, `ReflectionDone` and
-`AttemptFailed`, which come as they arrive. A callback that raises is logged and changes nothing; only a
-KeyboardInterrupt raised in one stops the run, as Ctrl-C does.
+`AttemptFailed`, which come as they arrive. Of what a callback raises only a KeyboardInterrupt stops the run.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class RunStarted(Event):
         val_rows: How many there are.
         in_sample: Whether the validation rows are the train rows.
         candidates: The texts of the program as it was given, and of the other initial candidates.
-        resumed_steps: Steps that an earlier session in this `log_dir` had begun; 0 for a new run.
+        resumed_steps: Steps that earlier sessions in `log_dir` had begun; seconds_before: what they took.
     """
 
     forecast: Forecast
@@ -70,6 +69,7 @@ class RunStarted(Event):
     in_sample: bool
     candidates: tuple[Candidate, ...]
     resumed_steps: int = 0
+    seconds_before: float = 0.0
 
 
 @dataclass(frozen=True)

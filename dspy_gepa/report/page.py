@@ -20,7 +20,7 @@ from dspy_gepa.report.chart import draw
 from dspy_gepa.report.payload import excerpt, excerpts, payload, shown
 from dspy_gepa.report.provenance import passages
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
-from dspy_gepa.report.view import advice, costs, facts, headline, settings
+from dspy_gepa.report.view import advice, costs, facts, headline, in_flight, settings
 from dspy_gepa.report.words import segments
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def render_html(record: RunRecord, *, title: str = TITLE) -> str:
         headline=headline(record),
         facts=facts(record),
         advice=advice(record),
+        in_flight=in_flight(record),
         chart=draw(record),
         tree=arrange(record),
         line=_line(record),
@@ -202,7 +203,7 @@ def _digest(text: str) -> str:
 
 
 def _score(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.3f}"
+    return "unknown" if value is None else f"{round(value, 3) + 0.0:.3f}"  # never -0.000
 
 
 def _named(members: Sequence[int]) -> str:
@@ -210,4 +211,4 @@ def _named(members: Sequence[int]) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "\u2212")
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "\u2212")

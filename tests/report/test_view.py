@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from benchmarks.made_up_run import made_up_run
+from dspy_gepa.observe.wording import amount
 from dspy_gepa.record.model import RunRecord, State
-from dspy_gepa.report.view import advice, chance, costs, duration, facts, headline, settings
+from dspy_gepa.report.view import advice, chance, costs, facts, headline, in_flight, settings
 from dspy_gepa.types import Usage
 from tests.report.records import member, point
 
@@ -34,7 +35,7 @@ def test_where_the_seed_is_the_best_it_stands_alone() -> None:
 
 def test_nothing_is_claimed_before_the_first_commit() -> None:
     assert headline(RunRecord(state="killed")) is None
-    assert {fact.value for fact in facts(RunRecord(state="killed"))} == {"unknown", "0.0 s", "0"}
+    assert {fact.value for fact in facts(RunRecord(state="killed"))} == {"unknown", "0 s", "0"}
 
 
 def test_what_was_spent_is_set_against_its_limit() -> None:
@@ -43,8 +44,8 @@ def test_what_was_spent_is_set_against_its_limit() -> None:
     assert last is not None
     assert told["Rollouts"] == (f"{last.rollouts:,}", f"of {last.rollouts:,}")
     assert told["Reflections"][1] == ""
-    assert told["Cost"] == (f"${last.cost:.4f}", "of $50.00")
-    assert told["Time"] == ("1 h 6 min", "")
+    assert told["Cost"] == (amount("cost", last.cost), "of $50.00")
+    assert told["Time"] == ("1 h 06 min", "")
     assert told["Candidates"] == ("8", "7 of 14 trials accepted")
 
 
@@ -92,6 +93,12 @@ def test_settings_are_told_one_by_one_without_what_was_not_set() -> None:
     assert not {"candidates", "limits: tokens", "event"} & set(told)
 
 
-def test_probabilities_and_times_are_told_without_false_precision() -> None:
+def test_steps_that_were_begun_are_named() -> None:
+    steps = ({"step": 7, "kind": "merge", "members": [1, 2]}, {"step": 8, "kind": "finals", "members": []})
+    told = in_flight(dataclasses.replace(RUN, state="killed", in_flight=steps))
+    assert told == "Begun and not committed: step 7 (merge of 1 and 2), step 8 (finals)."
+    assert in_flight(RUN) == ""
+
+
+def test_probabilities_are_told_without_false_precision() -> None:
     assert [chance(p) for p in (1.0, 0.9734, 0.0002)] == ["> 0.999", "0.973", "< 0.001"]
-    assert [duration(s) for s in (9.71, 75, 4000, 59.99)] == ["9.7 s", "1 min 15 s", "1 h 6 min", "60.0 s"]
