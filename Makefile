@@ -34,8 +34,9 @@ docs: $(STAMP) ## Build the documentation into site/, to be opened at site/index
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "the documentation is in site/index.html"
 
-images: $(STAMP) ## Draw the pictures of the live view in docs/images anew
+images: $(STAMP) ## Draw the pictures in docs/images anew; those of the report need a Chromium
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m tools.live_images
+	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m tools.report_images
 
 format: $(STAMP) ## Format the code and apply ruff's safe fixes
 	@$(BIN)/ruff check --quiet --fix --exit-zero
@@ -54,5 +55,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "creating $(VENV) with $$($(PYTHON) --version) and the packages of pyproject.toml: a minute or two, once"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install --upgrade pip
-	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[benchmarks,dev,docs]'
+	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[benchmarks,report,dev,docs]'
 	@touch $@
