@@ -21,8 +21,8 @@ from dspy_gepa.assembly import foresight, read_budget, read_problem, read_rows, 
 from dspy_gepa.examples import read_traits
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
+from dspy_gepa.naming import name_of
 from dspy_gepa.observe.log import LogEvents
-from dspy_gepa.options import name_of
 from dspy_gepa.proposer import reflections_of
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.search.pool import columns_of

@@ -37,7 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("values",),
     ("steps", "guides", "render", "media"),
     ("types",),
-    ("errors", "sentences"),
+    ("errors", "sentences", "naming"),
 )
 KNOW_DSPY = {
     *(
