@@ -71,7 +71,7 @@ def _last(events: Iterator[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
 def find_runs(root: Path) -> Iterator[Path]:
     """The folders below `root`, itself included, that hold a run, sorted by path.
 
-    Links to folders are not followed; hidden folders and those that programs keep their files in are left out.
+    Links to folders are not followed; hidden folders and those that tools keep their files in are left out.
     """
     for folder, below, files in os.walk(root):
         below[:] = sorted(name for name in below if name not in _PASSED_OVER and not name.startswith("."))
