@@ -15,6 +15,12 @@ def split_sentences(text: str) -> list[str]:
     return [part for part in map(str.strip, _END.split(text)) if part]
 
 
+def sentence_parts(text: str) -> list[str]:
+    """The text cut after each sentence or line and the white space behind it; joined, they are the text."""
+    ends = [end.end() for end in _END.finditer(text)]
+    return [text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True) if a < b]
+
+
 def added_sentences(before: str, after: str) -> list[str]:
     """The sentences of `after` that `before` does not have, in their order."""
     return _beyond(split_sentences(after), split_sentences(before))

@@ -1,0 +1,142 @@
+// Candidates by rows, on a canvas: tens of thousands of cells would be too many elements.
+function startHeat() {
+  const canvas = find("#heat");
+  if (!canvas) return;
+  const gutter = 52, top = 6, narrowest = 5, widest = 30, lowest = 6;
+  const pen = canvas.getContext("2d");
+  const control = (id) => find(`#heat-${id}`);
+  let shown = null, cell = null;
+
+  function arrange() {
+    const set = data.heat[Number(control("set").value)];
+    const members = data.members.map((_, member) => member);
+    if (control("order").value === "score") members.sort((a, b) => (data.members[b].score ?? -1e9) - (data.members[a].score ?? -1e9));
+    const columns = set.rows.map((_, column) => column);
+    const known = columns.map((column) => set.scores.map((line) => line[column]).filter((value) => value !== null));
+    const mean = known.map((values) => (values.length ? values.reduce((a, b) => a + b, 0) / values.length : Infinity));
+    if (control("rows").value === "hard") columns.sort((a, b) => mean[a] - mean[b]);
+    let low = Infinity, high = -Infinity;
+    known.flat().forEach((value) => { low = Math.min(low, value); high = Math.max(high, value); });
+    const best = known.map((values) => Math.max(...values));
+    return { set, members, columns, best, low, high };
+  }
+  /** Colours as they are in this theme: those of the legend. */
+  function palette() {
+    const rgb = (name) => getComputedStyle(find(`.scale .${name}`)).backgroundColor.match(/[\d.]+/g).map(Number);
+    const stops = [rgb("low"), rgb("middle"), rgb("high")];
+    return (share) => {
+      const part = Math.min(1, Math.floor(share * 2));
+      const within = share * 2 - part;
+      return `rgb(${[0, 1, 2].map((i) => Math.round(stops[part][i] + (stops[part + 1][i] - stops[part][i]) * within)).join()})`;
+    };
+  }
+  function draw() {
+    shown = arrange();
+    const { set, members, columns, best, low, high } = shown;
+    const room = canvas.parentElement.clientWidth - gutter - 8;
+    const wide = Math.max(narrowest, Math.min(widest, Math.floor(room / Math.max(1, columns.length))));
+    const tall = Math.max(lowest, Math.min(22, wide, Math.floor(900 / members.length)));
+    Object.assign(shown, { wide, tall });
+    const [width, height] = [gutter + wide * columns.length + 8, 2 * top + tall * members.length];
+    const ratio = devicePixelRatio || 1;
+    canvas.width = width * ratio;
+    canvas.height = height * ratio;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const style = getComputedStyle(document.documentElement);
+    const ink = style.color, faint = getComputedStyle(find(".scale .never")).color;
+    const sheet = getComputedStyle(canvas.parentElement).backgroundColor;
+    const colour = palette();
+    const gap = tall > 8 ? 1 : 0;
+    pen.font = "11px system-ui, sans-serif";
+    pen.textAlign = "end";
+    pen.textBaseline = "middle";
+    const every = Math.ceil(13 / tall);
+    members.forEach((member, line) => {
+      const y = top + line * tall;
+      pen.fillStyle = ink;
+      if (line % every === 0) pen.fillText(member === 0 ? "seed" : String(member), gutter - 8, y + tall / 2);
+      columns.forEach((column, place) => {
+        const x = gutter + place * wide;
+        const value = set.scores[member][column];
+        if (value === null) return hatch(x, y, wide - gap, tall - gap, faint);
+        pen.fillStyle = colour(high > low ? (value - low) / (high - low) : 1);
+        pen.fillRect(x, y, wide - gap, tall - gap);
+        if (value === best[column]) ring(x + (wide - gap) / 2, y + (tall - gap) / 2, Math.min(wide, tall), sheet, ink);
+      });
+    });
+    control("from").textContent = Number.isFinite(low) ? low : "";
+    control("to").textContent = Number.isFinite(high) ? high : "";
+    if (cell) outline();
+  }
+  function hatch(x, y, width, height, faint) {
+    pen.strokeStyle = faint;
+    pen.lineWidth = 1;
+    pen.beginPath();
+    pen.moveTo(x + 1, y + height - 1);
+    pen.lineTo(x + Math.min(width, height) - 1, y + height - Math.min(width, height) + 1);
+    pen.stroke();
+  }
+  function ring(x, y, size, sheet, ink) {
+    pen.beginPath();
+    pen.arc(x, y, Math.max(1, size * 0.18), 0, 7);
+    if (size < 9) {
+      pen.fillStyle = sheet;
+      pen.fill();
+      return;
+    }
+    pen.lineWidth = 3.5;
+    pen.strokeStyle = ink;
+    pen.stroke();
+    pen.lineWidth = 1.75;
+    pen.strokeStyle = sheet;
+    pen.stroke();
+  }
+  function outline() {
+    pen.strokeStyle = getComputedStyle(document.documentElement).color;
+    pen.lineWidth = 2;
+    pen.strokeRect(gutter + cell.place * shown.wide, top + cell.line * shown.tall, shown.wide - 1, shown.tall - 1);
+  }
+  function at(event) {
+    const box = canvas.getBoundingClientRect();
+    const place = Math.floor((event.clientX - box.left - gutter) / shown.wide);
+    const line = Math.floor((event.clientY - box.top - top) / shown.tall);
+    return place in shown.columns && line in shown.members ? { place, line } : null;
+  }
+  function words({ place, line }) {
+    const [member, column] = [shown.members[line], shown.columns[place]];
+    const value = shown.set.scores[member][column];
+    const known = value === null ? "not run" : `scored ${value}${value === shown.best[column] ? ", on the frontier" : ""}`;
+    return `${nameOf(member)} on ${shown.set.rows[column]}: ${known}`;
+  }
+  canvas.addEventListener("pointermove", (event) => {
+    const found = at(event);
+    if (found) showTip(event.clientX, event.clientY, [words(found)]);
+    else hideTip();
+  });
+  canvas.addEventListener("pointerleave", hideTip);
+  canvas.addEventListener("click", (event) => {
+    const found = at(event);
+    if (!found) return;
+    cell = found;
+    draw();
+    control("said").textContent = words(cell);
+    choose(shown.members[cell.line]);
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (event.key === "Enter" && cell) choose(shown.members[cell.line], { reveal: true });
+    if (!move || !shown.columns.length) return;
+    event.preventDefault();
+    const next = (now, step, count) => Math.max(0, Math.min(count - 1, now + step));
+    cell = cell
+      ? { place: next(cell.place, move[0], shown.columns.length), line: next(cell.line, move[1], shown.members.length) }
+      : { place: 0, line: 0 };
+    draw();
+    control("said").textContent = words(cell);
+  });
+  for (const id of ["set", "order", "rows"]) control(id).addEventListener("change", () => { cell = null; draw(); });
+  redraws.push(draw);
+  new ResizeObserver(draw).observe(canvas.parentElement);
+}

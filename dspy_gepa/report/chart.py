@@ -1,0 +1,124 @@
+"""The score against the rollouts spent, as coordinates in percent of the plot: it fits any width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from dspy_gepa.record.model import RunRecord
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A label on an axis.
+
+    Attributes:
+        at: Where, in percent from the left or the top.
+        label: What it says.
+    """
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A member: when it was found and what it is believed to score now.
+
+    Attributes:
+        x: In percent from the left.
+        y: In percent from the top.
+        member: Its index.
+        leading: Whether it was the best one at some time.
+    """
+
+    x: float
+    y: float
+    member: int
+    leading: bool
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What is drawn; paths are those of SVG, in a box of 100 by 100.
+
+    Attributes:
+        line: The best member's score.
+        band: The interval around it.
+        seed: Height of the seed's line, in percent from the top; None before it was run.
+        dots: The members.
+        x_ticks: Rollouts.
+        y_ticks: Scores.
+        x_most: Rollouts at the right edge.
+        y_range: Scores at the bottom and at the top edge.
+    """
+
+    line: str
+    band: str
+    seed: float | None
+    dots: tuple[Dot, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    x_most: int
+    y_range: tuple[float, float]
+
+
+def draw(record: RunRecord) -> Chart | None:
+    """The chart of a run; None before its first commit."""
+    if not record.curve:
+        return None
+    members = [m for m in record.members if m.score is not None]
+    scores = [m.score for m in members if m.score is not None]
+    levels = [*scores, *(edge for point in record.curve for edge in point.interval)]
+    low, high = _padded(min(levels), max(levels))
+    most = max(1, record.curve[-1].rollouts)
+
+    def x(rollouts: float) -> float:
+        return round(100 * rollouts / most, 2)
+
+    def y(score: float) -> float:
+        return round(100 * (high - score) / (high - low), 2)
+
+    leading = {point.best for point in record.curve}
+    return Chart(
+        line="M" + " L".join(f"{a} {b}" for a, b in _steps([(x(p.rollouts), y(p.score)) for p in record.curve])),
+        band=_band(
+            [(x(p.rollouts), y(p.interval[0])) for p in record.curve],
+            [(x(p.rollouts), y(p.interval[1])) for p in record.curve],
+        ),
+        seed=y(scores[0]) if members and members[0].index == 0 else None,
+        dots=tuple(Dot(x(m.found_at), y(m.score), m.index, m.index in leading) for m in members if m.score is not None),
+        x_ticks=tuple(Tick(x(value), f"{value:,.0f}") for value in ticks(0, most, 6)),
+        y_ticks=tuple(Tick(y(value), f"{value:.4g}") for value in ticks(low, high, 5)),
+        x_most=most,
+        y_range=(low, high),
+    )
+
+
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers between two others, at most so many and one: multiples of 1, 2 or 5 and a power of ten."""
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * nice for nice in (1, 2, 5, 10) if power * nice >= rough * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    return [round(number * step, 10) for number in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    """The range with some room, but no further than 0 and 1, where most scores end."""
+    room = (high - low) * 0.06 or 0.05
+    bottom, top = low - room, high + room
+    return (max(0.0, bottom) if low >= 0 else bottom), (min(1.0, top) if high <= 1 and low < 1 else top)
+
+
+def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """What was known holds until something else is."""
+    corners = [corner for (_, y0), (x1, y1) in pairwise(points) for corner in ((x1, y0), (x1, y1))]
+    return [points[0], *corners]
+
+
+def _band(low: Sequence[tuple[float, float]], high: Sequence[tuple[float, float]]) -> str:
+    around = [*_steps(high), *reversed(_steps(low))]
+    return "M" + " L".join(f"{x} {y}" for x, y in around) + " Z"

@@ -1,0 +1,189 @@
+"""The page: one file of HTML with its style and script, which loads nothing and runs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import math
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.media import with_media
+from dspy_gepa.record.model import RunRecord
+from dspy_gepa.render import report as markdown
+from dspy_gepa.report.chart import draw
+from dspy_gepa.report.payload import excerpt, excerpts, payload
+from dspy_gepa.report.provenance import passages
+from dspy_gepa.report.tree import HIGH, WIDE, arrange
+from dspy_gepa.report.view import advice, costs, facts, headline, settings
+from dspy_gepa.report.words import segments
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TITLE = "GEPA run"
+SCRIPTS = ("core.js", "card.js", "chart.js", "tree.js", "heat.js", "start.js")
+STYLES = ("page.css", "parts.css")
+# Pixels that the page takes up in a notebook.
+IN_NOTEBOOK = 900
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run's report: shown by a notebook, saved as one file of HTML.
+
+    Attributes:
+        record: The run.
+        title: The page's title.
+    """
+
+    record: RunRecord
+    title: str = TITLE
+
+    def to_html(self) -> str:
+        """The page; raises as `render_html`."""
+        return render_html(self.record, title=self.title)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page; raises as `write_report`. Returns where it is."""
+        write_report(self.record, Path(path), title=self.title)
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        # A frame of its own, and no part of the notebook: what models wrote cannot reach it.
+        return (
+            f'<iframe title="{html.escape(self.title)}" sandbox="allow-scripts allow-modals" '
+            f'allow="clipboard-write" style="width:100%;height:{IN_NOTEBOOK}px;border:0" '
+            f'srcdoc="{html.escape(self.to_html())}"></iframe>'
+        )
+
+
+def write_report(record: RunRecord, path: Path, *, title: str = TITLE) -> None:
+    """Write a run's report as one file of HTML; it opens without a network.
+
+    Args:
+        record: The run; of one that goes on, as it stands.
+        path: The file; an older one is replaced, missing directories are made.
+        title: The page's title.
+
+    Raises:
+        ConfigurationError: jinja2 is not installed.
+        OSError: The file cannot be written.
+    """
+    page = render_html(record, title=title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8", newline="\n")
+
+
+def render_html(record: RunRecord, *, title: str = TITLE) -> str:
+    """A run's report as HTML. Everything that comes from models, data and users is escaped.
+
+    Raises:
+        ConfigurationError: jinja2 is not installed.
+    """
+    assets = files(__package__) / "assets"
+    script = "\n".join((assets / name).read_text("utf-8") for name in SCRIPTS)
+    style = "\n".join((assets / name).read_text("utf-8") for name in STYLES)
+    page = _environment().get_template("page.html.j2")
+    text = page.render(
+        title=title,
+        record=record,
+        script=script,
+        style=style,
+        policy=_policy(script, style),
+        headline=headline(record),
+        facts=facts(record),
+        advice=advice(record),
+        chart=draw(record),
+        tree=arrange(record),
+        node=(WIDE, HIGH),
+        finals=_finals(record),
+        data=payload(record) | {"title": title, "markdown": _markdown(record, title)},
+        costs=costs(record),
+        settings=settings(record),
+        shown=excerpts(record),
+        perfect=_perfect(record),
+    )
+    # Half of a pair of surrogates, which a model may write, has no bytes.
+    return text.encode("utf-8", "replace").decode()
+
+
+def _environment() -> Environment:
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise ConfigurationError(
+            "A report needs jinja2, which is not installed. Run: pip install 'dspy-gepa[report]'"
+        ) from error
+    environment = Environment(
+        loader=PackageLoader("dspy_gepa.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"excerpt": excerpt, "score": _score, "signed": _signed, "whole": _whole}
+    return environment
+
+
+def _finals(record: RunRecord) -> list[dict[str, Any]]:
+    """By component, the final text with its passages and what changed."""
+    if record.best is None:
+        return []
+    best, seed = record.members[record.best], record.members[0].texts
+    parent = record.members[best.parents[0]].texts if best.parents else seed
+    return [
+        {
+            "name": name,
+            "text": with_media(text, 0),
+            "passages": passages(record, best.index, name),
+            "against": [
+                ("seed", segments(with_media(seed[name], 0), with_media(text, 0))),
+                ("parent", segments(with_media(parent[name], 0), with_media(text, 0))),
+            ],
+            "same": text == seed[name],
+        }
+        for name, text in best.texts.items()
+    ]
+
+
+def _markdown(record: RunRecord, title: str) -> str:
+    texts = record.members[record.best].texts if record.best is not None else {}
+    told = [(fact.label, f"{fact.value} {fact.note}".strip()) for fact in facts(record)]
+    if record.last is not None:
+        point = record.last
+        gain = f"{_signed(point.gain)}, with probability 0.9 {_score(point.gain_interval[0])} to {_score(point.gain_interval[1])}"
+        score = f"{_score(point.score)}, with probability 0.9 {_score(point.interval[0])} to {_score(point.interval[1])}"
+        told = [("Gain over the seed", gain), ("Score", score), *told]
+    return markdown(title, told, texts)
+
+
+def _perfect(record: RunRecord) -> float:
+    """The score below which a rollout counts as a failure; without one, they all do."""
+    perfect: float | None = record.started.get("strategy", {}).get("perfect_score")
+    return math.inf if perfect is None else perfect
+
+
+def _policy(script: str, style: str) -> str:
+    """What a browser lets the page do: run this script and use this style, and reach nothing."""
+    return f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _score(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
+
+
+def _whole(text: str) -> str:
+    return with_media(text, 0)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "\u2212")

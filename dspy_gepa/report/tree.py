@@ -1,0 +1,124 @@
+"""The lineage as a drawing: from left to right, children of a member below each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dspy_gepa.record.model import RunRecord
+
+# Pixels from one generation, or one member, to the next; a node's size; the margin around all.
+ACROSS, DOWN, WIDE, HIGH, MARGIN = 112, 32, 84, 24, 12
+
+
+@dataclass(frozen=True)
+class Node:
+    """A member in the drawing.
+
+    Attributes:
+        member: Its index.
+        x: Left edge, in pixels.
+        y: Top edge, in pixels.
+        level: Its score on a scale from the lowest member's, 0, to the highest one's, 1; None without any.
+        leads: Whether the best member is or descends from it.
+    """
+
+    member: int
+    x: int
+    y: int
+    level: float | None
+    leads: bool
+
+
+@dataclass(frozen=True)
+class Edge:
+    """From a parent to its child.
+
+    Attributes:
+        path: As SVG draws it.
+        merge: Whether this is the second parent of a merge.
+        leads: Whether it leads to the best member.
+    """
+
+    path: str
+    merge: bool
+    leads: bool
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The drawing with its size in pixels."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    width: int
+    height: int
+
+
+def arrange(record: RunRecord) -> Tree:
+    """The lineage of all members; one with two parents stands under the first."""
+    line = set(record.lineage(record.best)) if record.best is not None else set[int]()
+    columns = _columns(record)
+    places = [
+        (MARGIN + ACROSS * column, round(MARGIN + DOWN * row))
+        for column, row in zip(columns, _rows(record), strict=True)
+    ]
+    scores = [m.score for m in record.members if m.score is not None]
+    low, high = (min(scores), max(scores)) if scores else (0.0, 0.0)
+    span = (high - low) or 1.0
+    return Tree(
+        nodes=tuple(
+            Node(
+                member=m.index,
+                x=places[m.index][0],
+                y=places[m.index][1],
+                level=None if m.score is None else round((m.score - low) / span, 3),
+                leads=m.index in line,
+            )
+            for m in record.members
+        ),
+        edges=tuple(
+            Edge(
+                path=_path(places[parent], places[m.index]),
+                merge=place > 0,
+                leads=m.index in line and parent in line,
+            )
+            for m in record.members
+            for place, parent in enumerate(m.parents)
+        ),
+        width=2 * MARGIN + ACROSS * max(columns, default=0) + WIDE,
+        height=2 * MARGIN + max((y for _, y in places), default=0) + HIGH,
+    )
+
+
+def _columns(record: RunRecord) -> list[int]:
+    columns: list[int] = []
+    for member in record.members:  # parents come before their children
+        columns.append(1 + max((columns[p] for p in member.parents), default=-1))
+    return columns
+
+
+def _rows(record: RunRecord) -> list[float]:
+    """Members without children get a row each, in the order of a walk; others stand amid their children."""
+    children: list[list[int]] = [[] for _ in record.members]
+    roots = [m.index for m in record.members if not m.parents]
+    for member in record.members:
+        if member.parents:
+            children[member.parents[0]].append(member.index)
+    rows = [0.0] * len(record.members)
+    open_, taken = roots[::-1], 0
+    while open_:
+        index = open_.pop()
+        if children[index]:
+            open_ += children[index][::-1]
+        else:
+            rows[index], taken = float(taken), taken + 1
+    for index in range(len(rows) - 1, -1, -1):  # children come after their parents
+        if children[index]:
+            rows[index] = (rows[children[index][0]] + rows[children[index][-1]]) / 2
+    return rows
+
+
+def _path(parent: tuple[int, int], child: tuple[int, int]) -> str:
+    x0, y0, x1, y1 = parent[0] + WIDE, parent[1] + HIGH // 2, child[0], child[1] + HIGH // 2
+    bend = (ACROSS - WIDE) // 2
+    return f"M{x0} {y0} C{x0 + bend} {y0} {x1 - bend} {y1} {x1} {y1}"

@@ -1,0 +1,190 @@
+"""What the page says in words and figures: headline, facts, what can be done next, costs, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from dspy_gepa.record.model import Interval, Point, RunRecord
+from dspy_gepa.runtime.budget import UNLIMITED
+
+# A probability nearer to 0 or 1 than this is not told more exactly.
+SURE = 0.001
+
+
+class Fact(NamedTuple):
+    """A figure of the run.
+
+    Attributes:
+        label: What it is.
+        value: It, for people.
+        note: What goes with it, or "".
+    """
+
+    label: str
+    value: str
+    note: str = ""
+
+
+class Bar(NamedTuple):
+    """A score with its interval, and where these stand on the scale of both bars, in percent.
+
+    Attributes:
+        label: Whose score it is.
+        score: The score.
+        interval: The interval that holds it with probability 0.9.
+        at: Where the score stands.
+        low: Where the interval begins.
+        width: How wide it is.
+    """
+
+    label: str
+    score: float
+    interval: Interval
+    at: float
+    low: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a run came to, or would if it ended now.
+
+    Attributes:
+        point: How it stands.
+        bars: The seed's score and the best one's; only the seed's where this is the best.
+        chance: Probability that the best is better than the seed, for people.
+    """
+
+    point: Point
+    bars: tuple[Bar, ...]
+    chance: str
+
+
+class Cost(NamedTuple):
+    """What a phase asked of a model; `calls` and `cost` are known of a phase only, and stand in its first line."""
+
+    phase: str
+    model: str
+    prompt: int
+    completion: int
+    calls: int | None
+    cost: float | None
+
+
+def headline(record: RunRecord) -> Headline | None:
+    """What the run came to; None before its first commit."""
+    point = record.last
+    if point is None:
+        return None
+    told = [(f"Candidate {point.best}" if point.best else "The seed", point.score, point.interval)]
+    seed = record.members[0]
+    if point.best and seed.score is not None and seed.interval is not None:
+        told.insert(0, ("The seed", seed.score, seed.interval))
+    edges = [edge for _, score, interval in told for edge in (score, *interval)]
+    low, high = min(0.0, *edges), max(1.0, *edges)
+
+    def place(value: float) -> float:
+        return round(100 * (value - low) / (high - low), 2)
+
+    bars = tuple(
+        Bar(label, score, interval, place(score), place(interval[0]), round(place(interval[1]) - place(interval[0]), 2))
+        for label, score, interval in told
+    )
+    return Headline(point, bars, chance(point.better_than_seed))
+
+
+def facts(record: RunRecord) -> list[Fact]:
+    """What was spent and what was found."""
+    limits = record.started.get("limits", {})
+    point = record.last
+    spent: Mapping[str, float] = (
+        {"rollouts": point.rollouts, "reflections": point.reflections, "tokens": point.tokens} if point else {}
+    )
+    found = [
+        Fact(name.capitalize(), f"{int(value):,}", _limit(limits.get(name))) for name, value in spent.items()
+    ]
+    dollars = point.cost if point else 0.0
+    limit = limits.get("cost")
+    found.append(
+        Fact(
+            "Cost",
+            f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}",
+            f"of ${limit:,.2f}" if limit is not None else "" if dollars else "no prices are known",
+        )
+    )
+    sessions = f"in {record.sessions} sessions" if record.sessions > 1 else ""
+    found.append(Fact("Time", duration(record.seconds), sessions or _limit_of_time(limits.get("seconds"))))
+    verdicts = [trial.verdict for trial in record.trials]
+    tried = f"{verdicts.count('accepted')} of {len(verdicts)} trials accepted"
+    found.append(Fact("Candidates", f"{len(record.members):,}", tried))
+    return found
+
+
+def advice(record: RunRecord) -> str:
+    """What a user of a run that did not finish should know; "" of one that did."""
+    again = "Call compile again with the same program, data and options"
+    where = f" and log_dir={record.log_dir!r}" if record.log_dir else ""
+    resume = f"{again}{where}: it goes on where it stood, and nothing is paid twice."
+    if record.log_dir is None:
+        resume = "It was not recorded. With log_dir='...' a run can be resumed after this."
+    return {
+        "finished": "",
+        "running": "The run goes on. This page shows how it stood when it was written; write it again to see more.",
+        "interrupted": f"The run was interrupted. {resume}",
+        "failed": f"The run ended with an error. {resume}",
+        "killed": f"The run's process is gone without a word. {resume}",
+    }[record.state]
+
+
+def costs(record: RunRecord) -> list[Cost]:
+    """What was asked of the models, by phase and model."""
+    return [
+        Cost(phase, model, asked, answered, usage.calls if first else None, usage.cost if first else None)
+        for phase, usage in record.usage.items()
+        for first, (model, (asked, answered)) in _marked(usage.tokens or {"no model named": (0, 0)})
+    ]
+
+
+def settings(record: RunRecord) -> list[tuple[str, str]]:
+    """With what the run was made, as names and values."""
+    told = {name: value for name, value in record.started.items() if name not in ("event", "candidates", "forecast")}
+    return [(name, value) for name, value in _flat(told, "") if value]
+
+
+def chance(probability: float) -> str:
+    """A probability for people, without false precision at its ends."""
+    if probability > 1 - SURE:
+        return f"> {1 - SURE}"
+    return f"< {SURE}" if probability < SURE else f"{probability:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """A time span for people."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _limit(limit: float | None) -> str:
+    return "" if limit is None or limit >= UNLIMITED else f"of {int(limit):,}"
+
+
+def _limit_of_time(limit: float | None) -> str:
+    return "" if limit is None else f"of {duration(limit)}"
+
+
+def _marked(tokens: Mapping[str, tuple[int, int]]) -> Iterator[tuple[bool, tuple[str, tuple[int, int]]]]:
+    return ((place == 0, item) for place, item in enumerate(tokens.items()))
+
+
+def _flat(data: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in data.items():
+        label = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{label}: ")
+        elif value is not None:
+            yield label, {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
