@@ -68,12 +68,18 @@ def _last(events: Iterator[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
     return next((event for event in events if event["event"] == name), {})
 
 
-def find_runs(root: Path) -> Iterator[Path]:
+def find_runs(root: Path, depth: int | None = None) -> Iterator[Path]:
     """The folders below `root`, itself included, that hold a run, sorted by path.
 
     Links to folders are not followed; hidden folders and those that tools keep their files in are left out.
+
+    Args:
+        root: Where to look.
+        depth: How many levels below it at most; default all.
     """
     for folder, below, files in os.walk(root):
-        below[:] = sorted(name for name in below if name not in _PASSED_OVER and not name.startswith("."))
+        here = Path(folder)
+        kept = sorted(name for name in below if name not in _PASSED_OVER and not name.startswith("."))
+        below[:] = kept if depth is None or len(here.relative_to(root).parts) < depth else []
         if FILE_NAME in files:
-            yield Path(folder)
+            yield here

@@ -83,13 +83,18 @@ def draw(record: RunRecord) -> Chart | None:
 
     leading = {point.best for point in record.curve}
     return Chart(
-        line="M" + " L".join(f"{a} {b}" for a, b in _steps([(x(p.rollouts), y(p.score)) for p in record.curve])),
+        line="M"
+        + " L".join(f"{a} {b}" for a, b in _steps([(x(p.rollouts), y(p.score)) for p in record.curve])),
         band=_band(
             [(x(p.rollouts), y(p.interval[0])) for p in record.curve],
             [(x(p.rollouts), y(p.interval[1])) for p in record.curve],
         ),
         seed=y(scores[0]) if members and members[0].index == 0 else None,
-        dots=tuple(Dot(x(m.found_at), y(m.score), m.index, m.index in leading) for m in members if m.score is not None),
+        dots=tuple(
+            Dot(x(m.found_at), y(m.score), m.index, m.index in leading)
+            for m in members
+            if m.score is not None
+        ),
         x_ticks=tuple(Tick(x(value), f"{value:,.0f}") for value in ticks(0, most, 6)),
         y_ticks=tuple(Tick(y(value), f"{value:.4g}") for value in ticks(low, high, 5)),
         x_most=most,

@@ -25,7 +25,14 @@ def payload(record: RunRecord) -> dict[str, Any]:
         "trials": [_trial(record, trial, texts) for trial in record.trials],
         "best": record.best,
         "curve": [
-            [p.step, p.rollouts, p.best, _short(p.score), *map(_short, p.interval), _short(p.better_than_seed)]
+            [
+                p.step,
+                p.rollouts,
+                p.best,
+                _short(p.score),
+                *map(_short, p.interval),
+                _short(p.better_than_seed),
+            ]
             for p in record.curve
         ],
         "heat": heat(record),
@@ -135,9 +142,7 @@ def _trial(record: RunRecord, trial: Trial, texts: _Texts) -> dict[str, Any]:
             for name, text in trial.changed.items()
         ],
         "evidence": [_evidence(e, chars) for e in sorted(trial.evidence, key=lambda e: e.score)],
-        "after": [
-            [row, _short(score)] for row, score in zip(trial.trial_rows, trial.after, strict=True)
-        ],
+        "after": [[row, _short(score)] for row, score in zip(trial.trial_rows, trial.after, strict=True)],
         "member": trial.member,
     }
 

@@ -89,7 +89,14 @@ def headline(record: RunRecord) -> Headline | None:
         return round(100 * (value - low) / (high - low), 2)
 
     bars = tuple(
-        Bar(label, score, interval, place(score), place(interval[0]), round(place(interval[1]) - place(interval[0]), 2))
+        Bar(
+            label,
+            score,
+            interval,
+            place(score),
+            place(interval[0]),
+            round(place(interval[1]) - place(interval[0]), 2),
+        )
         for label, score, interval in told
     )
     return Headline(point, bars, chance(point.better_than_seed))
@@ -100,7 +107,9 @@ def facts(record: RunRecord) -> list[Fact]:
     limits = record.started.get("limits", {})
     point = record.last
     spent: Mapping[str, float] = (
-        {"rollouts": point.rollouts, "reflections": point.reflections, "tokens": point.tokens} if point else {}
+        {"rollouts": point.rollouts, "reflections": point.reflections, "tokens": point.tokens}
+        if point
+        else {}
     )
     found = [
         Fact(name.capitalize(), f"{int(value):,}", _limit(limits.get(name))) for name, value in spent.items()
@@ -149,7 +158,11 @@ def costs(record: RunRecord) -> list[Cost]:
 
 def settings(record: RunRecord) -> list[tuple[str, str]]:
     """With what the run was made, as names and values."""
-    told = {name: value for name, value in record.started.items() if name not in ("event", "candidates", "forecast")}
+    told = {
+        name: value
+        for name, value in record.started.items()
+        if name not in ("event", "candidates", "forecast")
+    }
     return [(name, value) for name, value in _flat(told, "") if value]
 
 

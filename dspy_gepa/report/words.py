@@ -57,7 +57,10 @@ def segments(before: str, after: str) -> list[Segment]:
     old, new = iter(pattern.findall(before)), iter(pattern.findall(after))
     found = []
     for op, count in zip(rest[::2], rest[1::2], strict=True):
-        taken = [(next(old), next(new))[1] if op == "=" else next(old if op == "-" else new) for _ in range(int(count))]
+        taken = [
+            (next(old), next(new))[1] if op == "=" else next(old if op == "-" else new)
+            for _ in range(int(count))
+        ]
         found.append(Segment("=" if op == "=" else "-" if op == "-" else "+", "".join(taken)))
     return found
 

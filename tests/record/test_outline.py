@@ -64,9 +64,7 @@ def test_a_journal_of_another_release_is_refused_with_both_versions(run: Path, t
     with sqlite3.connect(copy) as db:
         db.execute("UPDATE meta SET value = '2' WHERE name = 'version'")
     for read in (read_run, read_outline, read_settings):
-        with pytest.raises(
-            JournalError, match=r"version 2; this release writes 3\. Read it with"
-        ):
+        with pytest.raises(JournalError, match=r"version 2; this release writes 3\. Read it with"):
             read(tmp_path)
 
 
