@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types demo format clean
+.PHONY: help venv test lint types demo images format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ types: $(STAMP) ## Check the types with mypy --strict
 
 demo: $(STAMP) ## Optimize the bundled program against simulated LMs: offline, under a minute
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m benchmarks demo
+
+images: $(STAMP) ## Draw the pictures of the live view in docs/images anew
+	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m tools.live_images
 
 format: $(STAMP) ## Format the code and apply ruff's safe fixes
 	@$(BIN)/ruff check --quiet --fix --exit-zero

@@ -85,6 +85,7 @@ class Run:
                 num_threads=self.threads,
                 width=self.width,
                 log_dir=str(self.directory),
+                progress="off",
                 track_stats=True,
             ).compile(self.task.program(), trainset=self.task.train[:TRAIN], valset=self.task.val[:VAL])
         result: GEPAResult = program.detailed_results

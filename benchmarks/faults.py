@@ -122,6 +122,7 @@ class Bench:
                 num_threads=self.threads,
                 retry=RETRY,
                 log_dir=str(log_dir),
+                progress="off",
                 track_stats=True,
             )
             program = optimizer.compile(self.student, trainset=self.task.train, valset=self.task.val)

@@ -50,6 +50,7 @@ def compare(runs: int, threads: int) -> Iterator[Comparison]:
             max_metric_calls=budget,
             num_threads=threads,
             seed=seed,
+            progress="off",
             track_stats=True,
         )
         data = {"trainset": task.train, "valset": task.val[:val]}

@@ -68,6 +68,7 @@ def ours(strategy: Literal["adaptive", "paper"], width: int | None = None) -> Ru
                 num_threads=setting.threads,
                 seed=setting.seed,
                 log_dir=log_dir,
+                progress="off",
                 track_stats=True,
             ).compile(setting.task.program(), trainset=setting.task.train, valset=setting.task.val)
             with read_journal(Path(log_dir)) as journal:

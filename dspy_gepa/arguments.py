@@ -16,6 +16,7 @@ from dspy_gepa.examples import check_reading
 from dspy_gepa.measures import MEASURES
 from dspy_gepa.metric import Metric
 from dspy_gepa.naming import name_of
+from dspy_gepa.observe.live.views import Mode, require_rich
 from dspy_gepa.options import (
     pick,
     pick_or_take,
@@ -71,6 +72,9 @@ def check_arguments(given: Arguments) -> None:
     check_reading("weights", given.weights)
     check_reading("groups", given.groups)
     pick("resume", given.resume, dict.fromkeys(get_args(Resume), True))
+    if pick("progress", given.progress, dict.fromkeys(get_args(Mode), True)) is None:
+        raise ConfigurationError(f"progress=None: choose one of {', '.join(get_args(Mode))}.")
+    require_rich(given.progress)
     for name, value in _values(given, COUNTS).items():
         require_whole(name, value, least=1)
     require_whole("max_merge_invocations", given.max_merge_invocations, least=0)

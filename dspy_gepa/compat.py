@@ -49,6 +49,11 @@ def _stopper(where: str, value: Any) -> Callable[[RunState], str | None] | None:
     return StopCallbacks(tuple(stoppers)) if stoppers else None
 
 
+def _progress(where: str, value: Any) -> str:
+    require_kind(where, value, bool, "True or False")
+    return "auto" if value else "off"
+
+
 _EQUIVALENT: dict[str, _Equivalent] = {
     "frontier_type": _Equivalent("frontier_type"),
     "acceptance_criterion": _one_of(
@@ -59,6 +64,7 @@ _EQUIVALENT: dict[str, _Equivalent] = {
     "run_dir": _Equivalent("log_dir"),
     "custom_candidate_proposer": _Equivalent("instruction_proposer"),
     "stop_callbacks": _Equivalent("stop", _stopper),
+    "display_progress_bar": _Equivalent("progress", _progress),
 }
 # Keys that ask for what is done in any case, with the values that can be had.
 _ALWAYS: dict[str, tuple[tuple[Any, ...], str]] = {
@@ -66,7 +72,6 @@ _ALWAYS: dict[str, tuple[tuple[Any, ...], str]] = {
     "raise_on_exception": ((True,), "errors stop the run, and it can be resumed"),
     # What is pickled there, and fails without it, is plain data here.
     "use_cloudpickle": ((True, False), "the journal holds plain data, never pickles"),
-    "display_progress_bar": ((False,), "steps are logged under 'dspy_gepa'"),
     "wandb_attach_existing": ((True,), "a run that is active is written into"),
 }
 _REFUSED = {

@@ -54,7 +54,7 @@ class RunStarted(Event):
         val_rows: How many there are.
         in_sample: Whether the validation rows are the train rows.
         candidates: The texts of the program as it was given, and of the other initial candidates.
-        resumed_steps: Steps that an earlier session in this `log_dir` had begun; 0 for a new run.
+        resumed_steps: Steps that earlier sessions in `log_dir` had begun, and seconds_before: how long they took.
     """
 
     forecast: Forecast
@@ -68,6 +68,7 @@ class RunStarted(Event):
     in_sample: bool
     candidates: tuple[Candidate, ...]
     resumed_steps: int = 0
+    seconds_before: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from dspy_gepa.compat import translate
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.examples import Reading
 from dspy_gepa.observe.hub import check_callbacks
+from dspy_gepa.observe.live.views import Mode
 from dspy_gepa.observe.trackers import choose_trackers
 from dspy_gepa.options import names_near_options
 from dspy_gepa.preparation import prepare
@@ -105,6 +106,9 @@ class GEPA(Teleprompter):
             other limits, ``"never"`` refuses.
         callbacks: Functions ``callback(event)`` and objects with ``on_<event>`` methods: `dspy_gepa.events`.
         stop: ``stop(state)``, asked before every trial; returns why to stop or None: `dspy_gepa.RunState`.
+        progress: What is shown of a run: ``"auto"`` draws a live view on a terminal and in a notebook (with
+            rich), and elsewhere writes a line a minute from the second minute on; ``"live"``, ``"plain"``
+            (lines from the start) and ``"off"`` ask for one of them.
         use_mlflow: Whether to write a run of MLflow, nested in the one that is active.
         use_wandb: Whether to write a run of Weights & Biases, or into the one that is active.
         wandb_api_key: Its key; default the one that is set up. Never shown, logged or recorded.
@@ -162,6 +166,7 @@ class GEPA(Teleprompter):
     resume: Resume = "auto"
     callbacks: InitVar[Sequence[Any]] = ()
     stop: Stopper | None = None
+    progress: Mode = "auto"
     use_mlflow: bool = False
     use_wandb: bool = False
     wandb_api_key: InitVar[str | None] = None
@@ -173,7 +178,7 @@ class GEPA(Teleprompter):
 
     def __post_init__(self, callbacks: Any, wandb_api_key: Any, wandb_init_kwargs: Any) -> None:
         for name, value in translate(self.gepa_kwargs or {}).items():
-            if getattr(self, name) not in (None, "instance"):
+            if getattr(self, name) not in (None, "instance", "auto"):
                 raise ConfigurationError(f"{name}= is set twice: directly, and by gepa_kwargs. Set it once.")
             setattr(self, name, value)
         check_arguments(self)

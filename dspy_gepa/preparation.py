@@ -22,6 +22,7 @@ from dspy_gepa.examples import read_traits
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
 from dspy_gepa.naming import name_of
+from dspy_gepa.observe.live.views import choose_views
 from dspy_gepa.observe.log import LogEvents
 from dspy_gepa.proposer import reflections_of
 from dspy_gepa.rollouts import RolloutRunner
@@ -78,6 +79,7 @@ def prepare(
         ),
         reflections_of(given.reflection_lm, given.instruction_proposer, given.code_proposer),
     )
+    log_dir = None if given.log_dir is None else Path(given.log_dir)
     setup = Setup(
         problem=problem,
         strategy=strategy,
@@ -87,11 +89,11 @@ def prepare(
         threads=given.num_threads or dspy.settings.num_threads,
         policy=read_policy(given),
         executor=given.executor,
-        log_dir=None if given.log_dir is None else Path(given.log_dir),
+        log_dir=log_dir,
         resume=given.resume,
         track_best_outputs=given.track_best_outputs,
         callbacks=(LogEvents(), *given.listeners),
-        trackers=given.trackers,
+        trackers=(*given.trackers, *choose_views(given.progress, log_dir)),
         stop=given.stop,
     )
     setup = read_budget(

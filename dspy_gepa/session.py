@@ -158,6 +158,7 @@ def _start_of(setup: Setup, journal: Journal | None) -> RunStarted:
         in_sample=Row("train", 0) in problem.val_rows,
         candidates=tuple(dict.fromkeys([problem.seed, *problem.initial])),
         resumed_steps=0 if journal is None else journal.last_step + 1,
+        seconds_before=0.0 if journal is None else journal.seconds_before,
     )
 
 

@@ -176,6 +176,7 @@ def _ours(bench: Bench, meters: Meters, strategy: Strategy, budget: int) -> dspy
         strategy=strategy,
         num_threads=1,
         seed=bench.seed,
+        progress="off",
         track_stats=True,
     )
 

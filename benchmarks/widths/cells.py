@@ -78,6 +78,7 @@ def measure(bench: Bench, width: int) -> tuple[Outcome, Work]:
         num_threads=1,
         width=width,
         seed=bench.seed,
+        progress="off",
     )
     student = bench.task.program()
     search, work = optimizer.record(student, bench.task.train, bench.task.val)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
 from pathlib import Path
 
 import pytest
 
+import dspy_gepa
 from dspy_gepa import ReflectionError
 from tests.test_resume import Words
 
@@ -60,3 +62,14 @@ def test_an_error_that_ends_the_run_is_said(caplog: pytest.LogCaptureFixture) ->
 def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     Words(None).compile()
     assert capsys.readouterr().out == ""
+
+
+def test_no_module_calls_print() -> None:
+    package = Path(dspy_gepa.__file__).parent
+    calls = [
+        f"{file.relative_to(package)}:{node.lineno}"
+        for file in package.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert calls == []

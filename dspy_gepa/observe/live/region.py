@@ -1,0 +1,77 @@
+"""The bottom of a terminal: lines that are drawn again and again, while other text goes above them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from threading import RLock
+from typing import TextIO
+
+_ERASE_BELOW = "\r\x1b[J"
+_UP = "\x1b[{}A\r"
+# Between these a line that is too long is cut at the edge, so that it takes one row, whatever the terminal
+# thinks of the width of an emoji, and even if the window was made narrower a moment ago.
+_NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
+_RESET = "\x1b[0m"
+
+
+class Region:
+    """Draws lines below the text of a terminal.
+
+    The cursor rests above the lines, at the beginning of an empty one. So nothing has to be remembered of
+    where the lines are: everything from the cursor on is erased and drawn again. This holds when the window
+    changes its size, where terminals differ in what becomes of the lines, and when somebody whom we do not
+    know of writes: his text goes above. The cursor stays visible and no mode stays changed, so that there is
+    nothing to restore if the process is killed. (rich.Live rests below its lines, and loses count then.)
+
+    Attributes:
+        lock: Held by whoever writes; text and lines of several threads are not mixed.
+
+    Args:
+        stream: The terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.lock = RLock()
+        self._stream = stream
+        self._lines: Sequence[str] = ()
+        self._drawn_for = 0
+
+    @property
+    def size(self) -> os.terminal_size:
+        """Columns and rows, now."""
+        try:
+            return os.get_terminal_size(self._stream.fileno())
+        except (OSError, ValueError):
+            return shutil.get_terminal_size()
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Draw lines in place of those before; what does not fit into the window is left out.
+
+        Args:
+            lines: Without line ends; escape sequences in them may be colours only.
+        """
+        with self.lock:
+            self._lines, self._drawn_for = tuple(lines), self.size.columns
+            self._send("")
+
+    def above(self, text: str) -> None:
+        """Write lines above, each with its line end; they stay."""
+        with self.lock:
+            self._send(text)
+
+    def end(self, lines: Sequence[str]) -> None:
+        """Draw lines that stay, and leave the terminal behind them."""
+        with self.lock:
+            self._lines = ()
+            self._send("".join(f"{line}\n" for line in lines))
+
+    def _send(self, text: str) -> None:
+        columns, rows = self.size
+        # Lines for another width are not drawn again; new ones come in a moment.
+        lines = self._lines[: max(0, rows - 2)] if columns == self._drawn_for else ()
+        below = "".join(f"\n{line}{_RESET}" for line in lines)
+        back = f"{_NO_WRAP}{below}{_WRAP}{_UP.format(len(lines))}" if lines else ""
+        self._stream.write(f"{_ERASE_BELOW}{text}{back}")
+        self._stream.flush()

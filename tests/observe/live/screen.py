@@ -1,0 +1,97 @@
+"""A terminal for tests: a pseudo-terminal whose other end is read by a terminal emulator."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
+
+import pyte
+
+# Text that no test writes; it is not shown.
+_MARK = b"<settled>"
+
+
+class Screen:
+    """What somebody sees who looks at the terminal, with what has scrolled out of it."""
+
+    def __init__(self, columns: int = 80, rows: int = 24, *, encoding: str = "utf-8") -> None:
+        self._reading, self._writing = os.openpty()
+        self._screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=0.5)
+        self._feed = pyte.ByteStream(self._screen)
+        self._set_size(columns, rows)
+        self.stream = os.fdopen(os.dup(self._writing), "w", encoding=encoding, errors="backslashreplace")
+        self.raw = b""
+        self._settled, self._lock = Event(), Lock()
+        self._thread = Thread(target=self._read)
+        self._thread.start()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """As when somebody changes the size of the window; this emulator cuts lines off and moves none."""
+        with self._lock:
+            self._set_size(columns, rows)
+            self._screen.resize(rows, columns)
+
+    def settle(self) -> None:
+        """Wait until all that was written is on the screen."""
+        self.stream.flush()
+        self._settled.clear()
+        os.write(self._writing, _MARK)
+        assert self._settled.wait(timeout=30)
+
+    def close(self) -> None:
+        """Take in all that was written. Once is enough."""
+        if self.stream.closed:
+            return
+        self.stream.close()
+        os.close(self._writing)
+        self._thread.join()
+        os.close(self._reading)
+
+    @property
+    def lines(self) -> list[str]:
+        """From top to bottom, without trailing spaces and without the empty lines at the end."""
+        past = ["".join(row[x].data for x in range(self._screen.columns)) for row in self._screen.history.top]
+        return "\n".join(line.rstrip() for line in [*past, *self._screen.display]).rstrip().split("\n")
+
+    @property
+    def rows(self) -> list[list[pyte.screens.Char]]:
+        """What is to be seen now, character by character with its colours."""
+        buffer, columns = self._screen.buffer, range(self._screen.columns)
+        return [[buffer[row][column] for column in columns] for row in range(self._screen.lines)]
+
+    @property
+    def cursor(self) -> tuple[int, int, bool]:
+        """Row, column, and whether it can be seen."""
+        return self._screen.cursor.y, self._screen.cursor.x, not self._screen.cursor.hidden
+
+    def _set_size(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._writing, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def _read(self) -> None:
+        while True:
+            try:
+                read = os.read(self._reading, 65_536)
+            except OSError:  # Linux's way to say that nobody can write any more
+                return
+            self.raw += read
+            with self._lock:
+                self._feed.feed(read.replace(_MARK, b""))
+            if _MARK in read:
+                self._settled.set()
+
+
+@contextmanager
+def on(screen: Screen) -> Iterator[None]:
+    """Put stdout and stderr on this terminal; within a test, since pytest puts its own in before."""
+    before = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = screen.stream
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before

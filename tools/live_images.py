@@ -1,0 +1,133 @@
+"""Draws docs/images/live*.svg: a run with simulated LMs on a pseudo-terminal, read by a terminal emulator.
+
+python -m tools.live_images
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import time
+from io import StringIO
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dspy
+from pyte.screens import Char
+from rich.console import Console
+from rich.style import Style
+from rich.terminal_theme import DIMMED_MONOKAI, TerminalTheme
+from rich.text import Text
+
+from benchmarks.tasks import load
+from dspy_gepa import GEPA
+from dspy_gepa.events import BudgetSpent
+from tests.observe.live.screen import Screen, on
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+COLUMNS, ROWS = 100, 26
+BUDGET, SHOT_AT = 400, 250
+TITLE = "python optimize.py (simulated LMs)"
+LIGHT = TerminalTheme(
+    (255, 255, 255),
+    (36, 41, 47),
+    [(0, 0, 0), (180, 30, 30), (20, 120, 40), (140, 100, 0), (30, 80, 180), (130, 40, 130), (0, 110, 120)],
+)
+# rich asks a server for a font; a picture in our docs is to be seen without a network.
+_FONT = re.compile(r"@font-face \{.*?\}", flags=re.DOTALL)
+
+
+class Photographer:
+    """A callback that keeps what is on the screen when so many rollouts are spent."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self.shot: list[Text] = []
+
+    def on_budget_spent(self, event: BudgetSpent) -> None:
+        """Look at the screen, once the panel has been drawn anew."""
+        if not self.shot and event.spent.rollouts >= SHOT_AT:
+            time.sleep(1.2)
+            self.shot = photograph(self.screen)
+
+
+def photograph(screen: Screen) -> list[Text]:
+    """What is on the screen, with its colours."""
+    screen.settle()
+    lines = [line_of(row) for row in screen.rows]
+    while lines and not lines[-1].plain.strip():
+        lines.pop()
+    return lines
+
+
+def line_of(row: list[Char]) -> Text:
+    """One row of a terminal."""
+    line = Text()
+    for (fg, bold), chars in groupby(row, key=lambda char: (char.fg, char.bold)):
+        color = {"default": None, "brown": "yellow"}.get(fg, fg)
+        line.append("".join(char.data for char in chars), Style(color=color, bold=bold))
+    line.rstrip()
+    return line
+
+
+def draw(lines: list[Text], theme: TerminalTheme, path: Path) -> None:
+    """Write a picture of a terminal."""
+    console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
+    for line in lines:
+        console.print(line, no_wrap=True, crop=True)
+    svg = console.export_svg(title=TITLE, theme=theme, unique_id=path.stem)
+    path.write_text(_FONT.sub("", svg).replace("Fira Code, monospace", "monospace"), encoding="utf-8")
+
+
+def run(screen: Screen) -> list[Text]:
+    """A run on the screen; what was to be seen in the middle of it."""
+    task = load("bundled")
+    photographer = Photographer(screen)
+
+    def metric(gold: Any, pred: Any, trace: Any = None) -> Any:
+        time.sleep(0.1)  # as long as a quick model takes
+        return task.metric(gold, pred)
+
+    with on(screen), dspy.context(lm=task.task_lm()):
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
+        for name in ("httpx", "LiteLLM", "dspy"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        gepa = GEPA(
+            metric,
+            reflection_lm=task.reflection_lm(),
+            max_metric_calls=BUDGET,
+            max_seconds=600,
+            num_threads=4,
+            log_dir="runs/one",
+            resume="never",
+            callbacks=[photographer],
+        )
+        gepa.compile(task.program(), trainset=task.train, valset=task.val[:50])
+    return photographer.shot
+
+
+def main() -> None:
+    """Draw the pictures."""
+    screen = Screen(COLUMNS, ROWS)
+    before = Path.cwd()
+    with TemporaryDirectory() as place:
+        os.chdir(place)
+        try:
+            middle = run(screen)
+        finally:
+            os.chdir(before)
+    end = photograph(screen)
+    screen.close()
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    draw(middle, DIMMED_MONOKAI, IMAGES / "live.svg")
+    draw(middle, LIGHT, IMAGES / "live-light.svg")
+    draw(end, DIMMED_MONOKAI, IMAGES / "live-end.svg")
+
+
+if __name__ == "__main__":
+    os.environ["TERM"] = "xterm-256color"
+    main()
