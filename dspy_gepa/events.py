@@ -54,7 +54,8 @@ class RunStarted(Event):
         val_rows: How many there are.
         in_sample: Whether the validation rows are the train rows.
         candidates: The texts of the program as it was given, and of the other initial candidates.
-        resumed_steps: Steps that earlier sessions in `log_dir` had begun, and seconds_before: how long they took.
+        resumed_steps: Steps that earlier sessions in this `log_dir` had begun.
+        seconds_before: Seconds that these took.
     """
 
     forecast: Forecast

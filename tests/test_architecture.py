@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "dspy_gepa"
 
 # From top to bottom. A module imports from lower layers or from its own package; `__init__` from anywhere.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("testing",),
+    ("__main__",),
+    ("testing", "cli"),
     ("gepa",),
     ("preparation",),
     ("arguments",),

@@ -20,7 +20,7 @@ Write: TypeAlias = Callable[[RunRecord, Member, Mapping[str, Any]], str]
 
 
 @click.command()
-@run_argument
+@run_argument()
 @click.option(
     "--format",
     "form",
@@ -34,7 +34,7 @@ Write: TypeAlias = Callable[[RunRecord, Member, Mapping[str, Any]], str]
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A file. [default: standard output]",
+    help="A file; an older one is replaced. [default: standard output]",
 )
 def export(run: Path, *, form: str, member: int | None, output: Path | None) -> None:
     """Write out what a run learned.
@@ -48,10 +48,7 @@ def export(run: Path, *, form: str, member: int | None, output: Path | None) -> 
     chosen = choose_member(record, member)
     text = _FORMATS[form](record, chosen, settings)
     if form == "messages" and (others := sorted(set(chosen.texts) - _predictors(settings))):
-        say(
-            clean_line(f"Left out, since they are no predictor's instructions: {', '.join(others)}."),
-            err=True,
-        )
+        say(clean_line(f"Left out, as no predictor's instructions: {', '.join(others)}."), err=True)
     if output is not None:
         output.write_text(text + "\n", encoding="utf-8", errors="replace", newline="\n")
     else:
@@ -68,35 +65,37 @@ def choose_member(record: RunRecord, member: int | None) -> Member:
         raise click.UsageError("This run has no member yet: it ended before the program as given was run.")
     index = record.best if member is None else member
     if index is None or index >= len(record.members):
-        raise click.UsageError(
-            f"There is no member {member}; members are 0, the seed, to {len(record.members) - 1}."
-        )
+        last = len(record.members) - 1
+        raise click.UsageError(f"There is no member {member}; members are 0, the seed, to {last}.")
     return record.members[index]
 
 
 def _markdown(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
-    known = member.score is not None and member.interval is not None
+    known = None if member.score is None or member.interval is None else (member.score, member.interval)
     facts = [
         ("Run", record.log_dir or ""),
         ("State", record.state),
         ("Member", f"{member.index} of {len(record.members)}" + " (the seed)" * (member.index == 0)),
-        ("Score", render_estimate(member.score, member.interval) if known else "unknown"),
+        ("Score", render_estimate(*known) if known else "unknown"),
     ]
     return markdown_report("Instructions", facts, member.texts).rstrip("\n")
 
 
 def _json(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
-    return json.dumps(dict(member.texts), indent=2, ensure_ascii=False)
+    return _dump(member.texts)
 
 
 def _messages(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
     predictors = _predictors(settings)
-    messages = {
-        name: [{"role": "system", "content": text}]
-        for name, text in member.texts.items()
-        if name in predictors
-    }
-    return json.dumps(messages, indent=2, ensure_ascii=False)
+    instructions = {name: text for name, text in member.texts.items() if name in predictors}
+    return _dump({name: [{"role": "system", "content": text}] for name, text in instructions.items()})
+
+
+def _dump(data: Mapping[str, Any]) -> str:
+    text = json.dumps(dict(data), indent=2, ensure_ascii=False)
+    # Halves of characters, which models can write, are no text that a file may hold; in ASCII they are.
+    broken = any("\ud800" <= char <= "\udfff" for char in text)
+    return json.dumps(dict(data), indent=2) if broken else text
 
 
 def _predictors(settings: Mapping[str, Any]) -> set[str]:

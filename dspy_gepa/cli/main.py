@@ -1,4 +1,4 @@
-"""The group of commands, and how they end: 0, 1 for a run that did not finish where that was asked, else 2."""
+"""The group of commands, and how they end: with 0; with 1 where a run was to have finished; with 2."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from dspy_gepa.record.read import read_run
 
 
 @click.command()
-@run_argument
+@run_argument()
 @click.option(
     "-o",
     "--output",

@@ -19,15 +19,13 @@ def how_to_go_on(record: RunRecord, settings: Mapping[str, Any]) -> Iterator[str
         return
     if record.state == "finished":
         yield (
-            "To go on with a larger budget, run the same script again with a higher limit and resume='extend'. "
-            "Run again as it was, it gives this result at once and for nothing."
+            "To go on with a larger budget, run the same script again with a higher limit and "
+            "resume='extend'. Run again as it was, it gives this result at once and for nothing."
         )
         return
     log_dir = f"log_dir={record.log_dir!r}"
     calls = sum(used.calls for used in record.usage.values())
-    paid = (
-        f"The {calls:,} model calls on record are not paid again." if calls else "Nothing was paid for yet."
-    )
+    paid = f"The {calls:,} model calls on record are not paid again." if calls else "Nothing was paid."
     yield f"Run the same script again with {log_dir}: it goes on where it stood. {paid}"
     given = ", ".join(f"{name} {settings[name]}" for name in _NAMED if settings.get(name) is not None)
     if given:

@@ -22,14 +22,14 @@ _RIGHT = frozenset({2, 3, 4, 5})
     "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", metavar="[DIR]"
 )
 def runs(directory: Path) -> None:
-    """List the runs below a folder, the newest last. [default: the current one]"""
+    """List the runs below a folder, by default the current one; the newest comes last."""
     known: list[tuple[Path, Outline]] = []
     unreadable: list[JournalError] = []
     for run in find_runs(directory):
         try:
             known.append((run, read_outline(run)))
-        except JournalError as error:
-            unreadable.append(error)
+        except JournalError as problem:
+            unreadable.append(problem)
     known.sort(key=lambda found: found[1].last_seen)
     if known:
         for line in table(_HEADER, [_row(run, outline) for run, outline in known], right=_RIGHT):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from shlex import quote
+from textwrap import indent
 
 import click
 
@@ -19,21 +20,21 @@ from dspy_gepa.runtime.budget import UNLIMITED
 
 
 @click.command()
-@run_argument
-@click.option("--texts/--no-texts", default=True, help="Whether to show the texts. [default: yes]")
+@run_argument()
+@click.option("--no-texts", is_flag=True, help="Leave out the texts.")
 @click.option("--check", is_flag=True, help="Exit with 1 unless the run has finished.")
 @click.pass_context
-def show(ctx: click.Context, run: Path, *, texts: bool, check: bool) -> None:
+def show(ctx: click.Context, run: Path, *, no_texts: bool, check: bool) -> None:
     """Show how a run stands, what it learned, and how to go on."""
     record = read_run(run)
     say(heading(f"{clean_line(str(run))}: {record.state}"))
     for line in facts(summary(record)):
         say(line)
-    if texts and record.best is not None:
+    if record.best is not None and not no_texts:
         for name, text in record.members[record.best].texts.items():
             say()
             say(heading(clean_line(name)))
-            say(clean(text))
+            say(indent(clean(text), "  "))
     for advice in how_to_go_on(record, read_settings(run)):
         say()
         say(paragraph(advice))
@@ -67,14 +68,14 @@ def _result(record: RunRecord) -> Iterator[tuple[str, str]]:
     sample = " (of the very rows that were reflected on; expect less on others)"
     yield "score", render_estimate(last.score, last.interval) + sample * bool(record.started.get("in_sample"))
     if record.best == 0:
-        yield "gain", "none: the program as it was given is the best so far"
+        yield "gain", f"none; {record.choice_reason or 'the program as it was given is the best so far'}"
     else:
-        sure = f"better than the program as it was given with probability {last.better_than_seed:.3f}"
-        yield "gain", f"{render_estimate(last.gain, last.gain_interval)}; {sure}"
+        sure = f"better than the seed program with probability {last.better_than_seed:.2f}"
+        yield "gain", f"{render_estimate(last.gain, last.gain_interval)}; {record.choice_reason or sure}"
     line = " > ".join(map(str, record.lineage(record.best)))
     of = f"member {record.best} of {len(record.members)}" + (f" (lineage {line})" if record.best else "")
     word = "returned" if record.state == "finished" else "best"
-    yield word, f"{of}; {record.choice_reason}" if record.choice_reason else of
+    yield word, of
 
 
 def _spent(record: RunRecord) -> Iterator[str]:

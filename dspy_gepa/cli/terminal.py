@@ -56,7 +56,7 @@ def dim(text: str) -> str:
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Labels with their values beside them, wrapped; below them where there is no room. Empty ones are left out."""
+    """Labels with their values beside them, or below where there is no room; without empty ones."""
     known = [(label, clean_line(value)) for label, value in pairs if value]
     if not known:
         return []
@@ -71,14 +71,16 @@ def facts(pairs: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    return wrap(
+    """Lines of a text; paths and links are not cut, so that they can be copied."""
+    lines = wrap(
         text,
         width,
         initial_indent=indent,
         subsequent_indent=indent,
         break_on_hyphens=False,
         break_long_words=False,
-    ) or [indent]
+    )
+    return lines or [indent]
 
 
 def paragraph(text: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 import click
 
@@ -14,23 +14,21 @@ from dspy_gepa.cli.run_argument import run_argument
 from dspy_gepa.cli.terminal import clean_line, is_terminal, say
 from dspy_gepa.observe.progress import Progress, advance
 from dspy_gepa.observe.wording import line_of
-from dspy_gepa.record.follow import Follower, News
+from dspy_gepa.record.follow import Follower
 from dspy_gepa.record.model import State
 from dspy_gepa.runtime.journal_file import read_journal
 
 # What a shell reports of a command that was ended by Ctrl-C.
 _INTERRUPTED = 130
+# Seconds between two lines.
+_EVERY = 60.0
 
-
-class View(Protocol):
-    """What shows the progress."""
-
-    def __call__(self, progress: Progress, now: float) -> None:
-        """Show how it stands now."""
+View: TypeAlias = Callable[[Progress, State], None]
+"""Shows how a run stands; for the last time when it is not running any more."""
 
 
 @click.command()
-@run_argument
+@run_argument()
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
@@ -38,16 +36,13 @@ class View(Protocol):
     show_default=True,
     help="Seconds between looks.",
 )
-@click.option(
-    "--plain", is_flag=True, help="A line for each look with news, as in a pipe, in place of a panel."
-)
+@click.option("--plain", is_flag=True, help="Lines, as in a pipe, in place of a panel.")
 @click.option("--check", is_flag=True, help="Exit with 1 unless the run has finished.")
 @click.pass_context
 def watch(ctx: click.Context, run: Path, *, interval: float, plain: bool, check: bool) -> None:
     """Watch a run, which goes on in another process, until it ends. Ctrl-C ends the watching only."""
     try:
-        with _view(plain=plain) as view:
-            state = follow(run, view, interval)
+        state = follow(run, _view(plain=plain), interval)
     except KeyboardInterrupt:
         say("The run is not affected.", err=True)
         ctx.exit(_INTERRUPTED)
@@ -65,61 +60,49 @@ def follow(run: Path, view: View, interval: float) -> State:
         view: What shows it.
         interval: Seconds between two looks.
     """
-    start = Progress(log_dir=str(run))
-    progress = start
+    start = progress = Progress(log_dir=str(run))
     with read_journal(run) as db:
         follower = Follower(db, run)
         while True:
             news = follower.look()
-            progress = fold(start if news.anew else progress, news)
-            view(progress, time.time())
+            progress = start if news.anew else progress
+            for data, at in news.told:
+                progress = advance(progress, data, at)
+            view(progress, news.state)
             if news.state != "running":
                 return news.state
             time.sleep(interval)
 
 
-def fold(progress: Progress, news: News) -> Progress:
-    """The progress after the news."""
-    for data, at in news.told:
-        progress = advance(progress, data, at)
-    return progress
-
-
-@contextmanager
-def _lines() -> Iterator[View]:
-    """A line for each look that brings news."""
-    shown: list[Progress] = []
-
-    def view(progress: Progress, now: float) -> None:
-        if shown != [progress]:
-            shown[:] = [progress]
-            say(line_of(progress, now))
-
-    yield view
-
-
-@contextmanager
-def _panel() -> Iterator[View]:
-    """A panel that is drawn again and again in one place, and stays there in the end."""
-    from rich.console import Console
-    from rich.live import Live
-
-    from dspy_gepa.observe.panel import panel
-
-    console = Console()
-    with Live(console=console, auto_refresh=False) as live:
-        yield lambda progress, now: live.update(panel(progress, now, console.width), refresh=True)
-
-
-def _view(*, plain: bool) -> AbstractContextManager[View]:
+def _view(*, plain: bool) -> View:
+    """A panel that is drawn again and again in one place and stays there in the end; or lines."""
     if plain or not is_terminal():
-        return _lines()
+        return _Lines()
     try:
-        import rich  # noqa: F401
+        from dspy_gepa.observe.live.region import Region
+        from dspy_gepa.observe.live.terminal import TerminalCanvas, can_be_drawn_on
     except ImportError:
-        say(
-            "A line per look, since rich is not installed: pip install 'dspy-gepa[report]' for a panel.",
-            err=True,
-        )
-        return _lines()
-    return _panel()
+        say("Lines only: pip install 'dspy-gepa[report]' for a panel.", err=True)
+        return _Lines()
+    if not can_be_drawn_on(sys.stdout):
+        return _Lines()
+    canvas = TerminalCanvas(sys.stdout, Region(sys.stdout))
+
+    def view(progress: Progress, state: State) -> None:
+        (canvas.draw if state == "running" else canvas.end)(progress, time.time())
+
+    return view
+
+
+class _Lines:
+    """A line at the first look, one a minute while there is news, and one in the end."""
+
+    def __init__(self) -> None:
+        self._shown: Progress | None = None
+        self._due = 0.0
+
+    def __call__(self, progress: Progress, state: State) -> None:
+        now = time.time()
+        if state != "running" or (now >= self._due and progress != self._shown):
+            self._shown, self._due = progress, now + _EVERY
+            say(line_of(progress, now))

@@ -116,7 +116,8 @@ class Follower:
             return None
         before = sum(max(0.0, seen - started) for _, started, seen in rows[:-1])
         found = self._db.execute("SELECT value FROM meta WHERE name = 'run_started'").fetchone()
-        return _Session(*rows[-1], before, found and found[0])
+        number, started_at, last_seen = rows[-1]
+        return _Session(number, started_at, last_seen, before, found and found[0])
 
     def _has_changed(self, session: _Session | None) -> bool:
         """Whether what was told so far is not the beginning of what there is now."""
