@@ -12,7 +12,11 @@ from dspy_gepa.runtime.budget import UNLIMITED
 
 Settings = Mapping[str, Any]
 # What a score depends on beside the program: what differs here makes scores incomparable.
-_MEASURES = ("metric", "weights", "failure_score")
+_MEASURES = {
+    "metric": "the metric differs",
+    "weights": "the weights differ",
+    "failure_score": "the failure score differs",
+}
 # Structures that nobody reads side by side.
 _LARGE = frozenset({"program", "instructions"})
 _LONGEST_VALUE = 48
@@ -46,8 +50,8 @@ class Paired(NamedTuple):
 def obstacles(first: Settings, second: Settings) -> list[str]:
     """Why scores of the two runs cannot be compared; empty where they can."""
     reasons = [
-        f"the {name.replace('_', ' ')} differs ({_told(first.get(name))} and {_told(second.get(name))})"
-        for name in _MEASURES
+        f"{words} ({_told(first.get(name))} and {_told(second.get(name))})"
+        for name, words in _MEASURES.items()
         if first.get(name) != second.get(name)
     ]
     rows = [_judged_on(settings) for settings in (first, second)]

@@ -51,8 +51,10 @@ def export(run: Path, *, form: str, member: int | None, output: Path | None) -> 
         say(clean_line(f"Left out, as no predictor's instructions: {', '.join(others)}."), err=True)
     if output is not None:
         output.write_text(text + "\n", encoding="utf-8", errors="replace", newline="\n")
+    elif is_terminal():
+        say(clean(text))
     else:
-        say(clean(text) if is_terminal() else text)
+        click.echo(text, color=True)  # else click would take out what looks like a colour
 
 
 def choose_member(record: RunRecord, member: int | None) -> Member:

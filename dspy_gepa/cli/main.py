@@ -14,15 +14,9 @@ from dspy_gepa.cli.export import export
 from dspy_gepa.cli.report import report
 from dspy_gepa.cli.runs import runs
 from dspy_gepa.cli.show import show
-from dspy_gepa.cli.terminal import clean, columns
+from dspy_gepa.cli.terminal import CannotError, columns
 from dspy_gepa.cli.watch import watch
 from dspy_gepa.errors import GEPAError
-
-
-class CannotError(click.ClickException):
-    """What was asked cannot be done."""
-
-    exit_code = 2
 
 
 class Commands(click.Group):
@@ -39,7 +33,7 @@ class Commands(click.Group):
         except BrokenPipeError:  # whoever read has seen enough; click ends quietly
             raise
         except (GEPAError, OSError) as error:
-            raise CannotError(clean(str(error))) from error
+            raise CannotError(str(error)) from error
 
 
 @click.group(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dspy_gepa.cli.run_argument import run_argument
-from dspy_gepa.cli.terminal import clean_line, say
+from dspy_gepa.cli.terminal import CannotError, clean_line, say
 from dspy_gepa.record.read import read_run
 
 
@@ -29,4 +29,4 @@ def report(run: Path, *, output: Path | None, open_: bool) -> None:
     write_report(read_run(run), path)
     say(clean_line(str(path)))
     if open_ and click.launch(path.absolute().as_uri()) != 0:
-        raise click.ClickException(f"No browser could be started; open {clean_line(str(path))} yourself.")
+        raise CannotError(f"No browser could be started; open {path} yourself.")

@@ -17,7 +17,7 @@ from dspy_gepa.runtime.journal_file import FILE_NAME
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # How far, and for how many, runs are looked for that may have been meant.
-_DEPTH, _MOST = 3, 5
+_DEPTH, _MOST = 2, 5
 
 
 def run_argument(name: str = "run") -> Callable[[Command], Command]:
@@ -40,6 +40,10 @@ def _near(path: Path) -> str:
         found = [str(run) for run in islice(find_runs(path, _DEPTH), _MOST)]
         return f"Below it there are: {', '.join(found)}." if found else "GEPA(log_dir=...) makes one."
     above = next((folder for folder in path.parents if folder.is_dir()), Path())
-    runs = {str(run): run for run in find_runs(above, 1 if above == Path() else _DEPTH)}
-    meant = get_close_matches(str(path), runs, n=_MOST, cutoff=0.5) or list(islice(runs, _MOST))
-    return f"Near it there are: {', '.join(meant)}." if meant else f"Nor are there runs near it, in {above}."
+    runs = [str(run) for run in find_runs(above, _DEPTH)]
+    meant = get_close_matches(str(path), runs, n=_MOST, cutoff=0.5) or runs[:_MOST]
+    return (
+        f"Near it there are: {', '.join(meant)}."
+        if meant
+        else f"Nor is there a run below {above.absolute()}."
+    )

@@ -19,6 +19,15 @@ _ROOM = 60
 _GAP = "  "
 
 
+class CannotError(click.ClickException):
+    """What was asked cannot be done; the message may hold anything, and is cleaned."""
+
+    exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(clean(message))
+
+
 def clean(text: str) -> str:
     """A text of a language model, of data or of a user, as it may stand in a terminal; lines stay lines."""
     return "\n".join(visible(line.expandtabs(4)) for line in text.splitlines())
