@@ -40,9 +40,12 @@ def test_a_folder_without_runs_says_how_one_is_made(call: Call, tmp_path: Path) 
     )
 
 
-def test_a_run_that_has_no_score_yet_is_listed_without(call: Call, runs: Path, tmp_path: Path) -> None:
+def test_a_run_that_has_no_score_yet_is_listed_without(
+    call: Call, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     changed(runs / "first", tmp_path / "run", "DELETE FROM events", "UPDATE sessions SET ended = NULL")
-    assert call("runs", tmp_path).output.splitlines()[-1].split()[1:3] == ["killed", "0"]
+    assert call("runs").output.splitlines()[-1].split()[:3] == ["run", "killed", "0"]
 
 
 def test_on_a_narrow_terminal_each_run_is_a_block(
