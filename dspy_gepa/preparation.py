@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import dspy
@@ -93,7 +94,10 @@ def prepare(
         resume=given.resume,
         track_best_outputs=given.track_best_outputs,
         callbacks=(LogEvents(), *given.listeners),
-        trackers=(*given.trackers, *choose_views(given.progress, log_dir)),
+        trackers=(
+            *(partial(tracker, log_dir) for tracker in given.trackers),
+            *choose_views(given.progress, log_dir),
+        ),
         stop=given.stop,
     )
     setup = read_budget(

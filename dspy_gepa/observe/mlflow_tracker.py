@@ -1,7 +1,7 @@
 """``GEPA(use_mlflow=True)``: a run of MLflow for every compile, nested under the active run, if there is one.
 
-Parameters of the run, numbers by step, every member's prompts under ``prompts/`` and the result as
-``result.json`` are written down. What was active before stays active, and only our own run is ended.
+Parameters of the run, numbers by step, every member's prompts under ``prompts/``, the result as
+``result.json`` and a report as ``report.html`` are written down. What was active before stays active, and only our own run is ended.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from dspy_gepa.observe.log import log_failure
@@ -31,8 +32,11 @@ def load_mlflow() -> Any:
 
 
 @contextmanager
-def open_mlflow() -> Iterator[Tracker]:
+def open_mlflow(log_dir: Path | None) -> Iterator[Tracker]:
     """A callback that writes into a run of its own, in the experiment that is set in MLflow.
+
+    Args:
+        log_dir: Where our run is recorded, or None.
 
     Raises:
         ConfigurationError: MLflow is not installed, or opens no run.
@@ -44,7 +48,7 @@ def open_mlflow() -> Iterator[Tracker]:
         raise refusal(OPTION, error) from error
     run_id, status = run.info.run_id, "FAILED"
     try:
-        yield Tracker(MLflowRecord(mlflow, run_id))
+        yield Tracker(MLflowRecord(mlflow, run_id), log_dir)
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"

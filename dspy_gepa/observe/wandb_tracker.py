@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
@@ -44,18 +45,22 @@ class OpenWandb:
     api_key: str | None = field(default=None, repr=False)
     init_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def __call__(self) -> AbstractContextManager[Tracker]:
-        """The callback, inside a ``with``."""
-        return self._open()
+    def __call__(self, log_dir: Path | None) -> AbstractContextManager[Tracker]:
+        """The callback, inside a ``with``.
+
+        Args:
+            log_dir: Where our run is recorded, or None.
+        """
+        return self._open(log_dir)
 
     @contextmanager
-    def _open(self) -> Iterator[Tracker]:
+    def _open(self, log_dir: Path | None) -> Iterator[Tracker]:
         wandb = load_wandb()
         borrowed = wandb.run if not self.init_kwargs else None
         run = borrowed or self._init(wandb)
         record, failed = WandbRecord(run), 1
         try:
-            yield Tracker(record)
+            yield Tracker(record, log_dir)
             failed = 0
         finally:
             _close(wandb, record, None if borrowed else failed)
@@ -138,7 +143,7 @@ class WandbRecord:
         """Log all texts as one artifact."""
         if not self._texts:
             return
-        artifact = wandb.Artifact("gepa-prompts", type="prompts")
+        artifact = wandb.Artifact("gepa-prompts", type="prompts")  # and the report
         for name, text in self._texts.items():
             with artifact.new_file(name, encoding="utf-8") as file:
                 file.write(text)

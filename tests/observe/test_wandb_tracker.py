@@ -53,6 +53,7 @@ def records_of(directory: Path) -> list[Any]:
     """Everything in the file of the one offline run in a directory."""
     from wandb.proto import wandb_internal_pb2
 
+    wandb.teardown()  # the service writes the end of the file when it ends
     (path,) = directory.rglob("*.wandb")
     found, parts = [], b""
     for kind, part in chunks_of(path.read_bytes()):
