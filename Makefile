@@ -30,8 +30,9 @@ types: $(STAMP) ## Check the types with mypy --strict
 demo: $(STAMP) ## Optimize the bundled program against simulated LMs: offline, under a minute
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m benchmarks demo
 
-images: $(STAMP) ## Draw the pictures of the live view in docs/images anew
+images: $(STAMP) ## Draw the pictures in docs/images anew; those of the report need a Chromium
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m tools.live_images
+	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m tools.report_images
 
 format: $(STAMP) ## Format the code and apply ruff's safe fixes
 	@$(BIN)/ruff check --quiet --fix --exit-zero
@@ -50,5 +51,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "creating $(VENV) with $$($(PYTHON) --version) and the packages of pyproject.toml: a minute or two, once"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install --upgrade pip
-	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[benchmarks,dev]'
+	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[benchmarks,report,dev]'
 	@touch $@

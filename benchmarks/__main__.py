@@ -22,6 +22,7 @@ from benchmarks.models import Models
 from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
 from benchmarks.report.command import report
+from benchmarks.report_page import report_size
 from benchmarks.retrieval_figures import retrieval
 from benchmarks.serve import serve
 from benchmarks.speed import speed
@@ -62,6 +63,7 @@ def demo(budget: int, seed: int, threads: int) -> None:
 
 main.add_command(run)
 main.add_command(report)
+main.add_command(report_size)
 main.add_command(serve)
 main.add_command(speed)
 main.add_command(overhead)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from operator import index
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 import dspy
@@ -23,8 +24,9 @@ from dspy_gepa.render import (
     length_of_texts,
     render_against_seed,
     render_estimate,
-    report,
 )
+from dspy_gepa.render import report as markdown
+from dspy_gepa.report.page import TITLE, Report
 from dspy_gepa.runtime.codec import proposal_data
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Usage
@@ -171,13 +173,7 @@ class GEPAResult:
         Raises:
             ConfigurationError: There is no such candidate.
         """
-        line, open_ = set[int](), [self._index(candidate)]
-        while open_:
-            member = open_.pop()
-            if member not in line:
-                line.add(member)
-                open_ += [parent for parent in self.parents[member] if parent is not None]
-        return sorted(line)
+        return list(self.record.lineage(self._index(candidate)))
 
     def diff(self, first: int = 0, second: int | None = None) -> str:
         """What changed from one candidate to another, by component, a sentence to a line.
@@ -191,9 +187,25 @@ class GEPAResult:
         """
         return diff_texts(self.texts[self._index(first)], self.texts[self._index(second)])
 
+    def report(self, path: str | Path | None = None, *, title: str = TITLE) -> Report:
+        """The run as a page of HTML, which a notebook shows; with `path` it is written as one file.
+
+        Args:
+            path: Where to write it; default nowhere. An older file is replaced.
+            title: The page's title.
+
+        Raises:
+            ConfigurationError: jinja2 is not installed, see the extra ``report``.
+            OSError: The file cannot be written.
+        """
+        report = Report(self.record, title)
+        if path is not None:
+            report.save(path)
+        return report
+
     def to_markdown(self) -> str:
         """A report: gain, cost, why the run ended, and the final texts, each in a code block."""
-        return report("GEPA run", self._facts(), self.texts[self.best_idx])
+        return markdown(TITLE, self._facts(), self.texts[self.best_idx])
 
     def to_messages(
         self, example: dspy.Example | Mapping[str, Any], candidate: int | None = None

@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("session",),
     ("summary",),
     ("results", "identity", "stopping", "parts", "examples"),
+    ("report",),
     ("record",),
     ("observe",),
     ("events",),

@@ -20,7 +20,7 @@ import dspy
 from pyte.screens import Char
 from rich.console import Console
 from rich.style import Style
-from rich.terminal_theme import DIMMED_MONOKAI, TerminalTheme
+from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
 from benchmarks.tasks import load
@@ -32,11 +32,6 @@ IMAGES = Path(__file__).parent.parent / "docs" / "images"
 COLUMNS, ROWS = 100, 26
 BUDGET, SHOT_AT = 400, 250
 TITLE = "python optimize.py (simulated LMs)"
-LIGHT = TerminalTheme(
-    (255, 255, 255),
-    (36, 41, 47),
-    [(0, 0, 0), (180, 30, 30), (20, 120, 40), (140, 100, 0), (30, 80, 180), (130, 40, 130), (0, 110, 120)],
-)
 # rich asks a server for a font; a picture in our docs is to be seen without a network.
 _FONT = re.compile(r"@font-face \{.*?\}", flags=re.DOTALL)
 
@@ -74,12 +69,12 @@ def line_of(row: list[Char]) -> Text:
     return line
 
 
-def draw(lines: list[Text], theme: TerminalTheme, path: Path) -> None:
+def draw(lines: list[Text], path: Path) -> None:
     """Write a picture of a terminal."""
     console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
     for line in lines:
         console.print(line, no_wrap=True, crop=True)
-    svg = console.export_svg(title=TITLE, theme=theme, unique_id=path.stem)
+    svg = console.export_svg(title=TITLE, theme=DIMMED_MONOKAI, unique_id=path.stem)
     path.write_text(_FONT.sub("", svg).replace("Fira Code, monospace", "monospace"), encoding="utf-8")
 
 
@@ -123,9 +118,8 @@ def main() -> None:
     end = photograph(screen)
     screen.close()
     IMAGES.mkdir(parents=True, exist_ok=True)
-    draw(middle, DIMMED_MONOKAI, IMAGES / "live.svg")
-    draw(middle, LIGHT, IMAGES / "live-light.svg")
-    draw(end, DIMMED_MONOKAI, IMAGES / "live-end.svg")
+    draw(middle, IMAGES / "live.svg")
+    draw(end, IMAGES / "live-end.svg")
 
 
 if __name__ == "__main__":

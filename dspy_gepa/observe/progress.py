@@ -151,7 +151,7 @@ def _best(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
         score=data["score"],
         interval=tuple(data["interval"]),
         better_than_seed=data["better_than_seed"],
-        seed_score=standing["scores"][0] if standing else progress.seed_score,
+        seed_score=data["score"] - standing["gain"] if standing else progress.seed_score,
         hope=_hope_of(standing, data["best"]) if standing else None,
     )
 

@@ -71,8 +71,7 @@ def draw(record: RunRecord) -> Chart | None:
         return None
     members = [m for m in record.members if m.score is not None]
     scores = [m.score for m in members if m.score is not None]
-    levels = [*scores, *(edge for point in record.curve for edge in point.interval)]
-    low, high = _padded(min(levels), max(levels))
+    low, high = _range(record, scores)
     most = max(1, record.curve[-1].rollouts)
 
     def x(rollouts: float) -> float:
@@ -96,14 +95,14 @@ def draw(record: RunRecord) -> Chart | None:
             if m.score is not None
         ),
         x_ticks=tuple(Tick(x(value), f"{value:,.0f}") for value in ticks(0, most, 6)),
-        y_ticks=tuple(Tick(y(value), f"{value:.4g}") for value in ticks(low, high, 5)),
+        y_ticks=tuple(Tick(y(value), f"{value:.4g}") for value in ticks(low, high, 6)),
         x_most=most,
         y_range=(low, high),
     )
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers between two others, at most so many and one: multiples of 1, 2 or 5 and a power of ten."""
+    """Round numbers between two others: multiples of 1, 2 or 5 and a power of ten, about so many."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * nice for nice in (1, 2, 5, 10) if power * nice >= rough * (1 - 1e-9))
@@ -111,11 +110,16 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [round(number * step, 10) for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _padded(low: float, high: float) -> tuple[float, float]:
-    """The range with some room, but no further than 0 and 1, where most scores end."""
-    room = (high - low) * 0.06 or 0.05
-    bottom, top = low - room, high + room
-    return (max(0.0, bottom) if low >= 0 else bottom), (min(1.0, top) if high <= 1 and low < 1 else top)
+def _range(record: RunRecord, scores: Sequence[float]) -> tuple[float, float]:
+    """Room for all, but where every score lies between 0 and 1 no more than that."""
+    levels = [*scores, *(level for p in record.curve for level in (p.score, *p.interval))]
+    low, high = min(levels), max(levels)
+    room = (high - low) * 0.05 or 0.05
+    low, high = low - room, high + room
+    seen = [score for member in record.members for score in member.scores.values()]
+    if all(0 <= score <= 1 for score in (*seen, *scores)):
+        return max(0.0, low), min(1.0, high)
+    return low, high
 
 
 def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

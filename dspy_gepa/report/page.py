@@ -6,20 +6,21 @@ import base64
 import hashlib
 import html
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.media import with_media
-from dspy_gepa.record.model import RunRecord
+from dspy_gepa.record.model import Member, RunRecord
+from dspy_gepa.render import render_estimate
 from dspy_gepa.render import report as markdown
 from dspy_gepa.report.chart import draw
-from dspy_gepa.report.payload import excerpt, excerpts, payload
+from dspy_gepa.report.payload import excerpt, excerpts, payload, shown
 from dspy_gepa.report.provenance import passages
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
-from dspy_gepa.report.view import advice, costs, facts, headline, settings
+from dspy_gepa.report.view import advice, costs, facts, headline, in_flight, settings
 from dspy_gepa.report.words import segments
 
 if TYPE_CHECKING:
@@ -98,14 +99,16 @@ def render_html(record: RunRecord, *, title: str = TITLE) -> str:
         headline=headline(record),
         facts=facts(record),
         advice=advice(record),
+        in_flight=in_flight(record),
         chart=draw(record),
         tree=arrange(record),
+        line=_line(record),
         node=(WIDE, HIGH),
         finals=_finals(record),
         data=payload(record) | {"title": title, "markdown": _markdown(record, title)},
         costs=costs(record),
         settings=settings(record),
-        shown=excerpts(record),
+        room=excerpts(record),
         perfect=_perfect(record),
     )
     # Half of a pair of surrogates, which a model may write, has no bytes.
@@ -126,7 +129,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"excerpt": excerpt, "score": _score, "signed": _signed, "whole": _whole}
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    environment.filters |= {
+        "excerpt": excerpt,
+        "score": _score,
+        "signed": _signed,
+        "shown": shown,
+        "named": _named,
+    }
     return environment
 
 
@@ -139,11 +149,11 @@ def _finals(record: RunRecord) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "text": with_media(text, 0),
+            "text": shown(text),
             "passages": passages(record, best.index, name),
             "against": [
-                ("seed", segments(with_media(seed[name], 0), with_media(text, 0))),
-                ("parent", segments(with_media(parent[name], 0), with_media(text, 0))),
+                ("seed", segments(shown(seed[name]), shown(text))),
+                ("parent", segments(shown(parent[name]), shown(text))),
             ],
             "same": text == seed[name],
         }
@@ -151,14 +161,22 @@ def _finals(record: RunRecord) -> list[dict[str, Any]]:
     ]
 
 
+def _line(record: RunRecord) -> list[Member]:
+    """The best member with all that it descends from, oldest first."""
+    return [] if record.best is None else [record.members[index] for index in record.lineage(record.best)]
+
+
 def _markdown(record: RunRecord, title: str) -> str:
-    texts = record.members[record.best].texts if record.best is not None else {}
+    best = record.members[record.best].texts if record.best is not None else {}
+    texts = {name: shown(text) for name, text in best.items()}
     told = [(fact.label, f"{fact.value} {fact.note}".strip()) for fact in facts(record)]
     if record.last is not None:
         point = record.last
-        gain = f"{_signed(point.gain)}, with probability 0.9 {_score(point.gain_interval[0])} to {_score(point.gain_interval[1])}"
-        score = f"{_score(point.score)}, with probability 0.9 {_score(point.interval[0])} to {_score(point.interval[1])}"
-        told = [("Gain over the seed", gain), ("Score", score), *told]
+        told = [
+            ("Gain over the seed", render_estimate(point.gain, point.gain_interval)),
+            ("Score", render_estimate(point.score, point.interval)),
+            *told,
+        ]
     return markdown(title, told, texts)
 
 
@@ -170,7 +188,14 @@ def _perfect(record: RunRecord) -> float:
 
 def _policy(script: str, style: str) -> str:
     """What a browser lets the page do: run this script and use this style, and reach nothing."""
-    return f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
+    rules = {
+        "default-src": "'none'",
+        "script-src": _digest(script),
+        "style-src": _digest(style),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {allowed}" for name, allowed in rules.items())
 
 
 def _digest(text: str) -> str:
@@ -178,12 +203,12 @@ def _digest(text: str) -> str:
 
 
 def _score(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.3f}"
+    return "unknown" if value is None else f"{round(value, 3) + 0.0:.3f}"  # never -0.000
 
 
-def _whole(text: str) -> str:
-    return with_media(text, 0)
+def _named(members: Sequence[int]) -> str:
+    return " and ".join(str(member) if member else "the seed" for member in members)
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "\u2212")
+    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "\u2212")

@@ -1,4 +1,4 @@
-"""What the page's script shows on demand, as JSON data: candidates, trials with their evidence, scores by row."""
+"""What the page's script shows on demand, as JSON data: candidates, trials with evidence, scores."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 from dspy_gepa.media import elide, with_media
 from dspy_gepa.record.model import Evidence, Member, RunRecord, Trial
 from dspy_gepa.render import finite
-from dspy_gepa.report.words import Runs, gist, runs
+from dspy_gepa.report.words import gist, segments
 
 # Characters that all texts of candidates, and all excerpts of rollouts, take up at most: a page of a long run
 # stays small, and its texts get shorter instead. The final texts are not counted, and are whole.
 ROOM = 1_200_000
 SHORTEST_TEXT, SHORTEST_EXCERPT = 1000, 60
+# Characters of a reason, which may hold the message of an error.
+REASON = 1000
 
 
 def payload(record: RunRecord) -> dict[str, Any]:
@@ -66,9 +68,14 @@ def excerpts(record: RunRecord) -> int:
     return max(SHORTEST_EXCERPT, ROOM // max(1, count))
 
 
+def shown(text: str) -> str:
+    """The text as the page shows it: without media, and without half characters, which have no bytes."""
+    return with_media(text, 0).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def excerpt(text: str, chars: int) -> str:
-    """The text as the page shows it: without media, and no longer than this."""
-    return elide(with_media(text, 0), chars)
+    """The same, no longer than this."""
+    return elide(shown(text), chars)
 
 
 def proposed(record: RunRecord, trial: Trial) -> Mapping[str, str]:
@@ -81,7 +88,7 @@ class _Texts:
 
     def __init__(self, record: RunRecord) -> None:
         self.all: list[str] = []
-        self.diffs: dict[str, Runs] = {}
+        self.diffs: dict[str, list[str | int]] = {}
         self._known: dict[str, int] = {}
         whole = record.members[record.best].texts.values() if record.best is not None else ()
         self._whole = frozenset(whole)
@@ -91,13 +98,15 @@ class _Texts:
     def number(self, text: str) -> int:
         if text not in self._known:
             self._known[text] = len(self.all)
-            self.all.append(with_media(text, 0) if text in self._whole else excerpt(text, self._longest))
+            self.all.append(shown(text) if text in self._whole else excerpt(text, self._longest))
         return self._known[text]
 
     def compare(self, before: str, after: str) -> None:
         old, new = self.number(before), self.number(after)
         if old != new and f"{old}:{new}" not in self.diffs:
-            self.diffs[f"{old}:{new}"] = runs(self.all[old], self.all[new])
+            self.diffs[f"{old}:{new}"] = [
+                item for op, text in segments(self.all[old], self.all[new]) for item in (op, len(text))
+            ]
 
 
 def _all_texts(record: RunRecord) -> Iterable[Mapping[str, str]]:
@@ -122,7 +131,7 @@ def _member(record: RunRecord, member: Member, texts: _Texts) -> dict[str, Any]:
         "low": _short(low),
         "high": _short(high),
         "rows": len(member.scores),
-        "what": gist(parent, changed) if member.index else "the program as it was given",
+        "what": shown(gist(parent, changed)) if member.index else "the program as it was given",
     }
 
 
@@ -136,7 +145,7 @@ def _trial(record: RunRecord, trial: Trial, texts: _Texts) -> dict[str, Any]:
         "kind": trial.kind,
         "parents": list(trial.parents),
         "verdict": trial.verdict,
-        "reason": trial.reason,
+        "reason": excerpt(trial.reason, REASON),
         "changed": [
             [names.index(name), texts.number(before[name]), texts.number(text)]
             for name, text in trial.changed.items()

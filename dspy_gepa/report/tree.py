@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dspy_gepa.record.model import RunRecord
 
 # Pixels from one generation, or one member, to the next; a node's size; the margin around all.
-ACROSS, DOWN, WIDE, HIGH, MARGIN = 112, 32, 84, 24, 12
+ACROSS, DOWN, WIDE, HIGH, MARGIN = 120, 32, 94, 24, 12
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from dspy_gepa.observe.wording import amount, duration
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.runtime.budget import UNLIMITED
 
@@ -63,7 +64,7 @@ class Headline:
 
 
 class Cost(NamedTuple):
-    """What a phase asked of a model; `calls` and `cost` are known of a phase only, and stand in its first line."""
+    """What a phase asked of a model; `calls` and `cost` are the phase's, and stand in its first line."""
 
     phase: str
     model: str
@@ -112,19 +113,14 @@ def facts(record: RunRecord) -> list[Fact]:
         else {}
     )
     found = [
-        Fact(name.capitalize(), f"{int(value):,}", _limit(limits.get(name))) for name, value in spent.items()
+        Fact(name.capitalize(), amount(name, value), _limit(name, limits.get(name)))
+        for name, value in spent.items()
     ]
     dollars = point.cost if point else 0.0
-    limit = limits.get("cost")
-    found.append(
-        Fact(
-            "Cost",
-            f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}",
-            f"of ${limit:,.2f}" if limit is not None else "" if dollars else "no prices are known",
-        )
-    )
+    price = _limit("cost", limits.get("cost")) or ("" if dollars else "no prices are known")
+    found.append(Fact("Cost", amount("cost", dollars) if dollars else "unknown", price))
     sessions = f"in {record.sessions} sessions" if record.sessions > 1 else ""
-    found.append(Fact("Time", duration(record.seconds), sessions or _limit_of_time(limits.get("seconds"))))
+    found.append(Fact("Time", duration(record.seconds), sessions or _limit("seconds", limits.get("seconds"))))
     verdicts = [trial.verdict for trial in record.trials]
     tried = f"{verdicts.count('accepted')} of {len(verdicts)} trials accepted"
     found.append(Fact("Candidates", f"{len(record.members):,}", tried))
@@ -140,11 +136,22 @@ def advice(record: RunRecord) -> str:
         resume = "It was not recorded. With log_dir='...' a run can be resumed after this."
     return {
         "finished": "",
-        "running": "The run goes on. This page shows how it stood when it was written; write it again to see more.",
+        "running": "The run goes on. This page tells how it stood when written; write it again for more.",
         "interrupted": f"The run was interrupted. {resume}",
         "failed": f"The run ended with an error. {resume}",
         "killed": f"The run's process is gone without a word. {resume}",
     }[record.state]
+
+
+def in_flight(record: RunRecord) -> str:
+    """The steps that were begun and not committed, in words; "" without any."""
+    steps = [
+        f"step {step['step']} ({step['kind']}"
+        + (f" of {' and '.join(map(str, step['members']))}" if step["members"] else "")
+        + ")"
+        for step in record.in_flight
+    ]
+    return f"Begun and not committed: {', '.join(steps)}." if steps else ""
 
 
 def costs(record: RunRecord) -> list[Cost]:
@@ -173,21 +180,8 @@ def chance(probability: float) -> str:
     return f"< {SURE}" if probability < SURE else f"{probability:.3f}"
 
 
-def duration(seconds: float) -> str:
-    """A time span for people."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _limit(limit: float | None) -> str:
-    return "" if limit is None or limit >= UNLIMITED else f"of {int(limit):,}"
-
-
-def _limit_of_time(limit: float | None) -> str:
-    return "" if limit is None else f"of {duration(limit)}"
+def _limit(name: str, limit: float | None) -> str:
+    return "" if limit is None or limit >= UNLIMITED else f"of {amount(name, limit)}"
 
 
 def _marked(tokens: Mapping[str, tuple[int, int]]) -> Iterator[tuple[bool, tuple[str, tuple[int, int]]]]:

@@ -8,10 +8,15 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO, cast
+from typing import Any, TextIO, TypeGuard, cast
 
 from dspy_gepa.observe.live.region import Region
 from dspy_gepa.observe.live.transcript import Transcript
+
+
+def is_terminal(stream: TextIO | None) -> TypeGuard[TextIO]:
+    """Whether there is a stream, an open one, and a terminal at its end. Programs put many things there."""
+    return isinstance(stream, io.TextIOBase) and not stream.closed and stream.isatty()
 
 
 class Passage(io.TextIOBase):
@@ -34,10 +39,9 @@ class Passage(io.TextIOBase):
         """That of the stream."""
         return self._stream.encoding
 
-    @property
-    def buffer(self) -> io.BufferedIOBase:
-        """That of the stream; bytes written to it take no notice of the view."""
-        return cast(io.BufferedIOBase, self._stream.buffer)
+    def __getattr__(self, name: str) -> Any:
+        """All else is the stream's own, such as its buffer; bytes written there know nothing of the view."""
+        return getattr(self._stream, name)
 
     @property
     def pending(self) -> list[str]:
@@ -85,7 +89,7 @@ class Passage(io.TextIOBase):
 @contextmanager
 def passages(region: Region) -> Iterator[list[Passage]]:
     """Let stdout and stderr, where they are terminals, and the log handlers on them write above a region."""
-    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None and stream.isatty()]
+    streams = [stream for stream in (sys.stdout, sys.stderr) if is_terminal(stream)]
     stand_ins = {id(stream): Passage(stream, region) for stream in streams}
     before = sys.stdout, sys.stderr
     for stream in streams:

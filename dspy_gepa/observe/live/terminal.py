@@ -16,9 +16,9 @@ from dspy_gepa.observe.state import Progress
 
 
 def can_be_drawn_on(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that can move its cursor."""
+    """Whether a terminal can move its cursor."""
     console = Console(file=stream, force_jupyter=False)
-    return console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
+    return not console.is_dumb_terminal and not console.legacy_windows
 
 
 class TerminalCanvas:

@@ -15,7 +15,9 @@ from typing import Literal, TypeAlias
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events import Event
 from dspy_gepa.observe.live.canvas import Clock, Show, refreshed
+from dspy_gepa.observe.live.passage import is_terminal, passages
 from dspy_gepa.observe.live.plain import PlainLines
+from dspy_gepa.observe.live.region import Region
 from dspy_gepa.observe.progress import Progress, advance, brief
 
 Mode: TypeAlias = Literal["auto", "live", "plain", "off"]
@@ -97,15 +99,13 @@ def require_rich(mode: Mode) -> None:
 def _live(mode: Mode, clock: Clock) -> Iterator[Show]:
     # These import rich, which need not be installed.
     from dspy_gepa.observe.live.notebook import NotebookCanvas, in_notebook
-    from dspy_gepa.observe.live.passage import passages
-    from dspy_gepa.observe.live.region import Region
     from dspy_gepa.observe.live.terminal import TerminalCanvas, can_be_drawn_on
 
     terminal = sys.stderr
     if in_notebook():
         with refreshed(NotebookCanvas(), clock) as show:
             yield show
-    elif terminal is not None and can_be_drawn_on(terminal):
+    elif is_terminal(terminal) and can_be_drawn_on(terminal):
         region = Region(terminal)
         with passages(region) as opened, refreshed(TerminalCanvas(terminal, region, opened), clock) as show:
             yield show
@@ -114,5 +114,5 @@ def _live(mode: Mode, clock: Clock) -> Iterator[Show]:
 
 
 def _plain(mode: Mode, clock: Clock) -> PlainLines:
-    asked_for = mode in ("plain", "live") or (sys.stderr is not None and sys.stderr.isatty())
+    asked_for = mode in ("plain", "live") or is_terminal(sys.stderr)
     return PlainLines(clock, quiet=0.0 if asked_for else QUIET)

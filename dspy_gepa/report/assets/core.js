@@ -11,7 +11,7 @@ function make(tag, attributes = {}, ...children) {
     if (name === "onclick") element.addEventListener("click", value);
     else element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter((child) => child !== null));
+  element.append(...children.flat(Infinity).filter((child) => child !== null));
   return element;
 }
 
@@ -31,14 +31,6 @@ function choose(member, { reveal = false } = {}) {
   }
 }
 
-/** Words or lines of a text, by the patterns that the differences were counted with. */
-function tokens(unit, text) {
-  const pattern = unit === "words"
-    ? /[ \t\n]+|[\u3040-\u9fff][ \t\n]*|[^ \t\n\u3040-\u9fff]+[ \t\n]*/g
-    : /[^\n]*\n|[^\n]+/g;
-  return text.match(pattern) ?? [];
-}
-
 /** A text with what is new and what is gone against another; both by number. */
 function difference(before, after) {
   const pre = make("pre", { dir: "auto" });
@@ -47,12 +39,10 @@ function difference(before, after) {
     pre.append(data.texts[after]);
     return pre;
   }
-  const [unit, ...rest] = runs;
-  const old = tokens(unit, data.texts[before]);
-  const fresh = tokens(unit, data.texts[after]);
+  const [old, fresh] = [[...data.texts[before]], [...data.texts[after]]];  // runs count characters, not halves of them
   let a = 0, b = 0;
-  for (let i = 0; i < rest.length; i += 2) {
-    const [op, count] = [rest[i], rest[i + 1]];
+  for (let i = 0; i < runs.length; i += 2) {
+    const [op, count] = [runs[i], runs[i + 1]];
     if (op === "-") pre.append(make("del", {}, old.slice(a, a + count).join("")));
     else if (op === "+") pre.append(make("ins", {}, fresh.slice(b, b + count).join("")));
     else pre.append(fresh.slice(b, b + count).join(""));

@@ -2,14 +2,14 @@
 function startHeat() {
   const canvas = find("#heat");
   if (!canvas) return;
-  const gutter = 52, top = 6, narrowest = 5, widest = 30, lowest = 6;
+  const gutter = 52, top = 22, bottom = 6, widest = 30, lowest = 6;
   const pen = canvas.getContext("2d");
   const control = (id) => find(`#heat-${id}`);
   let shown = null, cell = null;
 
   function arrange() {
     const set = data.heat[Number(control("set").value)];
-    const members = data.members.map((_, member) => member);
+    const members = data.members.map((_, member) => member).filter((member) => set.scores[member].some((value) => value !== null));
     if (control("order").value === "score") members.sort((a, b) => (data.members[b].score ?? -1e9) - (data.members[a].score ?? -1e9));
     const columns = set.rows.map((_, column) => column);
     const known = columns.map((column) => set.scores.map((line) => line[column]).filter((value) => value !== null));
@@ -18,7 +18,8 @@ function startHeat() {
     let low = Infinity, high = -Infinity;
     known.flat().forEach((value) => { low = Math.min(low, value); high = Math.max(high, value); });
     const best = known.map((values) => Math.max(...values));
-    return { set, members, columns, best, low, high };
+    const telling = known.map((values, column) => Math.min(...values) < best[column]);
+    return { set, members, columns, best, telling, low, high };
   }
   /** Colours as they are in this theme: those of the legend. */
   function palette() {
@@ -32,27 +33,36 @@ function startHeat() {
   }
   function draw() {
     shown = arrange();
-    const { set, members, columns, best, low, high } = shown;
+    const { set, members, columns, low, high } = shown;
     const room = canvas.parentElement.clientWidth - gutter - 8;
+    const narrowest = columns.length > 120 ? 5 : 14;
     const wide = Math.max(narrowest, Math.min(widest, Math.floor(room / Math.max(1, columns.length))));
     const tall = Math.max(lowest, Math.min(22, wide, Math.floor(900 / members.length)));
     Object.assign(shown, { wide, tall });
-    const [width, height] = [gutter + wide * columns.length + 8, 2 * top + tall * members.length];
-    const ratio = devicePixelRatio || 1;
+    const [width, height] = [gutter + wide * columns.length + 8, top + bottom + tall * members.length];
+    const ratio = Math.min(2, devicePixelRatio || 1);  // some phones refuse larger canvases
     canvas.width = width * ratio;
     canvas.height = height * ratio;
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     const style = getComputedStyle(document.documentElement);
-    const ink = style.color, faint = getComputedStyle(find(".scale .never")).color;
+    const ink = style.color, faint = getComputedStyle(find(".scale")).color;
     const sheet = getComputedStyle(canvas.parentElement).backgroundColor;
+    const pale = getComputedStyle(find(".scale .never")).color;
     const colour = palette();
     const gap = tall > 8 ? 1 : 0;
     pen.font = "11px system-ui, sans-serif";
     pen.textAlign = "end";
     pen.textBaseline = "middle";
     const every = Math.ceil(13 / tall);
+    const apart = Math.ceil(34 / wide);
+    pen.fillStyle = faint;
+    pen.textAlign = "center";
+    columns.forEach((column, place) => {
+      if (place % apart === 0) pen.fillText(set.rows[column].split("/")[1], gutter + (place + 0.5) * wide, top / 2);
+    });
+    pen.textAlign = "end";
     members.forEach((member, line) => {
       const y = top + line * tall;
       pen.fillStyle = ink;
@@ -60,18 +70,22 @@ function startHeat() {
       columns.forEach((column, place) => {
         const x = gutter + place * wide;
         const value = set.scores[member][column];
-        if (value === null) return hatch(x, y, wide - gap, tall - gap, faint);
+        if (value === null) return hatch(x, y, wide - gap, tall - gap, pale);
         pen.fillStyle = colour(high > low ? (value - low) / (high - low) : 1);
         pen.fillRect(x, y, wide - gap, tall - gap);
-        if (value === best[column]) ring(x + (wide - gap) / 2, y + (tall - gap) / 2, Math.min(wide, tall), sheet, ink);
+        if (leads(value, column)) ring(x + (wide - gap) / 2, y + (tall - gap) / 2, Math.min(wide, tall), sheet, ink);
       });
     });
     control("from").textContent = Number.isFinite(low) ? low : "";
     control("to").textContent = Number.isFinite(high) ? high : "";
+    const left = data.members.length - members.length;
+    control("left").textContent = left ? `${left} of ${data.members.length} candidates were run on none of these rows and are left out.` : "";
     if (cell) outline();
   }
-  function hatch(x, y, width, height, faint) {
-    pen.strokeStyle = faint;
+  /** On the frontier, on a row that tells candidates apart. */
+  const leads = (value, column) => shown.telling[column] && value === shown.best[column];
+  function hatch(x, y, width, height, pale) {
+    pen.strokeStyle = pale;
     pen.lineWidth = 1;
     pen.beginPath();
     pen.moveTo(x + 1, y + height - 1);
@@ -107,7 +121,7 @@ function startHeat() {
   function words({ place, line }) {
     const [member, column] = [shown.members[line], shown.columns[place]];
     const value = shown.set.scores[member][column];
-    const known = value === null ? "not run" : `scored ${value}${value === shown.best[column] ? ", on the frontier" : ""}`;
+    const known = value === null ? "not run" : `scored ${value}${leads(value, column) ? ", on the frontier" : ""}`;
     return `${nameOf(member)} on ${shown.set.rows[column]}: ${known}`;
   }
   canvas.addEventListener("pointermove", (event) => {

@@ -3,7 +3,8 @@ const themes = ["auto", "light", "dark"];
 function setTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  find("#theme").textContent = `Theme: ${theme}`;
+  find("#theme").textContent = `◐ ${theme}`;
+  find("#theme").setAttribute("aria-label", `Theme: ${theme}`);
   redraws.forEach((redraw) => redraw());
 }
 find("#theme").addEventListener("click", () => {
@@ -37,16 +38,17 @@ all(".clip").forEach(clip);
 all(".choice input").forEach((input) => input.addEventListener("change", () => all(".clip").forEach(clip)));
 
 /** On paper everything is open, in light colours; afterwards all is as it was. */
-let closed = [];
+let closed = [], theme = "auto";
 addEventListener("beforeprint", () => {
-  closed = all("details:not([open])");
   all("details.trial").forEach(fillTrial);
+  closed = all("details:not([open])");
   closed.forEach((details) => { details.open = true; });
-  redraws.forEach((redraw) => redraw());
+  theme = document.documentElement.dataset.theme ?? "auto";
+  setTheme("light");
 });
 addEventListener("afterprint", () => {
   closed.forEach((details) => { details.open = false; });
-  redraws.forEach((redraw) => redraw());
+  setTheme(theme);
 });
 
 startChart();

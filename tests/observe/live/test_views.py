@@ -287,6 +287,30 @@ def test_an_unknown_way_to_show_progress_is_refused(value: Any) -> None:
         Words(None).compile(progress=value)
 
 
+def test_colours_that_are_asked_for_make_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as some CIs do
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    Words(None).compile()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_something_else_in_the_place_of_stderr_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sink:
+        written = ""
+
+        def write(self, text: str) -> None:
+            self.written += text
+
+        def flush(self) -> None: ...
+
+    sink = Sink()
+    monkeypatch.setattr(sys, "stderr", sink)
+    Words(None).compile(progress="live")
+    assert sink.written.startswith("GEPA starting")
+
+
 def test_a_program_without_a_console_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     for mode in ("auto", "live", "plain", "off"):
