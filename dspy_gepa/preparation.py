@@ -26,6 +26,7 @@ from dspy_gepa.naming import name_of
 from dspy_gepa.observe.live.views import choose_views
 from dspy_gepa.observe.log import LogEvents
 from dspy_gepa.proposer import reflections_of
+from dspy_gepa.report.keeper import ReportKeeper
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.search.pool import columns_of
 from dspy_gepa.session import Setup
@@ -95,7 +96,7 @@ def prepare(
         track_best_outputs=given.track_best_outputs,
         callbacks=(LogEvents(), *given.listeners),
         trackers=(
-            *(partial(tracker, log_dir) for tracker in given.trackers),
+            *(partial(tracker, ReportKeeper(log_dir)) for tracker in given.trackers),
             *choose_views(given.progress, log_dir),
         ),
         stop=given.stop,

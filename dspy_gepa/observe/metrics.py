@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 from dspy_gepa.errors import ConfigurationError
@@ -24,9 +22,6 @@ from dspy_gepa.events import (
     RunStarted,
 )
 from dspy_gepa.failures import redact
-from dspy_gepa.record.build import Recorder
-from dspy_gepa.record.model import RunRecord
-from dspy_gepa.report.page import render_html
 
 # What the names of metrics may not hold in every tracker.
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_.-]")
@@ -48,6 +43,16 @@ class Record(Protocol):
         """Write down how the run ended."""
 
 
+class Report(Protocol):
+    """Hears a run's events, and makes a page of them."""
+
+    def __call__(self, event: Event) -> None:
+        """Take in what the event tells."""
+
+    def html(self) -> str:
+        """The report of what was heard so far."""
+
+
 class Tracker:
     """A callback that writes one run into a record.
 
@@ -56,19 +61,18 @@ class Tracker:
 
     Args:
         record: Where to.
-        log_dir: Where the run is recorded, or None.
+        report: What the report is asked of, at the end.
     """
 
-    def __init__(self, record: Record, log_dir: Path | None = None) -> None:
+    def __init__(self, record: Record, report: Report) -> None:
         self._record = record
-        self._log_dir = None if log_dir is None else str(log_dir)
+        self._report = report
         self._numbers: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
-        self._recorder, self._began = Recorder(), time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Write down what the event tells."""
-        self._recorder(event)
+        self._report(event)
         self._numbers |= metrics_of(event)
         if (failure := failure_of(event)) is not None:
             self._failures[failure] += 1
@@ -86,10 +90,7 @@ class Tracker:
             self._record.text("prompts/returned.md", as_markdown(event.candidate))
             self._record.result({n: v for n, v in event.to_dict().items() if n not in ("event", "candidate")})
         if isinstance(event, (Finished, Failed)):
-            self._record.text("report.html", render_html(self._whole()))
-
-    def _whole(self) -> RunRecord:
-        return self._recorder.record(seconds=time.monotonic() - self._began, log_dir=self._log_dir)
+            self._record.text("report.html", self._report.html())
 
 
 def metrics_of(event: Event) -> dict[str, float]:

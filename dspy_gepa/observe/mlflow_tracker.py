@@ -1,7 +1,8 @@
 """``GEPA(use_mlflow=True)``: a run of MLflow for every compile, nested under the active run, if there is one.
 
 Parameters of the run, numbers by step, every member's prompts under ``prompts/``, the result as
-``result.json`` and a report as ``report.html`` are written down. What was active before stays active, and only our own run is ended.
+``result.json`` and a report as ``report.html`` are written down. What was active before stays active, and
+only our own run is ended.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from dspy_gepa.observe.log import log_failure
-from dspy_gepa.observe.metrics import Tracker, import_tracker, refusal
+from dspy_gepa.observe.metrics import Report, Tracker, import_tracker, refusal
 
 OPTION = "use_mlflow"
 
@@ -32,11 +32,11 @@ def load_mlflow() -> Any:
 
 
 @contextmanager
-def open_mlflow(log_dir: Path | None) -> Iterator[Tracker]:
+def open_mlflow(report: Report) -> Iterator[Tracker]:
     """A callback that writes into a run of its own, in the experiment that is set in MLflow.
 
     Args:
-        log_dir: Where our run is recorded, or None.
+        report: What the report is asked of, at the end.
 
     Raises:
         ConfigurationError: MLflow is not installed, or opens no run.
@@ -48,7 +48,7 @@ def open_mlflow(log_dir: Path | None) -> Iterator[Tracker]:
         raise refusal(OPTION, error) from error
     run_id, status = run.info.run_id, "FAILED"
     try:
-        yield Tracker(MLflowRecord(mlflow, run_id), log_dir)
+        yield Tracker(MLflowRecord(mlflow, run_id), report)
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"

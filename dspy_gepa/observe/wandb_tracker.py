@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.observe.log import log_failure
-from dspy_gepa.observe.metrics import Tracker, import_tracker, refusal
+from dspy_gepa.observe.metrics import Report, Tracker, import_tracker, refusal
 
 OPTION = "use_wandb"
 
@@ -45,22 +44,22 @@ class OpenWandb:
     api_key: str | None = field(default=None, repr=False)
     init_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def __call__(self, log_dir: Path | None) -> AbstractContextManager[Tracker]:
+    def __call__(self, report: Report) -> AbstractContextManager[Tracker]:
         """The callback, inside a ``with``.
 
         Args:
-            log_dir: Where our run is recorded, or None.
+            report: What the report is asked of, at the end.
         """
-        return self._open(log_dir)
+        return self._open(report)
 
     @contextmanager
-    def _open(self, log_dir: Path | None) -> Iterator[Tracker]:
+    def _open(self, report: Report) -> Iterator[Tracker]:
         wandb = load_wandb()
         borrowed = wandb.run if not self.init_kwargs else None
         run = borrowed or self._init(wandb)
         record, failed = WandbRecord(run), 1
         try:
-            yield Tracker(record, log_dir)
+            yield Tracker(record, report)
             failed = 0
         finally:
             _close(wandb, record, None if borrowed else failed)
