@@ -21,7 +21,10 @@ from dspy_gepa.record.read import read_run
 )
 @click.option("--open", "open_", is_flag=True, help="Open it in the browser.")
 def report(run: Path, *, output: Path | None, open_: bool) -> None:
-    """Write a run's report: one page of HTML that opens without a network."""
+    """Write a run's report, one page of HTML.
+
+    It needs no network to be opened.
+    """
     # Here, because templates take a while to import that no other command needs.
     from dspy_gepa.report.page import write_report
 

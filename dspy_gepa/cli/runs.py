@@ -22,7 +22,10 @@ _RIGHT = frozenset({2, 3, 4, 5})
     "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", metavar="[DIR]"
 )
 def runs(directory: Path) -> None:
-    """List the runs below a folder, by default the current one; the newest comes last."""
+    """List the runs below a folder, the newest last.
+
+    By default it is the current folder.
+    """
     known: list[tuple[Path, Outline]] = []
     unreadable: list[JournalError] = []
     for run in find_runs(directory):
