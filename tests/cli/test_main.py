@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from dspy_gepa.cli.main import main
 from tests.cli.conftest import Call, changed
 
 COMMANDS = ("show", "watch", "report", "export", "compare")
@@ -83,6 +86,14 @@ def test_a_damaged_journal_is_refused_with_a_remedy(command: str, call: Call, tm
     assert result.exit_code == 2
     assert "is not a readable journal" in result.output
     assert "Restore the file" in result.output
+
+
+def test_the_console_script_of_the_package_is_the_command_line(call: Call) -> None:
+    pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^dspy-gepa = "([\w.]+):(\w+)"$', pyproject, flags=re.MULTILINE)
+    assert found
+    assert getattr(import_module(found[1]), found[2]) is main
+    assert re.fullmatch(r"dspy-gepa, version \S+\n", call("--version").output)
 
 
 def test_an_unknown_command_is_a_usage_error(call: Call) -> None:

@@ -12,6 +12,7 @@ from dspy_gepa import RunState
 from dspy_gepa.events import EVENTS, Event, Failed, Finished
 from dspy_gepa.observe.log import LogEvents
 from dspy_gepa.observe.metrics import Tracker
+from dspy_gepa.report.keeper import ReportKeeper
 from dspy_gepa.testing import EventRecorder, check_callback, check_stop_rule
 from dspy_gepa.testing.listeners import example_events
 from tests.testing.broken import refused
@@ -29,7 +30,9 @@ class Silent:
     def result(self, values: Any) -> None: ...
 
 
-@pytest.mark.parametrize("callback", [LogEvents(), EventRecorder(), Tracker(Silent()), lambda event: None])
+@pytest.mark.parametrize(
+    "callback", [LogEvents(), EventRecorder(), Tracker(Silent(), ReportKeeper(None)), lambda event: None]
+)
 def test_callbacks_of_every_form_pass(callback: Any) -> None:
     check_callback(callback)
 
