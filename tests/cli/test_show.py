@@ -111,6 +111,19 @@ def test_a_run_that_goes_on_is_shown_with_how_to_watch_it(call: Call, tmp_path: 
     assert f"  dspy-gepa watch {tmp_path}\n" in shown[0]
 
 
+def test_a_score_on_the_very_rows_that_were_reflected_on_is_told_as_that(
+    call: Call, runs: Path, tmp_path: Path
+) -> None:
+    run = changed(
+        runs / "first",
+        tmp_path / "run",
+        "UPDATE meta SET value = replace(value, '\"in_sample\": false', '\"in_sample\": true')",
+    )
+    warning = "(of the very rows that were reflected on; expect less on others)"
+    assert warning in " ".join(call("show", run).output.split())
+    assert warning not in " ".join(call("show", runs / "first").output.split())
+
+
 def test_failures_are_told_by_cause(call: Call, runs: Path, tmp_path: Path) -> None:
     limited = "INSERT INTO failures VALUES ('LMRateLimitError', 'rollout', 'slow down', 1.0)"
     run = changed(runs / "first", tmp_path / "run", limited, limited)
