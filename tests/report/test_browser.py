@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from benchmarks.browser import chromium, find_chromium
 from benchmarks.made_up_run import made_up_run
@@ -218,6 +219,19 @@ def test_the_page_is_never_wider_than_the_window(visit: Callable[..., Page], nam
     page = visit(name, viewport={"width": width, "height": 740})
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280)])
+def test_nothing_keeps_people_from_reading_the_page(
+    visit: Callable[..., Page], scheme: str, width: int
+) -> None:
+    page = visit("plain", color_scheme=scheme, viewport={"width": width, "height": 740})
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    page.wait_for_selector("details.trial pre")
+    levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = Axe().run(page, options={"runOnly": levels})
+    assert found.response["passes"]
+    assert found.violations_count == 0, found.generate_report()
 
 
 def test_hostile_texts_are_inert(visit: Callable[..., Page]) -> None:

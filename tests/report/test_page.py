@@ -19,6 +19,7 @@ import dspy_gepa.report
 from benchmarks.made_up_run import made_up_run
 from dspy_gepa import ConfigurationError
 from dspy_gepa.record.model import RunRecord, State
+from dspy_gepa.record.read import read_run
 from dspy_gepa.report.page import Report, render_html, write_report
 from dspy_gepa.testing.practice import practice_run
 from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run, member
@@ -212,6 +213,12 @@ def test_a_result_writes_its_report(tmp_path: Path) -> None:
     assert "<bdi>Practice</bdi>" in page
     assert result.texts[result.best_idx]["b"].split(".")[0] in page
     assert report.save(tmp_path / "again.html") == tmp_path / "again.html"
+
+
+def test_the_journal_of_a_run_gives_the_page_that_its_result_gives(tmp_path: Path) -> None:
+    kept = practice_run(log_dir=str(tmp_path)).record
+    read = read_run(tmp_path)
+    assert render_html(dataclasses.replace(read, seconds=kept.seconds)) == render_html(kept)
 
 
 def test_the_same_run_gives_the_same_page() -> None:

@@ -82,7 +82,7 @@ function fillTrial(details) {
   const trial = data.trials[Number(details.dataset.trial)];
   details.append(make("div", {}, trialStory(trial),
     trial.changed.length ? trial.changed.map(([component, before, after]) =>
-      [make("h4", {}, make("bdi", {}, data.components[component])), difference(before, after)])
+      [make("h3", {}, make("bdi", {}, data.components[component])), difference(before, after)])
       : make("p", { class: "hint" }, "Nothing was proposed.")));
 }
 all("details.trial").forEach((details) => details.addEventListener("toggle", () => {

@@ -5,6 +5,7 @@ function startHeat() {
   const gutter = 52, top = 22, bottom = 6, widest = 30, lowest = 6;
   const pen = canvas.getContext("2d");
   const control = (id) => find(`#heat-${id}`);
+  const picture = document.createElement("canvas");  // the map without the outline of a cell
   let shown = null, cell = null;
 
   function arrange() {
@@ -80,7 +81,10 @@ function startHeat() {
     control("to").textContent = Number.isFinite(high) ? high : "";
     const left = data.members.length - members.length;
     control("left").textContent = left ? `${left} of ${data.members.length} candidates were run on none of these rows and are left out.` : "";
-    if (cell) outline();
+    picture.width = canvas.width;
+    picture.height = canvas.height;
+    picture.getContext("2d").drawImage(canvas, 0, 0);
+    outline();
   }
   /** On the frontier, on a row that tells candidates apart. */
   const leads = (value, column) => shown.telling[column] && value === shown.best[column];
@@ -108,6 +112,12 @@ function startHeat() {
     pen.stroke();
   }
   function outline() {
+    if (!cell) return;
+    pen.save();
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(picture, 0, 0);
+    pen.restore();
     pen.strokeStyle = getComputedStyle(document.documentElement).color;
     pen.lineWidth = 2;
     pen.strokeRect(gutter + cell.place * shown.wide, top + cell.line * shown.tall, shown.wide - 1, shown.tall - 1);
@@ -134,7 +144,7 @@ function startHeat() {
     const found = at(event);
     if (!found) return;
     cell = found;
-    draw();
+    outline();
     control("said").textContent = words(cell);
     choose(shown.members[cell.line]);
   });
@@ -147,7 +157,7 @@ function startHeat() {
     cell = cell
       ? { place: next(cell.place, move[0], shown.columns.length), line: next(cell.line, move[1], shown.members.length) }
       : { place: 0, line: 0 };
-    draw();
+    outline();
     control("said").textContent = words(cell);
   });
   for (const id of ["set", "order", "rows"]) control(id).addEventListener("change", () => { cell = null; draw(); });
