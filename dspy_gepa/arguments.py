@@ -15,9 +15,9 @@ from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.examples import check_reading
 from dspy_gepa.measures import MEASURES
 from dspy_gepa.metric import Metric
+from dspy_gepa.naming import name_of
 from dspy_gepa.observe.live.views import Mode, require_rich
 from dspy_gepa.options import (
-    name_of,
     pick,
     pick_or_take,
     require_budget,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.options import name_of, nearest, require_kind
+from dspy_gepa.naming import name_of
+from dspy_gepa.options import nearest, require_kind
 from dspy_gepa.search.components import ComponentChoice, Occasion
 from dspy_gepa.search.mutation import improves, keeps_up
 from dspy_gepa.stopping import RunState

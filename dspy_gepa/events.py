@@ -1,9 +1,6 @@
-"""What a run tells while it goes on: one frozen dataclass per event.
+"""What a run tells ``GEPA(callbacks=[...])`` while it goes on: one frozen dataclass per event.
 
-``GEPA(callbacks=[...])`` takes functions ``callback(event)`` and objects with methods that are named after
-events: ``on_rollout_done(event)`` and so on, on the thread that called `compile`. For a given seed and width
-the events and their order are the same for any number of threads, but for `RolloutDone`, `ReflectionDone` and
-`AttemptFailed`, which come as they arrive. Of what a callback raises only a KeyboardInterrupt stops the run.
+In which order, and what callbacks may do: ``docs/events.md``.
 """
 
 from __future__ import annotations
@@ -11,15 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from dspy_gepa.runtime.budget import Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.forecast import Forecast
-from dspy_gepa.search.standing import Standing
-from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Candidate, Outcome, Reflection, Row
+
+if TYPE_CHECKING:  # whoever reads events as data, such as the command line, need not wait for numpy
+    from dspy_gepa.search.standing import Standing
+    from dspy_gepa.search.strategy import Strategy
 
 StepKind: TypeAlias = Literal["seed", "initial", "validation", "top-up", "mutation", "merge", "finals"]
 """What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
@@ -55,7 +54,8 @@ class RunStarted(Event):
         val_rows: How many there are.
         in_sample: Whether the validation rows are the train rows.
         candidates: The texts of the program as it was given, and of the other initial candidates.
-        resumed_steps: Steps that earlier sessions in `log_dir` had begun; seconds_before: what they took.
+        resumed_steps: Steps that earlier sessions in this `log_dir` had begun.
+        seconds_before: Seconds that these took.
     """
 
     forecast: Forecast
@@ -131,9 +131,9 @@ class ReflectionDone(Event):
         step: The step that asked.
         component: The component to rewrite.
         reflection: The proposed text as it came, unchecked, and its usage.
-        replayed: As in `RolloutDone`.
-        attempts: Likewise.
-        seconds: Likewise.
+        replayed: As in `RolloutDone`, and so are the next two.
+        attempts: How often it was tried.
+        seconds: How long the last attempt took.
     """
 
     step: int

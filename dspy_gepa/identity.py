@@ -10,7 +10,7 @@ from typing import Any
 
 import dspy
 
-from dspy_gepa.options import name_of
+from dspy_gepa.naming import name_of
 from dspy_gepa.program import read_candidate
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.search.traits import EVEN, RowTraits

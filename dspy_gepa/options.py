@@ -200,13 +200,6 @@ def _has_inputs(example: dspy.Example) -> bool:
         return False
 
 
-def name_of(function: Callable[..., Any]) -> str:
-    """What a function, or an object that is called like one, is known by."""
-    if isinstance(function, functools.partial):
-        return name_of(function.func)
-    return str(getattr(function, "__qualname__", type(function).__qualname__))
-
-
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for whoever wrote a name that is not known: the nearest one that is, or all."""
     names = sorted(known)

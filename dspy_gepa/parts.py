@@ -8,7 +8,7 @@ from typing import Any
 
 from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError
 from dspy_gepa.failures import describe, is_infrastructure
-from dspy_gepa.options import name_of
+from dspy_gepa.naming import name_of
 
 Read = Callable[[Any], Any]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import dspy
@@ -21,11 +22,12 @@ from dspy_gepa.assembly import foresight, read_budget, read_problem, read_rows, 
 from dspy_gepa.examples import read_traits
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
+from dspy_gepa.naming import name_of
 from dspy_gepa.observe.live.views import choose_views
 from dspy_gepa.observe.log import LogEvents
-from dspy_gepa.options import name_of
 from dspy_gepa.proposer import reflections_of
 from dspy_gepa.record.read import noted
+from dspy_gepa.report.keeper import ReportKeeper
 from dspy_gepa.rollouts import RolloutRunner
 from dspy_gepa.runtime.journal_file import FILE_NAME, UNREADABLE, read_journal
 from dspy_gepa.search.pool import columns_of
@@ -95,7 +97,10 @@ def prepare(
         resume=given.resume,
         track_best_outputs=given.track_best_outputs,
         callbacks=(LogEvents(), *given.listeners),
-        trackers=(*given.trackers, *choose_views(given.progress, log_dir)),
+        trackers=(
+            *(partial(tracker, ReportKeeper(log_dir)) for tracker in given.trackers),
+            *choose_views(given.progress, log_dir),
+        ),
         stop=given.stop,
     )
     setup = read_budget(

@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "dspy_gepa"
 
 # From top to bottom. A module imports from lower layers or from its own package; `__init__` from anywhere.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("testing",),
+    ("__main__",),
+    ("testing", "cli"),
     ("gepa",),
     ("preparation",),
     ("arguments",),
@@ -38,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("values",),
     ("steps", "guides", "render", "media"),
     ("types",),
-    ("errors", "sentences"),
+    ("errors", "sentences", "naming"),
 )
 KNOW_DSPY = {
     *(

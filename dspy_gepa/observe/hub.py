@@ -9,8 +9,8 @@ from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events import EVENTS, Event
+from dspy_gepa.naming import name_of
 from dspy_gepa.observe.log import log_failure
-from dspy_gepa.options import name_of
 
 _logger = logging.getLogger("dspy_gepa")
 

@@ -1,7 +1,8 @@
 """``GEPA(use_mlflow=True)``: a run of MLflow for every compile, nested under the active run, if there is one.
 
-Parameters of the run, numbers by step, every member's prompts under ``prompts/`` and the result as
-``result.json`` are written down. What was active before stays active, and only our own run is ended.
+Parameters of the run, numbers by step, every member's prompts under ``prompts/``, the result as
+``result.json`` and a report as ``report.html`` are written down. What was active before stays active, and
+only our own run is ended.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from dspy_gepa.observe.log import log_failure
-from dspy_gepa.observe.metrics import Tracker, import_tracker, refusal
+from dspy_gepa.observe.metrics import Report, Tracker, import_tracker, refusal
 
 OPTION = "use_mlflow"
 
@@ -31,8 +32,11 @@ def load_mlflow() -> Any:
 
 
 @contextmanager
-def open_mlflow() -> Iterator[Tracker]:
+def open_mlflow(report: Report) -> Iterator[Tracker]:
     """A callback that writes into a run of its own, in the experiment that is set in MLflow.
+
+    Args:
+        report: What the report is asked of, at the end.
 
     Raises:
         ConfigurationError: MLflow is not installed, or opens no run.
@@ -44,7 +48,7 @@ def open_mlflow() -> Iterator[Tracker]:
         raise refusal(OPTION, error) from error
     run_id, status = run.info.run_id, "FAILED"
     try:
-        yield Tracker(MLflowRecord(mlflow, run_id))
+        yield Tracker(MLflowRecord(mlflow, run_id), report)
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"

@@ -11,15 +11,18 @@ _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\
 _LOOKED_AT = 4_000
 
 
-def one_line(text: str, most: int = 160) -> str:
-    """A text as one line of at most `most` characters, ending in ``...`` where it was cut.
+def visible(text: str) -> str:
+    """A text without what a terminal would obey or not show; its white space stays as it is.
 
     Escape sequences and control characters are taken out, those that reverse the writing direction too, so
     that nothing in the text can move the cursor, colour the screen or reorder what stands beside it.
     """
-    plain = _ESCAPES.sub("", text[:_LOOKED_AT])
-    visible = "".join(" " if char.isspace() else char for char in plain if _is_shown(char))
-    line = " ".join(visible.split())
+    return "".join(char for char in _ESCAPES.sub("", text) if _is_shown(char))
+
+
+def one_line(text: str, most: int = 160) -> str:
+    """A text as one line of at most `most` characters, `visible` ones, ending in ``...`` where it was cut."""
+    line = " ".join(visible(text[:_LOOKED_AT]).split())
     return line if len(line) <= most else f"{line[: most - 3].rstrip()}..."
 
 

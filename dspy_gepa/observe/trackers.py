@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
-from dspy_gepa.observe.metrics import Tracker
+from dspy_gepa.observe.metrics import Report, Tracker
 from dspy_gepa.observe.mlflow_tracker import load_mlflow, open_mlflow
 from dspy_gepa.observe.wandb_tracker import OpenWandb, check_wandb
 
-OpenTracker: TypeAlias = Callable[[], AbstractContextManager[Tracker]]
-"""Opens a run in a tracker; the callback it gives writes into it until the ``with`` ends."""
+OpenTracker: TypeAlias = Callable[[Report], AbstractContextManager[Tracker]]
+"""Opens a run in a tracker, which gets that report; its callback writes into it until the ``with`` ends."""
 
 
 def choose_trackers(

@@ -15,7 +15,7 @@ from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.observe.log import log_failure
-from dspy_gepa.observe.metrics import Tracker, import_tracker, refusal
+from dspy_gepa.observe.metrics import Report, Tracker, import_tracker, refusal
 
 OPTION = "use_wandb"
 
@@ -44,18 +44,22 @@ class OpenWandb:
     api_key: str | None = field(default=None, repr=False)
     init_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def __call__(self) -> AbstractContextManager[Tracker]:
-        """The callback, inside a ``with``."""
-        return self._open()
+    def __call__(self, report: Report) -> AbstractContextManager[Tracker]:
+        """The callback, inside a ``with``.
+
+        Args:
+            report: What the report is asked of, at the end.
+        """
+        return self._open(report)
 
     @contextmanager
-    def _open(self) -> Iterator[Tracker]:
+    def _open(self, report: Report) -> Iterator[Tracker]:
         wandb = load_wandb()
         borrowed = wandb.run if not self.init_kwargs else None
         run = borrowed or self._init(wandb)
         record, failed = WandbRecord(run), 1
         try:
-            yield Tracker(record)
+            yield Tracker(record, report)
             failed = 0
         finally:
             _close(wandb, record, None if borrowed else failed)
@@ -138,7 +142,7 @@ class WandbRecord:
         """Log all texts as one artifact."""
         if not self._texts:
             return
-        artifact = wandb.Artifact("gepa-prompts", type="prompts")
+        artifact = wandb.Artifact("gepa-prompts", type="prompts")  # and the report
         for name, text in self._texts.items():
             with artifact.new_file(name, encoding="utf-8") as file:
                 file.write(text)

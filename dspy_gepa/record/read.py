@@ -13,7 +13,7 @@ from dspy_gepa.errors import JournalError
 from dspy_gepa.record.build import Builder
 from dspy_gepa.record.model import RunRecord, State
 from dspy_gepa.runtime.codec import decode
-from dspy_gepa.runtime.journal_file import UNREADABLE, read_journal
+from dspy_gepa.runtime.journal_file import REMEDY, UNREADABLE, read_journal
 from dspy_gepa.runtime.lock import is_held
 from dspy_gepa.types import Outcome
 
@@ -47,10 +47,31 @@ def read_events(db: sqlite3.Connection, after: int = -1) -> Iterator[tuple[int, 
         yield number, at, json.loads(data)
 
 
+def read_events_backwards(db: sqlite3.Connection) -> Iterator[Mapping[str, Any]]:
+    """What a run told of its steps, as data, the last event first."""
+    for (data,) in db.execute("SELECT data FROM events ORDER BY number DESC"):
+        yield json.loads(data)
+
+
 def noted(db: sqlite3.Connection, name: str) -> Any:
     """What a journal keeps under a name: ``run_started``, ``forecast_made``, ``failed``; or None."""
     found = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     return None if found is None else json.loads(found[0])
+
+
+def read_settings(directory: str | Path) -> dict[str, Any]:
+    """What a run must be given again to go on, as JSON-like data: program, data, metric, strategy and so on.
+
+    Data and large parts are there as digests; the limits are under ``budget``.
+
+    Raises:
+        JournalError: There is no journal, or it cannot be read.
+    """
+    with read_journal(Path(directory)) as db:
+        try:
+            return {**(noted(db, "identity") or {}), "budget": noted(db, "budget") or {}}
+        except ValueError as error:
+            raise JournalError(f"The settings in {directory} cannot be read: {error}. {REMEDY}") from error
 
 
 def state_of(db: sqlite3.Connection, directory: Path) -> State:

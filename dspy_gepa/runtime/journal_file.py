@@ -6,7 +6,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from dspy_gepa.errors import JournalError
@@ -46,6 +46,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
         raise JournalError(f"{path} is empty, so its run cannot be resumed. {REMEDY}")
     db = sqlite3.connect(path, isolation_level="DEFERRED", check_same_thread=False)
     try:
+        _check_version(db, path, "Resume")
         _check(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
@@ -75,13 +76,16 @@ def _create(path: Path) -> None:
     os.replace(draft, path)
 
 
-def _check(db: sqlite3.Connection, path: Path) -> None:
+def _check_version(db: sqlite3.Connection, path: Path, verb: str) -> None:
     version = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
     if version is None or version[0] != str(SCHEMA_VERSION):
         raise JournalError(
             f"{path} has schema version {version and version[0]}; this release writes {SCHEMA_VERSION}. "
-            "Resume it with the release that wrote it."
+            f"{verb} it with the release that wrote it."
         )
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
     problem = db.execute("PRAGMA quick_check").fetchone()[0]
     if problem != "ok":
         raise JournalError(f"{path} is damaged ({problem}). {REMEDY}")
@@ -95,16 +99,17 @@ def read_journal(directory: Path) -> Iterator[sqlite3.Connection]:
     """A read-only connection to a run's journal, also while the run goes on.
 
     Raises:
-        JournalError: There is no journal in `directory`.
+        JournalError: There is no journal in `directory`, or it is damaged or of another version.
     """
     path = directory / FILE_NAME
     if not path.exists():
         raise JournalError(f"There is no journal in {directory}: {FILE_NAME} is missing.")
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
-        yield db
-    finally:
-        db.close()
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            _check_version(db, path, "Read")
+            yield db
+    except UNREADABLE as error:
+        raise JournalError(f"{path} is not a readable journal ({error}). {REMEDY}") from error
 
 
 def digest(key: str, text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dspy_gepa.errors import ContractError
-from dspy_gepa.options import name_of
+from dspy_gepa.naming import name_of
 from dspy_gepa.results import GEPAResult
 from dspy_gepa.testing.practice import practice_run
 

@@ -13,8 +13,9 @@ from dspy.utils.callback import BaseCallback
 
 from dspy_gepa.errors import ConfigurationError, ContractError, InfrastructureError
 from dspy_gepa.events import EVENTS, Event
+from dspy_gepa.naming import name_of
 from dspy_gepa.observe.hub import check_callbacks, handlers_of
-from dspy_gepa.options import name_of, nearest
+from dspy_gepa.options import nearest
 from dspy_gepa.runtime.budget import UNLIMITED, Limits, Spending
 from dspy_gepa.stopping import RunState
 from dspy_gepa.testing.contract import Part

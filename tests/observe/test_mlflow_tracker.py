@@ -12,7 +12,9 @@ import pytest
 
 from dspy_gepa.events import BudgetSpent, ProposalAccepted
 from dspy_gepa.observe.metrics import as_markdown
+from dspy_gepa.record.read import read_run
 from dspy_gepa.runtime.journal_file import read_journal
+from tests.observe.numbers import NUMBERS
 from tests.recorder import Recorder
 from tests.test_resume import Words
 
@@ -60,11 +62,16 @@ def test_what_mlflow_holds_is_what_the_journal_holds(store: Any, tmp_path: Path)
         for number, verdict in verdicts.items()
         if verdict in ("accepted", "rejected")
     }
+    curve = read_run(tmp_path / "run").curve
+    assert [p.step for p in curve] == list(steps)
+    for name, field in NUMBERS.items():
+        assert history(name) == {point.step: pytest.approx(field(point)) for point in curve}
     assert history("best/score")[max(steps)] == pytest.approx(result.score)
     assert history("spent/tokens")[max(steps)] == result.total_tokens
     for event in heard.of(ProposalAccepted):
         text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/prompts/member_{event.member}.md")
         assert text == as_markdown(event.proposal.candidate)
+    assert "<!doctype html>" in mlflow.artifacts.load_text(f"{run.info.artifact_uri}/report.html")
     kept = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/result.json")
     assert (kept["best"], kept["stop_reason"]) == (result.best_idx, result.stop_reason)
 

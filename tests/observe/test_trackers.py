@@ -13,12 +13,23 @@ from typing import Any
 import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, ReflectionError, RunInterrupted
-from dspy_gepa.events import BestSoFar, BudgetSpent, Evaluated, Event, Finished, ProposalAccepted, RunStarted
-from dspy_gepa.observe.metrics import as_markdown, metrics_of
+from dspy_gepa.events import (
+    AttemptFailed,
+    BestSoFar,
+    BudgetSpent,
+    Evaluated,
+    Event,
+    Finished,
+    ProposalAccepted,
+    RolloutDone,
+    RunStarted,
+)
+from dspy_gepa.observe.metrics import as_markdown, failure_of, metrics_of
 from dspy_gepa.observe.wandb_tracker import OpenWandb
+from dspy_gepa.runtime.policy import RetryPolicy
 from tests.observe.fakes import FakeMLflow, FakeSettings, FakeWandb, FakeWandbRun
 from tests.recorder import Recorder
-from tests.support import is_right, learns_words, scripted_lm
+from tests.support import Prompt, is_right, knows_words, learns_words, scripted_lm
 from tests.test_resume import Words, told
 
 KEY = "wandb-key-0123456789abcdef"
@@ -54,6 +65,12 @@ def expected_texts(heard: Recorder) -> dict[str, str]:
     return texts | {"prompts/returned.md": as_markdown(heard.events[-1].candidate)}
 
 
+def prompts_of(texts: dict[str, str]) -> dict[str, str]:
+    """The texts without the report."""
+    assert texts["report.html"].startswith("<!doctype html>")
+    return {name: text for name, text in texts.items() if name != "report.html"}
+
+
 # Numbers --------------------------------------------------------------------------------------------------
 
 
@@ -63,6 +80,8 @@ def test_numbers_are_those_of_the_events() -> None:
     best, spent = heard.of(BestSoFar)[-1], heard.of(BudgetSpent)[-1]
     assert metrics_of(best)["best/score"] == result.score
     assert (metrics_of(best)["best/interval_low"], metrics_of(best)["best/interval_high"]) == result.interval
+    gain = [metrics_of(best)[f"best/{name}"] for name in ("gain", "gain_low", "gain_high")]
+    assert gain == [result.gain, *result.gain_interval]
     assert metrics_of(spent)["spent/rollouts"] == result.total_metric_calls
     assert metrics_of(spent)["spent/tokens"] == result.total_tokens
     validated = [metrics_of(event) for event in heard.of(Evaluated)]
@@ -84,7 +103,7 @@ def test_mlflow_is_told_everything_once_per_step(mlflow: FakeMLflow) -> None:
     result = Words(None).compile(use_mlflow=True, callbacks=[heard])
     (run,) = mlflow.runs.values()
     assert run.metrics == expected_metrics(heard)
-    assert run.texts == expected_texts(heard)
+    assert prompts_of(run.texts) == expected_texts(heard)
     assert run.params["limits.rollouts"] == "100"
     assert run.params["strategy.name"] == "paper"
     assert run.params["components"] == "a, b"
@@ -123,6 +142,43 @@ def test_a_run_that_fails_or_is_interrupted_is_ended_as_that(mlflow: FakeMLflow)
         Words(None).compile(use_mlflow=True, callbacks=[interrupts])
     assert [run.status for run in mlflow.runs.values()] == ["FAILED", "KILLED"]
     assert mlflow.stack == []
+
+
+def test_the_report_of_a_failed_run_says_how_to_go_on(mlflow: FakeMLflow, tmp_path: Path) -> None:
+    with pytest.raises(ReflectionError):
+        Words(tmp_path, reflection=lambda prompt: "no fields").compile(use_mlflow=True)
+    (run,) = mlflow.runs.values()
+    assert "ReflectionError" in run.texts["report.html"]
+    assert str(tmp_path) in run.texts["report.html"]
+
+
+def test_failures_are_counted_by_cause(mlflow: FakeMLflow) -> None:
+    refused: list[str] = []
+
+    def limited(prompt: Prompt) -> dict[str, str]:
+        if len(refused) < 3:
+            refused.append("")
+            raise ConnectionError("the provider is away")
+        return {} if prompt.outputs == ["hint"] else knows_words(prompt)  # an answer that lacks its field
+
+    heard = Recorder()
+    Words(None).compile(
+        lm=scripted_lm(limited),
+        use_mlflow=True,
+        callbacks=[heard],
+        max_metric_calls=12,
+        retry=RetryPolicy(first_delay=0.0),
+    )
+    (run,) = mlflow.runs.values()
+    last = run.metrics[-1][1]
+    assert last["failures/LMUnexpectedError"] == len(heard.of(AttemptFailed)) == 3
+    failed = [e for e in heard.of(RolloutDone) if e.outcome.status == "program_failed"]
+    assert last["program_failures/AdapterParseError"] == len(failed) > 0
+
+
+def test_names_of_metrics_hold_nothing_that_a_tracker_refuses() -> None:
+    event = AttemptFailed("rollout", "module.<locals>.My Error", "message")
+    assert failure_of(event) == "failures/module._locals_.My_Error"
 
 
 def test_a_server_that_opens_no_run_is_told_of_before_anything_is_spent(mlflow: FakeMLflow) -> None:
@@ -166,7 +222,7 @@ def test_a_resumed_run_writes_all_its_steps_again(mlflow: FakeMLflow, tmp_path: 
     Words(tmp_path).compile(use_mlflow=True)
     Words(tmp_path).compile(use_mlflow=True)
     first, second = mlflow.runs.values()
-    assert (first.metrics, first.texts) == (second.metrics, second.texts)
+    assert (first.metrics, prompts_of(first.texts)) == (second.metrics, prompts_of(second.texts))
 
 
 # Weights & Biases -----------------------------------------------------------------------------------------
@@ -187,7 +243,7 @@ def test_wandb_is_told_everything_once_per_step(wandb: FakeWandb) -> None:
     assert run.settings_of_config["gepa"]["limits.rollouts"] == 100
     assert run.summary["gepa/stop_reason"] == result.stop_reason
     assert [(a.name, a.type) for a in run.artifacts] == [("gepa-prompts", "prompts")]
-    assert run.artifacts[0].files == expected_texts(heard)
+    assert prompts_of(run.artifacts[0].files) == expected_texts(heard)
     assert run.exit_code == 0
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from dspy_gepa.events import BudgetSpent
+from dspy_gepa.record.read import read_run
+from tests.observe.numbers import NUMBERS
 from tests.recorder import Recorder
 from tests.test_resume import Words
 
@@ -53,6 +55,7 @@ def records_of(directory: Path) -> list[Any]:
     """Everything in the file of the one offline run in a directory."""
     from wandb.proto import wandb_internal_pb2
 
+    wandb.teardown()  # the service writes the end of the file when it ends
     (path,) = directory.rglob("*.wandb")
     found, parts = [], b""
     for kind, part in chunks_of(path.read_bytes()):
@@ -81,6 +84,10 @@ def test_what_wandb_holds_is_what_the_run_told(offline: Path) -> None:
     assert [(row["gepa/step"], row["gepa/spent/rollouts"]) for row in rows] == [
         (event.step, event.spent.rollouts) for event in heard.of(BudgetSpent)
     ]
+    curve = read_run(offline / "run").curve
+    assert [row["gepa/step"] for row in rows] == [point.step for point in curve]
+    for name, field in NUMBERS.items():
+        assert [row[f"gepa/{name}"] for row in rows] == pytest.approx([field(point) for point in curve])
     assert rows[-1]["gepa/best/score"] == pytest.approx(result.score)
     assert rows[-1]["gepa/spent/tokens"] == result.total_tokens
     artifacts = [r.request.log_artifact.artifact for r in records if r.HasField("request")]
@@ -88,6 +95,7 @@ def test_what_wandb_holds_is_what_the_run_told(offline: Path) -> None:
     (prompts,) = [artifact for artifact in artifacts if artifact.name == "gepa-prompts"]
     assert {entry.path for entry in prompts.manifest.contents} == {
         "prompts/returned.md",
+        "report.html",
         *(f"prompts/member_{member}.md" for member in range(len(result.candidates))),
     }
     assert not any(KEY.encode() in path.read_bytes() for path in offline.rglob("*") if path.is_file())

@@ -1,0 +1,108 @@
+"""``dspy-gepa export RUN``: the texts of a run's best member, or of another, for use elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import click
+
+from dspy_gepa.cli.run_argument import run_argument
+from dspy_gepa.cli.terminal import clean, clean_line, is_terminal, say
+from dspy_gepa.record.model import Member, RunRecord
+from dspy_gepa.record.read import read_run, read_settings
+from dspy_gepa.render import render_estimate
+from dspy_gepa.render import report as markdown_report
+
+Write: TypeAlias = Callable[[RunRecord, Member, Mapping[str, Any]], str]
+
+
+@click.command()
+@run_argument()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "json", "messages"]),
+    default="markdown",
+    show_default=True,
+    help="A document; the texts by component; or a system message for each predictor.",
+)
+@click.option("--member", type=click.IntRange(min=0), help="Which one; 0 is the seed. [default: the best]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file; an older one is replaced. [default: standard output]",
+)
+def export(run: Path, *, form: str, member: int | None, output: Path | None) -> None:
+    """Write out what a run learned.
+
+    The texts are exact in a file or a pipe. On a terminal control characters are left out.
+
+    Messages hold the instructions alone. How a program's fields and demos are put into a prompt is for its
+    adapter to say: in Python, result.to_messages(example) gives what is really sent.
+    """
+    record, settings = read_run(run), read_settings(run)
+    chosen = choose_member(record, member)
+    text = _FORMATS[form](record, chosen, settings)
+    if form == "messages" and (others := sorted(set(chosen.texts) - _predictors(settings))):
+        say(clean_line(f"Left out, as no predictor's instructions: {', '.join(others)}."), err=True)
+    if output is not None:
+        output.write_text(text + "\n", encoding="utf-8", errors="replace", newline="\n")
+    elif is_terminal():
+        say(clean(text))
+    else:
+        click.echo(text, color=True)  # else click would take out what looks like a colour
+
+
+def choose_member(record: RunRecord, member: int | None) -> Member:
+    """The member of that number; the best where it is None.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if not record.members or (member is None and record.best is None):
+        raise click.UsageError("This run has no member yet: it ended before the program as given was run.")
+    index = record.best if member is None else member
+    if index is None or index >= len(record.members):
+        last = len(record.members) - 1
+        raise click.UsageError(f"There is no member {member}; members are 0, the seed, to {last}.")
+    return record.members[index]
+
+
+def _markdown(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
+    known = None if member.score is None or member.interval is None else (member.score, member.interval)
+    facts = [
+        ("Run", record.log_dir or ""),
+        ("State", record.state),
+        ("Member", f"{member.index} of {len(record.members)}" + " (the seed)" * (member.index == 0)),
+        ("Score", render_estimate(*known) if known else "unknown"),
+    ]
+    return markdown_report("Instructions", facts, member.texts).rstrip("\n")
+
+
+def _json(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
+    return _dump(member.texts)
+
+
+def _messages(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
+    predictors = _predictors(settings)
+    instructions = {name: text for name, text in member.texts.items() if name in predictors}
+    return _dump({name: [{"role": "system", "content": text}] for name, text in instructions.items()})
+
+
+def _dump(data: Mapping[str, Any]) -> str:
+    text = json.dumps(dict(data), indent=2, ensure_ascii=False)
+    # Halves of characters, which models can write, are no text that a file may hold; in ASCII they are.
+    broken = any("\ud800" <= char <= "\udfff" for char in text)
+    return json.dumps(dict(data), indent=2) if broken else text
+
+
+def _predictors(settings: Mapping[str, Any]) -> set[str]:
+    """The program's predictors; a component that is named like one is its instructions."""
+    return set(settings.get("program", {}).get("predictors", {}))
+
+
+_FORMATS: Mapping[str, Write] = {"markdown": _markdown, "json": _json, "messages": _messages}

@@ -1,0 +1,55 @@
+"""``dspy-gepa runs DIR``: all runs below a folder, and how they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from dspy_gepa.cli.terminal import clean_line, say, table
+from dspy_gepa.errors import JournalError
+from dspy_gepa.observe.wording import amount
+from dspy_gepa.record.outline import Outline, find_runs, read_outline
+
+_HEADER = ("run", "state", "score", "gain", "rollouts", "cost", "last seen")
+_RIGHT = frozenset({2, 3, 4, 5})
+
+
+@click.command()
+@click.argument(
+    "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", metavar="[DIR]"
+)
+def runs(directory: Path) -> None:
+    """List the runs below a folder, the newest last.
+
+    By default it is the current folder.
+    """
+    known: list[tuple[Path, Outline]] = []
+    unreadable: list[JournalError] = []
+    for run in find_runs(directory):
+        try:
+            known.append((run, read_outline(run)))
+        except JournalError as problem:
+            unreadable.append(problem)
+    known.sort(key=lambda found: found[1].last_seen)
+    if known:
+        for line in table(_HEADER, [_row(run, outline) for run, outline in known], right=_RIGHT):
+            say(line)
+    elif not unreadable:
+        say(f"There are no runs below {clean_line(str(directory))}. GEPA(log_dir=...) makes one.")
+    for error in unreadable:
+        say(clean_line(str(error)), err=True)
+
+
+def _row(run: Path, outline: Outline) -> Sequence[str]:
+    return (
+        str(run),
+        outline.state,
+        "" if outline.score is None else f"{outline.score:.3f}",
+        "" if outline.gain is None else f"{outline.gain:+.3f}",
+        f"{outline.rollouts:,}",
+        amount("cost", outline.cost) if outline.cost else "",
+        datetime.fromtimestamp(outline.last_seen).strftime("%Y-%m-%d %H:%M"),
+    )

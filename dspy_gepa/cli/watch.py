@@ -1,0 +1,108 @@
+"""``dspy-gepa watch RUN``: a run of another process, live, until it ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import click
+
+from dspy_gepa.cli.run_argument import run_argument
+from dspy_gepa.cli.terminal import clean_line, is_terminal, say
+from dspy_gepa.observe.progress import Progress, advance
+from dspy_gepa.observe.wording import line_of
+from dspy_gepa.record.follow import Follower
+from dspy_gepa.record.model import State
+from dspy_gepa.runtime.journal_file import read_journal
+
+# What a shell reports of a command that was ended by Ctrl-C.
+_INTERRUPTED = 130
+# Seconds between two lines.
+_EVERY = 60.0
+
+View: TypeAlias = Callable[[Progress, State], None]
+"""Shows how a run stands; for the last time when it is not running any more."""
+
+
+@click.command()
+@run_argument()
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.1),
+    default=1.0,
+    show_default=True,
+    help="Seconds between looks.",
+)
+@click.option("--plain", is_flag=True, help="Lines, as in a pipe, in place of a panel.")
+@click.option("--check", is_flag=True, help="Exit with 1 unless the run has finished.")
+@click.pass_context
+def watch(ctx: click.Context, run: Path, *, interval: float, plain: bool, check: bool) -> None:
+    """Watch a run, which goes on in another process, until it ends. Ctrl-C ends the watching only."""
+    try:
+        state = follow(run, _view(plain=plain), interval)
+    except KeyboardInterrupt:
+        say("The run is not affected.", err=True)
+        ctx.exit(_INTERRUPTED)
+    if state == "killed":
+        say(f"Its process is gone without a word. How to go on: dspy-gepa show {clean_line(str(run))}")
+    if check and state != "finished":
+        ctx.exit(1)
+
+
+def follow(run: Path, view: View, interval: float) -> State:
+    """Show a run's progress until it ends; how it ended.
+
+    Args:
+        run: Its `log_dir`.
+        view: What shows it.
+        interval: Seconds between two looks.
+    """
+    start = progress = Progress(log_dir=str(run))
+    with read_journal(run) as db:
+        follower = Follower(db, run)
+        while True:
+            news = follower.look()
+            progress = start if news.anew else progress
+            for data, at in news.told:
+                progress = advance(progress, data, at)
+            view(progress, news.state)
+            if news.state != "running":
+                return news.state
+            time.sleep(interval)
+
+
+def _view(*, plain: bool) -> View:
+    """A panel that is drawn again and again in one place and stays there in the end; or lines."""
+    if plain or not is_terminal():
+        return _Lines()
+    try:
+        from dspy_gepa.observe.live.region import Region
+        from dspy_gepa.observe.live.terminal import TerminalCanvas, can_be_drawn_on
+    except ImportError:
+        say("Lines only: pip install 'dspy-gepa[report]' for a panel.", err=True)
+        return _Lines()
+    if not can_be_drawn_on(sys.stdout):
+        return _Lines()
+    canvas = TerminalCanvas(sys.stdout, Region(sys.stdout))
+
+    def view(progress: Progress, state: State) -> None:
+        (canvas.draw if state == "running" else canvas.end)(progress, time.time())
+
+    return view
+
+
+class _Lines:
+    """A line at the first look, one a minute while there is news, and one in the end."""
+
+    def __init__(self) -> None:
+        self._shown: Progress | None = None
+        self._due = 0.0
+
+    def __call__(self, progress: Progress, state: State) -> None:
+        now = time.time()
+        if state != "running" or (now >= self._due and progress != self._shown):
+            self._shown, self._due = progress, now + _EVERY
+            say(line_of(progress, now))

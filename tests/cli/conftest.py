@@ -1,0 +1,75 @@
+"""Runs to look at, made once, and a way to call the command line in this process."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dspy_gepa.cli.main import cli
+from dspy_gepa.record.read import read_run
+from dspy_gepa.testing.practice import learns_words, practice_run
+from dspy_gepa.testing.scripted import Prompt, ScriptedLM
+from tests.observe.live.conftest import screen
+
+__all__ = ["screen"]  # a fixture
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two runs, `first` and `second`; to be copied before they are changed."""
+    folder = tmp_path_factory.mktemp("runs")
+    practice_run(log_dir=str(folder / "first"), seed=1)
+    practice_run(log_dir=str(folder / "second"), seed=2, max_metric_calls=100)
+    return folder
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Calls a command as from a pipe, 80 columns wide; `color=True` as if every stream were a terminal."""
+    monkeypatch.setenv("COLUMNS", "81")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def call(*args: object, color: bool = False) -> Result:
+        result = CliRunner().invoke(cli, [str(arg) for arg in args], color=color, prog_name="dspy-gepa")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+def changed(run: Path, to: Path, *statements: str) -> Path:
+    """A copy of a run, with its journal changed."""
+    shutil.copytree(run, to, ignore=shutil.ignore_patterns("run.lock"))
+    with sqlite3.connect(to / "run.sqlite") as db:
+        for statement in statements:
+            db.execute(statement)
+    return to
+
+
+HOSTILE = "\x1b[31mred\x1b]0;owned\x07\x9b2J\x00\u202e [bold]marked[/bold] HALF"
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose reflection model writes what a terminal would obey."""
+
+    def attacks(prompt: Prompt) -> dict[str, str]:
+        return {"new_instruction": learns_words(prompt)["new_instruction"] + HOSTILE}
+
+    folder = tmp_path_factory.mktemp("hostile")
+    practice_run(log_dir=str(folder / "run"), reflection_lm=ScriptedLM(attacks, "scripted/reflection"))
+    assert read_run(folder / "run").best
+    # Half a character, as JSON writes it.
+    half = changed(
+        folder / "run", folder / "half", "UPDATE events SET data = replace(data, 'HALF', '\\ud83d')"
+    )
+    assert any("\ud83d" in text for member in read_run(half).members for text in member.texts.values())
+    return half

@@ -1,0 +1,165 @@
+"""What holds for all commands: errors with remedies, exit codes, and a start that takes no seconds."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from dspy_gepa.cli.main import main
+from tests.cli.conftest import Call, changed
+
+COMMANDS = ("show", "watch", "report", "export", "compare")
+
+
+def arguments(command: str, run: Path) -> list[object]:
+    return [command, run, run] if command == "compare" else [command, run]
+
+
+def test_every_command_is_in_the_help(call: Call) -> None:
+    result = call("--help")
+    assert result.exit_code == 0
+    for command in (*COMMANDS, "runs", "completion"):
+        assert f"  {command} " in result.output
+        assert call(command, "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_that_is_no_run_is_refused_with_the_runs_below_it(
+    command: str, call: Call, runs: Path
+) -> None:
+    result = call(*arguments(command, runs))
+    assert result.exit_code == 2
+    assert f"{runs} is not a run's log_dir: run.sqlite is missing in it." in result.output
+    assert f"Below it there are: {runs / 'first'}, {runs / 'second'}." in result.output
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("runs/frist", "Near it there are: runs/first"),
+        ("runs/first/more", "Near it there are: runs/first"),
+        ("first", "Near it there are: runs/first"),
+        ("empty", "GEPA(log_dir=...) makes one."),
+    ],
+)
+def test_a_misspelt_run_is_refused_with_the_one_that_was_meant(
+    wrong: str, said: str, call: Call, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(runs / "first", tmp_path / "runs" / "first")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    result = call("show", wrong)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
+def test_where_there_is_no_run_anywhere_near_that_is_said(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert f"Nor is there a run below {tmp_path}." in " ".join(call("show", "nothing").output.split())
+
+
+def test_the_journal_itself_stands_for_its_folder(call: Call, runs: Path) -> None:
+    assert call("show", runs / "first" / "run.sqlite").output == call("show", runs / "first").output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_journal_of_another_release_is_refused_with_both_versions(
+    command: str, call: Call, runs: Path, tmp_path: Path
+) -> None:
+    run = changed(runs / "first", tmp_path / "run", "UPDATE meta SET value = '2' WHERE name = 'version'")
+    result = call(*arguments(command, run))
+    assert result.exit_code == 2
+    assert "has schema version 2; this release writes 3." in result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_damaged_journal_is_refused_with_a_remedy(command: str, call: Call, tmp_path: Path) -> None:
+    (tmp_path / "run.sqlite").write_bytes(b"\x1b[31mno database" * 100)
+    result = call(*arguments(command, tmp_path))
+    assert result.exit_code == 2
+    assert "is not a readable journal" in result.output
+    assert "Restore the file" in result.output
+
+
+def test_the_console_script_of_the_package_is_the_command_line(call: Call) -> None:
+    pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^dspy-gepa = "([\w.]+):(\w+)"$', pyproject, flags=re.MULTILINE)
+    assert found
+    assert getattr(import_module(found[1]), found[2]) is main
+    assert re.fullmatch(r"dspy-gepa, version \S+\n", call("--version").output)
+
+
+def test_an_unknown_command_is_a_usage_error(call: Call) -> None:
+    result = call("sohw")
+    assert result.exit_code == 2
+    assert "No such command 'sohw'" in result.output
+
+
+def test_show_and_help_start_without_dspy_and_numpy(runs: Path) -> None:
+    script = (
+        "import sys\n"
+        "from dspy_gepa.cli.main import cli\n"
+        "for args in sys.argv[1].split('|'):\n"
+        "    cli(args.split(), standalone_mode=False)\n"
+        "assert not {'dspy', 'litellm', 'numpy', 'rich', 'jinja2'} & set(sys.modules)\n"
+    )
+    lines = "|".join(
+        ["--help", "show first", "runs .", "watch first", "export first", "compare first second"]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, lines],
+        cwd=runs,
+        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_package_is_a_command_too(runs: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dspy_gepa", "show", "first", "--check"],
+        cwd=runs,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("first: finished\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_there_for_every_shell(shell: str, call: Call) -> None:
+    result = call("completion", shell)
+    assert result.exit_code == 0
+    assert f"_DSPY_GEPA_COMPLETE={shell}_complete" in result.output
+
+
+def test_a_shell_is_told_commands_and_options(runs: Path) -> None:
+    def completed(words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "dspy_gepa"],
+            cwd=runs,
+            env={
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+                "_DSPY_GEPA_COMPLETE": "bash_complete",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(len(words.split()) - 1),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout
+
+    assert completed("dspy-gepa com") == "plain,compare\nplain,completion\n"
+    assert "plain,--format" in completed("dspy-gepa export first --f")

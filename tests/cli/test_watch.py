@@ -1,0 +1,151 @@
+"""`dspy-gepa watch`: what another process would see of a run, until it ends."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from dspy_gepa import RunInterrupted
+from dspy_gepa.cli.main import cli
+from dspy_gepa.cli.watch import follow
+from dspy_gepa.events import BudgetSpent
+from dspy_gepa.observe.state import Progress
+from dspy_gepa.record.model import State
+from dspy_gepa.record.read import read_run
+from dspy_gepa.testing.practice import practice_run
+from tests.cli.conftest import Call, changed
+from tests.observe.live.screen import Screen, on
+
+# Only reached by a test that fails.
+PATIENCE = 30.0
+
+
+class Watcher:
+    """Follows a run on a thread, while the run waits at its commits until it was seen."""
+
+    def __init__(self, run: Path) -> None:
+        self.seen: list[tuple[Progress, State]] = []
+        self.ended: State | None = None
+        self._run = run
+        self._looked = Event()
+        self._thread = Thread(target=self._follow)
+
+    def __call__(self, event: object) -> None:
+        if isinstance(event, BudgetSpent):
+            if self._thread.ident is None:
+                self._thread.start()
+            self._looked.clear()
+            assert self._looked.wait(PATIENCE)
+
+    def _follow(self) -> None:
+        def view(progress: Progress, state: State) -> None:
+            self.seen.append((progress, state))
+            self._looked.set()
+
+        self.ended = follow(self._run, view, interval=0.01)
+
+    def join(self) -> None:
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+
+
+def test_a_run_is_seen_while_it_goes_on_and_to_its_end(tmp_path: Path) -> None:
+    watcher = Watcher(tmp_path)
+    result = practice_run(log_dir=str(tmp_path), callbacks=[watcher])
+    watcher.join()
+    assert watcher.ended == "finished"
+    spent = [progress.spent["rollouts"] for progress, _ in watcher.seen]
+    assert spent == sorted(spent)
+    assert len(set(spent)) > 5
+    assert {state for _, state in watcher.seen[:-1]} == {"running"}
+    last = watcher.seen[-1][0]
+    assert last.phase == "finished"
+    assert last.spent["rollouts"] == result.total_metric_calls
+    assert last.spent["tokens"] == result.total_tokens
+    assert (last.best, last.score) == (result.best_idx, result.score)
+    assert last.accepted == sum(t.verdict == "accepted" for t in result.record.trials)
+
+
+def test_a_run_that_is_interrupted_ends_the_watching_and_fails_the_check(call: Call, tmp_path: Path) -> None:
+    watcher = Watcher(tmp_path)
+
+    def stop(event: object) -> None:
+        if isinstance(event, BudgetSpent) and event.spent.rollouts > 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(RunInterrupted):
+        practice_run(log_dir=str(tmp_path), callbacks=[watcher, stop])
+    watcher.join()
+    assert watcher.ended == "interrupted"
+    assert watcher.seen[-1][0].phase == "interrupted"
+    assert "RunInterrupted" in watcher.seen[-1][0].error
+    assert call("watch", tmp_path).exit_code == 0
+    assert call("watch", tmp_path, "--check").exit_code == 1
+
+
+def test_in_a_pipe_a_run_that_has_ended_is_one_line(call: Call, runs: Path) -> None:
+    last = read_run(runs / "first").last
+    assert last is not None
+    result = call("watch", runs / "first", "--check")
+    assert result.exit_code == 0
+    assert result.output.count("\n") == 1
+    assert result.output.startswith("GEPA finished: 60 of 60 rollouts, ")
+    assert f"best {last.score:.3f}" in result.output
+
+
+def test_a_run_whose_process_is_gone_is_not_waited_for(call: Call, runs: Path, tmp_path: Path) -> None:
+    run = changed(
+        runs / "first",
+        tmp_path / "run",
+        "DELETE FROM events WHERE number > 20",
+        "UPDATE sessions SET ended = NULL",
+    )
+    result = call("watch", run, "--check")
+    assert result.exit_code == 1
+    assert "GEPA searching" in result.output
+    assert result.output.endswith(f"Its process is gone without a word. How to go on: dspy-gepa show {run}\n")
+
+
+def test_ctrl_c_ends_the_watching_only(call: Call, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dspy_gepa.cli.watch.follow", interrupt)
+    result = call("watch", runs / "first")
+    assert (result.exit_code, result.stderr) == (130, "The run is not affected.\n")
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_on_a_terminal_it_is_a_panel_that_stays(
+    plain: bool, runs: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with on(screen):
+        cli(["watch", str(runs / "first"), *(["--plain"] if plain else [])], standalone_mode=False)
+    screen.close()
+    shown = "\n".join(screen.lines)
+    assert shown.count("GEPA finished") == 1
+    assert ("finished: 60 of 60 rollouts" in shown) == plain
+    assert ("rollouts    " in shown) != plain
+
+
+def test_lines_are_a_minute_apart_while_there_is_news(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dspy_gepa.cli.watch import _Lines
+
+    now = 1_000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    lines = _Lines()
+    lines(Progress(accepted=1), "running")
+    now += 30
+    lines(Progress(accepted=2), "running")
+    now += 31
+    lines(Progress(accepted=1), "running")  # nothing new
+    lines(Progress(accepted=3), "running")
+    lines(Progress(accepted=3), "finished")
+    said = capsys.readouterr().out.splitlines()
+    assert [re.findall(r"(\d) accepted,", line) for line in said] == [["1"], ["3"], ["3"]]
