@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types demo format clean
+.PHONY: help venv test lint types demo notebooks format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Create .venv with everything `make test` and `make demo` need (PYTHON=python3.12 picks the Python)
 	@echo "$(VENV) is ready"
@@ -25,10 +25,13 @@ lint: $(STAMP) ## Check style and formatting with ruff
 
 types: $(STAMP) ## Check the types with mypy --strict
 	@echo "types: mypy --strict (the first time takes a while)"
-	@$(BIN)/mypy --strict dspy_gepa benchmarks
+	@$(BIN)/mypy --strict dspy_gepa benchmarks notebooks/build.py
 
 demo: $(STAMP) ## Optimize the bundled program against simulated LMs: offline, under a minute
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m benchmarks demo
+
+notebooks: $(STAMP) ## Run the notebooks in a kernel and write them anew from notebooks/sources
+	@$(BIN)/python -m notebooks.build
 
 format: $(STAMP) ## Format the code and apply ruff's safe fixes
 	@$(BIN)/ruff check --quiet --fix --exit-zero

@@ -1,0 +1,86 @@
+"""The notebooks are run, cell by cell in one process, and come to what they say."""
+
+from __future__ import annotations
+
+import os
+import runpy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dspy
+import matplotlib as mpl
+import pytest
+
+from notebooks.build import sources
+
+mpl.use("agg")
+from matplotlib import pyplot as plt
+
+SOURCES = {source.stem: source for source in sources()}
+
+Play = Callable[[str], dict[str, Any]]
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """Whatever `dspy.configure` sets inside is set back."""
+    settings = dspy.settings.copy()
+    try:
+        yield
+    finally:
+        dspy.configure(**settings)
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
+    """Runs a notebook in a namespace of its own and gives that. A source is the notebook's cells in a row."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = runpy.run_path(str(SOURCES[name]))
+        figures = [plt.figure(number) for number in plt.get_fignums()]
+        titles = [[f.get_suptitle(), *(axes.get_title() for axes in f.axes)] for f in figures]
+        assert all(any("simulated LM" in title for title in of_one) for of_one in titles), titles
+        assert os.listdir(tmp_path) == [], "a notebook removes what it writes"
+        return found
+
+    with settings_kept(), mpl.rc_context():
+        yield run
+    plt.close("all")
+
+
+def mean(scores: list[float]) -> float:
+    return sum(scores) / len(scores)
+
+
+def test_models_that_a_notebook_configures_are_gone_after_it() -> None:
+    before = dspy.settings.copy()
+    with settings_kept():
+        dspy.configure(lm=dspy.LM("openai/none"), num_threads=3)
+    assert dspy.settings.copy() == before
+
+
+def test_quickstart_ends_with_a_better_program(play: Play) -> None:
+    found = play("01_quickstart")
+    assert found["result"].total_metric_calls <= 300
+    assert mean(found["after"]) > mean(found["before"]) + 0.1
+    assert found["gain"].low > 0
+
+
+def test_feedback_gives_equal_scores_in_other_words_and_shows_them_to_the_reflection_model(
+    play: Play,
+) -> None:
+    found = play("02_feedback")
+    scores, right = found["scores"], found["with_facts"]
+    assert mean(scores["with facts"]) > mean(scores["as given"]) + 10
+    assert set(scores) == {"number", "with facts", "by component", "as given"}
+    gold, wrong = found["example"], found["bad"]
+    assert (
+        right(gold, wrong).score == found["number"](gold, wrong) == found["by_component"](gold, wrong).score
+    )
+    shown = found["first_feedback"](
+        found["compile_with"](found["by_component"], 0, 40), "create_query_hop2.predict"
+    )
+    assert "A better one leads from what is known to" in shown
