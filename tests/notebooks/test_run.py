@@ -84,3 +84,14 @@ def test_feedback_gives_equal_scores_in_other_words_and_shows_them_to_the_reflec
         found["compile_with"](found["by_component"], 0, 40), "create_query_hop2.predict"
     )
     assert "A better one leads from what is known to" in shown
+
+
+def test_anatomy_draws_and_tells_what_the_events_told(play: Play) -> None:
+    found = play("03_anatomy")
+    result, scores = found["result"], found["scores"]
+    assert scores.shape == (len(result.texts), 70)
+    # Each member's picture has as many rows as the result says it was run on.
+    assert [int(n) for n in (scores == scores).sum(axis=1)] == result.coverage
+    assert found["spent"][-1] == result.total_metric_calls <= 300
+    assert found["merges"], "no merge was tried, and the section on merges is empty"
+    assert len(plt.get_fignums()) == 3
