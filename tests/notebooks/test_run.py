@@ -95,3 +95,13 @@ def test_anatomy_draws_and_tells_what_the_events_told(play: Play) -> None:
     assert found["spent"][-1] == result.total_metric_calls <= 300
     assert found["merges"], "no merge was tried, and the section on merges is empty"
     assert len(plt.get_fignums()) == 3
+
+
+def test_tools_get_new_descriptions_and_the_agent_answers_more(play: Play) -> None:
+    found = play("04_tools")
+    result = found["result"]
+    first, last = result.texts[0], result.texts[result.best_idx]
+    assert [name for name in first if "/tools/" in name and first[name] != last[name]]
+    assert "extract.predict" not in first
+    assert found["gain"].low > 0
+    assert mean(found["after"]) > mean(found["before"]) + 0.1
