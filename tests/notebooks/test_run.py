@@ -105,3 +105,15 @@ def test_tools_get_new_descriptions_and_the_agent_answers_more(play: Play) -> No
     assert "extract.predict" not in first
     assert found["gain"].low > 0
     assert mean(found["after"]) > mean(found["before"]) + 0.1
+
+
+def test_code_gets_faster_for_every_task_and_is_right_on_cases_that_the_search_has_not_seen(
+    play: Play,
+) -> None:
+    found = play("05_code")
+    result = found["result"]
+    best = result.highest_score_achieved_per_val_task
+    assert all(best[row] >= first for row, first in result.val_subscores[0].items())
+    assert sum(best.values()) > sum(result.val_subscores[0].values())
+    assert found["report"].share_right == 1.0
+    assert set(found["best_code"]) == set(found["kernels"])
