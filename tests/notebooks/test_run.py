@@ -117,3 +117,14 @@ def test_code_gets_faster_for_every_task_and_is_right_on_cases_that_the_search_h
     assert sum(best.values()) > sum(result.val_subscores[0].values())
     assert found["report"].share_right == 1.0
     assert set(found["best_code"]) == set(found["kernels"])
+
+
+def test_miprov2_and_gepa_are_compared_at_about_equal_metric_calls(play: Play) -> None:
+    found = play("06_miprov2")
+    calls = {arm: found["column"](arm, "calls") for arm in found["ARMS"]}
+    assert calls["as given"] == [0] * 4
+    assert all(spent <= found["BUDGET"] for spent in calls["GEPA"])
+    assert all(0.8 * found["BUDGET"] <= spent <= 1.4 * found["BUDGET"] for spent in calls["MIPROv2"])
+    given, better = found["column"]("as given", "score"), found["column"]("GEPA", "score")
+    assert mean(better) > mean(given) + 5
+    assert max(found["column"]("GEPA", "tokens")) < min(found["column"]("MIPROv2", "tokens"))
