@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dspy
 import matplotlib as mpl
@@ -46,7 +47,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
         assert os.listdir(tmp_path) == [], "a notebook removes what it writes"
         return found
 
-    with settings_kept(), mpl.rc_context():
+    with settings_kept(), mpl.rc_context(), patch.dict(os.environ):
         yield run
     plt.close("all")
 
@@ -128,3 +129,14 @@ def test_miprov2_and_gepa_are_compared_at_about_equal_metric_calls(play: Play) -
     given, better = found["column"]("as given", "score"), found["column"]("GEPA", "score")
     assert mean(better) > mean(given) + 5
     assert max(found["column"]("GEPA", "tokens")) < min(found["column"]("MIPROv2", "tokens"))
+
+
+def test_a_paper_row_is_foreseen_run_and_reported(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
+    found = play("07_paper_row")
+    assert "Only a rollout a task was run" in capsys.readouterr().out
+    assert found["result"]["metric_calls"] <= 120
+    assert found["result"]["test_after"] > found["result"]["test_before"]
+    table = found["page"].split("### Prompt lengths")[0]
+    assert "Simulated LM: these figures compare search algorithms" in table
+    assert "| gepa-paper | " in table
+    assert "| published: gepa-paper, GPT-4.1 mini" in table
