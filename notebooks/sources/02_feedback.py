@@ -163,7 +163,7 @@ for name, metric in metrics.items():
 #
 # ## What it comes to
 #
-# Three metrics, four worlds with questions of their own, 120 rollouts each; then the same test questions
+# Three metrics, four worlds with questions of their own, 100 rollouts each; then the same test questions
 # for all. Whatever metric a program was compiled with, the test counts right answers.
 
 # %%
@@ -172,13 +172,13 @@ SEEDS = range(4)
 
 def test_score(program, seed):
     world = load("bundled", seed=seed)
-    evaluate = dspy.Evaluate(devset=world.test[:50], metric=number, num_threads=4, display_progress=False)
+    evaluate = dspy.Evaluate(devset=world.test[:40], metric=number, num_threads=4, display_progress=False)
     with dspy.context(lm=world.task_lm(seed=seed)):
         return evaluate(program).score
 
 
 scores = {
-    name: [test_score(compile_with(metric, seed, rollouts=120), seed) for seed in SEEDS]
+    name: [test_score(compile_with(metric, seed, rollouts=100), seed) for seed in SEEDS]
     for name, metric in metrics.items()
 }
 scores["as given"] = [test_score(load("bundled", seed=seed).program(), seed) for seed in SEEDS]

@@ -25,20 +25,20 @@ from benchmarks.setting import Setting
 from benchmarks.tasks import load
 
 logging.getLogger("dspy").setLevel(logging.ERROR)  # MIPROv2 tells every trial
-BUDGET, SEEDS = 150, range(4)
+BUDGET, SEEDS = 120, range(4)
 
 # %% [markdown]
 # ## The same for both
 #
 # A seed stands for everything that is left to chance: the questions, the models' noise, the optimizer's own
-# random choices. Both optimizers see the same 40 train and 25 validation rows of a seed, and are tested on
-# the same 50 others. A metric that counts its calls from outside says what was really spent.
+# random choices. Both optimizers see the same 40 train and 20 validation rows of a seed, and are tested on
+# the same 40 others. A metric that counts its calls from outside says what was really spent.
 
 
 # %%
 def task_of(seed):
     task = load("bundled", seed=seed)
-    return replace(task, train=task.train[:40], val=task.val[:25], test=task.test[:50])
+    return replace(task, train=task.train[:40], val=task.val[:20], test=task.test[:40])
 
 
 def run(name, seed):
@@ -63,7 +63,7 @@ def run(name, seed):
 # be met exactly: how many runs bootstrapping takes depends on how many of them succeed.
 
 # %%
-plan = fitted(BUDGET, predictors=4, val_rows=25)
+plan = fitted(BUDGET, predictors=4, val_rows=20)
 print(
     f"MIPROv2 with {plan.candidates} candidates and {plan.trials} trials: about {plan.rollouts} metric calls"
 )

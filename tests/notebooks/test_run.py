@@ -140,3 +140,16 @@ def test_a_paper_row_is_foreseen_run_and_reported(play: Play, capsys: pytest.Cap
     assert "Simulated LM: these figures compare search algorithms" in table
     assert "| gepa-paper | " in table
     assert "| published: gepa-paper, GPT-4.1 mini" in table
+
+
+def test_a_proposer_of_ones_own_keeps_its_contract_and_writes_fewer_single_cases(play: Play) -> None:
+    found = play("08_proposer")
+    texts = {
+        name: " ".join(" ".join(result.texts[result.best_idx].values()) for result, _ in ended)
+        for name, ended in found["runs"].items()
+    }
+    cases = {name: text.count("For instance") for name, text in texts.items()}
+    assert cases["general rules"] < cases["built in"]
+    assert all(result.total_metric_calls <= 120 for ended in found["runs"].values() for result, _ in ended)
+    with pytest.raises(found["ContractError"], match="numbered breaks its contract"):
+        found["check_instruction_proposer"](found["numbered"])
