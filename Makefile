@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types demo docs images format clean
+.PHONY: help venv test lint types demo docs images notebooks format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Create .venv with everything `make test` and `make demo` need (PYTHON=python3.12 picks the Python)
 	@echo "$(VENV) is ready"
@@ -25,7 +25,7 @@ lint: $(STAMP) ## Check style and formatting with ruff
 
 types: $(STAMP) ## Check the types with mypy --strict
 	@echo "types: mypy --strict (the first time takes a while)"
-	@$(BIN)/mypy --strict dspy_gepa benchmarks
+	@$(BIN)/mypy --strict dspy_gepa benchmarks notebooks/build.py
 
 demo: $(STAMP) ## Optimize the bundled program against simulated LMs: offline, under a minute
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m benchmarks demo
@@ -37,6 +37,9 @@ docs: $(STAMP) ## Build the documentation into site/, to be opened at site/index
 images: $(STAMP) ## Draw the pictures in docs/images anew; those of the report need a Chromium
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m tools.live_images
 	@LITELLM_LOCAL_MODEL_COST_MAP=True $(BIN)/python -m tools.report_images
+
+notebooks: $(STAMP) ## Run the notebooks in a kernel and write them anew from notebooks/sources
+	@$(BIN)/python -m notebooks.build
 
 format: $(STAMP) ## Format the code and apply ruff's safe fixes
 	@$(BIN)/ruff check --quiet --fix --exit-zero
