@@ -32,14 +32,6 @@ _CODE_OR_LINK = re.compile(f"{_CODE}|{_LINK}", re.MULTILINE | re.DOTALL)
 _log = logging.getLogger("mkdocs.hooks.repository")
 
 
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Leave a page out of the navigation that another branch brings."""
-    to_come = config.extra.get("pages_to_come", [])
-    missing = {page for page in to_come if not (ROOT / DOCS / page).exists()}
-    config.nav = _without(config.nav, missing)
-    return config
-
-
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page or a copy for whatever is linked to, and for what that links to in turn."""
     for uri in _pages(config.nav):
@@ -97,15 +89,6 @@ def _origin(uri: str) -> str:
     """The path in the repository of a page of the site that was made of it."""
     path = uri.removeprefix(PREFIX)
     return path if (ROOT / path).exists() else path.removesuffix(".md")
-
-
-def _without(nav: object, missing: set[str]) -> object:
-    if isinstance(nav, list):
-        kept = [_without(entry, missing) for entry in nav]
-        return [entry for entry in kept if entry]
-    if isinstance(nav, dict):
-        return {title: below for title, part in nav.items() if (below := _without(part, missing))}
-    return None if nav in missing else nav
 
 
 def _pages(nav: object) -> list[str]:

@@ -184,10 +184,3 @@ def test_the_reference_has_everything_that_is_public() -> None:
     assert sorted(values.keys() - elsewhere - shown) == []
     public = [*values.values(), *(getattr(testing, name) for name in testing.__all__), *events.EVENTS]
     assert [value for value in public if not value.__doc__] == []
-
-
-def test_a_page_that_is_to_come_is_in_the_navigation_as_soon_as_it_is_there() -> None:
-    config = load_config(str(ROOT / "mkdocs.yml"))
-    nav = str(config.nav)
-    for page in config.extra["pages_to_come"]:
-        assert f"'{page}'" in nav
