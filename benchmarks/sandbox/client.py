@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import select
@@ -111,7 +112,8 @@ class _Server:
         process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):  # a job it never read is still to be flushed
+                    stream.close()
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _running(self) -> subprocess.Popen[bytes]:

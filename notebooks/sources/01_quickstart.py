@@ -93,7 +93,13 @@ def metric(gold, pred, trace=None):
 # run may find nothing that is better with confidence. Then it says so, and returns the program as it was.
 
 # %%
-gepa = GEPA(metric, reflection_lm=reflection_lm, max_metric_calls=300, track_stats=True)
+gepa = GEPA(
+    metric,
+    reflection_lm=reflection_lm,
+    max_metric_calls=300,
+    track_stats=True,
+    progress="off",  # without this line a panel tells what is tried, and what is left of time and budget
+)
 better = gepa.compile(program, trainset=train, valset=val)
 result = better.detailed_results
 

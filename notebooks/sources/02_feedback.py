@@ -138,6 +138,7 @@ def compile_with(metric, seed, rollouts):
     gepa = GEPA(
         metric,
         reflection_lm=world.reflection_lm(seed=seed),  # a real one: dspy.LM("openai/gpt-5")
+        progress="off",
         max_metric_calls=rollouts,
         track_stats=True,
         seed=seed,

@@ -28,6 +28,7 @@ recorder = EventRecorder()  # keeps all events; any function will do as a callba
 gepa = GEPA(
     world.metric,
     reflection_lm=world.reflection_lm(),  # a real one: dspy.LM("openai/gpt-5")
+    progress="off",
     max_metric_calls=300,
     max_merge_invocations=3,  # the default strategy merges only when asked to
     callbacks=[recorder],
@@ -92,7 +93,7 @@ scores = np.full((len(ids), len(train) + len(val)), np.nan)
 for event in recorder.of(RolloutDone):
     if event.candidate in ids:  # else it was no member
         shift = 0 if event.row.split == "train" else len(train)
-        scores[ids.index(event.candidate), shift + event.row.position] = event.score
+        scores[ids.index(event.candidate), shift + event.row.position] = event.outcome.score
 
 figure, axes = plt.subplots(figsize=(7, 2.8), dpi=70)
 axes.imshow(scores, cmap=ListedColormap(["tab:red", "tab:green"]), aspect="auto", interpolation="none")
@@ -114,6 +115,7 @@ plt.show()
 paper = GEPA(
     world.metric,
     reflection_lm=world.reflection_lm(),
+    progress="off",
     strategy="paper",
     component_selector="all",
     reflection_minibatch_size=6,

@@ -81,6 +81,7 @@ print(world.metric(example, given).feedback)
 gepa = GEPA(
     world.metric,
     reflection_lm=world.reflection_lm(),  # a real one: dspy.LM("openai/gpt-5")
+    progress="off",
     max_metric_calls=120,
     optimize=("instructions", "tools"),
     freeze=["extract.predict"],  # writes the answer from the trajectory, and does it well enough

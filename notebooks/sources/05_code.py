@@ -87,6 +87,7 @@ tasks = [dspy.Example(kernel=kernel.name).with_inputs("kernel") for kernel in KE
 gepa = GEPA(
     metric,
     reflection_lm=simulated_lm("simulated/coder", CodeCoach()),  # a real one: dspy.LM("openai/gpt-5")
+    progress="off",
     max_metric_calls=80,
     track_stats=True,
     track_best_outputs=True,

@@ -18,7 +18,8 @@ import dspy
 import matplotlib.pyplot as plt
 from scipy.stats import ttest_rel
 
-from benchmarks.experiment import prompt_tokens, test_scores
+from benchmarks.evaluation import scores
+from benchmarks.experiment import prompt_tokens
 from benchmarks.optimizers import optimize
 from benchmarks.others.miprov2 import fitted
 from benchmarks.setting import Setting
@@ -48,9 +49,9 @@ def run(name, seed):
     # task_lm, reflection_lm = dspy.LM("openai/gpt-5-mini"), dspy.LM("openai/gpt-5")
     with dspy.context(lm=task_lm):
         done = optimize(name, Setting(task, reflection_lm, budget=BUDGET, seed=seed, threads=4))
-        scores = test_scores(task, done.program, threads=4)
+        right = scores(task, done.program, task.test, 4)
     return {
-        "score": 100 * sum(scores) / len(scores),
+        "score": 100 * sum(right) / len(right),
         "calls": done.metric_calls,
         "tokens": prompt_tokens(task, done.program),
         "program": done.program,

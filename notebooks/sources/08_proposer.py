@@ -125,6 +125,7 @@ def run(seed, **options):
     gepa = GEPA(
         world.metric,
         reflection_lm=reflection_lm,
+        progress="off",
         max_metric_calls=120,
         track_stats=True,
         seed=seed,

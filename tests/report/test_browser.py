@@ -301,6 +301,9 @@ def test_paper_gets_a_heat_map_in_light_colours_and_the_screen_its_own_again(
     visit: Callable[..., Page],
 ) -> None:
     light, dark = visit("plain", color_scheme="light"), visit("plain", color_scheme="dark")
+    for page in (light, dark):  # a page that another one hides draws nothing
+        page.bring_to_front()
+        page.wait_for_function("document.querySelector('#heat').style.width !== ''")
     drawn = "canvas => canvas.toDataURL()"
     before = dark.eval_on_selector("#heat", drawn)
     dark.evaluate("window.dispatchEvent(new Event('beforeprint'))")
