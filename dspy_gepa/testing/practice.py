@@ -87,12 +87,13 @@ def practice_run(**options: Any) -> GEPAResult:
 
     Args:
         options: Arguments of `GEPA`, such as the part that is to be tried; ``metric`` too. By default there
-            are 60 rollouts and 2 threads. `track_stats` is on in any case.
+            are 60 rollouts and 2 threads, and nothing is shown. `track_stats` is on in any case.
     """
     given: dict[str, Any] = {
         "metric": is_right,
         "reflection_lm": ScriptedLM(learns_words, "scripted/reflection"),
         "num_threads": 2,
+        "progress": "off",
     }
     given |= options | {"track_stats": True}
     if not {"auto", "max_full_evals", "max_metric_calls"} & set(given):
