@@ -61,13 +61,21 @@ class RolloutRunner:
 
     def __call__(self, rollout: Rollout) -> Outcome | Fault:
         """Run one rollout; never raises, whatever the program, the metric or a provider does."""
-        with self._attempt(rollout) as attempt:
+        try:
+            program = self._program(rollout.candidate)
+        except Exception as error:  # these texts make no program
+            return self._failed(error, ())
+        with self._attempt(rollout, program) as attempt:
             attempt.prediction = _run(attempt.program, attempt.example)
         return self._conclude(attempt)
 
     async def arun(self, rollout: Rollout) -> Outcome | Fault:
         """The same on an event loop. Only the program is awaited; the metric runs in a helper thread."""
-        with self._attempt(rollout) as attempt:
+        try:
+            program = self._program(rollout.candidate)
+        except Exception as error:
+            return self._failed(error, ())
+        with self._attempt(rollout, program) as attempt:
             attempt.prediction = await _arun(attempt.program, attempt.example)
         return await asyncio.to_thread(self._conclude, attempt)
 
@@ -78,9 +86,8 @@ class RolloutRunner:
         vars(self).update(state, _lock=threading.Lock())
 
     @contextlib.contextmanager
-    def _attempt(self, rollout: Rollout) -> Iterator[_Attempt]:
+    def _attempt(self, rollout: Rollout, program: dspy.Module) -> Iterator[_Attempt]:
         """Run the body under DSPy settings that record what the program does, and keep what it raises."""
-        program = self._program(rollout.candidate)
         whole = is_seen_whole(program, rollout.candidate)
         watch = CallWatch(keeps_inputs=rollout.row.split == "train")
         attempt = _Attempt(rollout.row, program, self._examples[rollout.row], whole, watch)

@@ -579,3 +579,17 @@ class Point(pydantic.BaseModel):
 )
 def test_values_become_plain_data(value: Any, data: Any) -> None:
     assert as_data(value) == data
+
+
+class Uncopyable(OneHop):
+    def deepcopy(self) -> Uncopyable:
+        raise RuntimeError("holds an open connection")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Uncopyable:
+        return self.deepcopy()
+
+
+def test_texts_that_make_no_program_are_the_candidates_fault() -> None:
+    outcome = run(Uncopyable(), failure_score=-1.0)
+    assert (outcome.status, outcome.score, outcome.cause) == ("program_failed", -1.0, "RuntimeError")
+    assert "holds an open connection" in outcome.feedback

@@ -32,8 +32,12 @@ class TextRules:
 
 
 def clean_text(text: str) -> str:
-    """The proposed text without closed think blocks and without a fence around the whole of it."""
-    stripped = _THINK.sub("", text).strip()
+    """The proposed text without closed think blocks and without a fence around the whole of it.
+
+    Half of a surrogate pair, which no provider takes, is replaced.
+    """
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    stripped = _THINK.sub("", whole).strip()
     fenced = _FENCED.match(stripped)
     return (fenced.group(1) if fenced and "```" not in fenced.group(1) else stripped).strip()
 

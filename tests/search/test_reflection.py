@@ -190,7 +190,12 @@ def test_cleaning_takes_off_think_blocks_and_a_fence_around_the_whole(raw: str, 
     assert clean_text(raw) == clean
 
 
-@given(st.text(alphabet=st.characters(exclude_characters="`<"), max_size=100))
+def test_cleaning_mends_halves_of_surrogate_pairs() -> None:
+    assert clean_text("Be brief \ud83d.") == "Be brief \ufffd."
+    assert clean_text("Be brief \ud83d\ude00.") == "Be brief \U0001f600."
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="`<", exclude_categories=["Cs"]), max_size=100))
 def test_cleaning_ordinary_text_only_strips_it(text: str) -> None:
     assert clean_text(text) == text.strip()
 
