@@ -36,6 +36,11 @@ def with_media(text: str, most: int) -> str:
     return _MEDIUM.sub(judge, text)
 
 
+def mended(text: str) -> str:
+    """`text` without halves of surrogate pairs, which no provider takes; two that fit are put together."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def elide(text: str, chars: int) -> str:
     """`text`, or at most `chars` characters of it: beginning and end around a note of how much is missing.
 

@@ -12,7 +12,7 @@ from dspy.clients.legacy_outputs import value
 from dspy_gepa.failures import describe, fault_of, is_infrastructure, is_refusal, is_too_long
 from dspy_gepa.guides import GUIDES
 from dspy_gepa.ledger import Ledger
-from dspy_gepa.media import disarm, elide, with_media
+from dspy_gepa.media import disarm, elide, mended, with_media
 from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
 
 SHORTEST_EVIDENCE = 1_000  # characters that are not worth halving
@@ -148,7 +148,7 @@ def _fields(request: Reflect) -> dict[str, str]:
         "objection": request.objection,
     }
     return {
-        name: text if name == "examples_with_feedback" else disarm(text)
+        name: mended(text if name == "examples_with_feedback" else disarm(text))
         for name, text in fields.items()
         if text or name == current
     }

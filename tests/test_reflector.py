@@ -36,6 +36,13 @@ def test_the_prompt_holds_component_text_program_and_evidence() -> None:
     assert prompt.field("examples_with_feedback") == "# Example 1\nthe evidence"
 
 
+def test_halves_of_surrogate_pairs_do_not_reach_the_model() -> None:
+    odd = dataclasses.replace(REQUEST, evidence="half of it \ud83d, all of it \ud83d\ude00")
+    assert ReflectionRunner(WRITES)(odd).error == ""
+    shown = prompts_of(WRITES)[-1].field("examples_with_feedback")
+    assert shown == "half of it \ufffd, all of it \U0001f600"
+
+
 def test_fields_without_a_value_are_not_in_the_prompt() -> None:
     ReflectionRunner(WRITES)(REQUEST)
     prompt = prompts_of(WRITES)[-1]

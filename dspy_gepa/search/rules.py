@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dspy_gepa.media import mended
 from dspy_gepa.types import TextKind
 
 _THINK = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
@@ -36,8 +37,7 @@ def clean_text(text: str) -> str:
 
     Half of a surrogate pair, which no provider takes, is replaced.
     """
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    stripped = _THINK.sub("", whole).strip()
+    stripped = _THINK.sub("", mended(text)).strip()
     fenced = _FENCED.match(stripped)
     return (fenced.group(1) if fenced and "```" not in fenced.group(1) else stripped).strip()
 
