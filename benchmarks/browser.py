@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-# When a report has loaded: the chosen candidate is written, and the heat map is painted.
-READY = "document.querySelector('#card h3') !== null && document.querySelector('#heat').style.width !== ''"
+
+def wait_until_drawn(page: Page) -> None:
+    """Wait until a report has loaded: the chosen candidate is written, and the heat map is painted."""
+    # By selectors: to wait for an expression it would have to be evaluated, which the page's policy forbids.
+    for drawn in ("#card h3", "#heat[style*='width']"):
+        page.wait_for_selector(drawn, state="attached")
 
 
 def find_chromium() -> Path | None:

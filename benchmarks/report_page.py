@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks.browser import READY, chromium
+from benchmarks.browser import chromium, wait_until_drawn
 from benchmarks.made_up_run import made_up_run
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.report.page import write_report
@@ -51,5 +51,5 @@ def _seconds_to_load(browser: Browser, path: Path) -> float:
         page = context.new_page()
         started = time.perf_counter()
         page.goto(path.as_uri())
-        page.wait_for_function(READY)
+        wait_until_drawn(page)
         return time.perf_counter() - started

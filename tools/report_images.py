@@ -14,7 +14,7 @@ import dspy
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from benchmarks.browser import READY, chromium
+from benchmarks.browser import chromium, wait_until_drawn
 from benchmarks.experiment import Cell, run_cell
 from benchmarks.models import Models
 from dspy_gepa import GEPAResult
@@ -45,7 +45,7 @@ def show(browser: Browser, path: Path, device: str, scheme: Literal["light", "da
         viewport={"width": width, "height": height}, device_scale_factor=scale, color_scheme=scheme
     )
     page.goto(path.as_uri())
-    page.wait_for_function(READY)
+    wait_until_drawn(page)
     return page
 
 

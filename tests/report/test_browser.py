@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from benchmarks.browser import chromium, find_chromium
+from benchmarks.browser import chromium, find_chromium, wait_until_drawn
 from benchmarks.made_up_run import made_up_run
 from dspy_gepa.report.page import write_report
 from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run
@@ -196,7 +196,7 @@ def test_buttons_copy_the_texts_whole(visit: Callable[..., Page]) -> None:
     page.click("text=Copy all as JSON")
     assert page.evaluate("navigator.clipboard.readText().then(JSON.parse)") == texts
     page.click("text=Copy all as Markdown")
-    page.wait_for_function("document.querySelector('#said').textContent === 'Copied'")
+    page.locator("#said", has_text="Copied").wait_for(state="attached")
     assert page.evaluate("navigator.clipboard.readText()").startswith("# A run\n\n- Gain over the seed: ")
 
 
@@ -303,7 +303,7 @@ def test_paper_gets_a_heat_map_in_light_colours_and_the_screen_its_own_again(
     light, dark = visit("plain", color_scheme="light"), visit("plain", color_scheme="dark")
     for page in (light, dark):  # a page that another one hides draws nothing
         page.bring_to_front()
-        page.wait_for_function("document.querySelector('#heat').style.width !== ''")
+        wait_until_drawn(page)
     drawn = "canvas => canvas.toDataURL()"
     before = dark.eval_on_selector("#heat", drawn)
     dark.evaluate("window.dispatchEvent(new Event('beforeprint'))")
