@@ -62,6 +62,11 @@ def heat(record: RunRecord) -> list[dict[str, Any]]:
     ]
 
 
+def is_mean(record: RunRecord) -> bool:
+    """Whether members' scores are means over the validation rows, and not what is believed."""
+    return not record.started.get("strategy", {}).get("sparse", True)
+
+
 def excerpts(record: RunRecord) -> int:
     """Characters that are shown of each feedback and each row's inputs."""
     count = sum(2 * len(trial.evidence) for trial in record.trials)
@@ -127,7 +132,8 @@ def _member(record: RunRecord, member: Member, texts: _Texts) -> dict[str, Any]:
         "parents": list(member.parents),
         "step": member.step,
         "at": member.found_at,
-        "score": _short(member.score),
+        "score": _short(member.believed),
+        "mean": _short(member.score) if is_mean(record) else None,
         "low": _short(low),
         "high": _short(high),
         "rows": len(member.scores),

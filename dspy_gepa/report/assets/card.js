@@ -66,7 +66,8 @@ function showCard(member) {
     make("header", {}, make("h3", {}, member ? `Candidate ${member}` : "The seed",
       member === data.best ? make("small", {}, "  the best") : null)),
     make("p", {}, make("b", {}, score(it.score)), range),
-    make("p", { class: "meta" }, `Found at ${it.at} rollouts, run on ${it.rows} rows.`),
+    make("p", { class: "meta" }, `Found at ${it.at} rollouts, run on ${it.rows} rows.`,
+      it.mean === null ? null : ` Its mean over the validation rows is ${score(it.mean)}.`),
     ...(trial ? [trialStory(trial)] : []),
     choice("compared", options, kept, (value) => { compared = value === "plain" || value === "seed" ? value : null; draw(value); }),
     box);
