@@ -98,7 +98,7 @@ class Member:
 
     @property
     def believed(self) -> float | None:
-        """What it is believed to score, the middle of `interval`; a validation mean may stand outside that."""
+        """What it is believed to score, the middle of `interval`; a validation mean may be outside."""
         return self.score if self.score is None or self.interval is None else sum(self.interval) / 2
 
 

@@ -17,7 +17,7 @@ function trialStory(trial) {
   return make("div", {},
     make("p", {}, `By the ${trial.kind} of `, links(trial.parents), ` in step ${trial.step}: `,
       make("span", { dir: "auto" }, trial.reason), "."),
-    trial.after.length ? make("details", {}, make("summary", {}, `Its trial: ${trial.after.length} rows, mean ${mean.toFixed(3)}`),
+    trial.after.length ? make("details", {}, make("summary", {}, `Its trial: ${trial.after.length} rows, mean ${score(mean)}`),
       make("p", { class: "said" }, trial.after.map(([row, value]) => `${row}: ${value}`).join(", "))) : null,
     trial.evidence.length ? make("details", {}, make("summary", {}, trial.kind === "merge"
       ? `What the better parent scored there: ${trial.evidence.length} rows`
