@@ -165,7 +165,7 @@ def _member(
         step=step or None,
         found_at=spent,
         score=mean,
-        interval=(max(0.0, mean - 0.04), min(1.0, mean + 0.04)),
+        interval=(mean - 0.04, mean + 0.04),  # beliefs know of no range
         scores=scores,
     )
 

@@ -73,7 +73,8 @@ def choose_member(record: RunRecord, member: int | None) -> Member:
 
 
 def _markdown(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
-    known = None if member.score is None or member.interval is None else (member.score, member.interval)
+    believed, interval = member.believed, member.interval
+    known = None if believed is None or interval is None else (believed, interval)
     facts = [
         ("Run", record.log_dir or ""),
         ("State", record.state),

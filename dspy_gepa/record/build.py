@@ -40,6 +40,7 @@ class Builder:
         self._curve: list[Point] = []
         self._standing: Mapping[str, Any] = {"scores": (), "intervals": ()}
         self._best: Mapping[str, Any] = {}
+        self._told: Mapping[str, Any] = {}
         self._planned: dict[int, Mapping[str, Any]] = {}
         self._ended: Mapping[str, Any] = {}
         self._usage: dict[str, Usage] = {}
@@ -62,8 +63,10 @@ class Builder:
             for member, scores in data["scores"].items():
                 self._drafts[int(member)].scores.update(scores)
         elif kind == "best_so_far":
-            self._best, self._standing = data, data["standing"]
+            self._told = data
         elif kind == "budget_spent":
+            # A process can be killed between the two: what stands is what belongs to a point of the curve.
+            self._best, self._standing = self._told, self._told["standing"]
             self._curve.append(_point(self._best, data["spent"]))
             for draft in self._drafts:
                 draft.found_at = data["spent"]["rollouts"] if draft.found_at is None else draft.found_at
@@ -117,6 +120,10 @@ class Builder:
             log_dir=log_dir,
         )
 
+    @property
+    def _spent(self) -> int:
+        return self._curve[-1].rollouts if self._curve else 0
+
     def _use(self, phase: str, usage: Usage) -> None:
         self._usage[phase] = self._usage.get(phase, Usage()) + usage
 
@@ -162,7 +169,7 @@ class Builder:
             texts=draft.texts,
             parents=draft.parents,
             step=draft.step,
-            found_at=draft.found_at or 0,
+            found_at=self._spent if draft.found_at is None else draft.found_at,
             score=score,
             interval=None if score is None or low is None or high is None else (low, high),
             scores=dict(draft.scores),

@@ -80,8 +80,9 @@ class Member:
         parents: The members it came from; none for the seed and other initial candidates.
         step: The step that made it, or None.
         found_at: Rollouts spent when it was found.
-        score: What it is believed to score, see `GEPAResult.val_aggregate_scores`; None before it was run.
-        interval: The interval that holds this with probability 0.9; None likewise.
+        score: Its score as `GEPAResult.val_aggregate_scores` has it: what it is believed to score, and with
+            ``strategy="paper"`` its validation mean; None before it was run.
+        interval: The interval that holds what it is worth with probability 0.9; None likewise.
         scores: Its score by row, train rows included.
     """
 
@@ -94,6 +95,11 @@ class Member:
     score: float | None
     interval: Interval | None
     scores: Mapping[str, float]
+
+    @property
+    def believed(self) -> float | None:
+        """What it is believed to score, the middle of `interval`; a validation mean may be outside."""
+        return self.score if self.score is None or self.interval is None else sum(self.interval) / 2
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,8 @@ def draw(record: RunRecord) -> Chart | None:
     """The chart of a run; None before its first commit."""
     if not record.curve:
         return None
-    members = [m for m in record.members if m.score is not None]
-    scores = [m.score for m in members if m.score is not None]
+    believed = {m.index: m.believed for m in record.members if m.believed is not None}
+    scores = list(believed.values())
     low, high = _range(record, scores)
     most = max(1, record.curve[-1].rollouts)
 
@@ -88,11 +88,10 @@ def draw(record: RunRecord) -> Chart | None:
             [(x(p.rollouts), y(p.interval[0])) for p in record.curve],
             [(x(p.rollouts), y(p.interval[1])) for p in record.curve],
         ),
-        seed=y(scores[0]) if members and members[0].index == 0 else None,
+        seed=y(believed[0]) if 0 in believed else None,
         dots=tuple(
-            Dot(x(m.found_at), y(m.score), m.index, m.index in leading)
-            for m in members
-            if m.score is not None
+            Dot(x(record.members[index].found_at), y(score), index, index in leading)
+            for index, score in believed.items()
         ),
         x_ticks=tuple(Tick(x(value), f"{value:,.0f}") for value in ticks(0, most, 6)),
         y_ticks=tuple(Tick(y(value), f"{value:.4g}") for value in ticks(low, high, 6)),

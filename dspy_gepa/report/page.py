@@ -203,7 +203,14 @@ def _digest(text: str) -> str:
 
 
 def _score(value: float | None) -> str:
-    return "unknown" if value is None else f"{round(value, 3) + 0.0:.3f}"  # never -0.000
+    return "unknown" if value is None else _short(value)
+
+
+def _short(value: float) -> str:
+    """Three decimals, and of large numbers fewer: a score has to fit into a node of the tree, and a phone."""
+    if abs(value) < 100:
+        return f"{round(value, 3) + 0.0:.3f}"  # never -0.000
+    return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.2e}".replace("e+0", "e").replace("e+", "e")
 
 
 def _named(members: Sequence[int]) -> str:
@@ -211,4 +218,5 @@ def _named(members: Sequence[int]) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{round(value, 3) + 0.0:+.3f}".replace("-", "\u2212")
+    told = _short(value).replace("-", "\u2212")
+    return told if told.startswith("\u2212") else f"+{told}"

@@ -16,6 +16,8 @@ ROOM = 1_200_000
 SHORTEST_TEXT, SHORTEST_EXCERPT = 1000, 60
 # Characters of a reason, which may hold the message of an error.
 REASON = 1000
+# Digits of what the page tells by itself too: there both are rounded, and must come to the same.
+TOLD = 6
 
 
 def payload(record: RunRecord) -> dict[str, Any]:
@@ -31,9 +33,7 @@ def payload(record: RunRecord) -> dict[str, Any]:
                 p.step,
                 p.rollouts,
                 p.best,
-                _short(p.score),
-                *map(_short, p.interval),
-                _short(p.better_than_seed),
+                *(_short(number, TOLD) for number in (p.score, *p.interval, p.better_than_seed)),
             ]
             for p in record.curve
         ],
@@ -60,6 +60,11 @@ def heat(record: RunRecord) -> list[dict[str, Any]]:
         }
         for name, rows in sets
     ]
+
+
+def is_mean(record: RunRecord) -> bool:
+    """Whether members' scores are means over the validation rows, and not what is believed."""
+    return not record.started.get("strategy", {}).get("sparse", True)
 
 
 def excerpts(record: RunRecord) -> int:
@@ -127,9 +132,10 @@ def _member(record: RunRecord, member: Member, texts: _Texts) -> dict[str, Any]:
         "parents": list(member.parents),
         "step": member.step,
         "at": member.found_at,
-        "score": _short(member.score),
-        "low": _short(low),
-        "high": _short(high),
+        "score": _short(member.believed, TOLD),
+        "mean": _short(member.score, TOLD) if is_mean(record) else None,
+        "low": _short(low, TOLD),
+        "high": _short(high, TOLD),
         "rows": len(member.scores),
         "what": shown(gist(parent, changed)) if member.index else "the program as it was given",
     }
@@ -161,6 +167,6 @@ def _evidence(evidence: Evidence, chars: int) -> list[Any]:
     return [evidence.row, _short(evidence.score), *said]
 
 
-def _short(number: float | None) -> float | None:
+def _short(number: float | None, digits: int = 4) -> float | None:
     """Enough digits to tell scores apart, and no more."""
-    return None if number is None else float(f"{number:.4g}")
+    return None if number is None else float(f"{number:.{digits}g}")

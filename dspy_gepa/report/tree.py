@@ -62,7 +62,7 @@ def arrange(record: RunRecord) -> Tree:
         (MARGIN + ACROSS * column, round(MARGIN + DOWN * row))
         for column, row in zip(columns, _rows(record), strict=True)
     ]
-    scores = [m.score for m in record.members if m.score is not None]
+    scores = [m.believed for m in record.members if m.believed is not None]
     low, high = (min(scores), max(scores)) if scores else (0.0, 0.0)
     span = (high - low) or 1.0
     return Tree(
@@ -71,7 +71,7 @@ def arrange(record: RunRecord) -> Tree:
                 member=m.index,
                 x=places[m.index][0],
                 y=places[m.index][1],
-                level=None if m.score is None else round((m.score - low) / span, 3),
+                level=None if m.believed is None else round((m.believed - low) / span, 3),
                 leads=m.index in line,
             )
             for m in record.members

@@ -81,8 +81,8 @@ def headline(record: RunRecord) -> Headline | None:
         return None
     told = [(f"Candidate {point.best}" if point.best else "The seed", point.score, point.interval)]
     seed = record.members[0]
-    if point.best and seed.score is not None and seed.interval is not None:
-        told.insert(0, ("The seed", seed.score, seed.interval))
+    if point.best and seed.believed is not None and seed.interval is not None:
+        told.insert(0, ("The seed", seed.believed, seed.interval))
     edges = [edge for _, score, interval in told for edge in (score, *interval)]
     low, high = min(0.0, *edges), max(1.0, *edges)
 
@@ -131,7 +131,7 @@ def advice(record: RunRecord) -> str:
     """What a user of a run that did not finish should know; "" of one that did."""
     again = "Call compile again with the same program, data and options"
     where = f" and log_dir={record.log_dir!r}" if record.log_dir else ""
-    resume = f"{again}{where}: it goes on where it stood, and nothing is paid twice."
+    resume = f"{again}{where}: it goes on where it stood, and what is on record is not paid again."
     if record.log_dir is None:
         resume = "It was not recorded. With log_dir='...' a run can be resumed after this."
     return {

@@ -13,12 +13,13 @@ import pytest
 
 from dspy_gepa import GEPA, GEPAResult, RunInterrupted
 from dspy_gepa.errors import JournalError
-from dspy_gepa.events import BestSoFar, BudgetSpent, ProposalRejected
-from dspy_gepa.record.build import FEEDBACK, INPUTS
+from dspy_gepa.events import BestSoFar, BudgetSpent, Event, ProposalRejected, ReflectionDone, RolloutDone
+from dspy_gepa.record.build import FEEDBACK, INPUTS, Builder
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run
 from dspy_gepa.runtime.journal_file import read_journal
 from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.testing import practice_run
 from tests.support import TwoHops, forgets_words, is_right, knows_words, scripted_lm, word_rows
 
 TRAIN, VAL = word_rows(12), word_rows(6, start=100)
@@ -82,6 +83,32 @@ def test_a_record_says_what_the_result_says(run: tuple[Path, GEPAResult]) -> Non
     }
     tried = [p for p in result.proposals if p.kind != "seed"]
     assert [(t.verdict, t.reason) for t in record.trials] == [(p.verdict, p.reason) for p in tried]
+
+
+def test_what_a_member_is_believed_to_score_lies_amid_its_interval(run: tuple[Path, GEPAResult]) -> None:
+    record = run[1].record
+    last = record.last
+    assert last is not None
+    best, seed = record.members[last.best], record.members[0]
+    assert best.believed == pytest.approx(last.score)
+    assert seed.believed == pytest.approx(last.score - last.gain)
+    if record.started["strategy"]["sparse"]:
+        assert [m.believed for m in record.members] == pytest.approx([m.score for m in record.members])
+
+
+def test_of_a_process_that_was_killed_within_a_commit_only_the_commits_before_it_are_told() -> None:
+    builder, events = Builder(), list[Event]()
+    practice_run(callbacks=[events.append])
+    told = [e.to_dict() for e in events if not isinstance(e, (RolloutDone, ReflectionDone))]
+    ends = [place for place, data in enumerate(told) if data["event"] == "budget_spent"]
+    better = next(end for end in ends[1:] if told[end - 1]["best"] != told[ends[0] - 1]["best"])
+    for data in told[:better]:
+        builder.tell(data)
+    record = builder.record("killed")
+    assert record.last is not None
+    assert record.best == record.last.best != told[better - 1]["best"]
+    assert record.members[-1].believed is None
+    assert record.members[-1].found_at == record.last.rollouts
 
 
 def test_a_trial_shows_the_rollouts_that_were_reflected_on(run: tuple[Path, GEPAResult]) -> None:

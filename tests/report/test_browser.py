@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from benchmarks.browser import chromium, find_chromium, wait_until_drawn
 from benchmarks.made_up_run import made_up_run
+from dspy_gepa.record.model import RunRecord
 from dspy_gepa.report.page import write_report
 from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run
 
@@ -33,6 +34,37 @@ SPARSE = dataclasses.replace(
 BEST = SPARSE.best
 
 
+def stretched(factor: float, add: float) -> RunRecord:
+    """The run with a metric of another range, before its finals: only train rows were run."""
+
+    def far(number: float) -> float:
+        return factor * number + add
+
+    return dataclasses.replace(
+        SPARSE,
+        state="running",
+        members=tuple(
+            dataclasses.replace(
+                m,
+                score=None if m.score is None else far(m.score),
+                interval=None if m.interval is None else (far(m.interval[0]), far(m.interval[1])),
+                scores={row.replace("val", "train"): far(score) for row, score in m.scores.items()},
+            )
+            for m in SPARSE.members
+        ),
+        curve=tuple(
+            dataclasses.replace(
+                p,
+                score=far(p.score),
+                interval=(far(p.interval[0]), far(p.interval[1])),
+                gain=factor * p.gain,
+                gain_interval=(factor * p.gain_interval[0], factor * p.gain_interval[1]),
+            )
+            for p in SPARSE.curve
+        ),
+    )
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as found:
@@ -43,6 +75,7 @@ def browser() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     directory = tmp_path_factory.mktemp("pages")
     runs = {"plain": SPARSE, "hostile": hostile_run(), "long": made_up_run(members=60, rows=150)}
+    runs |= {"far": stretched(1e6, 0), "below": stretched(987.654, -1234.567)}
     for name, run in runs.items():
         write_report(run, directory / f"{name}.html", title=ATTACK if name == "hostile" else "A run")
     return {name: (Path(directory) / f"{name}.html").as_uri() for name in runs}
@@ -147,6 +180,32 @@ def test_a_cell_of_the_heat_map_tells_its_row_and_score_and_opens_its_candidate(
     assert page.inner_text("#heat-said").startswith(f"candidate {BEST} on")
 
 
+@pytest.mark.parametrize("name", ["plain", "far", "below"])
+def test_a_score_is_told_alike_in_tree_table_and_card_and_fits_into_its_node(
+    visit: Callable[..., Page], name: str
+) -> None:
+    page = visit(name)
+    page.click("text=All 14 candidates as a table")
+    for member in (0, 1, BEST):
+        page.click(f'.node[data-member="{member}"]')
+        told = page.inner_text("#card > p b >> nth=0")
+        assert page.locator(f'.node[data-member="{member}"] .end').text_content() == told
+        assert page.inner_text(f"#lineage tbody tr >> nth={member} >> td >> nth=2") == told
+    overlaps = page.eval_on_selector_all(
+        ".node",
+        """nodes => nodes.filter(n => n.querySelector('.id').getBoundingClientRect().right
+            > n.querySelector('.end').getBoundingClientRect().left).length""",
+    )
+    assert overlaps == 0
+
+
+def test_the_heat_map_begins_with_rows_that_someone_was_run_on(visit: Callable[..., Page]) -> None:
+    page = visit("far")
+    chosen = page.locator("#heat-set option:checked")
+    assert chosen.inner_text().startswith("Train rows")
+    assert "1 of 14 candidates" in page.inner_text("#heat-left")
+
+
 def test_the_course_tells_what_made_the_step(visit: Callable[..., Page]) -> None:
     page = visit("plain")
     page.locator(".plot").scroll_into_view_if_needed()
@@ -213,7 +272,7 @@ def test_light_and_dark_follow_the_system_and_the_switch(visit: Callable[..., Pa
     assert dark.get_attribute("#theme", "aria-label") == "Theme: auto"
 
 
-@pytest.mark.parametrize("name", ["plain", "long", "hostile"])
+@pytest.mark.parametrize("name", ["plain", "long", "hostile", "far", "below"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_is_never_wider_than_the_window(visit: Callable[..., Page], name: str, width: int) -> None:
     page = visit(name, viewport={"width": width, "height": 740})

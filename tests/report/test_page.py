@@ -22,7 +22,7 @@ from dspy_gepa.record.model import RunRecord, State
 from dspy_gepa.record.read import read_run
 from dspy_gepa.report.page import Report, render_html, write_report
 from dspy_gepa.testing.practice import practice_run
-from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run, member
+from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run, member, point
 
 ASSETS = Path(dspy_gepa.report.__file__).parent / "assets"
 RUN = made_up_run(members=12, rows=6)
@@ -245,3 +245,37 @@ def test_a_wheel_holds_templates_style_and_script() -> None:
 @pytest.mark.parametrize("asset", sorted(ASSETS.iterdir()), ids=lambda path: path.name)
 def test_assets_stay_small(asset: Path) -> None:
     assert len(asset.read_text("utf-8").splitlines()) <= 250
+
+
+@pytest.mark.parametrize("state", ["running", "killed", "interrupted", "failed"])
+def test_a_run_that_goes_on_may_still_gain_something(state: State) -> None:
+    run = RunRecord(state=state, members=(member(0, {"a": "x"}),), curve=(point(5, 0.5),), best=0)
+    page = render_html(run)
+    assert "No gain yet" in page
+    assert "the program stays as it was given" not in page
+    ended = render_html(dataclasses.replace(run, state="finished"))
+    assert "the program stays as it was given" in ended
+    assert "No gain yet" not in ended
+    assert "<title>GEPA run</title>" in ended
+
+
+def test_what_is_on_record_is_all_that_is_said_not_to_be_paid_again(tmp_path: Path) -> None:
+    run = RunRecord(state="killed", log_dir=str(tmp_path))
+    assert "what is on record is not paid again" in render_html(run)
+
+
+@pytest.mark.parametrize(
+    ("gain", "told"),
+    [
+        (0.1234, "+0.123"),
+        (-0.0001, "+0.000"),
+        (-0.25, "\u22120.250"),
+        (861.805, "+861.8"),
+        (957560.735, "+9.58e5"),
+        (-1e300, "\u22121.00e300"),
+    ],
+)
+def test_large_numbers_are_told_in_short(gain: float, told: str) -> None:
+    members = (member(0, {"a": "x"}), member(1, {"a": "y"}, [0]))
+    run = RunRecord(state="finished", members=members, curve=(point(5, 0.5, best=1, gain=gain),), best=1)
+    assert f'<span class="big">{told}</span>' in render_html(run)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import pytest
+
 from benchmarks.made_up_run import made_up_run
 from dspy_gepa.record.model import Evidence, RunRecord
 from dspy_gepa.report.payload import SHORTEST_EXCERPT, SHORTEST_TEXT, excerpts, heat, payload
+from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import MEDIA_END, MEDIA_START
 from tests.report.records import HUGE, member, trial
 
@@ -24,6 +27,14 @@ def test_every_candidate_and_every_trial_is_there_with_its_texts() -> None:
             done.changed.items()
         )
         assert (told["verdict"], told["reason"], told["member"]) == (done.verdict, done.reason, done.member)
+
+
+def test_a_validation_mean_is_told_beside_what_is_believed_where_the_strategy_has_means() -> None:
+    record = practice_run(strategy="paper", max_metric_calls=200).record
+    for one, told in zip(record.members, payload(record)["members"], strict=True):
+        assert told["mean"] == pytest.approx(one.score, rel=1e-5)
+        assert told["low"] < told["score"] < told["high"]
+    assert {told["mean"] for told in payload(RUN)["members"]} == {None}
 
 
 def test_a_text_is_there_once_however_many_candidates_share_it() -> None:

@@ -10,6 +10,7 @@ from benchmarks.made_up_run import made_up_run
 from dspy_gepa.observe.wording import amount
 from dspy_gepa.record.model import RunRecord, State
 from dspy_gepa.report.view import advice, chance, costs, facts, headline, in_flight, settings
+from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Usage
 from tests.report.records import member, point
 
@@ -24,6 +25,17 @@ def test_a_headline_sets_the_best_beside_the_seed_on_one_scale() -> None:
     assert best.score > seed.score
     assert best.at > seed.at
     assert best.low < best.at < best.low + best.width
+
+
+def test_the_two_scores_of_a_headline_lie_a_gain_apart_where_members_scores_are_means() -> None:
+    record = practice_run(strategy="paper", max_metric_calls=200).record
+    found = headline(record)
+    assert found is not None
+    seed, best = found.bars
+    assert best.score - seed.score == pytest.approx(found.point.gain)
+    assert seed.score != record.members[0].score
+    for bar in found.bars:
+        assert bar.interval[0] < bar.score < bar.interval[1]
 
 
 def test_where_the_seed_is_the_best_it_stands_alone() -> None:

@@ -17,7 +17,7 @@ function trialStory(trial) {
   return make("div", {},
     make("p", {}, `By the ${trial.kind} of `, links(trial.parents), ` in step ${trial.step}: `,
       make("span", { dir: "auto" }, trial.reason), "."),
-    trial.after.length ? make("details", {}, make("summary", {}, `Its trial: ${trial.after.length} rows, mean ${mean.toFixed(3)}`),
+    trial.after.length ? make("details", {}, make("summary", {}, `Its trial: ${trial.after.length} rows, mean ${score(mean)}`),
       make("p", { class: "said" }, trial.after.map(([row, value]) => `${row}: ${value}`).join(", "))) : null,
     trial.evidence.length ? make("details", {}, make("summary", {}, trial.kind === "merge"
       ? `What the better parent scored there: ${trial.evidence.length} rows`
@@ -66,7 +66,8 @@ function showCard(member) {
     make("header", {}, make("h3", {}, member ? `Candidate ${member}` : "The seed",
       member === data.best ? make("small", {}, "  the best") : null)),
     make("p", {}, make("b", {}, score(it.score)), range),
-    make("p", { class: "meta" }, `Found at ${it.at} rollouts, run on ${it.rows} rows.`),
+    make("p", { class: "meta" }, `Found at ${it.at} rollouts, run on ${it.rows} rows.`,
+      it.mean === null ? null : ` Its mean over the validation rows is ${score(it.mean)}.`),
     ...(trial ? [trialStory(trial)] : []),
     choice("compared", options, kept, (value) => { compared = value === "plain" || value === "seed" ? value : null; draw(value); }),
     box);

@@ -15,7 +15,12 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const score = (value) => (value === null ? "unknown" : value.toFixed(3));
+/** As the page's own figures are written, see `page.py`. */
+function score(value) {
+  if (value === null) return "unknown";
+  if (Math.abs(value) < 100) return value.toFixed(3).replace(/^-(0\.000)$/, "$1");
+  return Math.abs(value) < 9999.5 ? String(Number(value.toPrecision(4))) : value.toExponential(2).replace("e+", "e");
+}
 const nameOf = (member) => (member === 0 ? "the seed" : `candidate ${member}`);
 const say = (text) => { find("#said").textContent = text; };
 

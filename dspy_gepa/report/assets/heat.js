@@ -11,7 +11,7 @@ function startHeat() {
   function arrange() {
     const set = data.heat[Number(control("set").value)];
     const members = data.members.map((_, member) => member).filter((member) => set.scores[member].some((value) => value !== null));
-    if (control("order").value === "score") members.sort((a, b) => (data.members[b].score ?? -1e9) - (data.members[a].score ?? -1e9));
+    if (control("order").value === "score") members.sort((a, b) => (data.members[b].score ?? -Infinity) - (data.members[a].score ?? -Infinity));
     const columns = set.rows.map((_, column) => column);
     const known = columns.map((column) => set.scores.map((line) => line[column]).filter((value) => value !== null));
     const mean = known.map((values) => (values.length ? values.reduce((a, b) => a + b, 0) / values.length : Infinity));
@@ -161,6 +161,9 @@ function startHeat() {
     control("said").textContent = words(cell);
   });
   for (const id of ["set", "order", "rows"]) control(id).addEventListener("change", () => { cell = null; draw(); });
+  // A sparse search runs no validation row before its finals: then the train rows are what there is to see.
+  const filled = data.heat.findIndex((set) => set.scores.some((line) => line.some((value) => value !== null)));
+  if (filled > 0) control("set").value = String(filled);
   redraws.push(draw);
   new ResizeObserver(draw).observe(canvas.parentElement);
 }
