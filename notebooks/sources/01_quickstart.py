@@ -111,8 +111,8 @@ print(f"{result.total_metric_calls} rollouts, {result.reflection_calls} reflecti
 # %% [markdown]
 # ## What changed
 #
-# A sentence to a line, by predictor. Some of these sentences are of little use, or are about one example:
-# what a reflection model writes is not all good, and the run keeps what pays as a whole.
+# A sentence to a line, by predictor. Look for sentences of little use, and for those about one example:
+# what a reflection model writes is not all good, and what a run chooses are whole programs.
 
 # %%
 print(result.diff())
@@ -120,8 +120,9 @@ print(result.diff())
 # %% [markdown]
 # ## Does it hold on new rows?
 #
-# The run reports what it believes. The test rows say what is so. Both programs answer the same questions,
-# so their scores are compared in pairs.
+# The run reports what it believes; the test rows, which it has not seen, are a check on that. Both programs
+# answer the same questions, so their scores are compared in pairs. The interval is over questions: it is
+# about this one program, and not about what another run would find.
 
 
 # %%

@@ -158,9 +158,10 @@ for name, metric in metrics.items():
     print(first_feedback(compile_with(metric, seed=0, rollouts=40), "create_query_hop2.predict"), "\n")
 
 # %% [markdown]
-# The first says that something is wrong. The second says what would have been right, to all predictors
-# alike. The third says what this predictor did and what would have helped: the query, and the page that it
-# should have found.
+# The first has the score, the label and the answer that was given, and no cause. The second adds the pages
+# that settle the question, for all predictors alike. The third says what this predictor did and what would
+# have helped: the query, and what it should have led to. It is nearer to the predictor's work, and leaves
+# out what the second tells of the whole.
 #
 # ## What it comes to
 #
@@ -200,8 +201,10 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown]
-# Four worlds are few: how a run ends depends on luck, and luck differs more than these metrics may do. What
-# they show is in the intervals of the paired differences; one that holds 0 shows nothing.
+# Do not expect the order in which the metrics were introduced: more care in the words is not yet a higher
+# score. Four worlds are few, and how a run ends depends on luck, too. So look at the intervals of the paired
+# differences. One that holds 0 shows nothing; one that does not shows a difference, in either direction,
+# for these simulated models.
 
 
 # %%
@@ -223,9 +226,10 @@ difference("by component", "with facts")
 #
 # - **What was expected, and what would have led there.** A wrong answer alone teaches guessing; the rule
 #   that was broken, the page that was missed or the case that was forgotten teaches the task.
-# - **Whose fault it was**, where you can tell: `pred_name` names the predictor. With
-#   `component_selector="blame"` only those that the feedback points at are rewritten, which saves
-#   reflections in programs of many predictors.
+# - **Whose fault it was**, where you can tell: `pred_name` names the predictor. Do not leave out for it what
+#   all of them need to know, and compare with the same words for all before you keep it: the last line
+#   above is such a comparison. With `component_selector="blame"` only those that the feedback points at are
+#   rewritten, which saves reflections in programs of many predictors.
 # - **What went well, too.** Where a row scores 1, say so plainly, so that what works is kept.
 # - **Nothing that differs from call to call**: no times, no random examples. A run that is resumed must
 #   find the same words.

@@ -41,10 +41,10 @@ print(f"{len(result.texts)} members, {result.total_metric_calls} rollouts; the b
 # %% [markdown]
 # ## Steps
 #
-# The run is a row of steps. Each takes a member of the pool as parent, shows rows that the parent failed on
-# to the reflection model, and tries the child on rows of its own. Rows the parent was run on before cost
-# nothing again. A child always joins the pool here: a few rows are too few to judge it by, so nothing is
-# thrown away for bad luck.
+# The run is a row of steps. A mutation takes a member of the pool as parent, shows rows that the parent
+# failed on to the reflection model, and tries the child on rows of its own; a merge takes two parents and
+# reflects on nothing. Rows the parent was run on before cost nothing again. A child always joins the pool
+# here: a few rows are too few to judge it by, so nothing is thrown away for bad luck.
 
 # %%
 print("step      parents   reflected on   tried on   scored (simulated LM)")
@@ -134,7 +134,8 @@ print("  tried and rejected:", sum(step.verdict == "rejected" for step in publis
 # ## A merge
 #
 # Two members that improved different components can be put together. A merge asks nobody: each component
-# comes from one parent or the other.
+# comes from one parent or the other. It is a try like any other, and need not be better than its parents:
+# look for the orange points above.
 
 # %%
 merges = [step for step in result.proposals if step.kind == "merge" and step.candidate is not None]
@@ -145,10 +146,11 @@ for step in merges[-1:]:
         print(f"  {name:27} from {' and '.join(map(str, origin)) or 'elsewhere'}")
 
 # %% [markdown]
-# ## How the belief in the best one grew
+# ## How the belief in the best one moved
 #
 # At each commit: what would be returned if the run ended now, and the interval of its score. It jumps where
-# another member takes over.
+# another member takes over, and not always up: where no member is better than the seed with confidence, it
+# falls back to the seed.
 
 # %%
 spent = [event.spent.rollouts for event in recorder.of(BudgetSpent)]
@@ -169,7 +171,7 @@ plt.show()
 # The last fifth of the budget, or more, goes to validation rows that nobody was written for or chosen on:
 # all finalists on a few, the better half on more, and so on. The seed always takes part. Who wins is
 # returned only if it is better than the seed with confidence; of those that cannot be told apart the
-# shortest is taken.
+# shortest is taken, so it need not be the one with the most rows or the highest mean.
 
 # %%
 for event in recorder.of(Evaluated):

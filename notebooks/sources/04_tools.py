@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Agents and tools
 #
-# An agent chooses its tools by their descriptions. If these say little, no instruction can help it. Here
-# the descriptions of the tools are optimized together with the instructions.
+# An agent chooses its tools by their descriptions. If these say little, it has to guess. Here the
+# descriptions of the tools are optimized together with the instructions.
 #
 # All figures are of simulated LMs, which read the prompts and know nothing of the optimizer; they say
 # nothing about any real model. The tools are real: they look things up, convert and calculate.
@@ -62,9 +62,9 @@ given = tell(agent, example)
 # ## Feedback that reads the trajectory
 #
 # A `dspy.ReAct` gives its trajectory with its answer, so a metric can say, call by call, what went astray.
-# This is the whole lesson of this notebook: descriptions get better when feedback names the tool, what it
-# was given and what it understands. The metric (`benchmarks/tasks/agent_metric.py`) knows the tables, and
-# says:
+# This is what to take from this notebook: a reflection model learns about a tool what feedback says of it,
+# so let feedback name the tool, what it was given and what it understands. The metric
+# (`benchmarks/tasks/agent_metric.py`) knows the tables, and says:
 
 # %%
 print("simulated LM, score and feedback:", world.metric(example, given).score)
@@ -84,7 +84,7 @@ gepa = GEPA(
     progress="off",
     max_metric_calls=120,
     optimize=("instructions", "tools"),
-    freeze=["extract.predict"],  # writes the answer from the trajectory, and does it well enough
+    freeze=["extract.predict"],  # stays as it is: this run is about the tools
     track_stats=True,
 )
 better = gepa.compile(agent, trainset=world.train[:30], valset=world.val[:20])
@@ -103,6 +103,9 @@ print(f"{result.reflection_calls} reflections in {len(result.proposals) - 1} tri
 
 # %% [markdown]
 # ## What the tools are called for now
+#
+# Look for what tells one tool from another. Some sentences may be padding, and a description may stay as it
+# was: what a run chooses are whole candidates.
 
 # %%
 for tool in ("fetch", "find", "convert", "shift", "due", "calculate"):
@@ -111,7 +114,9 @@ for tool in ("fetch", "find", "convert", "shift", "due", "calculate"):
     print("   ->", result.texts[result.best_idx][name].replace("\n", " "), "\n")
 
 # %% [markdown]
-# The new words are in the prompt that the model sees, where `ReAct` put the old ones, and on the tools.
+# The new words are in the prompt that the model sees, where `ReAct` put the old ones, and on the tools. The
+# same train question again, to see what has changed in the calls; there may be detours left, and one
+# question proves nothing.
 
 # %%
 desc = result.texts[result.best_idx]["react/tools/find"]
@@ -140,7 +145,7 @@ print(f"  95 % interval of the gain: {gain.low:+.2f} to {gain.high:+.2f}")
 # %% [markdown]
 # ## Good to know
 #
-# - Start with the descriptions that the feedback is about, and freeze the rest: each component is a
+# - Start with the descriptions that the feedback is about, and freeze the rest: each component is about a
 #   reflection more per trial.
 # - The instructions hold placeholders such as `{tool find}` while they are rewritten, so that a rewrite
 #   cannot lose a tool.

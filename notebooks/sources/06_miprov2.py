@@ -61,7 +61,8 @@ def run(name, seed):
 # %% [markdown]
 # MIPROv2 does not take a number of metric calls. It takes numbers of candidates and trials, and what it
 # spends follows from these and the size of the validation set. So the budget is translated first. It cannot
-# be met exactly: how many runs bootstrapping takes depends on how many of them succeed.
+# be met exactly: how many runs bootstrapping takes depends on how many of them succeed. What was really
+# spent stands in the table below, and whoever spent more had an advantage.
 
 # %%
 plan = fitted(BUDGET, predictors=4, val_rows=20)
@@ -86,9 +87,9 @@ for arm in ARMS:
 # %% [markdown]
 # ## In pairs
 #
-# Scores of one seed go up and down together, since some worlds are easier than others. So compare within
-# seeds. The interval is over seeds, because it is the next run that you want to know about, not these very
-# ones.
+# Some worlds are easier than others, for all optimizers. So compare within seeds: what the world does to
+# both falls out of the difference. The luck of a run stays in it; lines that cross are a sign of that. The
+# interval is over seeds, because it is the next run that you want to know about, not these very ones.
 
 # %%
 figure, axes = plt.subplots(figsize=(5, 2.8), dpi=70)

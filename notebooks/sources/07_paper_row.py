@@ -85,7 +85,7 @@ print(json.dumps(rows[0], indent=1)[:420], "...")
 # the line `lm=dspy.LM("openai/gpt-4.1-mini")` is all that changes, and `gepa.plan(program, trainset,
 # valset)` is the dry run.
 #
-# Here simulated LMs are asked, priced as GPT-4.1 mini is. Real answers are longer, so the real cost is
+# Here simulated LMs are asked, priced as GPT-4.1 mini is. Real answers may well be longer, and the real cost
 # higher.
 
 
@@ -101,9 +101,10 @@ benchmarks(f"run hotpotqa --data data --optimizer baseline,gepa-paper,gepa --bud
 # %% [markdown]
 # ## A run
 #
-# At the published budget this takes hours with real models. Here it is small: few rows, and a budget at
-# which the paper's strategy hardly gets going, because it validates each child that it keeps on all
-# validation rows.
+# At the published budget this takes hours with real models. Here it is small: few rows, and a small part of
+# the published budget. The paper's strategy spends much of so little on validation, because it runs each
+# child that it keeps on all validation rows. So the order of the rows here is no forecast for the full
+# budget. And one seed has no standard error over seeds: a 0 there means that it is unknown.
 
 # %%
 small = "--budget 120 --train 40 --val 10 --test 50 --threads 4 --out results"

@@ -21,9 +21,10 @@ from dspy_gepa.testing import ContractError, ScriptedLM, check_instruction_propo
 # %% [markdown]
 # ## The idea
 #
-# Reflection models like to write down single cases: "when Kelmark comes up, remember ...". On new rows such
-# a sentence is dead weight. This proposer shows the model failures only, asks for general rules, and
-# strikes out every sentence that names somebody or something that stands in the examples it was shown.
+# Reflection models may write down single cases: "when Kelmark comes up, remember ...". On new rows such a
+# sentence is likely to be dead weight. This proposer shows the model failures only, asks for general rules,
+# and strikes out new lines that share a name with the examples it was shown. What a name is, a simple
+# pattern decides, so some will get past it.
 #
 # A proposer gets the candidate's texts, records with `Inputs`, `Generated Outputs` and `Feedback`, and the
 # names of the components to rewrite; it gives new texts by name. It is called once for each component,
@@ -113,7 +114,7 @@ except ContractError as error:
 # %% [markdown]
 # ## Compare it with what it replaces
 #
-# Same program, rows, models and budget; three worlds. All that differs is who writes.
+# Same program, rows, models and budget; three worlds. All that is set differently is who writes.
 
 # %%
 SEEDS = range(3)
@@ -158,8 +159,9 @@ print(
 )
 
 # %% [markdown]
-# Three worlds show large differences only. What can be seen without a statistic is whether the function
-# does what it was written for:
+# Three worlds show large differences only; an interval that holds 0 shows none. What can be seen without a
+# statistic is whether the function does what it was written for. Where the second line is not at 0, names
+# may have got past the pattern, which overlooks short ones and those that only begin a sentence.
 
 # %%
 for name, ended in runs.items():

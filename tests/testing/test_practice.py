@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,24 @@ def test_options_reach_the_optimizer() -> None:
 
 def test_practice_runs_are_repeatable() -> None:
     assert practice_run().to_dict() == practice_run(num_threads=8).to_dict()
+
+
+class Terminal(io.StringIO):
+    """A stream on which `progress="auto"` draws."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_practice_run_draws_nothing_on_a_terminal_unless_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, err = Terminal(), Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    practice_run()
+    assert (out.getvalue(), err.getvalue()) == ("", "")
+    practice_run(progress="auto")
+    assert "GEPA" in out.getvalue() + err.getvalue()
 
 
 def test_a_recorder_keeps_the_events_of_a_run_in_order() -> None:
