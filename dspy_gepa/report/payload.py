@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dspy_gepa.media import elide, with_media
+from dspy_gepa.media import elide, mended, with_media
 from dspy_gepa.record.model import Evidence, Member, RunRecord, Trial
 from dspy_gepa.render import finite
 from dspy_gepa.report.words import gist, segments
@@ -75,17 +75,12 @@ def excerpts(record: RunRecord) -> int:
 
 def shown(text: str) -> str:
     """The text as the page shows it: without media, and without half characters, which have no bytes."""
-    return with_media(text, 0).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return mended(with_media(text, 0))
 
 
 def excerpt(text: str, chars: int) -> str:
     """The same, no longer than this."""
     return elide(shown(text), chars)
-
-
-def proposed(record: RunRecord, trial: Trial) -> Mapping[str, str]:
-    """What a trial's parent, the first of two, has in place of what was proposed."""
-    return record.members[trial.parents[0]].texts
 
 
 class _Texts:
@@ -142,7 +137,7 @@ def _member(record: RunRecord, member: Member, texts: _Texts) -> dict[str, Any]:
 
 
 def _trial(record: RunRecord, trial: Trial, texts: _Texts) -> dict[str, Any]:
-    before, chars = proposed(record, trial), excerpts(record)
+    before, chars = record.members[trial.parents[0]].texts, excerpts(record)
     for name, text in trial.changed.items():
         texts.compare(before[name], text)
     names = record.components
