@@ -145,7 +145,7 @@ def test_a_pool_of_threads_finds_what_threads_find(by_threads: tuple[Any, ...]) 
 
 @pytest.mark.slow
 def test_other_processes_do_what_threads_do(processes: Executor, by_threads: tuple[Any, ...]) -> None:
-    find_the_same_and_get_the_work_once(processes, by_threads)
+    find_the_same_and_get_the_work_rarely(processes, by_threads)
     know_the_settings(processes)
     count_usage(processes)
 
@@ -156,17 +156,18 @@ def test_a_cluster_does_what_threads_do_and_survives_the_loss_of_a_worker(
     cluster: str, by_threads: tuple[Any, ...], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     executor = request.getfixturevalue(cluster)
-    find_the_same_and_get_the_work_once(executor, by_threads)
+    find_the_same_and_get_the_work_rarely(executor, by_threads)
     know_the_settings(executor)
     count_usage(executor)
     survive_the_loss_of_a_worker(executor, tmp_path)
 
 
-def find_the_same_and_get_the_work_once(executor: Executor, by_threads: tuple[Any, ...]) -> None:
+def find_the_same_and_get_the_work_rarely(executor: Executor, by_threads: tuple[Any, ...]) -> None:
     counting = Counting(executor)
     assert told(TwoHops(), executor=counting) == by_threads
     assert counting.tasks > 100
-    assert counting.payloads < 10  # 2 processes, 4 tasks at a time
+    # Up to 4 at a time for each process that has not got it yet; a busy cluster starts more than its 2.
+    assert counting.payloads < counting.tasks / 4
 
 
 # What the workers know ------------------------------------------------------------------------------------
