@@ -8,19 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 from dspy_gepa.runtime.budget import Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.forecast import Forecast
-from dspy_gepa.steps import Proposal
+from dspy_gepa.steps import Proposal, StepKind
 from dspy_gepa.types import Candidate, Outcome, Reflection, Row
 
 if TYPE_CHECKING:  # whoever reads events as data, such as the command line, need not wait for numpy
     from dspy_gepa.search.standing import Standing
     from dspy_gepa.search.strategy import Strategy
 
-StepKind: TypeAlias = Literal["seed", "initial", "validation", "top-up", "mutation", "merge", "finals"]
 """What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
 new member on all validation rows, or the best on more; improve a member, merge two, or compare the best."""
 

@@ -8,7 +8,10 @@ from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.types import Candidate, Effect, Outcome, Rollout, Row
 
-Kind: TypeAlias = Literal["seed", "mutation", "merge"]
+Kind: TypeAlias = Literal["seed", "mutation", "merge", "deletion"]
+StepKind: TypeAlias = Literal[
+    "seed", "initial", "validation", "top-up", "mutation", "merge", "deletion", "finals"
+]
 Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
 
 
@@ -21,7 +24,7 @@ class Proposal:
         parents: Indices of the pool members it came from.
         candidate: The candidate on trial; None when the step ended before there was one.
         changed: Components whose text differs from the first parent's.
-        rows: For a mutation the rows that were reflected on, for a merge those of its trial.
+        rows: For a mutation the rows that were reflected on, else those of its trial.
         before: Scores of the (better) parent on these rows.
         trial_rows: The rows the candidate was run on; empty when the trial was not held.
         after: Scores of the candidate on these rows.
