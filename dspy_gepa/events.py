@@ -160,7 +160,7 @@ class AttemptFailed(Event):
 
 @dataclass(frozen=True)
 class ProposalAccepted(Event):
-    """A mutation or a merge (``proposal.kind``) became a member of the pool.
+    """A mutation, a merge or a deletion (``proposal.kind``) became a member of the pool.
 
     Attributes:
         step: The step.
@@ -175,7 +175,7 @@ class ProposalAccepted(Event):
 
 @dataclass(frozen=True)
 class ProposalRejected(Event):
-    """A mutation or a merge was tried and not kept, or its texts could not be used.
+    """A mutation, a merge or a deletion was tried and not kept, or its texts could not be used.
 
     Attributes:
         step: The step.
