@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from shlex import quote
 
-from dspy_gepa.observe.state import Progress, StepInFlight
+from dspy_gepa.observe.state import Progress, StepInFlight, Wait
 from dspy_gepa.observe.tidy import one_line
 
 _MINUTE, _HOUR = 60, 3600
@@ -161,6 +161,8 @@ def headline(progress: Progress) -> str:
     """What the run does, or how it ended."""
     if progress.replaying:
         return f"resuming: going through {_count(progress.resumed_steps, 'recorded step')}"
+    if progress.wait is not None:
+        return f"{'interrupted' if progress.wait.interrupted else 'failed'}: waiting"
     doing = {
         "starting": "starting",
         "seed": "running the program as it was given",
@@ -168,6 +170,19 @@ def headline(progress: Progress) -> str:
         "finals": "finals: comparing the best",
     }
     return doing.get(progress.phase, progress.phase)
+
+
+def wait_text(progress: Progress, now: float) -> str:
+    """What a run that has to stop waits for, how long, and how not to; empty where it does not."""
+    return "" if progress.wait is None else waiting(progress.wait, now)
+
+
+def waiting(wait: Wait, now: float) -> str:
+    """The same of the wait."""
+    counts = {"rollout": wait.rollouts, "reflection": wait.reflections}
+    running = " and ".join(_count(number, what) for what, number in counts.items() if number)
+    text = f"for {running or 'the last ones'} to end, at most {duration(wait.until - now)}"
+    return f"{text}; press Ctrl-C again to stop at once" if wait.can_hurry else text
 
 
 def next_step(progress: Progress) -> str:
@@ -180,6 +195,8 @@ def next_step(progress: Progress) -> str:
 
 def line_of(progress: Progress, now: float) -> str:
     """All that matters in one line without control characters, for a log."""
+    if progress.wait is not None:
+        return f"GEPA {headline(progress)} {wait_text(progress, now)}"
     spent = [
         meter.text if meter.name in ("cost", "time") else f"{meter.text} {meter.name}"
         for meter in meters(progress, now)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from dspy_gepa.observe.state import Change, Hope, Progress, StepInFlight
+from dspy_gepa.observe.state import Change, Hope, Progress, StepInFlight, Wait
 from dspy_gepa.observe.wording import (
     amount,
     best_text,
@@ -189,6 +190,31 @@ def test_the_next_step_names_the_record_and_the_command() -> None:
     assert told == "recorded in runs/one; read it with: dspy-gepa report runs/one"
     assert next_step(Progress(log_dir="my runs")).endswith("dspy-gepa report 'my runs'")
     assert "GEPA(log_dir=...)" in next_step(Progress())
+
+
+WAIT = Wait(True, rollouts=5, reflections=1, until=150.0, can_hurry=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {},
+            "GEPA interrupted: waiting for 5 rollouts and 1 reflection to end, at most 30 s; "
+            "press Ctrl-C again to stop at once",
+        ),
+        (
+            {"interrupted": False, "rollouts": 1, "reflections": 0, "can_hurry": False},
+            "GEPA failed: waiting for 1 rollout to end, at most 30 s",
+        ),
+        (
+            {"rollouts": 0, "reflections": 0, "until": 0.0, "can_hurry": False},
+            "GEPA interrupted: waiting for the last ones to end, at most 0 s",
+        ),
+    ],
+)
+def test_a_run_that_waits_says_for_what_how_long_and_how_not_to(changes: dict[str, Any], line: str) -> None:
+    assert line_of(replace(RUNNING, wait=replace(WAIT, **changes)), 120.0) == line
 
 
 def test_a_line_for_a_log_is_ascii_and_tells_all_that_matters() -> None:
