@@ -12,6 +12,9 @@ Kind: TypeAlias = Literal["seed", "mutation", "merge", "deletion"]
 StepKind: TypeAlias = Literal[
     "seed", "initial", "validation", "top-up", "mutation", "merge", "deletion", "finals"
 ]
+"""What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
+new member on all validation rows, or the best on more; improve a member, merge two, shorten the best, or
+compare the best."""
 Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
 
 

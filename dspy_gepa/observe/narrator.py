@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from dspy_gepa.events import (
@@ -19,6 +20,7 @@ from dspy_gepa.events import (
     ReflectionDone,
     RolloutDone,
     StepPlanned,
+    Stopping,
 )
 from dspy_gepa.failures import redact
 from dspy_gepa.observe.hub import Hub
@@ -104,6 +106,14 @@ class Narrator:
                 spent=search.budget.spent,
             )
         )
+
+    def stopping(
+        self, running: Sequence[Effect], *, interrupted: bool, seconds: float, can_hurry: bool
+    ) -> None:
+        """The run has to stop, and what is running is waited for; there is nothing left to interrupt."""
+        self._hub.stopping = True
+        rollouts = sum(isinstance(effect, Rollout) for effect in running)
+        self._hub(Stopping(interrupted, rollouts, len(running) - rollouts, seconds, can_hurry))
 
     def failed(self, search: Search, error: BaseException) -> None:
         """An error ends the run."""
