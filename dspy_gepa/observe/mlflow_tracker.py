@@ -20,6 +20,8 @@ OPTION = "use_mlflow"
 
 # Older servers of MLflow refuse longer values.
 _LONGEST_PARAM = 500
+# Servers refuse a request with more of them.
+_MOST_METRICS = 1_000
 
 
 def load_mlflow() -> Any:
@@ -88,10 +90,11 @@ class MLflowRecord:
         self._client.log_batch(self._run_id, params=params)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Write down numbers of one step, in one request."""
+        """Write down numbers of one step, in one request unless a server would refuse so many."""
         now = int(time.time() * 1000)
         metrics = [self._entities.Metric(name, float(value), now, step) for name, value in values.items()]
-        self._client.log_batch(self._run_id, metrics=metrics)
+        for first in range(0, len(metrics), _MOST_METRICS):
+            self._client.log_batch(self._run_id, metrics=metrics[first : first + _MOST_METRICS])
 
     def text(self, name: str, text: str) -> None:
         """Keep a text as an artifact."""

@@ -67,6 +67,8 @@ class FakeMLflow(ModuleType):
         self.answers.wait(timeout=30)
         if metrics and metrics[0][2] >= self.broken_from:
             raise ConnectionError("gone")
+        if len(metrics) > 1_000 or len(params) > 100:
+            raise ValueError("a server takes 1,000 metrics and 100 params at most")
         self.runs[run_id].params |= dict(params)
         if metrics:
             step = metrics[0][2]

@@ -25,6 +25,7 @@ from dspy_gepa.events import (
     RunStarted,
 )
 from dspy_gepa.observe.metrics import as_markdown, failure_of, metrics_of
+from dspy_gepa.observe.mlflow_tracker import MLflowRecord
 from dspy_gepa.observe.wandb_tracker import OpenWandb
 from dspy_gepa.runtime.policy import RetryPolicy
 from tests.observe.fakes import FakeMLflow, FakeSettings, FakeWandb, FakeWandbRun
@@ -109,6 +110,16 @@ def test_mlflow_is_told_everything_once_per_step(mlflow: FakeMLflow) -> None:
     assert run.params["components"] == "a, b"
     assert run.dicts["result.json"]["stop_reason"] == result.stop_reason
     assert (run.status, run.parent, mlflow.stack) == ("FINISHED", None, [])
+
+
+def test_a_step_with_more_numbers_than_a_server_takes_at_once_is_told_in_several_requests(
+    mlflow: FakeMLflow,
+) -> None:
+    run = mlflow.start_run()
+    values = {f"val_score/member_{member}": member / 2_500 for member in range(2_500)}
+    MLflowRecord(mlflow, run.run_id).metrics(values, step=7)
+    assert [(step, len(told)) for step, told in run.metrics] == [(7, 1_000), (7, 1_000), (7, 500)]
+    assert {name: value for _, told in run.metrics for name, value in told.items()} == values
 
 
 def test_the_run_is_nested_under_the_active_one_which_stays_open(mlflow: FakeMLflow) -> None:
