@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dspy_gepa.cli.terminal import clean_line, say, table
+from dspy_gepa.cli.terminal import CannotError, clean_line, say, table
 from dspy_gepa.errors import JournalError
 from dspy_gepa.observe.wording import amount
 from dspy_gepa.record.outline import Outline, find_runs, read_outline
@@ -21,10 +21,11 @@ _RIGHT = frozenset({2, 3, 4, 5})
 @click.argument(
     "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", metavar="[DIR]"
 )
-def runs(directory: Path) -> None:
+@click.pass_context
+def runs(ctx: click.Context, directory: Path) -> None:
     """List the runs below a folder, the newest last.
 
-    By default it is the current folder.
+    By default it is the current folder. Journals that cannot be read are named below the others.
     """
     known: list[tuple[Path, Outline]] = []
     unreadable: list[JournalError] = []
@@ -41,6 +42,8 @@ def runs(directory: Path) -> None:
         say(f"There are no runs below {clean_line(str(directory))}. GEPA(log_dir=...) makes one.")
     for error in unreadable:
         say(clean_line(str(error)), err=True)
+    if unreadable and not known:
+        ctx.exit(CannotError.exit_code)
 
 
 def _row(run: Path, outline: Outline) -> Sequence[str]:

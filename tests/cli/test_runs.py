@@ -32,6 +32,13 @@ def test_an_unreadable_run_does_not_hide_the_others(call: Call, runs: Path, tmp_
     assert f"{tmp_path / 'bad' / 'run.sqlite'} is not a readable journal" in result.stderr
 
 
+def test_where_no_run_can_be_read_the_command_fails(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "run.sqlite").write_bytes(b"nothing" * 100)
+    result = call("runs", tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{tmp_path / 'run.sqlite'} is not a readable journal" in result.stderr
+
+
 def test_a_folder_without_runs_says_how_one_is_made(call: Call, tmp_path: Path) -> None:
     result = call("runs", tmp_path)
     assert (result.exit_code, result.output) == (
