@@ -18,13 +18,27 @@ _MARK = b"<settled>"
 
 
 class Screen:
-    """What somebody sees who looks at the terminal, with what has scrolled out of it."""
+    """What somebody sees who looks at the terminal, with what has scrolled out of it.
 
-    def __init__(self, columns: int = 80, rows: int = 24, *, encoding: str = "utf-8") -> None:
+    Args:
+        columns: How wide it is.
+        rows: How high it is.
+        encoding: Of what is written to it.
+        known: Columns and rows that it says it has; default: those.
+    """
+
+    def __init__(
+        self,
+        columns: int = 80,
+        rows: int = 24,
+        *,
+        encoding: str = "utf-8",
+        known: tuple[int, int] | None = None,
+    ) -> None:
         self._reading, self._writing = os.openpty()
         self._screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=0.5)
         self._feed = pyte.ByteStream(self._screen)
-        self._set_size(columns, rows)
+        self._set_size(*(known or (columns, rows)))
         self.stream = os.fdopen(os.dup(self._writing), "w", encoding=encoding, errors="backslashreplace")
         self.raw = b""
         self._settled, self._lock = Event(), Lock()
