@@ -143,7 +143,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
                 if not isinstance(error, JournalError):  # else there is nothing to record in
                     scheduler.drain()
                 on_error(error, search)
-                _explain(error, setup, dispatcher)
+                _explain(error, setup, dispatcher, search)
             narrator.failed(search, error)
             raise
         return search
@@ -254,8 +254,8 @@ def _recording_steps(journal: Journal | None, listen: Listener) -> Listener:
     return commit
 
 
-def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher) -> None:
-    """Add to the message what failed how often, and the one line that resumes the run."""
+def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher, search: Search) -> None:
+    """Add to the message what failed how often, the line that resumes the run, and which program is left."""
     lines = []
     if isinstance(error, InfrastructureError):
         lines.append(f"Failures by cause: {dict(dispatcher.causes)}.")
@@ -267,5 +267,9 @@ def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher) -> None:
                 f"Every finished rollout and reflection is on record. To go on, run the same compile again: "
                 f"GEPA(..., log_dir={str(setup.log_dir)!r})."
             )
+        if search.pool.is_run(0):
+            choice = search.choice
+            who = f"member {choice.member}" if choice.member else "the program as it was given"
+            lines.append(f"error.program is {who} ({choice.reason}).")
     what = str(error) if str(error).endswith(".") else f"{error}."
     error.args = (" ".join([what, *lines]), *error.args[1:])

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from dspy_gepa.events import Event, ReflectionDone, RolloutDone
 from dspy_gepa.observe.state import Change, Hope, Phase, Progress, StepInFlight, Wait
-from dspy_gepa.observe.tidy import one_line
+from dspy_gepa.observe.tidy import one_line, short_name
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.sentences import added_sentences, removed_sentences
 
@@ -141,8 +141,8 @@ def _change_of(changed: Mapping[str, str], before: Mapping[str, str], member: in
         removed = removed_sentences(before.get(component, ""), text)
         if added or removed:
             sentence = one_line((added or removed)[0])
-            return Change(member, one_line(component, 60), sentence, bool(added), reason)
-    return Change(member, one_line(", ".join(changed), 60), "", True, reason)
+            return Change(member, short_name(component), sentence, bool(added), reason)
+    return Change(member, one_line(", ".join(map(short_name, changed)), 60), "", True, reason)
 
 
 def _rejected(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:

@@ -106,11 +106,17 @@ def best_text(progress: Progress) -> str:
 
 
 def hope_text(progress: Progress) -> str:
-    """Who is believed to be better than the best, not surely enough to be returned; empty without one."""
-    if progress.over or progress.hope is None:
-        return ""
+    """Who is believed to be better than the best, not surely enough to be returned; empty without one.
+
+    A run that ended before its finals says how to get its texts all the same.
+    """
     hope = progress.hope
-    return f"member {hope.member} may have {_interval(hope.score, hope.interval)}, which is not sure yet"
+    if progress.phase == "finished" or hope is None:
+        return ""
+    text = f"member {hope.member} may have {_interval(hope.score, hope.interval)}, which is not sure yet"
+    if not progress.over or progress.log_dir is None:
+        return text
+    return f"{text}; its texts: dspy-gepa export {_quoted(progress.log_dir)} --member {hope.member}"
 
 
 def step_text(step: StepInFlight) -> str:
@@ -190,7 +196,7 @@ def next_step(progress: Progress) -> str:
     if progress.log_dir is None:
         return "no record was kept: GEPA(log_dir=...) keeps one, for reports and for going on"
     place = one_line(progress.log_dir, 400)
-    return f"recorded in {place}; read it with: dspy-gepa report {quote(place)}"
+    return f"recorded in {place}; read it with: dspy-gepa report {_quoted(place)}"
 
 
 def line_of(progress: Progress, now: float) -> str:
@@ -209,8 +215,13 @@ def line_of(progress: Progress, now: float) -> str:
     if progress.failures or progress.retries:
         parts.append(trouble_text(progress))
     if progress.over:
-        parts += [progress.error or progress.stop_reason, next_step(progress)]
+        parts += [progress.error or progress.stop_reason, hope_text(progress), next_step(progress)]
     return f"GEPA {headline(progress)}: {'; '.join(part for part in parts if part)}"
+
+
+def _quoted(log_dir: str) -> str:
+    """A place as a shell takes it, on one line."""
+    return quote(one_line(log_dir, 400))
 
 
 def _count(number: int, what: str) -> str:

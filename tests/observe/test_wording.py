@@ -128,6 +128,14 @@ def test_a_member_that_may_be_better_is_told_while_it_is_not_sure() -> None:
     assert hope_text(replace(RUNNING, hope=hope, phase="finished")) == hope_text(RUNNING) == ""
 
 
+@pytest.mark.parametrize("phase", ["interrupted", "failed"])
+def test_a_run_that_ends_before_its_finals_says_how_to_get_who_may_be_better(phase: Any) -> None:
+    ended = replace(RUNNING, hope=Hope(4, 0.8, (0.6, 0.9)), phase=phase, log_dir="my runs")
+    assert hope_text(ended).endswith("not sure yet; its texts: dspy-gepa export 'my runs' --member 4")
+    assert hope_text(ended) in line_of(ended, 1.0)
+    assert hope_text(replace(ended, log_dir=None)).endswith("not sure yet")
+
+
 def test_a_step_tells_what_it_tries_and_how_far_it_is() -> None:
     step = StepInFlight(7, "mutation", (3,), most=14, done=5, reflections=1)
     assert step_text(step) == "mutation of member 3: 5 of at most 14 rollouts, 1 reflection"
