@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import RLock
 from typing import TextIO
 
@@ -15,6 +17,8 @@ _UP = "\x1b[{}A\r"
 # thinks of the width of an emoji, and even if the window was made narrower a moment ago.
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _RESET = "\x1b[0m"
+# What a system says of a terminal whose window was closed, or whose connection broke.
+_GONE = (errno.EIO, errno.ENXIO)
 
 
 class Region:
@@ -26,7 +30,8 @@ class Region:
     know of writes: his text goes above. The cursor stays visible and no mode stays changed, so that there is
     nothing to restore if the process is killed. (rich.Live rests below its lines, and loses count then.)
 
-    While the process is a job in the background nothing is drawn: somebody types into the terminal then.
+    While the process is a job in the background nothing is drawn: somebody types into the terminal then. When
+    the terminal is gone, what is written is lost and nobody is told: a run that goes on need not end for it.
 
     Attributes:
         lock: Held by whoever writes; text and lines of several threads are not mixed.
@@ -76,8 +81,9 @@ class Region:
     def erase(self) -> None:
         """Take the lines away until they are drawn again. May be called from a signal handler."""
         if _in_front(self._stream):
-            # Past the stream, which may be in the middle of a write.
-            os.write(self._stream.fileno(), _ERASE_BELOW.encode("ascii"))
+            with _unless_gone():
+                # Past the stream, which may be in the middle of a write.
+                os.write(self._stream.fileno(), _ERASE_BELOW.encode("ascii"))
 
     def end(self, lines: Sequence[str]) -> None:
         """Draw lines that stay, and leave the terminal behind them."""
@@ -86,17 +92,17 @@ class Region:
             self._send("".join(f"{line}\n" for line in lines))
 
     def _send(self, text: str) -> None:
-        if not _in_front(self._stream):
-            self._stream.write(text)
+        with _unless_gone():
+            self._stream.write(self._framed(text) if _in_front(self._stream) else text)
             self._stream.flush()
-            return
+
+    def _framed(self, text: str) -> str:
         columns, rows = self.size
         # Lines for another width are not drawn again; new ones come in a moment.
         lines = self._lines[: max(0, rows - 2)] if columns == self._drawn_for else ()
         below = "".join(f"\n{line}{_RESET}" for line in lines)
         back = f"{_NO_WRAP}{below}{_WRAP}{_UP.format(len(lines))}" if lines else ""
-        self._stream.write(f"{_ERASE_BELOW}{text}{back}")
-        self._stream.flush()
+        return f"{_ERASE_BELOW}{text}{back}"
 
 
 def _in_front(stream: TextIO) -> bool:
@@ -107,3 +113,12 @@ def _in_front(stream: TextIO) -> bool:
         return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
     except (OSError, ValueError):  # it is not the one that this process was started from
         return True
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import struct
 import sys
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
+from typing import TextIO
 
 import pyte
 
@@ -114,3 +116,31 @@ def on(screen: Screen) -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def vanishing() -> Iterator[tuple[TextIO, Callable[[], None]]]:
+    """A terminal, and what makes it go away, as when a window is closed or a connection breaks."""
+    reading, writing = os.openpty()
+    stream = os.fdopen(writing, "w", encoding="utf-8")
+    closing = Event()
+
+    def read() -> None:
+        while not closing.is_set():
+            if select.select([reading], [], [], 0.01)[0]:
+                os.read(reading, 65_536)
+        os.close(reading)
+
+    thread = Thread(target=read)
+    thread.start()
+
+    def vanish() -> None:
+        closing.set()
+        thread.join()
+
+    try:
+        yield stream, vanish
+    finally:
+        vanish()
+        with suppress(OSError):  # what the stream holds still cannot be written any more
+            stream.close()

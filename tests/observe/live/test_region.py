@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from dspy_gepa.observe.live.region import Region
-from tests.observe.live.screen import Screen
+from tests.observe.live.screen import Screen, vanishing
 
 
 @pytest.fixture
@@ -146,6 +147,29 @@ def test_a_job_that_comes_to_the_front_draws(screen: Screen, monkeypatch: pytest
     region.draw(panel())
     screen.close()
     assert screen.lines == ["", *panel()]
+
+
+def test_a_terminal_that_is_gone_takes_nobody_with_it() -> None:
+    with vanishing() as (stream, vanish):
+        region = Region(stream)
+        region.draw(panel())
+        vanish()
+        with pytest.raises(OSError, match="Input/output"):
+            os.write(stream.fileno(), b"text")
+        region.draw(panel())
+        region.above("text\n")
+        region.erase()
+        region.end(panel())
+
+
+def test_any_other_failure_of_a_terminal_is_told(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise BlockingIOError(errno.EAGAIN, "it takes no more for the moment")
+
+    monkeypatch.setattr(screen.stream, "flush", fails)
+    with pytest.raises(BlockingIOError):
+        Region(screen.stream).draw(panel())
+    monkeypatch.undo()
 
 
 def test_nothing_of_the_terminals_modes_is_left_changed(screen: Screen) -> None:

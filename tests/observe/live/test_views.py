@@ -23,7 +23,8 @@ from dspy_gepa.observe.live.passage import Passage
 from dspy_gepa.observe.live.terminal import TerminalCanvas
 from dspy_gepa.observe.live.views import open_display
 from dspy_gepa.observe.state import Progress
-from tests.observe.live.screen import Screen, on
+from dspy_gepa.testing.practice import practice_run
+from tests.observe.live.screen import Screen, on, vanishing
 from tests.observe.test_wording import RUNNING, WAIT
 from tests.recorder import Insists, Recorder
 from tests.support import is_right
@@ -175,6 +176,26 @@ def test_a_failure_is_shown_and_the_terminal_is_as_before(screen: Screen) -> Non
     assert panels(lines) == [0]
     assert "unusable answers in a row" in " ".join(" ".join(lines).split())
     assert not isinstance(sys.stderr, Passage)
+
+
+def test_a_terminal_that_goes_away_changes_nothing_in_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+
+    def metric(gold: Any, pred: Any, trace: Any = None) -> Any:
+        calls.append(gold)
+        if len(calls) == 20:
+            vanish()
+        print("printed")
+        print("no end of line", end="")
+        return is_right(gold, pred)
+
+    with vanishing() as (stream, vanish):
+        for name in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, name, stream)
+        result = practice_run(metric=metric, num_threads=1, progress="live")
+        monkeypatch.undo()
+    assert len(calls) > 20
+    assert result.val_aggregate_scores == practice_run(num_threads=1).val_aggregate_scores
 
 
 def test_an_interrupt_is_shown_with_the_way_to_go_on(screen: Screen, tmp_path: Path) -> None:
