@@ -5,14 +5,17 @@ from __future__ import annotations
 import click
 
 from benchmarks import present
+from benchmarks.counts import AT_LEAST_ONE
 from benchmarks.experiment import Cell, run_cell
 from benchmarks.models import Models
 
 
 @click.command()
-@click.option("--budget", default=600, show_default=True, help="Rollouts the optimizer may spend.")
+@click.option(
+    "--budget", type=AT_LEAST_ONE, default=600, show_default=True, help="Rollouts the optimizer may spend."
+)
 @click.option("--seed", default=0, show_default=True)
-@click.option("--threads", default=8, show_default=True)
+@click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 def demo(budget: int, seed: int, threads: int) -> None:
     """Optimize a bundled four-predictor program against simulated LMs: offline, in seconds."""
     cell = Cell("bundled", "gepa", budget, seed, train=100, val=50, models=Models())

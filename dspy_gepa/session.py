@@ -126,7 +126,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
             budget=Budget(setup.limits, _stopwatch(journal, scheduler)),
             width=setup.width,
             listen=_recording_steps(journal, lambda pool, finished: narrator.committed(search, finished)),
-            begin=lambda number, plan: narrator.planned(search, number, plan),
+            begin=narrator.planned,
             stop=StopRule(setup.stop, journal, scheduler),
         )
         try:

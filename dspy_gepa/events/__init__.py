@@ -15,9 +15,9 @@ from dspy_gepa.events.steps import (
     ProposalAccepted,
     ProposalRejected,
     ProposalSkipped,
-    StepKind,
     StepPlanned,
 )
+from dspy_gepa.steps import StepKind
 
 __all__ = [
     "EVENTS",

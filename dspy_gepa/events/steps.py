@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from dspy_gepa.events.base import Event
 from dspy_gepa.runtime.budget import Limits, Spending
-from dspy_gepa.steps import Proposal
+from dspy_gepa.steps import Proposal, StepKind
 from dspy_gepa.types import Row
 
 if TYPE_CHECKING:  # see session.py
     from dspy_gepa.search.standing import Standing
-
-StepKind: TypeAlias = Literal["seed", "initial", "validation", "top-up", "mutation", "merge", "finals"]
-"""What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
-new member on all validation rows, or the best on more; improve a member, merge two, or compare the best."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class StepPlanned(Event):
 
 @dataclass(frozen=True)
 class ProposalAccepted(Event):
-    """A mutation or a merge (``proposal.kind``) became a member of the pool.
+    """A mutation, a merge or a deletion (``proposal.kind``) became a member of the pool.
 
     Attributes:
         step: The step.
@@ -53,7 +49,7 @@ class ProposalAccepted(Event):
 
 @dataclass(frozen=True)
 class ProposalRejected(Event):
-    """A mutation or a merge was tried and not kept, or its texts could not be used.
+    """A mutation, a merge or a deletion was tried and not kept, or its texts could not be used.
 
     Attributes:
         step: The step.

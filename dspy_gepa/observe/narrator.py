@@ -19,7 +19,6 @@ from dspy_gepa.events import (
     ProposalSkipped,
     ReflectionDone,
     RolloutDone,
-    StepKind,
     StepPlanned,
     Stopping,
 )
@@ -31,7 +30,7 @@ from dspy_gepa.search.evolve import Search
 from dspy_gepa.search.plan import Plan
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.standing import standing
-from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.steps import Evaluation, Proposal, StepKind
 from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
 
 
@@ -46,12 +45,11 @@ class Narrator:
         self._hub = hub
         self._kinds: dict[int, StepKind] = {}
 
-    def planned(self, search: Search, step: int, plan: Plan) -> None:
+    def planned(self, step: int, plan: Plan) -> None:
         """A step is about to start."""
-        kind = _kind_of(search, plan)
-        self._kinds[step] = kind
+        self._kinds[step] = plan.kind
         members = plan.parents if plan.evaluates is None else (plan.evaluates,)
-        self._hub(StepPlanned(step, kind, () if plan.finalists else members, plan.need))
+        self._hub(StepPlanned(step, plan.kind, () if plan.finalists else members, plan.need))
 
     def result(self, done: Done, step: int) -> None:
         """An effect has its result."""
@@ -120,16 +118,6 @@ class Narrator:
     def failed(self, search: Search, error: BaseException) -> None:
         """An error ends the run."""
         self._hub(Failed(type(error).__name__, redact(str(error)), search.budget.spent))
-
-
-def _kind_of(search: Search, plan: Plan) -> StepKind:
-    if plan.finalists:
-        return "finals"
-    if plan.evaluates is not None:
-        if not search.pool.members[plan.evaluates].parents and not search.pool.is_run(plan.evaluates):
-            return "initial" if plan.evaluates else "seed"
-        return "top-up" if search.strategy.sparse else "validation"
-    return "mutation" if len(plan.parents) == 1 else "merge"
 
 
 def _verdict(step: int, proposal: Proposal, pool: Pool) -> Event:
