@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from dspy_gepa import RunInterrupted
+from dspy_gepa.events import Event, RolloutDone, StepPlanned
 from dspy_gepa.search.deletion import Deletion, delete, find_deletion, quotes
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem, plan_deletion
@@ -225,3 +229,35 @@ def test_a_run_returns_texts_without_quotes_unless_that_is_switched_off(share: f
     assert [proposal.verdict for proposal in deletions] == ["accepted"] * (share > 0)
     assert any("think twice" in text for text in result.texts[result.best_idx].values()) == (share == 0)
     assert result.total_metric_calls <= 200
+
+
+@pytest.mark.parametrize("rollouts", [0, 1, 3])
+def test_a_run_that_is_killed_in_its_deletion_ends_as_if_nothing_had_happened(
+    rollouts: int, tmp_path: Path
+) -> None:
+    options = {
+        "reflection_lm": scripted_lm(quotes_what_it_saw, "scripted/reflection"),
+        "max_metric_calls": 200,
+        "seed": 1,
+    }
+
+    def killed() -> Callable[[Event], None]:
+        left: list[int] = []
+
+        def listen(event: Event) -> None:
+            if isinstance(event, StepPlanned) and event.kind == "deletion":
+                left.append(rollouts)
+            elif isinstance(event, RolloutDone) and left:
+                left[0] -= 1
+            if left and left[0] <= 0:
+                raise KeyboardInterrupt
+
+        return listen
+
+    whole = practice_run(**options)
+    with pytest.raises(RunInterrupted):
+        practice_run(**options, log_dir=tmp_path, callbacks=[killed()])
+    resumed = practice_run(**options, log_dir=tmp_path)
+    assert [p for p in resumed.proposals if p.kind == "deletion"]
+    assert resumed.proposals == whole.proposals
+    assert (resumed.best_idx, resumed.score, resumed.texts) == (whole.best_idx, whole.score, whole.texts)
