@@ -9,14 +9,14 @@ import click
 
 from dspy_gepa.cli.comparison import differences, equal_rollouts, obstacles, paired
 from dspy_gepa.cli.figures import fraction, result_rows, score_rows, signed
-from dspy_gepa.cli.run_argument import run_argument
+from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean, facts, heading, paragraph, say, table
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.render import diff_texts
 
 
-@click.command()
+@click.command(epilog=explained("dspy-gepa compare runs/one runs/two --no-texts"))
 @run_argument("first")
 @run_argument("second")
 @click.option("--no-texts", is_flag=True, help="Leave out how the best texts differ.")

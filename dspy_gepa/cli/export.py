@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import click
 
-from dspy_gepa.cli.run_argument import run_argument
+from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean, clean_line, is_terminal, say
 from dspy_gepa.record.model import Member, RunRecord
 from dspy_gepa.record.read import read_run, read_settings
@@ -19,7 +19,7 @@ from dspy_gepa.render import report as markdown_report
 Write: TypeAlias = Callable[[RunRecord, Member, Mapping[str, Any]], str]
 
 
-@click.command()
+@click.command(epilog=explained("dspy-gepa export runs/one --format json -o texts.json"))
 @run_argument()
 @click.option(
     "--format",

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from dspy_gepa.cli.run_argument import run_argument
+from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import CannotError, clean_line, say
 from dspy_gepa.record.read import read_run
 
 
-@click.command()
+@click.command(epilog=explained("dspy-gepa report runs/one -o run.html --open"))
 @run_argument()
 @click.option(
     "-o",

@@ -25,6 +25,11 @@ def run_argument(name: str = "run") -> Callable[[Command], Command]:
     return click.argument(name, type=click.Path(path_type=Path), callback=_folder_of, metavar="RUN")
 
 
+def explained(example: str) -> str:
+    """The end of a command's help: what RUN is, and a command as it is typed."""
+    return f"RUN is the log_dir that GEPA was given. For example:\n\n\b\n  {example}"
+
+
 def _folder_of(ctx: click.Context, param: click.Parameter, path: Path) -> Path:
     if path.name == FILE_NAME and path.is_file():
         return path.parent

@@ -10,7 +10,7 @@ from textwrap import indent
 import click
 
 from dspy_gepa.cli.resume import how_to_go_on
-from dspy_gepa.cli.run_argument import run_argument
+from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean, clean_line, facts, heading, paragraph, say
 from dspy_gepa.observe.wording import amount, duration
 from dspy_gepa.record.model import RunRecord
@@ -19,7 +19,7 @@ from dspy_gepa.render import render_estimate
 from dspy_gepa.runtime.budget import UNLIMITED
 
 
-@click.command()
+@click.command(epilog=explained("dspy-gepa show runs/one --no-texts"))
 @run_argument()
 @click.option("--no-texts", is_flag=True, help="Leave out the texts.")
 @click.option("--check", is_flag=True, help="Exit with 1 unless the run has finished.")

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import click
 
-from dspy_gepa.cli.run_argument import run_argument
+from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean_line, is_terminal, say
 from dspy_gepa.observe.live.canvas import Canvas
 from dspy_gepa.observe.live.plain import PlainLines
@@ -27,7 +27,7 @@ View: TypeAlias = Callable[[Progress, State], None]
 """Shows how a run stands; for the last time when it is not running any more."""
 
 
-@click.command()
+@click.command(epilog=explained("dspy-gepa watch runs/one --check && ./deploy.sh"))
 @run_argument()
 @click.option(
     "--interval",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dspy_gepa.cli.completion import SHELLS
 from dspy_gepa.cli.main import main
 from tests.cli.conftest import Call, changed
 
@@ -26,6 +27,19 @@ def test_every_command_is_in_the_help(call: Call) -> None:
     for command in (*COMMANDS, "runs", "completion"):
         assert f"  {command} " in result.output
         assert call(command, "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_says_what_run_is_and_has_an_example(command: str, call: Call) -> None:
+    help_ = call(command, "--help").output
+    assert "RUN is the log_dir that GEPA was given." in help_
+    assert f"\n    dspy-gepa {command} runs/one" in help_
+
+
+def test_the_help_of_completion_has_a_line_for_each_shell(call: Call) -> None:
+    lines = [line.strip() for line in call("completion", "--help").output.splitlines()]
+    for shell in SHELLS:
+        assert any(line.startswith(f"{shell}: ") and f"completion {shell} >" in line for line in lines)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
