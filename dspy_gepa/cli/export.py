@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import click
 
 from dspy_gepa.cli.run_argument import explained, run_argument
-from dspy_gepa.cli.terminal import clean, clean_line, is_terminal, say
+from dspy_gepa.cli.terminal import clean, clean_line, is_terminal, say, writing
 from dspy_gepa.record.model import Member, RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.render import render_estimate
@@ -34,7 +34,7 @@ Write: TypeAlias = Callable[[RunRecord, Member, Mapping[str, Any]], str]
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A file; an older one is replaced. [default: standard output]",
+    help="A file; an older one is replaced, missing folders are made. [default: standard output]",
 )
 def export(run: Path, *, form: str, member: int | None, output: Path | None) -> None:
     """Write out what a run learned.
@@ -50,7 +50,8 @@ def export(run: Path, *, form: str, member: int | None, output: Path | None) -> 
     if form == "messages" and (others := sorted(set(chosen.texts) - _predictors(settings))):
         say(clean_line(f"Left out, as no predictor's instructions: {', '.join(others)}."), err=True)
     if output is not None:
-        output.write_text(text + "\n", encoding="utf-8", errors="replace", newline="\n")
+        with writing(output):
+            output.write_text(text + "\n", encoding="utf-8", errors="replace", newline="\n")
     elif is_terminal():
         say(clean(text))
     else:

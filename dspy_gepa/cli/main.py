@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -22,18 +25,37 @@ from dspy_gepa.errors import GEPAError
 class Commands(click.Group):
     """Commands that say what is wrong in place of a traceback."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments; ``--help`` and ``--version`` write already here.
+
+        Raises:
+            CannotError: Nothing can be written.
+        """
+        with _told():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command.
 
         Raises:
             CannotError: A journal cannot be read, or a file cannot be written.
         """
-        try:
+        with _told():
             return super().invoke(ctx)
-        except BrokenPipeError:  # whoever read has seen enough; click ends quietly
-            raise
-        except (GEPAError, OSError) as error:
-            raise CannotError(str(error)) from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # whoever read has seen enough; click ends quietly
+        raise
+    except OSError as error:
+        # Standard output has no name.
+        what = "The output cannot be written" if error.filename is None else error.filename
+        raise CannotError(f"{what}: {error.strerror or error}.") from error
+    except GEPAError as error:
+        raise CannotError(str(error)) from error
 
 
 @click.group(
@@ -58,4 +80,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another
-    cli(prog_name="dspy-gepa")
+    try:
+        cli(prog_name="dspy-gepa")
+    finally:
+        _drop_what_is_refused()
+
+
+def _drop_what_is_refused() -> None:
+    """What a full output did not take, Python would try to write again when it exits, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dspy_gepa.cli.run_argument import explained, run_argument
-from dspy_gepa.cli.terminal import CannotError, clean_line, say
+from dspy_gepa.cli.terminal import CannotError, clean_line, say, writing
 from dspy_gepa.record.read import read_run
 
 
@@ -17,7 +17,7 @@ from dspy_gepa.record.read import read_run
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file; an older one is replaced. [default: report.html in RUN]",
+    help="The file; an older one is replaced, missing folders are made. [default: report.html in RUN]",
 )
 @click.option("--open", "open_", is_flag=True, help="Open it in the browser.")
 def report(run: Path, *, output: Path | None, open_: bool) -> None:
@@ -29,7 +29,9 @@ def report(run: Path, *, output: Path | None, open_: bool) -> None:
     from dspy_gepa.report.page import write_report
 
     path = output or run / "report.html"
-    write_report(read_run(run), path)
+    record = read_run(run)
+    with writing(path):
+        write_report(record, path)
     say(clean_line(str(path)))
     if open_ and click.launch(path.absolute().as_uri()) != 0:
         raise CannotError(f"No browser could be started; open {path} yourself.")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
+from pathlib import Path
 from textwrap import wrap
 
 import click
@@ -26,6 +28,22 @@ class CannotError(click.ClickException):
 
     def __init__(self, message: str) -> None:
         super().__init__(clean(message))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Where a file is written that the user named.
+
+    Raises:
+        CannotError: It cannot be.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise CannotError(
+            f"{path} cannot be written: {error.strerror or error}. Name another file with -o."
+        ) from error
 
 
 def clean(text: str) -> str:

@@ -86,10 +86,7 @@ def test_a_pipe_and_a_file_get_the_exact_texts(form: str, call: Call, hostile: P
     assert json.loads(file.read_text(encoding="utf-8")) == expected
 
 
-def test_a_file_that_cannot_be_written_is_told_without_a_traceback(
-    call: Call, runs: Path, tmp_path: Path
-) -> None:
-    result = call("export", runs / "first", "-o", tmp_path / "missing" / "texts.md")
-    assert result.exit_code == 2
-    assert "No such file or directory" in result.output
-    assert "missing" in result.output
+def test_folders_that_a_file_needs_are_made(call: Call, runs: Path, tmp_path: Path) -> None:
+    file = tmp_path / "new" / "folder" / "texts.json"
+    assert call("export", runs / "first", "--format", "json", "-o", file).exit_code == 0
+    assert list(json.loads(file.read_text(encoding="utf-8"))) == ["a", "b"]

@@ -14,6 +14,7 @@ from dspy_gepa.cli.completion import SHELLS
 from dspy_gepa.cli.main import main
 from tests.cli.conftest import Call, changed
 
+FULL = Path("/dev/full")
 COMMANDS = ("show", "watch", "report", "export", "compare")
 
 
@@ -100,6 +101,37 @@ def test_a_damaged_journal_is_refused_with_a_remedy(command: str, call: Call, tm
     assert result.exit_code == 2
     assert "is not a readable journal" in result.output
     assert "Restore the file" in result.output
+
+
+@pytest.mark.parametrize("command", ["report", "export"])
+def test_a_file_that_cannot_be_written_is_named_with_the_reason(
+    command: str, call: Call, runs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    wrong = tmp_path / "file" / "page"
+    result = call(command, runs / "first", "-o", wrong)
+    assert result.exit_code == 2
+    assert result.output.startswith(f"Error: {wrong} cannot be written: ")
+    assert result.output.endswith("Name another file with -o.\n")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is full")
+@pytest.mark.parametrize(
+    "line", ["--help", "--version", "show --help", "runs .", "show first", "export first"]
+)
+def test_an_output_that_is_full_is_said_in_a_line(line: str, runs: Path) -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "dspy_gepa", *line.split()],
+            cwd=runs,
+            env={"PYTHONPATH": str(Path(__file__).parents[2])},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "Error: The output cannot be written: No space left on device.\n"
 
 
 def test_the_console_script_of_the_package_is_the_command_line(call: Call) -> None:
