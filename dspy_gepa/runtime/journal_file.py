@@ -105,11 +105,24 @@ def read_journal(directory: Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         raise JournalError(f"There is no journal in {directory}: {FILE_NAME} is missing.")
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(_address(path), uri=True)) as db:
             _check_version(db, path, "Read")
             yield db
     except UNREADABLE as error:
         raise JournalError(f"{path} is not a readable journal ({error}). {REMEDY}") from error
+
+
+def _address(path: Path) -> str:
+    """The file, to be read only.
+
+    SQLite reads a journal by way of files beside it, which it makes, so that it can be read while it is
+    written. Where it may make none, as in an archive, and nobody writes, it is read as a file that never
+    changes.
+    """
+    written = path.with_name(f"{path.name}-wal").exists()
+    effective = os.access in os.supports_effective_ids
+    still = not written and not os.access(path.parent, os.W_OK, effective_ids=effective)
+    return f"{path.absolute().as_uri()}?{'immutable=1' if still else 'mode=ro'}"
 
 
 def digest(key: str, text: str) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -21,6 +25,7 @@ from dspy_gepa.types import Outcome, Reflection, Result
 ROOT = Path(__file__).parent.parent.parent
 IDENTITY = {"program": {"type": "Words"}, "seed": 0, "metric": "is_right", "train rows": "3 rows, abc"}
 BUDGET = {"rollouts": 100, "seconds": None}
+NOBODY = 65534
 KEYS = [f"key {i}" for i in range(40)]
 
 
@@ -82,6 +87,34 @@ def test_others_may_read_while_the_run_goes_on_and_may_not_write(tmp_path: Path)
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             db.execute("DELETE FROM effects")
     journal.close("finished")
+
+
+@contextmanager
+def without_the_right_to_write(directory: Path) -> Iterator[None]:
+    """As another user than root, who may write anywhere, would meet the directory."""
+    directory.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        directory.chmod(0o755)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights to folders are another matter there")
+def test_a_journal_is_read_where_nothing_can_be_written(finished: Path) -> None:
+    # Nobody else may look into the directories of pytest.
+    with TemporaryDirectory() as archive:
+        shutil.copy(finished / FILE_NAME, archive)
+        with without_the_right_to_write(Path(archive)), read_journal(Path(archive)) as db:
+            assert db.execute("SELECT count(*) FROM effects").fetchone() == (40,)
+        with read_journal(Path(archive)):  # leaves files beside it
+            pass
+        with without_the_right_to_write(Path(archive)), read_journal(Path(archive)) as db:
+            assert db.execute("SELECT count(*) FROM effects").fetchone() == (40,)
 
 
 def test_failures_steps_and_the_ends_of_sessions_are_kept_for_reports(tmp_path: Path) -> None:
