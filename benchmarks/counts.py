@@ -1,12 +1,28 @@
-"""Options of the commands that are whole numbers: one, or several with commas between them."""
+"""Options of the commands that are numbers: one, or several whole ones with commas between them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import click
 
+
+class _Finite(click.FloatRange):
+    """A range of numbers; NaN, which is neither inside nor outside of any, and the infinite are refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
 AT_LEAST_ONE = click.IntRange(min=1)
+NOT_NEGATIVE = click.IntRange(min=0)
+FINITE = _Finite()
+POSITIVE = _Finite(min=0, min_open=True)
 
 Read = Callable[[click.Context, click.Parameter, str | None], tuple[int, ...] | None]
 

@@ -24,7 +24,7 @@ import click
 import numpy as np
 from gepa.gepa_utils import find_dominator_programs, select_program_candidate_from_pareto_front
 
-from benchmarks.counts import AT_LEAST_ONE, numbers
+from benchmarks.counts import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, numbers
 from benchmarks.in_flight import in_flight_report
 from benchmarks.random_pools import KINDS, TRAIN_SIZE, one_more, outcome, random_pool
 from benchmarks.tables import markdown
@@ -171,8 +171,12 @@ def _milliseconds(work: Callable[[], object], *, seconds: float = 1.0, repeats: 
 @click.option(
     "--rollouts", type=AT_LEAST_ONE, default=1_000, show_default=True, help="Rollouts to record in a journal."
 )
-@click.option("--in-flight", default=0, help="Also run so many rollouts at once; 0 does not.")
-@click.option("--call-seconds", default=2.0, show_default=True, help="Latency of a model call of these.")
+@click.option(
+    "--in-flight", type=NOT_NEGATIVE, default=0, help="Also run so many rollouts at once; 0 does not."
+)
+@click.option(
+    "--call-seconds", type=POSITIVE, default=2.0, show_default=True, help="Latency of a model call of these."
+)
 @click.option("--out", "out_dir", default="results", show_default=True, type=click.Path(file_okay=False))
 def overhead(
     members: tuple[int, ...], rows: int, rollouts: int, in_flight: int, call_seconds: float, out_dir: str

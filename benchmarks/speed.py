@@ -21,7 +21,8 @@ from pathlib import Path
 import click
 import dspy
 
-from benchmarks.counts import AT_LEAST_ONE, numbers
+from benchmarks.choices import chosen
+from benchmarks.counts import AT_LEAST_ONE, FINITE, POSITIVE, numbers
 from benchmarks.evaluation import scores
 from benchmarks.experiment import Cell, cut
 from benchmarks.models import Models
@@ -141,8 +142,8 @@ def compare(arms: Iterable[str], threads: Sequence[int], seeds: Sequence[int], s
 @click.option(
     "--seeds", callback=numbers(least=0), default="0", show_default=True, help="Seeds, comma-separated."
 )
-@click.option("--scale", type=float, help="Factor on all latencies.  [default: 0.5; quick: 0.25]")
-@click.option("--target", type=float, help="Validation score to reach.  [default: what every arm reached]")
+@click.option("--scale", type=POSITIVE, help="Factor on all latencies.  [default: 0.5; quick: 0.25]")
+@click.option("--target", type=FINITE, help="Validation score to reach.  [default: what every arm reached]")
 @click.option("--arms", default=",".join(ARMS), show_default=True, help="Arms, comma-separated.")
 @click.option("--out", "out_dir", default="results", show_default=True, type=click.Path(file_okay=False))
 @click.option("--quick", is_flag=True, help="A smaller run with a quarter of the latencies.")
@@ -158,9 +159,7 @@ def speed(
     quick: bool,
 ) -> None:
     """Compare the speed of this optimizer with dspy.GEPA's, on simulated models that take their time."""
-    names = arms.split(",")
-    if unknown := [name for name in names if name not in ARMS]:
-        raise click.BadParameter(f"{unknown[0]!r}; known are {', '.join(ARMS)}", param_hint="--arms")
+    names = chosen(arms, ARMS, "--arms")
     budget = budget or (80 if quick else 600)
     size = Size(budget, val or max(10, budget // 20), scale or (0.25 if quick else 0.5))
     timings = compare(names, threads, seeds, size)

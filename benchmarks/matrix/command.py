@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import present
-from benchmarks.counts import AT_LEAST_ONE
+from benchmarks.counts import AT_LEAST_ONE, POSITIVE
 from benchmarks.experiment import Cell
 from benchmarks.matrix import options
 from benchmarks.matrix.forecast import Forecast, Rollout, forecast, heavy_rollouts, measure
@@ -29,7 +29,6 @@ from dspy_gepa import InfrastructureError
 
 WAYS = click.Choice(["auto", "litellm"])
 DIRECTORY = click.Path(file_okay=False)
-POSITIVE = click.FloatRange(min=0, min_open=True)
 QUOTES = "It quotes rows of the data; those of pupa are people's own chats."
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
+from benchmarks.choices import chosen
 from benchmarks.counts import AT_LEAST_ONE, numbers
 from benchmarks.peers.ablation import FULL
 from benchmarks.peers.arms import OURS, PEERS, VARIANTS
@@ -61,11 +61,12 @@ def peers(
     out = out or Path("results") / ("ablation" if ablate else "peers-quick" if quick else "peers")
     if not report_only:
         usual = [name for name in known if not (quick and name == "miprov2-heavy")]
-        chosen = _names(arms, known, usual, "--arms")
-        places = _names(worlds, WORLD_NAMES, ["easy", "noisy"] if quick else PLAIN, "--worlds")
+        names = usual if arms is None else chosen(arms, known, "--arms")
+        plain = ["easy", "noisy"] if quick else list(PLAIN)
+        places = plain if worlds is None else chosen(worlds, WORLD_NAMES, "--worlds")
         at = budgets or ((60, 150) if quick else (150, 600) if ablate else BUDGETS)
         size = Size(at, largest or (300 if quick and not ablate else at[-1]), train, val, test)
-        todo = cells(chosen, places, seeds or (1 if quick else 20), size)
+        todo = cells(names, places, seeds or (1 if quick else 20), size)
         try:
             failures = run_all(todo, out, processes, work)
         except OtherParametersError as error:
@@ -79,11 +80,3 @@ def peers(
     click.echo(text)
     if not report_only and failures:
         raise click.ClickException("Cells that failed:\n" + "\n".join(failures))
-
-
-def _names(given: str | None, known: Iterable[str], default: Iterable[str], option: str) -> list[str]:
-    names = list(default) if given is None else given.split(",")
-    for name in names:
-        if name not in known:
-            raise click.BadParameter(f"{name!r}; known are {', '.join(known)}", param_hint=option)
-    return names

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.choices import chosen
 from benchmarks.counts import AT_LEAST_ONE, numbers
 from benchmarks.peers.cells import OtherParametersError, Size
 from benchmarks.peers.runner import run_all
@@ -62,7 +63,7 @@ def widths(
     failures: list[str] = []
     if not report_only:
         size = Size((), 0, train, val, test)
-        todo = cells(_worlds(worlds), seeds, budgets, wanted, size)
+        todo = cells(chosen(worlds, WORLD_NAMES, "--worlds"), seeds, budgets, wanted, size)
         try:
             failures = run_all(todo, out, processes, runner.work)
         except OtherParametersError as error:
@@ -76,12 +77,3 @@ def widths(
     click.echo(text)
     if failures:
         raise click.ClickException("Cells that failed:\n" + "\n".join(failures))
-
-
-def _worlds(text: str) -> list[str]:
-    names = text.split(",")
-    for name in names:
-        if name not in WORLD_NAMES:
-            known = ", ".join(WORLD_NAMES)
-            raise click.BadParameter(f"{name!r}; known are {known}", param_hint="--worlds")
-    return names

@@ -1,4 +1,4 @@
-"""What the commands take for numbers, and how they refuse the rest: in a line, with exit code 2."""
+"""What the commands take for numbers and names, and how they refuse the rest: in a line, with exit code 2."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.choices import chosen
 from benchmarks.counts import numbers
-from benchmarks.matrix.command import mean_of
+from benchmarks.durability import durability
+from benchmarks.matrix.command import mean_of, run
 from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
+from benchmarks.report_page import report_size
 from benchmarks.retrieval_figures import retrieval
 from benchmarks.speed import speed
 from benchmarks.widths.command import widths
@@ -43,17 +46,36 @@ def test_numbers_are_in_order_and_each_is_there_once(arguments: Sequence[str], r
         (speed, ["--budget", "0"], "0 is not"),
         (peers, ["--budgets", "60-150"], "'60-150'"),
         (peers, ["--processes", "0"], "0 is not"),
+        (overhead, ["--call-seconds", "nan"], "'nan' is not a finite number"),
+        (overhead, ["--call-seconds", "0"], "0.0 is not"),
+        (overhead, ["--in-flight", "-1"], "-1 is not"),
+        (speed, ["--scale", "inf"], "'inf' is not a finite number"),
+        (speed, ["--scale", "-2"], "-2.0 is not"),
+        (speed, ["--target", "nan"], "'nan' is not a finite number"),
+        (speed, ["--arms", "gepa,nothing"], "'gepa'; known are"),
+        (speed, ["--arms", ""], "''; known are"),
+        (peers, ["--arms", "nothing"], "'nothing'; known are"),
+        (peers, ["--worlds", "easy,"], "''; known are"),
+        (widths, ["--worlds", "flat"], "'flat'; known are"),
+        (durability, ["--kills", "0"], "0 is not"),
+        (durability, ["--effects", "-1"], "-1 is not"),
+        (report_size, ["--rejected", "-1"], "-1 is not"),
+        (run, ["pupa", "--max-cost", "nan"], "'nan' is not a finite number"),
         (widths, ["--widths", "1.5"], "'1.5'"),
         (widths, ["--seeds", "0"], "0 is not"),
     ],
 )
-def test_what_is_no_number_is_refused_in_a_line(
+def test_what_makes_no_sense_is_refused_in_a_line(
     command: click.Command, arguments: Sequence[str], value: str
 ) -> None:
     done = CliRunner().invoke(command, arguments)
     assert done.exit_code == 2
     option = arguments[-2]
     assert f"Invalid value for '{option}': {value}" in done.output
+
+
+def test_names_keep_their_order_and_each_is_there_once() -> None:
+    assert chosen("b, a,b", ["a", "b", "c"], "--arms") == ["b", "a"]
 
 
 def test_one_seed_is_not_said_to_be_without_error() -> None:
