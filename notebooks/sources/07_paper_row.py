@@ -81,9 +81,9 @@ print(json.dumps(rows[0], indent=1)[:420], "...")
 #   --threads 32 --budget paper --dry-run
 # ```
 #
-# and `--max-cost 30` in place of `--dry-run` runs it with a cap in dollars. For single runs of your own,
-# the line `lm=dspy.LM("openai/gpt-4.1-mini")` is all that changes, and `gepa.plan(program, trainset,
-# valset)` is the dry run.
+# and `--max-cost 30` in place of `--dry-run` runs it with a cap in dollars. For single runs of your own, only
+# the models change, `dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"))` and `reflection_lm=`, and
+# `gepa.plan(program, trainset, valset)` is the dry run.
 #
 # Here simulated LMs are asked, priced as GPT-4.1 mini is. Real answers may well be longer, and the real cost
 # higher.

@@ -8,7 +8,7 @@ import dspy
 
 import dspy_gepa
 from dspy_gepa import GEPA
-from dspy_gepa.observe.progress import brief
+from dspy_gepa.events import Event
 from dspy_gepa.testing import Prompt, ScriptedLM
 
 RULE = " An outage that stops all work is high."
@@ -61,7 +61,7 @@ def names_of_examples() -> dict[str, Any]:
     """What a page takes for granted. Called while `dspy.LM` is `model`."""
     lm, program = model("reflection"), dspy.Predict("message -> urgency")
     trainset, valset = rows(0), rows(8)
-    told: list[tuple[float, dict[str, Any]]] = []
+    told: list[tuple[float, Event]] = []
     gepa = GEPA(
         metric,
         reflection_lm=lm,
@@ -69,7 +69,7 @@ def names_of_examples() -> dict[str, Any]:
         track_stats=True,
         track_best_outputs=True,
         log_dir="runs/one",
-        callbacks=[lambda event: told.append((float(len(told)), brief(event)))],
+        callbacks=[lambda event: told.append((float(len(told)), event))],
     )
     better = gepa.compile(program, trainset=trainset, valset=valset)
     return {
