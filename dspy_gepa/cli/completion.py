@@ -17,7 +17,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    r"""Print what makes a shell complete commands, options and folders.
+    r"""Print what makes a shell complete commands and folders.
 
     \b
     bash: dspy-gepa completion bash >> ~/.bashrc

@@ -163,3 +163,10 @@ def test_a_shell_is_told_commands_and_options(runs: Path) -> None:
 
     assert completed("dspy-gepa com") == "plain,compare\nplain,completion\n"
     assert "plain,--format" in completed("dspy-gepa export first --f")
+
+
+def test_the_help_names_every_command_in_whole_sentences_on_a_usual_terminal(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "..." not in call("--help").output.replace("[ARGS]...", "")
