@@ -21,6 +21,9 @@ Split: TypeAlias = Literal["train", "val"]
 Status: TypeAlias = Literal["scored", "program_failed"]
 TextKind: TypeAlias = Literal["instructions", "field", "tool", "argument", "text", "code", "module"]
 
+# A score's size at most: beyond it, sums of squares overflow, and with them all that is reckoned from scores.
+LARGEST_SCORE = 1e100
+
 # `TraceStep.component` of the step that stands for the whole program.
 PROGRAM = ""
 

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import html
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -21,7 +22,8 @@ from dspy_gepa import ConfigurationError
 from dspy_gepa.record.model import RunRecord, State
 from dspy_gepa.record.read import read_run
 from dspy_gepa.report.page import Report, render_html, write_report
-from dspy_gepa.testing.practice import practice_run
+from dspy_gepa.testing.practice import is_right, practice_run
+from dspy_gepa.types import LARGEST_SCORE
 from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run, member, point
 
 ASSETS = Path(dspy_gepa.report.__file__).parent / "assets"
@@ -279,3 +281,15 @@ def test_large_numbers_are_told_in_short(gain: float, told: str) -> None:
     members = (member(0, {"a": "x"}), member(1, {"a": "y"}, [0]))
     run = RunRecord(state="finished", members=members, curve=(point(5, 0.5, best=1, gain=gain),), best=1)
     assert f'<span class="big">{told}</span>' in render_html(run)
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "paper"])
+def test_a_run_of_the_largest_scores_there_may_be_has_a_page(strategy: str) -> None:
+    run = practice_run(
+        metric=lambda gold, pred, trace=None: LARGEST_SCORE * is_right(gold, pred),
+        strategy=strategy,
+        max_metric_calls=120,
+        perfect_score=LARGEST_SCORE,
+    )
+    assert all(math.isfinite(edge) for interval in run.intervals for edge in interval)
+    assert ">+9." in render_html(run.record)
