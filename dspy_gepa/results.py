@@ -255,7 +255,7 @@ class GEPAResult:
         ]
         data["interval"], data["gain_interval"] = list(self.interval), list(self.gain_interval)
         data["proposals"] = [proposal_data(p) for p in self.proposals]
-        data["usage"] = {phase: asdict(used) for phase, used in self.usage.items()}
+        data["usage"] = {phase: asdict(used) | {"cost": used.cost} for phase, used in self.usage.items()}
         data["lineage"], data["trade_offs"] = self.lineage(), self.trade_offs
         data["length"] = {"seed": self.seed_length._asdict(), "best": self.best_length._asdict()}
         return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 
@@ -88,13 +89,50 @@ def test_a_run_that_was_not_recorded_says_what_would_have_helped() -> None:
 
 
 def test_costs_are_told_by_phase_and_model_and_each_phase_once() -> None:
-    usage = {"reflection": Usage(3, {"m": (10, 2), "n": (5, 1)}, 0.5), "train rollouts": Usage(2)}
+    usage = {
+        "reflection": Usage(3, {"m": (10, 2), "n": (5, 1)}, {"m": 0.5}),
+        "train rollouts": Usage(2),
+        "validation rollouts": Usage(4, {"n": (7, 2)}),
+    }
     found = costs(RunRecord(state="finished", usage=usage))
-    assert [(c.phase, c.model, c.prompt, c.completion, c.calls, c.cost) for c in found] == [
-        ("reflection", "m", 10, 2, 3, 0.5),
+    assert [tuple(cost) for cost in found] == [
+        ("reflection", "m", 10, 2, 0.5, 3),
         ("reflection", "n", 5, 1, None, None),
-        ("train rollouts", "no model named", 0, 0, 2, 0.0),
+        ("train rollouts", "no model named", 0, 0, None, 2),
+        ("validation rollouts", "n", 7, 2, None, 4),
+        ("all together", "m", 10, 2, 0.5, 9),
+        ("all together", "n", 12, 3, None, None),
     ]
+
+
+def test_a_single_phase_is_not_summed_up() -> None:
+    usage = {"validation rollouts": Usage(4, {"n": (7, 2)}, {"n": 0.25})}
+    found = costs(RunRecord(state="finished", usage=usage))
+    assert [tuple(cost) for cost in found] == [("validation rollouts", "n", 7, 2, 0.25, 4)]
+
+
+@pytest.mark.parametrize(
+    ("costs_by_model", "value", "note"),
+    [
+        ({}, "unknown", "no prices are known"),
+        ({"m": 0.5}, "$0.50", "of $2.00; no price is known of n"),
+        ({"m": 0.5, "n": 0.0}, "$0.50", "of $2.00"),
+        ({"m": 0.0, "n": 0.0}, "$0.00", "of $2.00"),
+    ],
+)
+def test_a_cost_names_the_models_that_are_not_in_it(
+    costs_by_model: Mapping[str, float], value: str, note: str
+) -> None:
+    usage = Usage(3, {"m": (10, 2), "n": (5, 1)}, costs_by_model)
+    record = RunRecord(
+        state="finished",
+        started={"limits": {"cost": 2.0}},
+        members=(member(0, {"a": "x"}),),
+        curve=(dataclasses.replace(point(5, 0.5), cost=usage.cost),),
+        usage={"reflection": usage},
+    )
+    (told,) = [fact for fact in facts(record) if fact.label == "Cost"]
+    assert told == ("Cost", value, note)
 
 
 def test_settings_are_told_one_by_one_without_what_was_not_set() -> None:
