@@ -1,28 +1,22 @@
-"""What a run tells ``GEPA(callbacks=[...])`` while it goes on: one frozen dataclass per event.
-
-In which order, and what callbacks may do: ``docs/events.md``.
-"""
+"""What a run tells ``GEPA(callbacks=[...])``, a frozen dataclass per event; the rules: ``docs/events.md``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
 
+from dspy_gepa.levels import Levels
 from dspy_gepa.runtime.budget import Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.forecast import Forecast
-from dspy_gepa.steps import Proposal
+from dspy_gepa.steps import Proposal, StepKind
 from dspy_gepa.types import Candidate, Outcome, Reflection, Row
 
 if TYPE_CHECKING:  # whoever reads events as data, such as the command line, need not wait for numpy
     from dspy_gepa.search.standing import Standing
     from dspy_gepa.search.strategy import Strategy
-
-StepKind: TypeAlias = Literal["seed", "initial", "validation", "top-up", "mutation", "merge", "finals"]
-"""What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
-new member on all validation rows, or the best on more; improve a member, merge two, or compare the best."""
 
 
 @dataclass(frozen=True)
@@ -270,6 +264,7 @@ class Finished(Event):
         choice_reason: Why it is returned.
         stop_reason: Why the search ended.
         spent: What the run spent.
+        levels: What members reach by objective and in each group; empty where there are none.
     """
 
     best: int
@@ -280,6 +275,7 @@ class Finished(Event):
     choice_reason: str
     stop_reason: str
     spent: Spending
+    levels: Levels = field(default_factory=Levels)
 
 
 @dataclass(frozen=True)
@@ -290,11 +286,13 @@ class Failed(Event):
         error: Class name of the error that `compile` raises.
         message: What it says, without secrets.
         spent: What the committed steps spent.
+        levels: What members reach by objective and in each group; empty where there are none.
     """
 
     error: str
     message: str
     spent: Spending
+    levels: Levels = field(default_factory=Levels)
 
 
 EVENTS: tuple[type[Event], ...] = tuple(Event.__subclasses__())

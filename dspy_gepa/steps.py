@@ -9,6 +9,9 @@ from typing import Any, Literal, TypeAlias
 from dspy_gepa.types import Candidate, Effect, Outcome, Rollout, Row
 
 Kind: TypeAlias = Literal["seed", "mutation", "merge"]
+StepKind: TypeAlias = Literal["seed", "initial", "validation", "top-up", "mutation", "merge", "finals"]
+"""What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
+new member on all validation rows, or the best on more; improve a member, merge two, or compare the best."""
 Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
 
 

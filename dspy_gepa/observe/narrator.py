@@ -18,18 +18,19 @@ from dspy_gepa.events import (
     ProposalSkipped,
     ReflectionDone,
     RolloutDone,
-    StepKind,
     StepPlanned,
 )
 from dspy_gepa.failures import redact
+from dspy_gepa.levels import Levels
 from dspy_gepa.observe.hub import Hub
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.scheduler import Finished as FinishedStep
 from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.levels import levels
 from dspy_gepa.search.plan import Plan
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.standing import standing
-from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.steps import Evaluation, Proposal, StepKind
 from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
 
 
@@ -104,12 +105,19 @@ class Narrator:
                 choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
+                levels=_levels(search),
             )
         )
 
     def failed(self, search: Search, error: BaseException) -> None:
         """An error ends the run."""
-        self._hub(Failed(type(error).__name__, redact(str(error)), search.budget.spent))
+        if self._hub:
+            said = (type(error).__name__, redact(str(error)))
+            self._hub(Failed(*said, search.budget.spent, _levels(search)))
+
+
+def _levels(search: Search) -> Levels:
+    return levels(search.pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
 
 
 def _kind_of(search: Search, plan: Plan) -> StepKind:

@@ -22,7 +22,7 @@ class StepInFlight:
 
     Attributes:
         number: Its number.
-        kind: What it does, see `dspy_gepa.events.StepKind`.
+        kind: What it does, see `dspy_gepa.steps.StepKind`.
         members: The members it starts from or runs.
         most: Rollouts it can need.
         done: Rollouts it has.
