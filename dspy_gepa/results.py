@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, SupportsIndex
 
 import dspy
-import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.messages import Messages, messages_by_predictor
 from dspy_gepa.observe.log import log_warning
 from dspy_gepa.record.model import RunRecord
+from dspy_gepa.record.trade_offs import undominated
 from dspy_gepa.render import (
     Length,
     diff_texts,
@@ -142,14 +142,8 @@ class GEPAResult:
         one. Without objectives these are the candidates with the highest score.
         """
         objectives = self.val_aggregate_subscores or [{} for _ in self.texts]
-        points = np.array(
-            [[s, *o.values()] for s, o in zip(self.val_aggregate_scores, objectives, strict=True)]
-        )
-        known = [i for i, score in enumerate(self.val_aggregate_scores) if not math.isnan(score)]
-        beaten = [
-            bool(((points >= points[i]).all(axis=1) & (points > points[i]).any(axis=1)).any()) for i in known
-        ]
-        kept = [i for i, is_beaten in zip(known, beaten, strict=True) if not is_beaten]
+        points = [[s, *o.values()] for s, o in zip(self.val_aggregate_scores, objectives, strict=True)]
+        kept = [i for i in undominated(points) if not math.isnan(self.val_aggregate_scores[i])]
         return sorted(kept, key=lambda i: -self.val_aggregate_scores[i])
 
     @property

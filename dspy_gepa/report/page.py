@@ -17,7 +17,8 @@ from dspy_gepa.record.model import Member, RunRecord
 from dspy_gepa.render import render_estimate
 from dspy_gepa.render import report as markdown
 from dspy_gepa.report.chart import draw
-from dspy_gepa.report.payload import excerpt, excerpts, payload, shown
+from dspy_gepa.report.levels import groups, objectives
+from dspy_gepa.report.payload import excerpt, excerpts, is_mean, payload, shown
 from dspy_gepa.report.provenance import passages
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
 from dspy_gepa.report.view import advice, costs, facts, headline, in_flight, settings
@@ -106,6 +107,9 @@ def render_html(record: RunRecord, *, title: str = TITLE) -> str:
         node=(WIDE, HIGH),
         finals=_finals(record),
         data=payload(record) | {"title": title, "markdown": _markdown(record, title)},
+        objectives=objectives(record),
+        groups=groups(record),
+        mean=is_mean(record),
         costs=costs(record),
         settings=settings(record),
         room=excerpts(record),
@@ -134,6 +138,7 @@ def _environment() -> Environment:
         "excerpt": excerpt,
         "score": _score,
         "signed": _signed,
+        "level": _level,
         "shown": shown,
         "named": _named,
     }
@@ -211,6 +216,11 @@ def _short(value: float) -> str:
     if abs(value) < 100:
         return f"{round(value, 3) + 0.0:.3f}"  # never -0.000
     return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.2e}".replace("e+0", "e").replace("e+", "e")
+
+
+def _level(value: float | None) -> str:
+    """Four digits: an objective may be a fraction of a cent, or thousands of characters."""
+    return "unknown" if value is None else f"{value + 0.0:.4g}"
 
 
 def _named(members: Sequence[int]) -> str:

@@ -293,3 +293,23 @@ def test_a_run_of_the_largest_scores_there_may_be_has_a_page(strategy: str) -> N
     )
     assert all(math.isfinite(edge) for interval in run.intervals for edge in interval)
     assert ">+9." in render_html(run.record)
+
+
+def test_objectives_and_groups_are_on_the_page_where_there_are_any() -> None:
+    assert RUN.best is not None
+    count = len(RUN.members)
+    told = dataclasses.replace(
+        RUN,
+        objectives={"cost": [-0.000412 - 0.0001 * i for i in range(count)]},
+        groups={"maths": [0.25] * count, "law": [None] * count},
+        group_intervals={"maths": [(0.125, 0.375)] * count, "law": [None] * count},
+    )
+    page = render_html(told)
+    said = " ".join("".join(Elements(page).said).split())
+    assert "-0.000412" in said
+    assert f"{-0.000412 - 0.0001 * RUN.best:.4g}" in said
+    assert "maths0.2500.125 to 0.3750.2500.125 to 0.375" in said
+    assert "lawunknownunknown" in said
+    assert 'href="#levels"' in page
+    for other in (RUN, dataclasses.replace(told, best=None)):
+        assert 'id="levels"' not in render_html(other)
