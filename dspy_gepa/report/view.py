@@ -91,7 +91,7 @@ def headline(record: RunRecord) -> Headline | None:
     point = record.last
     if point is None:
         return None
-    told = [(f"Candidate {point.best}" if point.best else "The seed", point.score, point.interval)]
+    told = [(f"Member {point.best}" if point.best else "The seed", point.score, point.interval)]
     seed = record.members[0]
     if point.best and seed.believed is not None and seed.interval is not None:
         told.insert(0, ("The seed", seed.believed, seed.interval))
@@ -133,7 +133,7 @@ def facts(record: RunRecord) -> list[Fact]:
     found.append(Fact("Time", duration(record.seconds), sessions or _limit("seconds", limits.get("seconds"))))
     verdicts = [trial.verdict for trial in record.trials]
     tried = f"{verdicts.count('accepted')} of {len(verdicts)} trials accepted"
-    found.append(Fact("Candidates", f"{len(record.members):,}", tried))
+    found.append(Fact("Members", f"{len(record.members):,}", tried))
     return found
 
 

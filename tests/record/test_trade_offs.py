@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,12 @@ def test_a_record_has_the_levels_of_the_result(strategy: str, tmp_path: Path) ->
     for record in (result.record, read_run(tmp_path)):
         assert set(record.objectives) == {"right", "wrong", "length"}
         assert set(record.groups) == set(record.group_intervals) == {"a", "b"}
-        for told, known in (
+        pairs: list[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]] = [
             (record.objectives, result.val_aggregate_subscores),
             (record.groups, result.group_scores),
             (record.group_intervals, result.group_intervals),
-        ):
+        ]
+        for told, known in pairs:
             for member, levels in enumerate(known):
                 for name, level in levels.items():
                     if isinstance(level, float) and math.isnan(level):

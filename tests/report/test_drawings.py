@@ -38,7 +38,7 @@ def test_the_line_keeps_a_score_until_another_one_is_known() -> None:
     assert points[0][1] == points[1][1] > points[2][1] == points[3][1]
 
 
-def test_candidates_stand_where_they_were_found_and_those_without_a_score_nowhere() -> None:
+def test_members_stand_where_they_were_found_and_those_without_a_score_nowhere() -> None:
     chart = draw(COURSE)
     assert chart is not None
     assert [(dot.member, dot.x, dot.leading) for dot in chart.dots] == [(0, 0, True), (1, 50, True)]

@@ -28,7 +28,7 @@ from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hos
 
 ASSETS = Path(dspy_gepa.report.__file__).parent / "assets"
 RUN = made_up_run(members=12, rows=6)
-PAGE = render_html(RUN, title="Twelve candidates")
+PAGE = render_html(RUN, title="Twelve members")
 HOSTILE = render_html(hostile_run(), title=ATTACK)
 
 
@@ -129,7 +129,7 @@ def test_the_page_says_what_the_run_came_to() -> None:
     assert RUN.best is not None
     assert f"+{last.gain:.3f} over the seed" in said
     assert RUN.stop_reason in said
-    assert f"candidate {RUN.best}" in said
+    assert f"member {RUN.best}" in said
     for text in RUN.members[RUN.best].texts.values():
         assert text.split("\n")[0] in said
     for trial in RUN.trials:
@@ -224,7 +224,7 @@ def test_the_journal_of_a_run_gives_the_page_that_its_result_gives(tmp_path: Pat
 
 
 def test_the_same_run_gives_the_same_page() -> None:
-    assert render_html(RUN, title="Twelve candidates") == PAGE
+    assert render_html(RUN, title="Twelve members") == PAGE
 
 
 def test_the_page_of_a_long_run_stays_small() -> None:

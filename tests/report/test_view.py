@@ -22,7 +22,7 @@ def test_a_headline_sets_the_best_beside_the_seed_on_one_scale() -> None:
     found = headline(RUN)
     assert found is not None
     seed, best = found.bars
-    assert (seed.label, best.label) == ("The seed", f"Candidate {RUN.best}")
+    assert (seed.label, best.label) == ("The seed", f"Member {RUN.best}")
     assert best.score > seed.score
     assert best.at > seed.at
     assert best.low < best.at < best.low + best.width
@@ -59,7 +59,7 @@ def test_what_was_spent_is_set_against_its_limit() -> None:
     assert told["Reflections"][1] == ""
     assert told["Cost"] == (amount("cost", last.cost), "of $50.00")
     assert told["Time"] == ("1 h 06 min", "")
-    assert told["Candidates"] == ("8", "7 of 14 trials accepted")
+    assert told["Members"] == ("8", "7 of 14 trials accepted")
 
 
 def test_a_cost_without_prices_is_not_told_as_nothing() -> None:

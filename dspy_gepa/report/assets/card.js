@@ -1,4 +1,4 @@
-// A candidate, or a rejected proposal, in full.
+// A member, or a rejected proposal, in full.
 const links = (members) => members.flatMap((member, place) => [
   place ? " and " : "",
   make("button", { type: "button", class: "link", "data-member": member }, nameOf(member)),
@@ -63,7 +63,7 @@ function showCard(member) {
   };
   const range = it.low === null ? "" : `, with probability 0.9 between ${score(it.low)} and ${score(it.high)}`;
   find("#card").replaceChildren(
-    make("header", {}, make("h3", {}, member ? `Candidate ${member}` : "The seed",
+    make("header", {}, make("h3", {}, member ? `Member ${member}` : "The seed",
       member === data.best ? make("small", {}, "  the best") : null)),
     make("p", {}, make("b", {}, score(it.score)), range),
     make("p", { class: "meta" }, `Found at ${it.at} rollouts, run on ${it.rows} rows.`,
