@@ -326,7 +326,9 @@ def test_everything_is_open_on_paper_and_closed_again_afterwards(visit: Callable
     page = visit("plain", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print", color_scheme="dark")
-    assert page.locator("details:not([open])").count() == 0
+    assert page.locator("details:not([open], .trial details)").count() == 0
+    assert page.locator("details.trial details[open]").count() == 0
+    assert not page.is_visible(".onscreen >> nth=0")
     assert not is_dark(page)
     said = page.inner_text("main")
     for text in SPARSE.members[BEST or 0].texts.values():
@@ -336,6 +338,19 @@ def test_everything_is_open_on_paper_and_closed_again_afterwards(visit: Callable
     page.emulate_media(media="screen", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
+
+
+def test_on_paper_a_wide_tree_is_whole(visit: Callable[..., Page]) -> None:
+    page = visit("long", viewport={"width": 700, "height": 900})
+    page.emulate_media(media="print")
+    tree = page.locator(".tree svg").bounding_box()
+    assert tree is not None
+    assert tree["x"] + tree["width"] <= 700
+    for node in page.locator(".node").all():
+        box = node.bounding_box()
+        assert box is not None
+        assert tree["x"] <= box["x"] < box["x"] + box["width"] <= tree["x"] + tree["width"] + 1
+        assert tree["y"] <= box["y"] < box["y"] + box["height"] <= tree["y"] + tree["height"] + 1
 
 
 def test_a_notebooks_frame_works_without_the_rights_of_the_notebook(
