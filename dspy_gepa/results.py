@@ -18,6 +18,7 @@ from dspy_gepa.observe.log import log_warning
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.trade_offs import undominated
 from dspy_gepa.render import (
+    IN_SAMPLE,
     Length,
     diff_texts,
     finite,
@@ -270,14 +271,13 @@ class GEPAResult:
         return index(candidate)
 
     def _facts(self) -> list[tuple[str, str]]:
-        sample = " (of the very rows that were reflected on; expect less on others)"
         before, after = self.seed_length, self.best_length
         tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
         facts = [
             ("Gain over the seed", f"{render_estimate(self.gain, self.gain_interval)}; {self.choice_reason}"),
             (
                 "Score",
-                render_estimate(self.score, self.interval) + (sample if self.score_is_in_sample else ""),
+                render_estimate(self.score, self.interval) + (IN_SAMPLE if self.score_is_in_sample else ""),
             ),
             ("By group", render_against_seed(self.group_scores, self.best_idx)),
             ("Objectives", render_against_seed(self.val_aggregate_subscores, self.best_idx)),

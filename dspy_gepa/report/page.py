@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.record.model import Member, RunRecord
-from dspy_gepa.render import render_estimate
+from dspy_gepa.render import IN_SAMPLE, render_estimate
 from dspy_gepa.render import report as markdown
 from dspy_gepa.report.chart import draw
 from dspy_gepa.report.levels import groups, objectives
@@ -114,6 +114,7 @@ def render_html(record: RunRecord, *, title: str = TITLE) -> str:
         settings=settings(record),
         room=excerpts(record),
         perfect=_perfect(record),
+        has_perfect=_perfect(record) < math.inf,
     )
     # Half of a pair of surrogates, which a model may write, has no bytes.
     return text.encode("utf-8", "replace").decode()
@@ -177,16 +178,19 @@ def _markdown(record: RunRecord, title: str) -> str:
     told = [(fact.label, f"{fact.value} {fact.note}".strip()) for fact in facts(record)]
     if record.last is not None:
         point = record.last
+        score = render_estimate(point.score, point.interval)
         told = [
             ("Gain over the seed", render_estimate(point.gain, point.gain_interval)),
-            ("Score", render_estimate(point.score, point.interval)),
+            ("Score", score + (IN_SAMPLE if record.started.get("in_sample") else "")),
             *told,
         ]
+    if record.state != "finished":
+        told.insert(0, ("State", record.state))
     return markdown(title, told, texts)
 
 
 def _perfect(record: RunRecord) -> float:
-    """The score below which a rollout counts as a failure; without one, they all do."""
+    """The score below which a rollout counts as a failure; infinite where the run knew of none."""
     perfect: float | None = record.started.get("strategy", {}).get("perfect_score")
     return math.inf if perfect is None else perfect
 

@@ -130,7 +130,8 @@ def facts(record: RunRecord) -> list[Fact]:
     ]
     found.append(_cost(record, point.cost if point else 0.0, limits.get("cost")))
     sessions = f"in {record.sessions} sessions" if record.sessions > 1 else ""
-    found.append(Fact("Time", duration(record.seconds), sessions or _limit("seconds", limits.get("seconds"))))
+    times = " ".join(filter(None, [_limit("seconds", limits.get("seconds")), sessions]))
+    found.append(Fact("Time", duration(record.seconds), times))
     verdicts = [trial.verdict for trial in record.trials]
     tried = f"{verdicts.count('accepted')} of {len(verdicts)} trials accepted"
     found.append(Fact("Members", f"{len(record.members):,}", tried))

@@ -106,3 +106,10 @@ def test_the_line_to_the_best_is_marked_through_a_merge() -> None:
 def test_a_long_line_of_descent_is_drawn() -> None:
     record = run(member(0, {"a": "x"}), *(member(i, {"a": "x"}, [i - 1]) for i in range(1, 3000)), best=2999)
     assert arrange(record).width > 2999 * ACROSS
+
+
+def test_scores_that_are_all_one_large_number_have_a_chart() -> None:
+    record = RunRecord(state="running", members=(member(0, {"a": "x"}, score=1e17),), curve=(point(5, 1e17),))
+    chart = draw(record)
+    assert chart is not None
+    assert chart.y_range[0] < 1e17 < chart.y_range[1]

@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import html
+import json
 import math
 import re
 import sys
@@ -313,3 +314,21 @@ def test_objectives_and_groups_are_on_the_page_where_there_are_any() -> None:
     assert 'href="#levels"' in page
     for other in (RUN, dataclasses.replace(told, best=None)):
         assert 'id="levels"' not in render_html(other)
+
+
+def test_where_no_score_is_perfect_a_rollout_that_was_shown_is_not_called_a_failure() -> None:
+    assert "Its proposal was shown this failure" in PAGE or "Its proposal was shown these" in PAGE
+    strategy = {**RUN.started["strategy"], "perfect_score": None}
+    page = render_html(dataclasses.replace(RUN, started={**RUN.started, "strategy": strategy}))
+    assert "Its proposal was shown these 3 rollouts" in page
+    assert not re.search(r"this failure|these \d+ failures|No failure", page)
+
+
+@pytest.mark.parametrize(("in_sample", "state"), [(True, "finished"), (False, "killed")])
+def test_what_is_copied_as_markdown_flatters_no_more_than_the_page(in_sample: bool, state: State) -> None:
+    record = dataclasses.replace(RUN, state=state, started={**RUN.started, "in_sample": in_sample})
+    page = render_html(record)
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
+    copied = json.loads(data)["markdown"]
+    assert ("rows that were reflected on" in copied) == in_sample
+    assert ("State: killed" in copied) == (state == "killed")

@@ -152,3 +152,10 @@ def test_steps_that_were_begun_are_named() -> None:
 
 def test_probabilities_are_told_without_false_precision() -> None:
     assert [chance(p) for p in (1.0, 0.9734, 0.0002)] == ["> 0.999", "0.973", "< 0.001"]
+
+
+def test_a_time_is_told_with_its_limit_and_its_sessions() -> None:
+    limits = {**RUN.started["limits"], "seconds": 7200}
+    record = dataclasses.replace(RUN, started={**RUN.started, "limits": limits}, sessions=2)
+    told = {fact.label: (fact.value, fact.note) for fact in facts(record)}
+    assert told["Time"] == ("1 h 06 min", "of 2 h 00 min in 2 sessions")
