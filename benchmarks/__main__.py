@@ -12,13 +12,11 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 import click
 import dspy
 
-from benchmarks import present
+from benchmarks.demo import demo
 from benchmarks.durability import durability
-from benchmarks.experiment import Cell, run_cell
 from benchmarks.faults import faults
 from benchmarks.forecasts import forecasts
 from benchmarks.matrix.command import run
-from benchmarks.models import Models
 from benchmarks.overhead import overhead
 from benchmarks.peers.command import peers
 from benchmarks.report.command import report
@@ -38,29 +36,7 @@ def main() -> None:
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
 
 
-@main.command()
-@click.option("--budget", default=600, show_default=True, help="Rollouts the optimizer may spend.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--threads", default=8, show_default=True)
-def demo(budget: int, seed: int, threads: int) -> None:
-    """Optimize a bundled four-predictor program against simulated LMs: offline, in seconds."""
-    cell = Cell("bundled", "gepa", budget, seed, train=100, val=50, models=Models())
-    out = present.console()
-    out.print("Optimizing a two-hop question answering program on an invented world (simulated LMs)...\n")
-    report = run_cell(cell, data_dir=None, threads=threads)
-    result = report["result"]
-    for panel in present.steps_to_the_best(result):
-        out.print(panel)
-    out.print("\nAll candidates (validation scores):")
-    out.print(present.lineage(result))
-    rows = len(report["test_scores_after"])
-    out.print(
-        f"\nOn {rows} unseen rows: {report['test_before']:.1%} before, {report['test_after']:.1%} after.\n"
-        f"{result.total_metric_calls} rollouts of {budget}, {result.reflection_calls} reflections, "
-        f"{report['seconds']:.1f} s. Figures of simulated LMs say nothing about any real model."
-    )
-
-
+main.add_command(demo)
 main.add_command(run)
 main.add_command(report)
 main.add_command(report_size)

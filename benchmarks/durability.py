@@ -25,6 +25,7 @@ import dspy
 from dspy.utils.callback import BaseCallback
 from tqdm.auto import tqdm
 
+from benchmarks.counts import AT_LEAST_ONE
 from benchmarks.experiment import instructions
 from benchmarks.simulated.text import unit
 from benchmarks.tables import markdown
@@ -270,9 +271,9 @@ def replay_report(effects: int) -> dict[str, Any]:
 
 @click.command()
 @click.option("--kills", default=25, show_default=True, help="How often the run is killed.")
-@click.option("--budget", default=300, show_default=True, help="Rollouts of the run.")
-@click.option("--threads", default=8, show_default=True)
-@click.option("--width", default=2, show_default=True, help="Steps in flight.")
+@click.option("--budget", type=AT_LEAST_ONE, default=300, show_default=True, help="Rollouts of the run.")
+@click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
+@click.option("--width", type=AT_LEAST_ONE, default=2, show_default=True, help="Steps in flight.")
 @click.option("--seed", default=0, show_default=True, help="Of the moments of the kills.")
 @click.option("--effects", default=10_000, show_default=True, help="Length of the replayed journal; 0: none.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -23,6 +23,7 @@ from benchmarks.optimizers import BASELINE, optimize
 from benchmarks.others import transfer
 from benchmarks.setting import Setting
 from benchmarks.tasks import Task, load
+from dspy_gepa.observe.live.views import Mode
 
 LONGEST_NAME = 60
 RESULT = "result.json"
@@ -91,6 +92,7 @@ def run_cell(
     gpu_server: str | None = None,
     before: Sequence[float] | None = None,
     told: Callable[[int], None] | None = None,
+    progress: Mode = "off",
 ) -> dict[str, Any]:
     """Run a cell and measure the program on the test rows before and after.
 
@@ -102,6 +104,7 @@ def run_cell(
         gpu_server: For the optimizer that trains a model.
         before: Test scores of the seed program where they are known; they need not be paid again then.
         told: Called with the count of the optimizer's rollouts after each of them.
+        progress: How our own optimizer shows how far it is; comparisons show that themselves.
 
     Returns:
         JSON-like data, except for `result`, our own `GEPAResult`, which is there for printing. Where the rows
@@ -127,6 +130,7 @@ def run_cell(
             paper=cell.paper,
             gpu_server=gpu_server,
             prompts=cell.source,
+            progress=progress,
         )
         optimized = optimize(cell.optimizer, setting, told)
         seconds = time.perf_counter() - started

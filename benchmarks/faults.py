@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 import click
 import dspy
 
+from benchmarks.counts import AT_LEAST_ONE
 from benchmarks.experiment import Cell, cut
 from benchmarks.models import Models
 from benchmarks.retrieval import Retriever
@@ -145,7 +146,7 @@ class Bench:
 
 @click.command()
 @click.option("--road", type=click.Choice(get_args(Road)), default="auto", show_default=True)
-@click.option("--threads", default=8, show_default=True)
+@click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report there.")
 def faults(road: Road, threads: int, out: Path | None) -> None:
     """Show what every fault of a provider does to a run, as Markdown."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import click
 import dspy
 
+from benchmarks.counts import AT_LEAST_ONE
 from benchmarks.tables import markdown
 from benchmarks.tasks import load
 from dspy_gepa import GEPA, Forecast
@@ -71,8 +72,8 @@ def compare(runs: int, threads: int) -> Iterator[Comparison]:
 
 
 @click.command()
-@click.option("--runs", default=10, show_default=True, help="Runs, each on another world.")
-@click.option("--threads", default=8, show_default=True)
+@click.option("--runs", type=AT_LEAST_ONE, default=10, show_default=True, help="Runs, each on another world.")
+@click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 def forecasts(runs: int, threads: int) -> None:
     """Print the forecast of several runs beside what they came to. Simulated LMs."""
     head = ["budget", "val rows", "steps", "rollouts", "reflections", "tokens", "seconds"]

@@ -44,7 +44,7 @@ def _ours(strategy: Literal["adaptive", "paper"], **options: Any) -> Optimize:
             num_threads=setting.threads,
             seed=setting.seed,
             log_dir=setting.log_dir,
-            progress="off",  # the benchmarks have their own
+            progress=setting.progress,
             optimize=setting.task.optimize,
             track_stats=True,
             track_best_outputs=setting.task.inference_time,

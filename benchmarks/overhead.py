@@ -24,6 +24,7 @@ import click
 import numpy as np
 from gepa.gepa_utils import find_dominator_programs, select_program_candidate_from_pareto_front
 
+from benchmarks.counts import AT_LEAST_ONE, numbers
 from benchmarks.in_flight import in_flight_report
 from benchmarks.random_pools import KINDS, TRAIN_SIZE, one_more, outcome, random_pool
 from benchmarks.tables import markdown
@@ -159,21 +160,28 @@ def _milliseconds(work: Callable[[], object], *, seconds: float = 1.0, repeats: 
 
 
 @click.command()
-@click.option("--members", default="10,100,1000", show_default=True, help="Pool sizes, comma-separated.")
-@click.option("--rows", default=1_000, show_default=True, help="Validation rows.")
-@click.option("--rollouts", default=1_000, show_default=True, help="Rollouts to record in a journal.")
+@click.option(
+    "--members",
+    callback=numbers(),
+    default="10,100,1000",
+    show_default=True,
+    help="Pool sizes, comma-separated.",
+)
+@click.option("--rows", type=AT_LEAST_ONE, default=1_000, show_default=True, help="Validation rows.")
+@click.option(
+    "--rollouts", type=AT_LEAST_ONE, default=1_000, show_default=True, help="Rollouts to record in a journal."
+)
 @click.option("--in-flight", default=0, help="Also run so many rollouts at once; 0 does not.")
 @click.option("--call-seconds", default=2.0, show_default=True, help="Latency of a model call of these.")
 @click.option("--out", "out_dir", default="results", show_default=True, type=click.Path(file_okay=False))
 def overhead(
-    members: str, rows: int, rollouts: int, in_flight: int, call_seconds: float, out_dir: str
+    members: tuple[int, ...], rows: int, rollouts: int, in_flight: int, call_seconds: float, out_dir: str
 ) -> None:
     """Measure what the optimizer's own code costs, and how many rollouts it keeps in flight."""
-    sizes = [int(size) for size in members.split(",")]
-    steps = [step_cost(size, rows, kind) for size, kind in product(sizes, KINDS)]
+    steps = [step_cost(size, rows, kind) for size, kind in product(members, KINDS)]
     journal = list(journal_costs(rollouts))
-    memory = pool_memory(max(sizes), rows)
-    text = _report(steps, journal, memory, f"{max(sizes)} members x {rows} rows")
+    memory = pool_memory(max(members), rows)
+    text = _report(steps, journal, memory, f"{max(members)} members x {rows} rows")
     flown: list[object] = []
     if in_flight:
         more, roads = in_flight_report(in_flight, call_seconds)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmarks.browser import chromium, wait_until_drawn
+from benchmarks.counts import AT_LEAST_ONE
 from benchmarks.made_up_run import made_up_run
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.report.page import write_report
@@ -22,8 +23,8 @@ REPEATS = 3
 
 
 @click.command("report-size")
-@click.option("--members", default=200, show_default=True, help="Members.")
-@click.option("--rows", default=300, show_default=True, help="Validation rows.")
+@click.option("--members", type=AT_LEAST_ONE, default=200, show_default=True, help="Members.")
+@click.option("--rows", type=AT_LEAST_ONE, default=300, show_default=True, help="Validation rows.")
 @click.option("--rejected", default=1, show_default=True, help="Rejected proposals for each member.")
 def report_size(members: int, rows: int, rejected: int) -> None:
     """Size of a made-up run's HTML report, and the seconds to build it and to load it in Chromium."""

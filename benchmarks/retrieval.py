@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import bm25s
@@ -18,6 +19,8 @@ import Stemmer
 K1 = 0.9
 B = 0.4
 LANGUAGE = "english"
+# Queries whose passages are kept: those of an epoch, which come again.
+REMEMBERED = 20_000
 
 
 def build_index(texts: Sequence[str], *, k1: float = K1, b: float = B, stem: bool = True) -> bm25s.BM25:
@@ -51,6 +54,11 @@ class Retriever:
     def __len__(self) -> int:
         return len(self._passages)
 
+    @property
+    def remembered(self) -> int:
+        """For how many queries the passages are remembered; at most `REMEMBERED`."""
+        return self._remembered.cache_info().currsize
+
     def search(self, query: str, k: int) -> list[str]:
         """The `k` best passages, best first; fewer when the corpus is smaller.
 
@@ -60,14 +68,9 @@ class Retriever:
         """
         if k < 1:
             raise ValueError(f"search needs k >= 1, got k={k}.")
-        key = (query, k)
-        found = self._memo.get(key)
-        if found is None:
-            found = tuple(self._passages[i] for i in self._rank(query, min(k, len(self._passages))))
-            self._memo[key] = found
-        return list(found)
+        return [self._passages[i] for i in self._remembered(query, min(k, len(self._passages)))]
 
-    def _rank(self, query: str, k: int) -> list[int]:
+    def _rank(self, query: str, k: int) -> tuple[int, ...]:
         # PyStemmer keeps a buffer inside the stemmer, so two threads must not stem with the same one.
         with self._lock:
             tokens = bm25s.tokenize(
@@ -75,18 +78,18 @@ class Retriever:
             )[0]
         ids = self._index.get_tokens_ids(tokens)
         if not ids:
-            return list(range(k))
+            return tuple(range(k))
         scores = self._index.get_scores_from_ids(ids)
         # argpartition leaves ties in any order: take everything that ties with the k-th, then sort stably.
         cut = np.partition(scores, -k)[-k]
         candidates = np.flatnonzero(scores >= cut)
         order = candidates[np.argsort(-scores[candidates], kind="stable")]
-        return [int(i) for i in order[:k]]
+        return tuple(int(i) for i in order[:k])
 
     def _start(self) -> None:
         self._lock = threading.Lock()
         self._stemmer = Stemmer.Stemmer(LANGUAGE)
-        self._memo: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._remembered = lru_cache(maxsize=REMEMBERED)(self._rank)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Retriever:
         # A copy of the program is a new program over the same library.

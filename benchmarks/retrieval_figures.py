@@ -17,6 +17,7 @@ import bm25s
 import click
 import Stemmer
 
+from benchmarks.counts import numbers
 from benchmarks.retrieval import LANGUAGE, Retriever, build_index
 from benchmarks.tables import markdown
 from benchmarks.tasks import hotpotqa
@@ -122,10 +123,14 @@ def _measured(arguments: Sequence[str]) -> dict[str, float]:
 @click.command()
 @click.option("--data", "data_dir", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--sizes", default="1000000", show_default=True, help="Made-up passages to index, comma-separated."
+    "--sizes",
+    callback=numbers(none=True),
+    default="1000000",
+    show_default=True,
+    help="Made-up passages to index, comma-separated.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the tables here too.")
-def retrieval(data_dir: Path, sizes: str, out: Path | None) -> None:
+def retrieval(data_dir: Path, sizes: tuple[int, ...], out: Path | None) -> None:
     """Measure recall on HotpotQA rows, and what indexing costs; minutes, and gigabytes of memory."""
     try:
         recall = recall_table(data_dir)
@@ -135,14 +140,12 @@ def retrieval(data_dir: Path, sizes: str, out: Path | None) -> None:
     report = "\n\n".join(
         [
             "# Retrieval",
-            f"By `python -m benchmarks retrieval --data DIR --sizes {sizes}` with Python "
+            f"By `python -m benchmarks retrieval --data DIR --sizes {','.join(map(str, sizes))}` with Python "
             f"{platform.python_version()}, {packages}.",
             "## Recall",
             recall,
             "## Cost",
-            cost_table(
-                [int(size) for size in sizes.split(",") if size], data_dir / "hotpotqa" / "corpus.jsonl"
-            ),
+            cost_table(sizes, data_dir / "hotpotqa" / "corpus.jsonl"),
         ]
     )
     click.echo(report)

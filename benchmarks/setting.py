@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import dspy
 
 from benchmarks.tasks import Task
+from dspy_gepa.observe.live.views import Mode
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Setting:
         paper: The budget is the paper's: an optimizer that has one of its own (MIPROv2's "heavy", 500 steps
             of GRPO) keeps to that.
         gpu_server: Address of a server that trains models, for the optimizer that trains one.
+        progress: How our own optimizer shows how far it is, see `dspy_gepa.GEPA`.
         prompts: Result of another model's run, for the optimizer that takes over its instructions.
     """
 
@@ -41,6 +43,7 @@ class Setting:
     paper: bool = False
     gpu_server: str | None = None
     prompts: Path | None = None
+    progress: Mode = "off"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 import dspy
 
+from benchmarks.counts import AT_LEAST_ONE, numbers
 from benchmarks.evaluation import scores
 from benchmarks.experiment import Cell, cut
 from benchmarks.models import Models
@@ -130,20 +131,26 @@ def compare(arms: Iterable[str], threads: Sequence[int], seeds: Sequence[int], s
 
 
 @click.command()
-@click.option("--threads", default="8,32", show_default=True, help="Thread counts, comma-separated.")
-@click.option("--budget", type=int, help="Rollouts per run.  [default: 600; quick: 80]")
-@click.option("--val", type=int, help="Validation rows.  [default: a twentieth of the budget, at least 10]")
-@click.option("--seeds", default="0", show_default=True, help="Seeds, comma-separated.")
+@click.option(
+    "--threads", callback=numbers(), default="8,32", show_default=True, help="Thread counts, comma-separated."
+)
+@click.option("--budget", type=AT_LEAST_ONE, help="Rollouts per run.  [default: 600; quick: 80]")
+@click.option(
+    "--val", type=AT_LEAST_ONE, help="Validation rows.  [default: a twentieth of the budget, at least 10]"
+)
+@click.option(
+    "--seeds", callback=numbers(least=0), default="0", show_default=True, help="Seeds, comma-separated."
+)
 @click.option("--scale", type=float, help="Factor on all latencies.  [default: 0.5; quick: 0.25]")
 @click.option("--target", type=float, help="Validation score to reach.  [default: what every arm reached]")
 @click.option("--arms", default=",".join(ARMS), show_default=True, help="Arms, comma-separated.")
 @click.option("--out", "out_dir", default="results", show_default=True, type=click.Path(file_okay=False))
 @click.option("--quick", is_flag=True, help="A smaller run with a quarter of the latencies.")
 def speed(
-    threads: str,
+    threads: tuple[int, ...],
     budget: int | None,
     val: int | None,
-    seeds: str,
+    seeds: tuple[int, ...],
     scale: float | None,
     target: float | None,
     arms: str,
@@ -156,7 +163,7 @@ def speed(
         raise click.BadParameter(f"{unknown[0]!r}; known are {', '.join(ARMS)}", param_hint="--arms")
     budget = budget or (80 if quick else 600)
     size = Size(budget, val or max(10, budget // 20), scale or (0.25 if quick else 0.5))
-    timings = compare(names, _numbers(threads), _numbers(seeds), size)
+    timings = compare(names, threads, seeds, size)
     text = report(timings, baseline=BASELINE, heading=str(size), target=target)
     directory = Path(out_dir)
     directory.mkdir(parents=True, exist_ok=True)
@@ -165,7 +172,3 @@ def speed(
     (directory / "speed.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     (directory / "speed.md").write_text(text, encoding="utf-8")
     click.echo(text)
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]

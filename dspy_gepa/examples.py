@@ -13,6 +13,7 @@ from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.failures import describe
 from dspy_gepa.search.traits import RowTraits
 from dspy_gepa.types import Row
+from dspy_gepa.values import texts_in
 
 Reading: TypeAlias = "str | Callable[[dspy.Example], Any]"
 """What is read of an example: the field of that name, or what the function gives."""
@@ -54,6 +55,11 @@ def read_traits(
         found /= found.mean()
     named = () if groups is None else [_read("groups", groups, row, examples[row]) for row in columns]
     return RowTraits(found, tuple(map(str, named)))
+
+
+def read_inputs(examples: Sequence[dspy.Example]) -> list[str]:
+    """The inputs of each example as text, without images and other media."""
+    return ["\n".join(texts_in(example.inputs())) for example in examples]
 
 
 def _read(option: str, reading: Reading, row: Row, example: dspy.Example) -> Any:

@@ -19,7 +19,7 @@ from dspy_gepa.arguments import (
     read_strategy,
 )
 from dspy_gepa.assembly import foresight, read_budget, read_problem, read_rows, shape_of
-from dspy_gepa.examples import read_traits
+from dspy_gepa.examples import read_inputs, read_traits
 from dspy_gepa.identity import identify
 from dspy_gepa.metric import Metric
 from dspy_gepa.naming import name_of
@@ -70,7 +70,7 @@ def prepare(
     traits = read_traits(
         examples, columns_of(val_rows, len(trainset)), weights=given.weights, groups=given.groups
     )
-    problem = replace(problem, traits=traits)
+    problem = replace(problem, traits=traits, examples=partial(read_inputs, trainset))
     strategy = read_strategy(given)
     metric = Metric(given.metric, warn_on_mismatch=given.warn_on_score_mismatch)
     work = Worker(

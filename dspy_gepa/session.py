@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from dspy_gepa.errors import GEPAError, InfrastructureError, JournalError, RunInterrupted
@@ -31,6 +28,7 @@ from dspy_gepa.runtime.journal import Journal, Resume
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.remote import RemoteWork
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.search.evolve import Listener, Search
 from dspy_gepa.search.outputs import best_outputs
 from dspy_gepa.search.plan import Problem
@@ -111,7 +109,15 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
             policy=setup.policy,
             on_failure=_noting_failures(journal, narrator),
         )
-        scheduler = Scheduler(dispatcher, journal, _telling_results(setup, hub, narrator))
+        signalled = stack.enter_context(stopping_on_signals(dispatcher.wake))
+        scheduler = Scheduler(
+            dispatcher,
+            journal,
+            _telling_results(setup, hub, narrator),
+            on_drain=lambda running, interrupted: narrator.stopping(
+                running, interrupted=interrupted, seconds=setup.policy.grace, can_hurry=signalled
+            ),
+        )
         search = Search(
             problem=setup.problem,
             strategy=setup.strategy,
@@ -120,10 +126,9 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
             budget=Budget(setup.limits, _stopwatch(journal, scheduler)),
             width=setup.width,
             listen=_recording_steps(journal, lambda pool, finished: narrator.committed(search, finished)),
-            begin=lambda number, plan: narrator.planned(search, number, plan),
+            begin=narrator.planned,
             stop=StopRule(setup.stop, journal, scheduler),
         )
-        stack.enter_context(_stopping_on_signals(dispatcher.wake))
         try:
             with _interrupted_by_callbacks(scheduler):
                 hub(_start_of(setup, journal))
@@ -138,7 +143,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
                 if not isinstance(error, JournalError):  # else there is nothing to record in
                     scheduler.drain()
                 on_error(error, search)
-                _explain(error, setup, dispatcher)
+                _explain(error, setup, dispatcher, search)
             narrator.failed(search, error)
             raise
         return search
@@ -249,26 +254,8 @@ def _recording_steps(journal: Journal | None, listen: Listener) -> Listener:
     return commit
 
 
-@contextlib.contextmanager
-def _stopping_on_signals(wake: Callable[[], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM end the run in order: what runs already is waited for. Main thread only."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        wake()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher) -> None:
-    """Add to the message what failed how often, and the one line that resumes the run."""
+def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher, search: Search) -> None:
+    """Add to the message what failed how often, the line that resumes the run, and which program is left."""
     lines = []
     if isinstance(error, InfrastructureError):
         lines.append(f"Failures by cause: {dict(dispatcher.causes)}.")
@@ -280,5 +267,9 @@ def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher) -> None:
                 f"Every finished rollout and reflection is on record. To go on, run the same compile again: "
                 f"GEPA(..., log_dir={str(setup.log_dir)!r})."
             )
+        if search.pool.is_run(0):
+            choice = search.choice
+            who = f"member {choice.member}" if choice.member else "the program as it was given"
+            lines.append(f"error.program is {who} ({choice.reason}).")
     what = str(error) if str(error).endswith(".") else f"{error}."
     error.args = (" ".join([what, *lines]), *error.args[1:])

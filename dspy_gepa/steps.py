@@ -8,10 +8,13 @@ from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.types import Candidate, Effect, Outcome, Rollout, Row
 
-Kind: TypeAlias = Literal["seed", "mutation", "merge"]
-StepKind: TypeAlias = Literal["seed", "initial", "validation", "top-up", "mutation", "merge", "finals"]
+Kind: TypeAlias = Literal["seed", "mutation", "merge", "deletion"]
+StepKind: TypeAlias = Literal[
+    "seed", "initial", "validation", "top-up", "mutation", "merge", "deletion", "finals"
+]
 """What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
-new member on all validation rows, or the best on more; improve a member, merge two, or compare the best."""
+new member on all validation rows, or the best on more; improve a member, merge two, shorten the best, or
+compare the best."""
 Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
 
 
@@ -24,7 +27,7 @@ class Proposal:
         parents: Indices of the pool members it came from.
         candidate: The candidate on trial; None when the step ended before there was one.
         changed: Components whose text differs from the first parent's.
-        rows: For a mutation the rows that were reflected on, for a merge those of its trial.
+        rows: For a mutation the rows that were reflected on, else those of its trial.
         before: Scores of the (better) parent on these rows.
         trial_rows: The rows the candidate was run on; empty when the trial was not held.
         after: Scores of the candidate on these rows.

@@ -83,6 +83,21 @@ def media_in(value: Any) -> Iterator[str]:
             yield from media_in(part)
 
 
+def texts_in(value: Any) -> Iterator[str]:
+    """Every string in a value, but for images and other media."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, BaseModel):
+        if not (isinstance(value, dspy.Type) and any(media_in(value))):
+            yield from texts_in(vars(value))
+    elif isinstance(value, (dspy.Example, Mapping)):
+        for part in value.values():
+            yield from texts_in(part)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for part in value:
+            yield from texts_in(part)
+
+
 def medium_of(data: Any) -> Any:
     """The image, audio or file that `as_data` made these data of; what is none of these as it is."""
     if not _is_marked(data):

@@ -27,5 +27,14 @@ class Recorder(EventRecorder):
         return sorted(map(repr, [*rollouts, *(_bare(event) for event in self.of(ReflectionDone))]))
 
 
+class Insists(Recorder):
+    """Wants the run to stop with every rollout from the second on: beside that one others are running."""
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if len(self.of(RolloutDone)) > 1:
+            raise KeyboardInterrupt
+
+
 def _bare(event: RolloutDone | ReflectionDone) -> RolloutDone | ReflectionDone:
     return replace(event, replayed=False, seconds=0.0, attempts=0)

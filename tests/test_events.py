@@ -29,9 +29,10 @@ from dspy_gepa.events import (
     RolloutDone,
     RunStarted,
     StepPlanned,
+    Stopping,
 )
 from dspy_gepa.runtime.journal_file import read_journal
-from tests.recorder import Recorder
+from tests.recorder import Insists, Recorder
 from tests.support import forgets_words, learns_words, prompts_of, scripted_lm, word_rows
 from tests.test_resume import TRAIN, VAL, Words
 
@@ -204,6 +205,18 @@ def test_the_message_of_a_failure_holds_no_keys() -> None:
         Words(None).compile(callbacks=[heard], lm=scripted_lm(refuses))
     assert heard.one(Failed).error == "InfrastructureError"
     assert "sk-abcdef" not in json.dumps(heard.one(Failed).to_dict())
+
+
+def test_a_run_that_has_to_stop_tells_what_it_waits_for_and_waits_for_all_of_it(tmp_path: Path) -> None:
+    heard = Insists()
+    with pytest.raises(RunInterrupted) as raised:
+        Words(tmp_path).compile(callbacks=[heard], num_threads=4)
+    stopping = heard.one(Stopping)
+    after = heard.events[heard.events.index(stopping) + 1 :]
+    assert stopping == Stopping(True, stopping.rollouts, stopping.reflections, 30.0, can_hurry=True)
+    assert 0 < stopping.rollouts <= 3
+    assert [type(event) for event in after] == [RolloutDone] * stopping.rollouts + [Failed]
+    assert "not waited for" not in str(raised.value)
 
 
 # As data --------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, GEPAResult, JournalError
 from dspy_gepa.events import RolloutDone
-from dspy_gepa.examples import read_traits
+from dspy_gepa.examples import read_inputs, read_traits
 from dspy_gepa.types import Row
 from tests.support import (
     OneHop,
@@ -206,3 +206,8 @@ def test_a_run_is_not_resumed_with_other_weights_or_groups(tmp_path: Path, optio
     for other in ({}, {option: lambda example: 1 + int(word_of(example)[1])}):
         with pytest.raises(JournalError, match=f"{option} was"):
             compiled(**options, **other)
+
+
+def test_the_inputs_of_examples_are_read_as_text_and_labels_are_not() -> None:
+    example = dspy.Example(q="who?", context=["here", "there"], answer="label").with_inputs("q", "context")
+    assert read_inputs([example, ROWS[Row("val", 0)]]) == ["who?\nhere\nthere", "1"]

@@ -346,6 +346,7 @@ def interrupted(directory: Path) -> subprocess.Popen[str]:
         [sys.executable, "-c", INTERRUPTED.format(root=str(ROOT)), str(directory)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
@@ -353,16 +354,28 @@ def interrupted(directory: Path) -> subprocess.Popen[str]:
     return process
 
 
+def waiting(process: subprocess.Popen[str]) -> str:
+    """What a process that was interrupted says while its rollouts still run, and go on running."""
+    assert process.stderr is not None
+    return next(line for line in process.stderr if line.startswith("GEPA interrupted"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_with_the_program_and_the_way_to_go_on(tmp_path: Path, number: int) -> None:
     process = interrupted(tmp_path)
     process.send_signal(number)
+    assert re.fullmatch(
+        r"GEPA interrupted: waiting for \d rollouts to end, at most 30 s; "
+        r"press Ctrl-C again to stop at once\n",
+        waiting(process),
+    )
     said, _ = process.communicate("go on\n", timeout=60)
     assert process.returncode == 7
     assert said.startswith(
         "TwoHops The run was interrupted. Every finished rollout and reflection is on record."
     )
     assert f"log_dir={str(tmp_path)!r}" in said
+    assert re.search(r"error\.program is .+ \(best validation mean, [\d.]+\)\.$", said.strip())
     with read_journal(tmp_path) as db:
         assert db.execute("SELECT ended FROM sessions").fetchall() == [("interrupted",)]
     words = Words(tmp_path)
@@ -372,9 +385,8 @@ def test_a_signal_ends_the_run_with_the_program_and_the_way_to_go_on(tmp_path: P
 def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     process = interrupted(tmp_path)
     process.send_signal(signal.SIGINT)
-    process.send_signal(
-        signal.SIGTERM
-    )  # not SIGINT again, which would be one with the first if that is pending
+    waiting(process)
+    process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 7
     assert re.search(

@@ -18,7 +18,8 @@ from dspy.utils.callback import BaseCallback
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa import GEPA, AsyncExecutor, ConfigurationError, JournalError
+from dspy_gepa import GEPA, AsyncExecutor, ConfigurationError, JournalError, RunInterrupted
+from dspy_gepa.events import BestSoFar, BudgetSpent, Event
 from dspy_gepa.runtime.journal import Journal
 from dspy_gepa.runtime.journal_file import read_journal
 from tests.support import (
@@ -380,3 +381,35 @@ def test_a_second_compile_in_the_same_place_waits_for_nobody(tmp_path: Path) -> 
 
     Words(tmp_path).compile(metric=metric, max_metric_calls=8, num_threads=1)
     assert f"Another process (pid {os.getpid()}) is running" in refused[0]
+
+
+# What is left of a run that was interrupted ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("strategy", "members"), [("paper", 3), ("adaptive", 1), ("adaptive", 4)])
+def test_an_interrupted_run_says_which_program_it_leaves_and_why(strategy: str, members: int) -> None:
+    told: list[BestSoFar] = []
+
+    def stop(event: Event) -> None:
+        if isinstance(event, BestSoFar):
+            told.append(event)
+        if isinstance(event, BudgetSpent) and told[-1].members >= members:
+            raise KeyboardInterrupt
+
+    with pytest.raises(RunInterrupted) as raised:
+        Words(None).compile(strategy=strategy, callbacks=[stop], max_metric_calls=300)
+    best = told[-1].best
+    who = f"member {best}" if best else "the program as it was given"
+    why = "best validation mean" if strategy == "paper" else ("better than the seed" if best else "no signif")
+    assert f"error.program is {who} ({why}" in str(raised.value)
+    assert isinstance(raised.value.program, TwoHops)
+
+
+def test_an_interrupt_before_the_first_scores_leaves_no_program_and_says_nothing_of_one() -> None:
+    def stop(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(RunInterrupted) as raised:
+        Words(None).compile(callbacks=[stop])
+    assert raised.value.program is None
+    assert "error.program" not in str(raised.value)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import present
+from benchmarks.counts import AT_LEAST_ONE
 from benchmarks.experiment import Cell
 from benchmarks.matrix import options
 from benchmarks.matrix.forecast import Forecast, Rollout, forecast, heavy_rollouts, measure
@@ -28,7 +29,7 @@ from dspy_gepa import InfrastructureError
 
 WAYS = click.Choice(["auto", "litellm"])
 DIRECTORY = click.Path(file_okay=False)
-AT_LEAST_ONE, POSITIVE = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
+POSITIVE = click.FloatRange(min=0, min_open=True)
 QUOTES = "It quotes rows of the data; those of pupa are people's own chats."
 
 
@@ -227,7 +228,12 @@ def _sum_up(console: Console, ended: Sequence[Ended], asked: set[str]) -> None:
     console.print(present.scores_table(lines))
     for optimizer in dict.fromkeys(line[0] for line in lines):
         scores = [line[3] for line in lines if line[0] == optimizer]
-        error = statistics.stdev(scores) / len(scores) ** 0.5 if len(scores) > 1 else 0.0
-        console.print(
-            f"{optimizer}: mean test score {statistics.fmean(scores):.1%} (standard error {error:.1%})"
-        )
+        console.print(f"{optimizer}: {mean_of(scores)}")
+
+
+def mean_of(scores: Sequence[float]) -> str:
+    """The mean test score of some seeds in words; one seed tells nothing of how far others would be off."""
+    if len(scores) == 1:
+        return f"test score {scores[0]:.1%} (one seed, which has no standard error)"
+    error = statistics.stdev(scores) / len(scores) ** 0.5
+    return f"mean test score {statistics.fmean(scores):.1%} (standard error {error:.1%}, {len(scores)} runs)"

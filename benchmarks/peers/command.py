@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.counts import AT_LEAST_ONE, numbers
 from benchmarks.peers.ablation import FULL
 from benchmarks.peers.arms import OURS, PEERS, VARIANTS
 from benchmarks.peers.cells import OtherParametersError, Size
@@ -17,19 +18,25 @@ from benchmarks.peers.runner import cells, run_all, work
 from benchmarks.tasks import WORLD_NAMES
 
 PLAIN = tuple(name for name in WORLD_NAMES if not name.endswith("-tuning"))
-BUDGETS = "60,150,300,600,1200"
+BUDGETS = (60, 150, 300, 600, 1200)
 
 
 @click.command()
-@click.option("--seeds", type=int, help="Number of seeds, from 0.  [default: 20; quick: 1]")
+@click.option("--seeds", type=AT_LEAST_ONE, help="Number of seeds, from 0.  [default: 20; quick: 1]")
 @click.option("--worlds", help="Names, comma-separated.  [default: the nine plain ones; quick: easy,noisy]")
 @click.option("--arms", help="Names, comma-separated.  [default: all; quick: without miprov2-heavy]")
-@click.option("--budgets", help=f"Metric calls.  [default: {BUDGETS}; quick: 60,150; ablate: 150,600]")
-@click.option("--largest", type=int, help="Budget of arms that run once.  [default: the largest; quick: 300]")
-@click.option("--train", default=100, show_default=True, help="Train rows.")
-@click.option("--val", default=40, show_default=True, help="Validation rows.")
-@click.option("--test", default=200, show_default=True, help="Test rows.")
-@click.option("--processes", default=2, show_default=True)
+@click.option(
+    "--budgets",
+    callback=numbers(),
+    help="Metric calls.  [default: 60 to 1200; quick: 60,150; ablate: 150,600]",
+)
+@click.option(
+    "--largest", type=AT_LEAST_ONE, help="Budget of arms that run once.  [default: the largest; quick: 300]"
+)
+@click.option("--train", type=AT_LEAST_ONE, default=100, show_default=True, help="Train rows.")
+@click.option("--val", type=AT_LEAST_ONE, default=40, show_default=True, help="Validation rows.")
+@click.option("--test", type=AT_LEAST_ONE, default=200, show_default=True, help="Test rows.")
+@click.option("--processes", type=AT_LEAST_ONE, default=2, show_default=True)
 @click.option("--quick", is_flag=True, help="One seed, two worlds, small budgets.")
 @click.option("--ablate", is_flag=True, help="Variants of our optimizer in place of its peers.")
 @click.option("--report-only", is_flag=True, help="Run nothing.")
@@ -38,7 +45,7 @@ def peers(
     seeds: int | None,
     worlds: str | None,
     arms: str | None,
-    budgets: str | None,
+    budgets: tuple[int, ...] | None,
     largest: int | None,
     train: int,
     val: int,
@@ -56,7 +63,7 @@ def peers(
         usual = [name for name in known if not (quick and name == "miprov2-heavy")]
         chosen = _names(arms, known, usual, "--arms")
         places = _names(worlds, WORLD_NAMES, ["easy", "noisy"] if quick else PLAIN, "--worlds")
-        at = _budgets(budgets or ("60,150" if quick else "150,600" if ablate else BUDGETS))
+        at = budgets or ((60, 150) if quick else (150, 600) if ablate else BUDGETS)
         size = Size(at, largest or (300 if quick and not ablate else at[-1]), train, val, test)
         todo = cells(chosen, places, seeds or (1 if quick else 20), size)
         try:
@@ -80,10 +87,3 @@ def _names(given: str | None, known: Iterable[str], default: Iterable[str], opti
         if name not in known:
             raise click.BadParameter(f"{name!r}; known are {', '.join(known)}", param_hint=option)
     return names
-
-
-def _budgets(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError:
-        raise click.BadParameter(f"{text!r}; give e.g. 60,150", param_hint="--budgets") from None

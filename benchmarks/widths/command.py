@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.counts import AT_LEAST_ONE, numbers
 from benchmarks.peers.cells import OtherParametersError, Size
 from benchmarks.peers.runner import run_all
 from benchmarks.tasks import WORLD_NAMES
@@ -18,14 +19,25 @@ from benchmarks.widths.results import read
 
 @click.command()
 @click.option("--worlds", default="easy,noisy,defective", show_default=True, help="Names, comma-separated.")
-@click.option("--seeds", default=4, show_default=True, help="Number of seeds, from 0.")
-@click.option("--budgets", default="150,300,600,1200", show_default=True, help="Metric calls.")
-@click.option("--widths", "wanted", default="1,2,4,8,16", show_default=True, help="Trials in flight.")
-@click.option("--threads", default=32, show_default=True, help="Workers of the simulated clock.")
-@click.option("--train", default=100, show_default=True, help="Train rows.")
-@click.option("--val", default=40, show_default=True, help="Validation rows.")
-@click.option("--test", default=200, show_default=True, help="Test rows.")
-@click.option("--processes", default=1, show_default=True)
+@click.option("--seeds", type=AT_LEAST_ONE, default=4, show_default=True, help="Number of seeds, from 0.")
+@click.option(
+    "--budgets", callback=numbers(), default="150,300,600,1200", show_default=True, help="Metric calls."
+)
+@click.option(
+    "--widths",
+    "wanted",
+    callback=numbers(),
+    default="1,2,4,8,16",
+    show_default=True,
+    help="Trials in flight.",
+)
+@click.option(
+    "--threads", type=AT_LEAST_ONE, default=32, show_default=True, help="Workers of the simulated clock."
+)
+@click.option("--train", type=AT_LEAST_ONE, default=100, show_default=True, help="Train rows.")
+@click.option("--val", type=AT_LEAST_ONE, default=40, show_default=True, help="Validation rows.")
+@click.option("--test", type=AT_LEAST_ONE, default=200, show_default=True, help="Test rows.")
+@click.option("--processes", type=AT_LEAST_ONE, default=1, show_default=True)
 @click.option("--report-only", is_flag=True, help="Run nothing; the number of threads may be another one.")
 @click.option(
     "--out",
@@ -36,8 +48,8 @@ from benchmarks.widths.results import read
 def widths(
     worlds: str,
     seeds: int,
-    budgets: str,
-    wanted: str,
+    budgets: tuple[int, ...],
+    wanted: tuple[int, ...],
     threads: int,
     train: int,
     val: int,
@@ -50,9 +62,7 @@ def widths(
     failures: list[str] = []
     if not report_only:
         size = Size((), 0, train, val, test)
-        todo = cells(
-            _worlds(worlds), seeds, _numbers(budgets, "--budgets"), _numbers(wanted, "--widths"), size
-        )
+        todo = cells(_worlds(worlds), seeds, budgets, wanted, size)
         try:
             failures = run_all(todo, out, processes, runner.work)
         except OtherParametersError as error:
@@ -75,13 +85,3 @@ def _worlds(text: str) -> list[str]:
             known = ", ".join(WORLD_NAMES)
             raise click.BadParameter(f"{name!r}; known are {known}", param_hint="--worlds")
     return names
-
-
-def _numbers(text: str, option: str) -> list[int]:
-    try:
-        numbers = sorted({int(part) for part in text.split(",")})
-    except ValueError:
-        numbers = []
-    if not numbers or numbers[0] < 1:
-        raise click.BadParameter(f"{text!r}; give e.g. 1,2,4", param_hint=option)
-    return numbers

@@ -65,7 +65,10 @@ def _result(record: RunRecord) -> Iterator[tuple[str, str]]:
     if last is None or record.best is None:
         yield "score", "none yet: the program as it was given was not run"
         return
-    yield "score", render_estimate(last.score, last.interval) + IN_SAMPLE * bool(record.started.get("in_sample"))
+    yield (
+        "score",
+        render_estimate(last.score, last.interval) + IN_SAMPLE * bool(record.started.get("in_sample")),
+    )
     if record.best == 0:
         yield "gain", f"none; {record.choice_reason or 'the program as it was given is the best so far'}"
     else:

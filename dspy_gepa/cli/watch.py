@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,16 +13,15 @@ import click
 
 from dspy_gepa.cli.run_argument import run_argument
 from dspy_gepa.cli.terminal import clean_line, is_terminal, say
+from dspy_gepa.observe.live.canvas import Canvas
+from dspy_gepa.observe.live.plain import PlainLines
 from dspy_gepa.observe.progress import Progress, advance
-from dspy_gepa.observe.wording import line_of
 from dspy_gepa.record.follow import Follower
 from dspy_gepa.record.model import State
 from dspy_gepa.runtime.journal_file import read_journal
 
 # What a shell reports of a command that was ended by Ctrl-C.
 _INTERRUPTED = 130
-# Seconds between two lines.
-_EVERY = 60.0
 
 View: TypeAlias = Callable[[Progress, State], None]
 """Shows how a run stands; for the last time when it is not running any more."""
@@ -42,7 +42,8 @@ View: TypeAlias = Callable[[Progress, State], None]
 def watch(ctx: click.Context, run: Path, *, interval: float, plain: bool, check: bool) -> None:
     """Watch a run, which goes on in another process, until it ends. Ctrl-C ends the watching only."""
     try:
-        state = follow(run, _view(plain=plain), interval)
+        with _view(plain=plain) as view:
+            state = follow(run, view, interval)
     except KeyboardInterrupt:
         say("The run is not affected.", err=True)
         ctx.exit(_INTERRUPTED)
@@ -74,35 +75,33 @@ def follow(run: Path, view: View, interval: float) -> State:
             time.sleep(interval)
 
 
-def _view(*, plain: bool) -> View:
+@contextmanager
+def _view(*, plain: bool) -> Iterator[View]:
     """A panel that is drawn again and again in one place and stays there in the end; or lines."""
-    if plain or not is_terminal():
-        return _Lines()
+    canvas = None if plain or not is_terminal() else _canvas()
+    if canvas is None:
+        lines = PlainLines(time.time, write=say)
+        yield lambda progress, state: lines(progress, last=state != "running")
+        return
+    shown = Progress()
+
+    def view(progress: Progress, state: State) -> None:
+        nonlocal shown
+        shown = progress
+        canvas.draw(progress, time.time())
+
+    try:
+        yield view
+    finally:  # after Ctrl-C too: the cursor rests above the panel, and the shell would write into it
+        canvas.end(shown, time.time())
+
+
+def _canvas() -> Canvas | None:
+    """The terminal, if it can be drawn on."""
     try:
         from dspy_gepa.observe.live.region import Region
         from dspy_gepa.observe.live.terminal import TerminalCanvas, can_be_drawn_on
     except ImportError:
         say("Lines only: pip install 'dspy-gepa[report]' for a panel.", err=True)
-        return _Lines()
-    if not can_be_drawn_on(sys.stdout):
-        return _Lines()
-    canvas = TerminalCanvas(sys.stdout, Region(sys.stdout))
-
-    def view(progress: Progress, state: State) -> None:
-        (canvas.draw if state == "running" else canvas.end)(progress, time.time())
-
-    return view
-
-
-class _Lines:
-    """A line at the first look, one a minute while there is news, and one in the end."""
-
-    def __init__(self) -> None:
-        self._shown: Progress | None = None
-        self._due = 0.0
-
-    def __call__(self, progress: Progress, state: State) -> None:
-        now = time.time()
-        if state != "running" or (now >= self._due and progress != self._shown):
-            self._shown, self._due = progress, now + _EVERY
-            say(line_of(progress, now))
+        return None
+    return TerminalCanvas(sys.stdout, Region(sys.stdout)) if can_be_drawn_on(sys.stdout) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from dspy_gepa.events import (
     AttemptFailed,
@@ -12,13 +13,14 @@ from dspy_gepa.events import (
     ReflectionDone,
     RolloutDone,
     RunStarted,
+    Stopping,
 )
 from dspy_gepa.runtime.journal import Journal
 
 # The journal has them as effects and failures.
 RECORDED_ELSEWHERE = (RolloutDone, ReflectionDone, AttemptFailed)
 # These differ from session to session: the journal keeps the last of each, under its name.
-OF_A_SESSION = (RunStarted, ForecastMade, Failed)
+OF_A_SESSION = (RunStarted, ForecastMade, Stopping, Failed)
 
 
 class Chronicle:
@@ -37,7 +39,11 @@ class Chronicle:
         if isinstance(event, RECORDED_ELSEWHERE):
             return
         if isinstance(event, OF_A_SESSION):
-            self._journal.note(event.name(), event.to_dict())
+            if isinstance(event, RunStarted):
+                self._journal.note(Stopping.name(), None)  # an earlier session's
+            # Views count down from when it was told.
+            at = {"at": time.time()} if isinstance(event, Stopping) else {}
+            self._journal.note(event.name(), event.to_dict() | at)
             return
         self._journal.record_event(self._told, json.dumps(event.to_dict(), ensure_ascii=True))
         self._told += 1

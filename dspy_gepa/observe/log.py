@@ -20,8 +20,11 @@ from dspy_gepa.events import (
     RolloutDone,
     RunStarted,
     StepPlanned,
+    Stopping,
 )
 from dspy_gepa.failures import redact
+from dspy_gepa.observe.state import Wait
+from dspy_gepa.observe.wording import waiting
 from dspy_gepa.steps import Proposal
 
 _logger = logging.getLogger("dspy_gepa")
@@ -116,6 +119,12 @@ class LogEvents:
         _logger.info(
             "step %d: %s; %s, %d rollouts", event.step, self._verdict, self._best, event.spent.rollouts
         )
+
+    def on_stopping(self, event: Stopping) -> None:
+        """Say what is waited for."""
+        why = "interrupted" if event.interrupted else "failed"
+        wait = Wait(event.interrupted, event.rollouts, event.reflections, event.seconds, event.can_hurry)
+        _logger.info("%s: waiting %s", why, waiting(wait, now=0.0))
 
     def on_finished(self, event: Finished) -> None:
         """Say who is returned, and why the search ended."""

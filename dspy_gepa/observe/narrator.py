@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from dspy_gepa.events import (
@@ -19,6 +20,7 @@ from dspy_gepa.events import (
     ReflectionDone,
     RolloutDone,
     StepPlanned,
+    Stopping,
 )
 from dspy_gepa.failures import redact
 from dspy_gepa.levels import Levels
@@ -45,12 +47,11 @@ class Narrator:
         self._hub = hub
         self._kinds: dict[int, StepKind] = {}
 
-    def planned(self, search: Search, step: int, plan: Plan) -> None:
+    def planned(self, step: int, plan: Plan) -> None:
         """A step is about to start."""
-        kind = _kind_of(search, plan)
-        self._kinds[step] = kind
+        self._kinds[step] = plan.kind
         members = plan.parents if plan.evaluates is None else (plan.evaluates,)
-        self._hub(StepPlanned(step, kind, () if plan.finalists else members, plan.need))
+        self._hub(StepPlanned(step, plan.kind, () if plan.finalists else members, plan.need))
 
     def result(self, done: Done, step: int) -> None:
         """An effect has its result."""
@@ -109,6 +110,14 @@ class Narrator:
             )
         )
 
+    def stopping(
+        self, running: Sequence[Effect], *, interrupted: bool, seconds: float, can_hurry: bool
+    ) -> None:
+        """The run has to stop, and what is running is waited for; there is nothing left to interrupt."""
+        self._hub.stopping = True
+        rollouts = sum(isinstance(effect, Rollout) for effect in running)
+        self._hub(Stopping(interrupted, rollouts, len(running) - rollouts, seconds, can_hurry))
+
     def failed(self, search: Search, error: BaseException) -> None:
         """An error ends the run."""
         if self._hub:
@@ -118,16 +127,6 @@ class Narrator:
 
 def _levels(search: Search) -> Levels:
     return levels(search.pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
-
-
-def _kind_of(search: Search, plan: Plan) -> StepKind:
-    if plan.finalists:
-        return "finals"
-    if plan.evaluates is not None:
-        if not search.pool.members[plan.evaluates].parents and not search.pool.is_run(plan.evaluates):
-            return "initial" if plan.evaluates else "seed"
-        return "top-up" if search.strategy.sparse else "validation"
-    return "mutation" if len(plan.parents) == 1 else "merge"
 
 
 def _verdict(step: int, proposal: Proposal, pool: Pool) -> Event:

@@ -27,6 +27,7 @@ from dspy_gepa.observe.wording import (
     steps_text,
     trials_text,
     trouble_text,
+    wait_text,
 )
 
 FULL, EMPTY = "━", "─"
@@ -64,7 +65,8 @@ def panel(progress: Progress, now: float, width: int = 80) -> ConsoleRenderable:
         now: The time, on the clock that the progress was folded with.
         width: Columns there are; narrow ones get a simpler form.
     """
-    title = Text.assemble(("GEPA ", "bold"), (headline(progress), _STYLES.get(progress.phase, "bold cyan")))
+    style = "bold yellow" if progress.wait else _STYLES.get(progress.phase, "bold cyan")
+    title = Text.assemble(("GEPA ", "bold"), (headline(progress), style))
     grid = Table.grid()
     grid.add_column(style="dim", no_wrap=True, width=_LABEL)
     room = max(1, min(width, _WIDEST) - _LABEL)
@@ -92,7 +94,9 @@ def lines_of(renderable: RenderableType, sheet: Sheet) -> list[str]:
 
 
 def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text]]:
-    rows = [(meter.name, _meter(meter, wide=wide)) for meter in meters(progress, now)]
+    # First, so that it is to be seen in the lowest window, and whole, however narrow that is.
+    rows = [("waiting", Text(wait_text(progress, now), no_wrap=False, overflow="fold"))]
+    rows += [(meter.name, _meter(meter, wide=wide)) for meter in meters(progress, now)]
     if "seconds" not in progress.limits:
         rows.append(("elapsed", Text(duration(progress.elapsed(now)))))
     rows.append(("left", Text(left_text(progress, now))))

@@ -19,8 +19,8 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from dspy_gepa.events import Event, ReflectionDone, RolloutDone
-from dspy_gepa.observe.state import Change, Hope, Phase, Progress, StepInFlight
-from dspy_gepa.observe.tidy import one_line
+from dspy_gepa.observe.state import Change, Hope, Phase, Progress, StepInFlight, Wait
+from dspy_gepa.observe.tidy import one_line, short_name
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.sentences import added_sentences, removed_sentences
 
@@ -93,6 +93,7 @@ def _result(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
     rollouts, reflections = (1, 0) if data["event"] == "rollout_done" else (0, 1)
     return replace(
         progress,
+        wait=_less(progress.wait, rollouts, reflections),
         told=progress.told + Spending(rollouts, reflections, data["tokens"], data["cost"]),
         retries=progress.retries + max(0, data["attempts"] - 1),
         steps=tuple(
@@ -106,7 +107,23 @@ def _result(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
 
 def _attempt_failed(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
     last = one_line(f"{data['cause']}: {data['message']}")
-    return replace(progress, failures=progress.failures + 1, last_failure=last)
+    rollouts, reflections = (1, 0) if data["effect"] == "rollout" else (0, 1)
+    wait = _less(progress.wait, rollouts, reflections)
+    return replace(progress, failures=progress.failures + 1, last_failure=last, wait=wait)
+
+
+def _stopping(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
+    until = at + data["seconds"]
+    wait = Wait(data["interrupted"], data["rollouts"], data["reflections"], until, data["can_hurry"])
+    return replace(progress, wait=wait, replaying=False)
+
+
+def _less(wait: Wait | None, rollouts: int, reflections: int) -> Wait | None:
+    """What is still waited for: what ends now is tried no more, even if it failed."""
+    if wait is None:
+        return None
+    left = max(0, wait.rollouts - rollouts), max(0, wait.reflections - reflections)
+    return replace(wait, rollouts=left[0], reflections=left[1])
 
 
 def _accepted(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
@@ -124,8 +141,8 @@ def _change_of(changed: Mapping[str, str], before: Mapping[str, str], member: in
         removed = removed_sentences(before.get(component, ""), text)
         if added or removed:
             sentence = one_line((added or removed)[0])
-            return Change(member, one_line(component, 60), sentence, bool(added), reason)
-    return Change(member, one_line(", ".join(changed), 60), "", True, reason)
+            return Change(member, short_name(component), sentence, bool(added), reason)
+    return Change(member, one_line(", ".join(map(short_name, changed)), 60), "", True, reason)
 
 
 def _rejected(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
@@ -195,6 +212,7 @@ def _failed(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
         ended_at=at,
         steps=(),
         replaying=False,
+        wait=None,
         committed=Spending(**data["spent"]),
         error=one_line(f"{data['error']}: {data['message']}", 600),
     )
@@ -214,6 +232,7 @@ _FOLDS: Mapping[str, _Fold] = {
     "evaluated": _evaluated,
     "best_so_far": _best,
     "budget_spent": _spent,
+    "stopping": _stopping,
     "finished": _finished,
     "failed": _failed,
 }

@@ -72,6 +72,25 @@ class Hope:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """What a run that has to stop waits for.
+
+    Attributes:
+        interrupted: Whether it was interrupted; else an error ends it.
+        rollouts: How many still run.
+        reflections: How many still run.
+        until: When it ends at the latest.
+        can_hurry: Whether another Ctrl-C ends it.
+    """
+
+    interrupted: bool
+    rollouts: int
+    reflections: int
+    until: float
+    can_hurry: bool
+
+
+@dataclass(frozen=True)
 class Progress:
     """Everything that a live view shows. Texts are fit for a terminal, but for `texts`.
 
@@ -106,6 +125,7 @@ class Progress:
         last_failure: The last of these.
         stop_reason: Why the search ended.
         choice_reason: Why the best member is returned.
+        wait: What is waited for, in a run that has to stop.
         error: What ended a run that failed, in words, with how to go on.
         texts: By member, its texts as they are.
     """
@@ -140,6 +160,7 @@ class Progress:
     last_failure: str = ""
     stop_reason: str = ""
     choice_reason: str = ""
+    wait: Wait | None = None
     error: str = ""
     texts: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
@@ -170,7 +191,7 @@ class Progress:
 
     def seconds_left(self, now: float) -> float | None:
         """About how long it will still take: by the forecast at first, later by this session's pace."""
-        if self.over or self.replaying:
+        if self.over or self.replaying or self.wait is not None:
             return None
         left = self._left_by_pace(now)
         if "seconds" not in self.limits:

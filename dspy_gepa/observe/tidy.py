@@ -26,5 +26,14 @@ def one_line(text: str, most: int = 160) -> str:
     return line if len(line) <= most else f"{line[: most - 3].rstrip()}..."
 
 
+def short_name(name: str, most: int = 32) -> str:
+    """A name of at most `most` characters on one line, both of whose ends can be read: parts differ there."""
+    line = one_line(name, _LOOKED_AT)
+    if len(line) <= most:
+        return line
+    head = (most - 3) // 2
+    return f"{line[:head]}...{line[head + 3 - most :]}"
+
+
 def _is_shown(char: str) -> bool:
     return char.isspace() or not unicodedata.category(char).startswith("C")

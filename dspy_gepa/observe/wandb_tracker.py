@@ -101,11 +101,16 @@ def _with_key(wandb: Any, settings: Any, key: str) -> Any:
 
 def _close(wandb: Any, record: WandbRecord, exit_code: int | None) -> None:
     """Hand the prompts over, and finish the run if it is ours."""
+    # The search is over and paid for: its result is not lost for a server that is down, nor is a run left
+    # open for prompts that could not be handed over.
     try:
         record.hand_over(wandb)
+    except Exception:
+        log_failure("the prompts could not be handed over to Weights & Biases")
+    try:
         if exit_code is not None:
             record.run.finish(exit_code=exit_code)
-    except Exception:  # the search is over and paid for: its result is not lost for a server that is down
+    except Exception:
         log_failure("the run of Weights & Biases could not be finished")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from shlex import quote
 
-from dspy_gepa.observe.state import Progress, StepInFlight
+from dspy_gepa.observe.state import Progress, StepInFlight, Wait
 from dspy_gepa.observe.tidy import one_line
 
 _MINUTE, _HOUR = 60, 3600
@@ -106,11 +106,17 @@ def best_text(progress: Progress) -> str:
 
 
 def hope_text(progress: Progress) -> str:
-    """Who is believed to be better than the best, not surely enough to be returned; empty without one."""
-    if progress.over or progress.hope is None:
-        return ""
+    """Who is believed to be better than the best, not surely enough to be returned; empty without one.
+
+    A run that ended before its finals says how to get its texts all the same.
+    """
     hope = progress.hope
-    return f"member {hope.member} may have {_interval(hope.score, hope.interval)}, which is not sure yet"
+    if progress.phase == "finished" or hope is None:
+        return ""
+    text = f"member {hope.member} may have {_interval(hope.score, hope.interval)}, which is not sure yet"
+    if not progress.over or progress.log_dir is None:
+        return text
+    return f"{text}; its texts: dspy-gepa export {_quoted(progress.log_dir)} --member {hope.member}"
 
 
 def step_text(step: StepInFlight) -> str:
@@ -161,6 +167,8 @@ def headline(progress: Progress) -> str:
     """What the run does, or how it ended."""
     if progress.replaying:
         return f"resuming: going through {_count(progress.resumed_steps, 'recorded step')}"
+    if progress.wait is not None:
+        return f"{'interrupted' if progress.wait.interrupted else 'failed'}: waiting"
     doing = {
         "starting": "starting",
         "seed": "running the program as it was given",
@@ -170,16 +178,31 @@ def headline(progress: Progress) -> str:
     return doing.get(progress.phase, progress.phase)
 
 
+def wait_text(progress: Progress, now: float) -> str:
+    """What a run that has to stop waits for, how long, and how not to; empty where it does not."""
+    return "" if progress.wait is None else waiting(progress.wait, now)
+
+
+def waiting(wait: Wait, now: float) -> str:
+    """The same of the wait."""
+    counts = {"rollout": wait.rollouts, "reflection": wait.reflections}
+    running = " and ".join(_count(number, what) for what, number in counts.items() if number)
+    text = f"for {running or 'the last ones'} to end, at most {duration(wait.until - now)}"
+    return f"{text}; press Ctrl-C again to stop at once" if wait.can_hurry else text
+
+
 def next_step(progress: Progress) -> str:
     """Where the record of a run that ended is, and what to do with it."""
     if progress.log_dir is None:
         return "no record was kept: GEPA(log_dir=...) keeps one, for reports and for going on"
     place = one_line(progress.log_dir, 400)
-    return f"recorded in {place}; read it with: dspy-gepa report {quote(place)}"
+    return f"recorded in {place}; read it with: dspy-gepa report {_quoted(place)}"
 
 
 def line_of(progress: Progress, now: float) -> str:
     """All that matters in one line without control characters, for a log."""
+    if progress.wait is not None:
+        return f"GEPA {headline(progress)} {wait_text(progress, now)}"
     spent = [
         meter.text if meter.name in ("cost", "time") else f"{meter.text} {meter.name}"
         for meter in meters(progress, now)
@@ -192,8 +215,13 @@ def line_of(progress: Progress, now: float) -> str:
     if progress.failures or progress.retries:
         parts.append(trouble_text(progress))
     if progress.over:
-        parts += [progress.error or progress.stop_reason, next_step(progress)]
+        parts += [progress.error or progress.stop_reason, hope_text(progress), next_step(progress)]
     return f"GEPA {headline(progress)}: {'; '.join(part for part in parts if part)}"
+
+
+def _quoted(log_dir: str) -> str:
+    """A place as a shell takes it, on one line."""
+    return quote(one_line(log_dir, 400))
 
 
 def _count(number: int, what: str) -> str:

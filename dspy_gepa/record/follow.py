@@ -68,7 +68,7 @@ class Follower:
         self._event = (-1, 0.0)
         self._seen: dict[str, float] = {}
         self._failure = 0
-        self._over = False
+        self._stops = self._over = False
 
     def look(self) -> News:
         """What came since the last look.
@@ -102,6 +102,7 @@ class Follower:
             self._events(finished=state == "finished"),
             sorted(self._effects(session), key=_time),
             self._failures(),
+            self._stopping(),
             key=_time,
         )
         if state in ("failed", "interrupted") and not self._over:
@@ -163,6 +164,12 @@ class Follower:
             self._failure = number
             data = {"event": "attempt_failed", "effect": kind, "cause": cause, "message": error}
             yield Told(data, at)
+
+    def _stopping(self) -> Iterator[Told]:
+        if not self._stops and (stopping := noted(self._db, "stopping")) is not None:
+            self._stops = True
+            # Whoever looks on is in another process, and Ctrl-C there reaches that one.
+            yield Told(stopping | {"can_hurry": False}, stopping["at"])
 
 
 def _time(told: Told) -> float:

@@ -42,11 +42,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Trial:
-    """A mutation or a merge, and what it came to.
+    """A mutation, a merge or a deletion, and what it came to.
 
     Attributes:
         step: The step's number.
-        kind: ``mutation`` or ``merge``.
+        kind: ``mutation``, ``merge`` or ``deletion``.
         parents: The members it came from.
         ancestor: For merges, the common ancestor.
         verdict: ``accepted``, ``rejected``, or ``skipped`` when nothing was put on trial.

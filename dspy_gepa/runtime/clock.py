@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import time
 from typing import Protocol, TypeVar
@@ -19,6 +20,10 @@ class Clock(Protocol):
         """The next arrival, or None after that many seconds; None seconds waits for ever."""
 
 
+# Seconds after which a wait begins anew: on Windows Ctrl-C is not heard of during one.
+_AT_A_TIME = 0.5
+
+
 class SystemClock:
     """The clock on the wall."""
 
@@ -28,7 +33,11 @@ class SystemClock:
 
     def wait(self, arrivals: queue.SimpleQueue[T], seconds: float | None) -> T | None:
         """Block on the queue."""
-        try:
-            return arrivals.get(timeout=seconds)
-        except queue.Empty:
-            return None
+        until = math.inf if seconds is None else self.now() + seconds
+        while True:
+            left = until - self.now()
+            try:
+                return arrivals.get(timeout=min(max(0.0, left), _AT_A_TIME))
+            except queue.Empty:
+                if left <= _AT_A_TIME:
+                    return None

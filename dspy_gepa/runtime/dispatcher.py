@@ -81,6 +81,11 @@ class Dispatcher:
         """Attempts that occupy a worker."""
         return len(self._attempts)
 
+    @property
+    def in_hand(self) -> list[Effect]:
+        """The effects of these, each once, although a straggler has two attempts."""
+        return [job.effect for job in dict.fromkeys(attempt.job for attempt in self._attempts)]
+
     def request(self, effect: Effect, key: str) -> None:
         """Ask for an effect's result; `next` gives it, with the key, when it is there."""
         self._ready.append(Job(key, effect))

@@ -8,7 +8,7 @@ because steps are finished in order, what a run finds does not depend on timing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -96,6 +96,8 @@ class Scheduler:
         dispatcher: Executes effects.
         memory: Records results and answers what was executed before; default `ProcessMemory`.
         on_result: Told of every result, executed or replayed, when it is first there, and which step asked.
+        on_drain: Told what is running when the run has to stop and it is going to be waited for, and whether
+            an interrupt is the reason.
     """
 
     def __init__(
@@ -103,10 +105,12 @@ class Scheduler:
         dispatcher: Dispatcher,
         memory: Memory | None = None,
         on_result: Callable[[Done, int], None] = lambda done, step: None,
+        on_drain: Callable[[Sequence[Effect], bool], None] = lambda running, interrupted: None,
     ) -> None:
         self._dispatcher = dispatcher
         self._memory = memory or ProcessMemory()
         self._on_result = on_result
+        self._on_drain = on_drain
         self._flights: deque[_Flight] = deque()
         self._awaited: dict[str, list[_Slot]] = {}
         self._charged: set[str] = set()
@@ -154,16 +158,18 @@ class Scheduler:
 
     def interrupt(self) -> RunInterrupted:
         """Wait for what is running and record it; the error to raise then."""
-        self.drain()
+        self.drain(interrupted=True)
         lost = self._dispatcher.running
         rest = f"; {lost} that were still running were not waited for" if lost else ""
         return RunInterrupted(f"The run was interrupted{rest}.")
 
-    def drain(self) -> None:
+    def drain(self, *, interrupted: bool = False) -> None:
         """Let what is running finish and record it, so that it need not be paid again. Once is enough."""
         if self._drained:
             return
         self._drained = True
+        if running := self._dispatcher.in_hand:
+            self._on_drain(running, interrupted)
         for done in self._dispatcher.drain():
             self._record(done, self._awaited[done.key][0].flight)
 

@@ -23,7 +23,7 @@ from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
 from dspy_gepa.search.finals import Choice, best_by_belief, best_by_mean
-from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, plan_trial
+from dspy_gepa.search.plan import Plan, Problem, plan_deletion, plan_evaluation, plan_finals, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.steps import Evaluation, Proposal
@@ -89,6 +89,9 @@ class Search:
             if not self._flying:
                 break
             self._commit(self.scheduler.finish())
+        if (deletion := self._plan_deletion()) is not None:
+            self._start(deletion)
+            self._commit(self.scheduler.finish())
         if (final := self._plan_finals()) is not None:
             self._start(final)
             self._commit(self.scheduler.finish())
@@ -129,11 +132,21 @@ class Search:
         keep = self.strategy.finals_share
         return not optional or self.budget.refusal(evaluation.need, keep=keep) is None
 
+    @property
+    def _room_at_the_end(self) -> int:
+        """Rollouts for what comes after the search."""
+        if self.budget.limits.rollouts < UNLIMITED:
+            return self.budget.room
+        share = self.strategy.finals_share
+        return math.ceil(self.budget.spent.rollouts * share / (1 - share))
+
+    def _plan_deletion(self) -> Plan | None:
+        plan = plan_deletion(self.pool, self.problem, self.strategy, self.seed, self._room_at_the_end)
+        return plan if plan is not None and self.budget.refusal(plan.need) is None else None
+
     def _plan_finals(self) -> Plan | None:
         """The finals, with all rollouts that are left, or as many of them as the other limits allow."""
-        share, room = self.strategy.finals_share, self.budget.room
-        if self.budget.limits.rollouts >= UNLIMITED:
-            room = math.ceil(self.budget.spent.rollouts * share / (1 - share))
+        room = self._room_at_the_end
         while room > 0:
             plan = plan_finals(self.pool, self.strategy, self.seed, room)
             if plan is None or self.budget.refusal(plan.need) is None:

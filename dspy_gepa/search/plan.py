@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
@@ -13,6 +13,7 @@ import numpy as np
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.components import most_rewritten
+from dspy_gepa.search.deletion import delete, find_deletion
 from dspy_gepa.search.evaluation import evaluate, evaluate_seed
 from dspy_gepa.search.finals import contenders, finals
 from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, merge_rows
@@ -29,7 +30,7 @@ from dspy_gepa.search.sampling import (
 )
 from dspy_gepa.search.strategy import Strategy, trial_size
 from dspy_gepa.search.traits import EVEN, RowTraits
-from dspy_gepa.steps import Step
+from dspy_gepa.steps import Step, StepKind
 from dspy_gepa.types import Candidate, Row
 
 
@@ -46,6 +47,7 @@ class Problem:
         initial: Further candidates that the pool begins with.
         objectives: Ready objectives that the first rollouts must be found to have.
         traits: Weights and groups of the rows, by the pool's columns.
+        examples: Gives the inputs of each train row as text; asked when texts are looked through for quotes.
     """
 
     seed: Candidate
@@ -56,6 +58,7 @@ class Problem:
     initial: tuple[Candidate, ...] = ()
     objectives: tuple[str, ...] = ()
     traits: RowTraits = EVEN
+    examples: Callable[[], Sequence[str]] = tuple
 
 
 NOTHING = Spending()
@@ -63,6 +66,7 @@ NOTHING = Spending()
 MERGE_EVERY = 4
 TOP_UP_ROWS = 8
 ROWS_OF_A_FINALIST = 4
+LEAST_ROWS_OF_A_DELETION = 4
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Plan:
     """A step that is ready to start.
 
     Attributes:
+        kind: What the step does.
         step: The step.
         need: The most it can spend.
         follow_up: What comes on top if it is accepted: the validation of the new member.
@@ -78,6 +83,7 @@ class Plan:
         finalists: For the finals, who takes part.
     """
 
+    kind: StepKind
     step: Step
     need: Spending
     follow_up: Spending = NOTHING
@@ -108,7 +114,8 @@ def plan_evaluation(
             step = evaluate(member, rows) if member.index else evaluate_seed(member, rows, problem.objectives)
             # A merge was tried on validation rows, which are not paid again.
             unknown = np.isnan(pool.scores[member.index, pool.columns(rows)]).sum()
-            return Plan(step, Spending(rollouts=int(unknown)), evaluates=member.index)
+            kind: StepKind = "validation" if member.parents else "initial" if member.index else "seed"
+            return Plan(kind, step, Spending(rollouts=int(unknown)), evaluates=member.index)
     return None
 
 
@@ -125,7 +132,8 @@ def _plan_top_up(pool: Pool, strategy: Strategy, seed: int, begun: set[int | Non
     rows = tuple(sorted(open_, key=lambda row: met[pool.column(row)])[:TOP_UP_ROWS])
     if not rows:
         return None
-    return Plan(evaluate(pool.members[champion], rows), Spending(rollouts=len(rows)), evaluates=champion)
+    step = evaluate(pool.members[champion], rows)
+    return Plan("top-up", step, Spending(rollouts=len(rows)), evaluates=champion)
 
 
 def plan_trial(
@@ -170,7 +178,7 @@ def plan_trial(
     need = Spending(rollouts=unknown + len(fresh), reflections=asked)
     tried = len(fresh) if pool.in_sample else 0
     follow_up = NOTHING if strategy.sparse else Spending(rollouts=len(pool.val_rows) - tried)
-    return Plan(step, need, follow_up, parents=(parent.index,))
+    return Plan("mutation", step, need, follow_up, parents=(parent.index,))
 
 
 def _parent(pool: Pool, strategy: Strategy, rng: Random) -> Member:
@@ -223,7 +231,8 @@ def _plan_cross(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan 
     if found is None:
         return None
     rows = trial_rows(pool, (found.first, found.second), (), trial_size(strategy, number), seed)
-    return Plan(cross(found, pool, rows), Spending(rollouts=len(rows)), parents=(found.first, found.second))
+    need, parents = Spending(rollouts=len(rows)), (found.first, found.second)
+    return Plan("merge", cross(found, pool, rows), need, parents=parents)
 
 
 def _plan_merge(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan | None:
@@ -233,11 +242,37 @@ def _plan_merge(pool: Pool, strategy: Strategy, seed: int, number: int) -> Plan 
         return None
     rows = merge_rows(pool, found.first, found.second, strategy.merge_rows, rng)
     need, rest = Spending(rollouts=len(rows)), Spending(rollouts=len(pool.val_rows) - len(rows))
-    return Plan(merge(found, pool, rows), need, rest, parents=(found.first, found.second))
+    return Plan("merge", merge(found, pool, rows), need, rest, parents=(found.first, found.second))
 
 
 def _merges_tried(pool: Pool) -> int:
     return sum(proposal.kind == "merge" for proposal in pool.proposals)
+
+
+def plan_deletion(pool: Pool, problem: Problem, strategy: Strategy, seed: int, room: int) -> Plan | None:
+    """The member believed best without what quotes an example, on rows it was run on; None without a case.
+
+    Args:
+        pool: The pool as it stands.
+        problem: What is searched.
+        strategy: How.
+        seed: Seed of the random streams.
+        room: Rollouts for this trial and the finals.
+    """
+    if not strategy.deletion_share:
+        return None
+    champion = int(pool.belief.mean.argmax())
+    run = ~np.isnan(pool.scores[champion])
+    most = min(int(strategy.deletion_share * room), trial_size(strategy, pool.trials + 1))
+    rows = [row for row in training_order(pool, seed) if run[pool.column(row)]][:most]
+    if len(rows) < LEAST_ROWS_OF_A_DELETION or champion == 0:
+        return None
+    about = problem.reflector.about
+    worded = [name for name in problem.components if about(name).kind not in ("code", "module")]
+    found = find_deletion(pool, champion, worded, problem.examples(), problem.reflector.rules.keep)
+    if found is None:
+        return None
+    return Plan("deletion", delete(found, pool, rows), Spending(rollouts=len(rows)), parents=(champion,))
 
 
 def plan_finals(pool: Pool, strategy: Strategy, seed: int, room: int) -> Plan | None:
@@ -249,4 +284,4 @@ def plan_finals(pool: Pool, strategy: Strategy, seed: int, room: int) -> Plan | 
     most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
     need = Spending(rollouts=min(room, most))
     step = finals(pool, members, validation_order(pool, seed), need.rollouts)
-    return Plan(step, need, evaluates=members[-1], finalists=tuple(members))
+    return Plan("finals", step, need, evaluates=members[-1], finalists=tuple(members))

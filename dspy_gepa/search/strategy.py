@@ -88,6 +88,8 @@ class Strategy:
         champion_after: With `sparse`, trials after which the member believed to be best is run on more train
             rows, 8 at a time, until it is known by `seed_rows` and one for each trial so far. What looks best
             of many is often only lucky, and all later texts would come from it. 0 never does it.
+        deletion_share: Share of what is kept for the finals that may be spent, before them, on a trial of the
+            member believed best without the sentences that quote an example. 0 never does it.
         finals_share: Share of the budget kept to compare the best members, and the seed, on validation rows.
         finalists: How many members come into the finals, the seed not counted.
         tie: Of members so many standard errors from the best, the shortest is returned.
@@ -108,6 +110,7 @@ class Strategy:
     most_trial_size: int = 0
     champion_after: int = 0
     seed_rows: int = 0
+    deletion_share: float = 0.0
     finals_share: float = 0.0
     finalists: int = 0
     tie: float = 0.0
@@ -141,6 +144,7 @@ ADAPTIVE = Strategy(
     trial_size=6,
     most_trial_size=16,
     champion_after=12,
+    deletion_share=0.4,
     finals_share=0.2,
     finalists=5,
     tie=0.25,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import dspy
 from dspy.utils.callback import BaseCallback
 
-from dspy_gepa.errors import ConfigurationError, ContractError, InfrastructureError
-from dspy_gepa.events import EVENTS, Event
+from dspy_gepa.errors import ConfigurationError, ContractError, InfrastructureError, RunInterrupted
+from dspy_gepa.events import EVENTS, Event, RolloutDone
 from dspy_gepa.naming import name_of
 from dspy_gepa.observe.hub import check_callbacks, handlers_of
 from dspy_gepa.options import nearest
@@ -91,12 +91,14 @@ def check_stop_rule(stop: Callable[..., Any]) -> None:
 
 @cache
 def example_events() -> tuple[tuple[Event, ...], ...]:
-    """The events of four short runs: with merges, with finals, with nothing to learn, and one that fails."""
+    """The events of short runs: with merges, with finals, with nothing to learn; interrupted; failing."""
     forgetful = ScriptedLM(forgets_words, "scripted/reflection")
-    recorders = merging, final, idle, failing = tuple(EventRecorder() for _ in range(4))
+    recorders = merging, final, idle, stopped, failing = tuple(EventRecorder() for _ in range(5))
     practice_run(strategy="paper", reflection_lm=forgetful, max_metric_calls=150, callbacks=[merging])
     practice_run(callbacks=[final])
     practice_run(strategy="paper", perfect_score=0.0, callbacks=[idle])
+    with suppress(RunInterrupted):
+        practice_run(num_threads=2, callbacks=[stopped, partial(_interrupt, stopped)])
     with suppress(InfrastructureError):
         practice_run(reflection_lm=ScriptedLM(_refuses), callbacks=[failing])
     return tuple(tuple(recorder.events) for recorder in recorders)
@@ -145,6 +147,12 @@ def example_states() -> Iterator[RunState]:
             better_than_seed=1.0,
             trials_since_best=70,
         )
+
+
+def _interrupt(heard: EventRecorder, event: Event) -> None:
+    # The first rollout runs alone; from the second on others run beside it.
+    if len(heard.of(RolloutDone)) == 2:
+        raise KeyboardInterrupt
 
 
 def _refuses(prompt: Prompt) -> dspy.LMError:

@@ -104,7 +104,7 @@ benchmarks(f"run hotpotqa --data data --optimizer baseline,gepa-paper,gepa --bud
 # At the published budget this takes hours with real models. Here it is small: few rows, and a small part of
 # the published budget. The paper's strategy spends much of so little on validation, because it runs each
 # child that it keeps on all validation rows. So the order of the rows here is no forecast for the full
-# budget. And one seed has no standard error over seeds: a 0 there means that it is unknown.
+# budget. And one seed has no standard error over seeds.
 
 # %%
 small = "--budget 120 --train 40 --val 10 --test 50 --threads 4 --out results"

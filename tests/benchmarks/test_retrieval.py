@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cloudpickle
 import pytest
 
+from benchmarks import retrieval as retrieval_module
 from benchmarks.retrieval import Retriever
 
 PASSAGES = [f"Town {i} | Town {i} has mills and {i} bridges." for i in range(20)]
@@ -43,6 +44,17 @@ def test_a_small_corpus_gives_what_it_has(retriever: Retriever) -> None:
 def test_changing_a_result_does_not_change_the_next(retriever: Retriever) -> None:
     retriever.search("mills", 3).clear()
     assert len(retriever.search("mills", 3)) == 3
+
+
+def test_what_is_remembered_is_bounded_and_changes_nothing(
+    retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval_module, "REMEMBERED", 2)
+    small = Retriever.from_passages(PASSAGES)
+    queries = [f"town {i} bridges" for i in range(5)] * 2
+    assert [small.search(query, 3) for query in queries] == [retriever.search(query, 3) for query in queries]
+    assert small.remembered == 2
+    assert retriever.remembered == 5
 
 
 def test_a_deep_copy_shares_the_index(retriever: Retriever) -> None:

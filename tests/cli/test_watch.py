@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -11,14 +10,17 @@ import pytest
 
 from dspy_gepa import RunInterrupted
 from dspy_gepa.cli.main import cli
-from dspy_gepa.cli.watch import follow
+from dspy_gepa.cli.terminal import say
+from dspy_gepa.cli.watch import View, follow
 from dspy_gepa.events import BudgetSpent
+from dspy_gepa.observe.live.plain import PlainLines
 from dspy_gepa.observe.state import Progress
 from dspy_gepa.record.model import State
 from dspy_gepa.record.read import read_run
 from dspy_gepa.testing.practice import practice_run
 from tests.cli.conftest import Call, changed
 from tests.observe.live.screen import Screen, on
+from tests.observe.test_wording import RUNNING
 
 # Only reached by a test that fails.
 PATIENCE = 30.0
@@ -132,20 +134,30 @@ def test_on_a_terminal_it_is_a_panel_that_stays(
     assert ("rollouts    " in shown) != plain
 
 
-def test_lines_are_a_minute_apart_while_there_is_news(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_panel_stays_whole_when_the_watching_is_ended(
+    runs: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dspy_gepa.cli.watch import _Lines
+    def interrupt(run: Path, view: View, interval: float) -> State:
+        view(RUNNING, "running")
+        raise KeyboardInterrupt
 
+    monkeypatch.setattr("dspy_gepa.cli.watch.follow", interrupt)
+    with on(screen):
+        assert cli(["watch", str(runs / "first")], standalone_mode=False) == 130
+    screen.settle()
+    assert screen.lines[0].startswith("GEPA searching")
+    assert screen.lines[-1] == "The run is not affected."
+
+
+def test_lines_are_a_minute_apart_while_there_is_news(capsys: pytest.CaptureFixture[str]) -> None:
     now = 1_000.0
-    monkeypatch.setattr(time, "time", lambda: now)
-    lines = _Lines()
-    lines(Progress(accepted=1), "running")
+    lines = PlainLines(lambda: now, write=say)
+    lines(Progress(accepted=1))
     now += 30
-    lines(Progress(accepted=2), "running")
+    lines(Progress(accepted=2))
     now += 31
-    lines(Progress(accepted=1), "running")  # nothing new
-    lines(Progress(accepted=3), "running")
-    lines(Progress(accepted=3), "finished")
+    lines(Progress(accepted=1))  # nothing new
+    lines(Progress(accepted=3))
+    lines(Progress(accepted=3), last=True)
     said = capsys.readouterr().out.splitlines()
     assert [re.findall(r"(\d) accepted,", line) for line in said] == [["1"], ["3"], ["3"]]

@@ -17,7 +17,7 @@ from dspy.adapters.types.document import Document
 
 from dspy_gepa.media import LEFT_OUT, disarm
 from dspy_gepa.types import MEDIA_END, MEDIA_START
-from dspy_gepa.values import as_data, media_in, medium_of
+from dspy_gepa.values import as_data, media_in, medium_of, texts_in
 from tests.inputs.study import KNOW, answers, is_yes, rows_of, study
 from tests.support import scripted_lm
 
@@ -309,3 +309,16 @@ def test_dspys_own_proposer_for_images_sees_them() -> None:
     )
     assert run.improved == {"self"}
     assert run.media[0] == {"type": "image_url", "image_url": {"url": IMAGE.url}}
+
+
+def test_the_strings_of_a_value_are_found_wherever_they_are_but_not_in_media() -> None:
+    value = {
+        "a": "one",
+        "b": ["two", {"c": ("three", 4)}],
+        "image": IMAGE,
+        "tool": dspy.Tool(max, name="four"),
+    }
+    found = list(texts_in(value))
+    assert found[:3] == ["one", "two", "three"]
+    assert "four" in found
+    assert not any("base64" in text for text in found)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import dspy_gepa
-from dspy_gepa import ReflectionError
+from dspy_gepa import ReflectionError, RunInterrupted
+from tests.recorder import Insists
 from tests.test_resume import Words
 
 
@@ -50,6 +51,17 @@ def test_a_resumed_run_says_so_and_what_it_replays(tmp_path: Path, caplog: pytes
     Words(tmp_path).compile()
     assert re.search(r"resuming a run of which \d+ steps had begun", caplog.text)
     assert " replayed on val/0 scored" in caplog.text
+
+
+def test_what_is_waited_for_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "dspy_gepa")
+    with pytest.raises(RunInterrupted):
+        Words(None).compile(callbacks=[Insists()], num_threads=4)
+    (said,) = [line for line in lines(caplog, logging.INFO) if line.startswith("interrupted")]
+    assert re.fullmatch(
+        r"interrupted: waiting for \d rollouts? to end, at most 30 s; press Ctrl-C again to stop at once",
+        said,
+    )
 
 
 def test_an_error_that_ends_the_run_is_said(caplog: pytest.LogCaptureFixture) -> None:

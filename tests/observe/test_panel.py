@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from dspy_gepa.observe.panel import Sheet, lines_of, panel
 from dspy_gepa.observe.state import Change, Progress, StepInFlight
-from tests.observe.test_wording import RUNNING
+from tests.observe.test_wording import RUNNING, WAIT
 
 COLOR = re.compile(r"\x1b\[[\d;]*m")
 BUSY = replace(
@@ -51,6 +51,14 @@ def test_forty_columns_still_show_the_figures() -> None:
     for part in ("300 of 600", "$0.41 of $5.00", "about 2 min", "0.712 (90 %: 0.650 to 0.770)", "5 accepted"):
         assert part in text
     assert "━" not in text
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_what_is_waited_for_is_on_top_and_whole(width: int) -> None:
+    lines = drawn(replace(BUSY, wait=WAIT), width=width)
+    assert lines[0].startswith("GEPA interrupted: waiting ─")
+    assert lines[1].startswith("waiting     for 5 rollouts")
+    assert "Ctrl-C again to stop at once" in " ".join(" ".join(lines[:5]).split())
 
 
 def test_the_bar_is_as_long_as_what_is_spent() -> None:

@@ -23,6 +23,7 @@ from dspy_gepa.events import (
     StepPlanned,
 )
 from dspy_gepa.observe.progress import _FOLDS, Progress, advance, brief
+from dspy_gepa.observe.state import Wait
 from dspy_gepa.record.read import noted, read_events
 from dspy_gepa.runtime.journal_file import read_journal
 from dspy_gepa.sentences import split_sentences
@@ -260,6 +261,20 @@ def test_failures_and_repetitions_are_counted_and_the_last_failure_is_kept() -> 
     progress = folded(STARTED, failure, failure, rollout(attempts=3))
     assert (progress.failures, progress.retries) == (2, 2)
     assert progress.last_failure == "RateLimit: slow down"
+
+
+STOPPING = {"event": "stopping", "interrupted": True, "rollouts": 3, "reflections": 1, "can_hurry": True}
+
+
+def test_what_is_waited_for_gets_less_until_the_run_has_ended() -> None:
+    reflection = rollout(event="reflection_done")
+    failure = {"event": "attempt_failed", "effect": "rollout", "cause": "RateLimit", "message": "slow"}
+    progress = folded(STARTED, FORECAST, planned(0), STOPPING | {"seconds": 30.0})
+    assert progress.wait == Wait(True, 3, 1, until=33.0, can_hurry=True)
+    assert progress.seconds_left(now=4.0) is None
+    progress = folded(rollout(), reflection, failure, progress=progress)
+    assert progress.wait == Wait(True, 1, 0, until=33.0, can_hurry=True)
+    assert folded(failed("RunInterrupted"), progress=progress).wait is None
 
 
 def test_a_failure_says_what_and_how_to_go_on_in_one_line() -> None:

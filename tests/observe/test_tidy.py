@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.observe.tidy import one_line
+from dspy_gepa.observe.tidy import one_line, short_name
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,25 @@ def test_a_text_becomes_one_line_that_no_terminal_obeys(text: str, shown: str) -
 def test_a_long_text_is_cut_with_a_mark() -> None:
     line = one_line("word " * 10_000, 20)
     assert line == "word word word wo..."
+
+
+@given(st.text(max_size=300), st.integers(10, 80))
+def test_a_long_name_shows_both_its_ends(name: str, most: int) -> None:
+    line, short = one_line(name, 4_000), short_name(name, most)
+    assert len(short) <= most
+    if len(line) <= most:
+        assert short == line
+        return
+    cut = (most - 3) // 2
+    assert (short[cut : cut + 3], len(short)) == ("...", most)
+    assert line.startswith(short[:cut])
+    assert line.endswith(short[cut + 3 :])
+
+
+def test_names_that_differ_in_their_ends_are_told_apart() -> None:
+    first, second = (f"a_very_long_name_of_a_module.predictors[{n}].predict" for n in (1, 2))
+    assert short_name(first) == "a_very_long_na...tors[1].predict"
+    assert short_name(second) != short_name(first)
 
 
 @given(st.text(max_size=300), st.integers(10, 80))

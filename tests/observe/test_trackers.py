@@ -324,3 +324,16 @@ def test_trackers_are_not_imported_unless_asked_for() -> None:
 def test_arguments_of_wandb_must_be_a_dict(wandb: FakeWandb) -> None:
     with pytest.raises(ConfigurationError, match="wandb_init_kwargs is str; it must be a dict"):
         Words(None).compile(use_wandb=True, wandb_init_kwargs="project")
+
+
+def test_a_run_whose_prompts_cannot_be_handed_over_is_finished_nevertheless(
+    wandb: FakeWandb, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuses(run: FakeWandbRun, artifact: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(FakeWandbRun, "log_artifact", refuses)
+    result = Words(None).compile(use_wandb=True, max_metric_calls=8)
+    assert result.total_metric_calls == 8
+    assert wandb.opened[0].exit_code == 0
+    assert "could not be handed over" in caplog.text

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from dspy_gepa.observe.state import Change, Hope, Progress, StepInFlight
+from dspy_gepa.observe.state import Change, Hope, Progress, StepInFlight, Wait
 from dspy_gepa.observe.wording import (
     amount,
     best_text,
@@ -127,6 +128,14 @@ def test_a_member_that_may_be_better_is_told_while_it_is_not_sure() -> None:
     assert hope_text(replace(RUNNING, hope=hope, phase="finished")) == hope_text(RUNNING) == ""
 
 
+@pytest.mark.parametrize("phase", ["interrupted", "failed"])
+def test_a_run_that_ends_before_its_finals_says_how_to_get_who_may_be_better(phase: Any) -> None:
+    ended = replace(RUNNING, hope=Hope(4, 0.8, (0.6, 0.9)), phase=phase, log_dir="my runs")
+    assert hope_text(ended).endswith("not sure yet; its texts: dspy-gepa export 'my runs' --member 4")
+    assert hope_text(ended) in line_of(ended, 1.0)
+    assert hope_text(replace(ended, log_dir=None)).endswith("not sure yet")
+
+
 def test_a_step_tells_what_it_tries_and_how_far_it_is() -> None:
     step = StepInFlight(7, "mutation", (3,), most=14, done=5, reflections=1)
     assert step_text(step) == "mutation of member 3: 5 of at most 14 rollouts, 1 reflection"
@@ -189,6 +198,31 @@ def test_the_next_step_names_the_record_and_the_command() -> None:
     assert told == "recorded in runs/one; read it with: dspy-gepa report runs/one"
     assert next_step(Progress(log_dir="my runs")).endswith("dspy-gepa report 'my runs'")
     assert "GEPA(log_dir=...)" in next_step(Progress())
+
+
+WAIT = Wait(True, rollouts=5, reflections=1, until=150.0, can_hurry=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {},
+            "GEPA interrupted: waiting for 5 rollouts and 1 reflection to end, at most 30 s; "
+            "press Ctrl-C again to stop at once",
+        ),
+        (
+            {"interrupted": False, "rollouts": 1, "reflections": 0, "can_hurry": False},
+            "GEPA failed: waiting for 1 rollout to end, at most 30 s",
+        ),
+        (
+            {"rollouts": 0, "reflections": 0, "until": 0.0, "can_hurry": False},
+            "GEPA interrupted: waiting for the last ones to end, at most 0 s",
+        ),
+    ],
+)
+def test_a_run_that_waits_says_for_what_how_long_and_how_not_to(changes: dict[str, Any], line: str) -> None:
+    assert line_of(replace(RUNNING, wait=replace(WAIT, **changes)), 120.0) == line
 
 
 def test_a_line_for_a_log_is_ascii_and_tells_all_that_matters() -> None:

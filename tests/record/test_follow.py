@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from dspy_gepa import RunInterrupted
-from dspy_gepa.events import BudgetSpent, Event
+from dspy_gepa.events import BudgetSpent, Event, Stopping
 from dspy_gepa.record.follow import Follower, News, Told
 from dspy_gepa.runtime.journal_file import read_journal
 from dspy_gepa.testing.practice import practice_run
+from tests.recorder import Insists
 
 
 class Looks:
@@ -100,6 +101,25 @@ def test_a_new_session_is_told_from_the_beginning(tmp_path: Path) -> None:
     before = sum(kinds(n.told)["rollout_done"] + kinds(n.told)["reflection_done"] for n in looks.news[:-1])
     assert replayed[True] == before > 0
     assert replayed[False] > 0
+
+
+def test_that_a_run_has_to_stop_is_told_once_and_forgotten_by_the_next_session(tmp_path: Path) -> None:
+    looks, heard = Looks(tmp_path), Insists()
+
+    def look(event: Event) -> None:
+        if isinstance(event, Stopping):
+            looks.look()
+
+    with pytest.raises(RunInterrupted):
+        practice_run(log_dir=str(tmp_path), num_threads=2, callbacks=[heard, look])
+    looks.look()
+    assert [kinds(news.told)["stopping"] for news in looks.news] == [1, 0]
+    seen = next(t for t in looks.news[0].told if t.data["event"] == "stopping")
+    # Ctrl-C where somebody looks on ends the looking.
+    assert seen.data == heard.one(Stopping).to_dict() | {"can_hurry": False, "at": seen.at}
+    practice_run(log_dir=str(tmp_path))
+    assert kinds(looks.look().told)["stopping"] == 0
+    looks.close()
 
 
 def test_a_run_that_goes_on_has_not_finished_though_it_had_before(tmp_path: Path) -> None:

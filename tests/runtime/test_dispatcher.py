@@ -323,6 +323,7 @@ def test_a_straggler_is_started_a_second_time_and_the_first_answer_counts() -> N
     (done,) = collect(dispatcher, 1)
     assert (done.result, done.attempts) == (scored(0.2), 2)
     assert world.now() == begun + 11
+    assert dispatcher.in_hand == []
     assert (dispatcher.duplicates, dispatcher.running) == (1, 0)
 
 
@@ -330,6 +331,13 @@ def test_the_straggler_itself_may_answer_first() -> None:
     _, dispatcher = straggling(12.0, NEVER)
     (done,) = collect(dispatcher, 1)
     assert (done.result, dispatcher.running) == (scored(0.1), 0)
+
+
+def test_a_straggler_and_its_twin_are_one_effect_in_hand() -> None:
+    world, dispatcher = straggling(NEVER, NEVER)
+    world.at(world.now() + 12, dispatcher.wake)
+    assert dispatcher.next() is None
+    assert (dispatcher.in_hand, dispatcher.running) == ([rollout(20)], 2)
 
 
 def test_both_answers_of_a_straggler_are_one_result() -> None:

@@ -281,3 +281,38 @@ def test_what_is_running_when_a_provider_fails_for_good_is_recorded_too() -> Non
     with pytest.raises(InfrastructureError, match="HTTP 401"):
         scheduler.finish()
     assert set(memory.known) == {rollout(1).key, rollout(2).key}
+
+
+def test_what_is_waited_for_is_told_before_the_waiting_begins() -> None:
+    world, told = World(slow_first), []
+    dispatcher = dispatcher_in(world, workers=2)
+    scheduler = Scheduler(
+        dispatcher, Notes(), on_drain=lambda running, why: told.append((world.now(), running, why))
+    )
+    scheduler.start(0, asking([[rollout(i) for i in range(6)]]))
+    world.at(3, dispatcher.wake)
+    with pytest.raises(RunInterrupted):
+        scheduler.finish()
+    scheduler.drain()
+    assert told == [(3, [rollout(0), rollout(2)], True)]
+
+
+def test_where_nothing_is_running_nothing_is_waited_for() -> None:
+    told: list[object] = []
+    scheduler = Scheduler(dispatcher_in(World(always())), on_drain=lambda *what: told.append(what))
+    scheduler.drain()
+    assert told == []
+
+
+def test_a_provider_that_fails_for_good_is_no_interrupt() -> None:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        return (1.0, FORBIDDEN) if effect == rollout(0) else (5.0, answer_of(effect))
+
+    told = []
+    scheduler = Scheduler(
+        dispatcher_in(World(behave), workers=3), on_drain=lambda running, why: told.append((running, why))
+    )
+    scheduler.start(0, asking([[rollout(i) for i in range(6)]]))
+    with pytest.raises(InfrastructureError):
+        scheduler.finish()
+    assert told == [([rollout(1), rollout(2)], False)]

@@ -49,7 +49,7 @@ def test_a_callback_hears_every_kind_of_event_there_is() -> None:
     recorder = EventRecorder()
     check_callback(recorder)
     assert {type(event) for event in recorder.events} == set(EVENTS)
-    assert [type(run[-1]) for run in example_events()] == [Finished, Finished, Finished, Failed]
+    assert [type(run[-1]) for run in example_events()] == [Finished, Finished, Finished, Failed, Failed]
 
 
 def test_a_callback_may_be_one_of_dspys_too() -> None:

@@ -19,9 +19,9 @@ function trialStory(trial) {
       make("span", { dir: "auto" }, trial.reason), "."),
     trial.after.length ? make("details", {}, make("summary", {}, `Its trial: ${trial.after.length} rows, mean ${score(mean)}`),
       make("p", { class: "said" }, trial.after.map(([row, value]) => `${row}: ${value}`).join(", "))) : null,
-    trial.evidence.length ? make("details", {}, make("summary", {}, trial.kind === "merge"
-      ? `What the better parent scored there: ${trial.evidence.length} rows`
-      : `What was reflected on: ${trial.evidence.length} rollouts of its parent`), evidenceList(trial.evidence)) : null);
+    trial.evidence.length ? make("details", {}, make("summary", {}, trial.kind === "mutation"
+      ? `What was reflected on: ${trial.evidence.length} rollouts of its parent`
+      : `What ${trial.kind === "merge" ? "the better" : "its"} parent scored there: ${trial.evidence.length} rows`), evidenceList(trial.evidence)) : null);
 }
 
 /** Radio buttons that look like one control. */

@@ -74,15 +74,20 @@ class Screen:
         fcntl.ioctl(self._writing, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def _read(self) -> None:
+        held = b""
         while True:
             try:
                 read = os.read(self._reading, 65_536)
             except OSError:  # Linux's way to say that nobody can write any more
                 return
             self.raw += read
+            # A mark may come in two pieces: what could be the beginning of one waits for the rest.
+            *shown, held = (held + read).split(_MARK)
+            begun = next((n for n in range(len(_MARK) - 1, 0, -1) if held.endswith(_MARK[:n])), 0)
+            held, rest = held[len(held) - begun :], held[: len(held) - begun]
             with self._lock:
-                self._feed.feed(read.replace(_MARK, b""))
-            if _MARK in read:
+                self._feed.feed(b"".join(shown) + rest)
+            if shown:
                 self._settled.set()
 
 

@@ -6,7 +6,9 @@ import io
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,12 @@ from dspy_gepa import ConfigurationError, ReflectionError, RunInterrupted
 from dspy_gepa.events import BudgetSpent, RolloutDone
 from dspy_gepa.observe.live import canvas, views
 from dspy_gepa.observe.live.passage import Passage
+from dspy_gepa.observe.live.terminal import TerminalCanvas
 from dspy_gepa.observe.live.views import open_display
 from dspy_gepa.observe.state import Progress
 from tests.observe.live.screen import Screen, on
-from tests.observe.test_wording import RUNNING
-from tests.recorder import Recorder
+from tests.observe.test_wording import RUNNING, WAIT
+from tests.recorder import Insists, Recorder
 from tests.support import is_right
 from tests.test_resume import Words
 
@@ -187,6 +190,48 @@ def test_an_interrupt_is_shown_with_the_way_to_go_on(screen: Screen, tmp_path: P
     assert "To go on, run the same compile again: GEPA(..., log_dir=" in said
 
 
+def test_an_interrupt_shows_at_once_what_is_waited_for(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rollouts after the second one wait until the panel was looked at."""
+    seen: list[list[str]] = []
+    waits = threading.Event()
+    shown = TerminalCanvas.draw
+
+    def draw(self: TerminalCanvas, progress: Progress, now: float) -> None:
+        shown(self, progress, now)
+        if progress.wait is not None and not seen:
+            screen.settle()
+            seen.append(screen.lines)
+            waits.set()
+
+    def metric(gold: Any, pred: Any, trace: Any = None) -> Any:
+        asked.append(gold)
+        if len(asked) > 2:
+            assert waits.wait(30)
+        return is_right(gold, pred)
+
+    asked: list[Any] = []
+    monkeypatch.setattr(TerminalCanvas, "draw", draw)
+    with on(screen), pytest.raises(RunInterrupted):
+        Words(None).compile(metric=metric, callbacks=[Insists()], num_threads=4)
+    (lines,) = seen
+    assert panels(lines) == [1]
+    assert lines[1].startswith("GEPA interrupted: waiting")
+    assert re.match(r"waiting +for \d+ rollouts to end, at most \d\d s; press Ctrl-C", lines[2])
+
+
+def test_a_short_run_that_was_interrupted_says_what_it_waits_for_in_a_pipe(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with open_display("auto", clock=Ticking(1.0)) as show:
+        show(RUNNING)
+        for rollouts in (5, 4, 3):
+            show(replace(RUNNING, wait=replace(WAIT, rollouts=rollouts)))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("GEPA interrupted: waiting for 5 rollouts")
+
+
 def test_a_texts_escape_sequences_do_not_reach_the_terminal(screen: Screen) -> None:
     def hostile(prompt: Any) -> dict[str, str]:
         return {
@@ -235,8 +280,8 @@ def test_a_long_run_says_a_line_a_minute_from_the_second_minute_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with open_display("auto", clock=Ticking(1.0)) as show:
-        for _ in range(200):
-            show(RUNNING)
+        for number in range(200):
+            show(replace(RUNNING, accepted=number))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert all(line.startswith("GEPA searching: 300 of 600 rollouts") for line in lines)

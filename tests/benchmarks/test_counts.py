@@ -1,0 +1,61 @@
+"""What the commands take for numbers, and how they refuse the rest: in a line, with exit code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from benchmarks.counts import numbers
+from benchmarks.matrix.command import mean_of
+from benchmarks.overhead import overhead
+from benchmarks.peers.command import peers
+from benchmarks.retrieval_figures import retrieval
+from benchmarks.speed import speed
+from benchmarks.widths.command import widths
+
+
+@click.command()
+@click.option("--sizes", callback=numbers(least=0, none=True))
+def lists(sizes: tuple[int, ...] | None) -> None:
+    click.echo(repr(sizes))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [(["--sizes", "8, 2,8"], "(2, 8)"), (["--sizes", "0"], "(0,)"), (["--sizes", ""], "()"), ([], "None")],
+)
+def test_numbers_are_in_order_and_each_is_there_once(arguments: Sequence[str], read: str) -> None:
+    assert CliRunner().invoke(lists, arguments).output.strip() == read
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "value"),
+    [
+        (retrieval, ["--data", "nowhere", "--sizes", "word"], "'word'"),
+        (retrieval, ["--data", "nowhere", "--sizes", "0"], "'0'"),
+        (overhead, ["--members", "10,,20"], "'10,,20'"),
+        (overhead, ["--rows", "0"], "0 is not"),
+        (speed, ["--threads", ""], "''"),
+        (speed, ["--seeds", "-1"], "'-1'"),
+        (speed, ["--budget", "0"], "0 is not"),
+        (peers, ["--budgets", "60-150"], "'60-150'"),
+        (peers, ["--processes", "0"], "0 is not"),
+        (widths, ["--widths", "1.5"], "'1.5'"),
+        (widths, ["--seeds", "0"], "0 is not"),
+    ],
+)
+def test_what_is_no_number_is_refused_in_a_line(
+    command: click.Command, arguments: Sequence[str], value: str
+) -> None:
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 2
+    option = arguments[-2]
+    assert f"Invalid value for '{option}': {value}" in done.output
+
+
+def test_one_seed_is_not_said_to_be_without_error() -> None:
+    assert mean_of([0.5]) == "test score 50.0% (one seed, which has no standard error)"
+    assert mean_of([0.5, 0.7]) == "mean test score 60.0% (standard error 10.0%, 2 runs)"
