@@ -57,7 +57,7 @@ class JournalError(GEPAError):
 
 
 class RunInterrupted(GEPAError, KeyboardInterrupt):  # noqa: N818  # named like KeyboardInterrupt
-    """The run was stopped by SIGINT or SIGTERM; ``error.program`` is the best program so far."""
+    """The run was stopped by SIGINT, SIGTERM or SIGHUP; ``error.program`` is the best program so far."""
 
 
 class ContractError(GEPAError, AssertionError):

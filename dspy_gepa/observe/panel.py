@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Literal
@@ -104,10 +105,10 @@ def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text
         rows.append(("score", Text.assemble((score_text(progress), "bold"))))
         rows += [("seed", Text(seed_text(progress))), ("best", Text(best_text(progress)))]
         rows.append(("hope", Text(hope_text(progress))))
-    rows += [("" if place else "now", Text(line)) for place, line in enumerate(steps_text(progress))]
+    rows += _listed("now", steps_text(progress))
+    rows.append(("trials", Text(trials_text(progress))))
+    rows += _listed("kept", change_text(progress))
     said = {
-        "trials": trials_text(progress),
-        "kept": change_text(progress),
         "rejected": "" if progress.over else progress.rejection,
         "trouble": trouble_text(progress),
         "stopped": progress.stop_reason,
@@ -116,6 +117,10 @@ def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text
     }
     rows += [(label, Text(text)) for label, text in said.items()]
     return [(label, text) for label, text in rows if text]
+
+
+def _listed(label: str, lines: Sequence[str]) -> list[tuple[str, Text]]:
+    return [("" if place else label, Text(line)) for place, line in enumerate(lines)]
 
 
 def _meter(meter: Meter, *, wide: bool) -> Text:

@@ -146,13 +146,13 @@ def trials_text(progress: Progress) -> str:
     return f"{text} ({accepted / held:.0%} accepted)" if held else text
 
 
-def change_text(progress: Progress) -> str:
-    """The last accepted change in one line; empty before there was one."""
+def change_text(progress: Progress) -> list[str]:
+    """The last accepted change: what it says, then where and why, a line each; empty before there was one."""
     change = progress.change
     if change is None:
-        return ""
-    what = f': {"+" if change.added else "-"} "{change.sentence}"' if change.sentence else ""
-    return f"{change.component} ({change.reason}){what}"
+        return []
+    where = f"{change.component}: {change.reason}"
+    return [f'{"+" if change.added else "-"} "{change.sentence}"', where] if change.sentence else [where]
 
 
 def trouble_text(progress: Progress) -> str:

@@ -32,7 +32,7 @@ def test_everything_is_there() -> None:
         *("searching", "300 of 600", "$0.41 of $5.00", "45 k", "2 min 00 s", "about 2 min"),
         *("0.712 (90 %: 0.650 to 0.770)", "0.580, gain +0.132", "member 3", "0.97", "5 members"),
         *("mutation of member 3: 5 of at most 14 rollouts", "5 accepted, 9 rejected (36% accepted)"),
-        *("hop (scored 3 on 6 rows)", '+ "Name the city', "minibatch score went from 3 to 2"),
+        *("hop: scored 3 on 6 rows", '+ "Name the city', "minibatch score went from 3 to 2"),
     ):
         assert part in text
 
@@ -51,6 +51,14 @@ def test_forty_columns_still_show_the_figures() -> None:
     for part in ("300 of 600", "$0.41 of $5.00", "about 2 min", "0.712 (90 %: 0.650 to 0.770)", "5 accepted"):
         assert part in text
     assert "━" not in text
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_long_name_leaves_room_for_what_was_changed(width: int) -> None:
+    change = Change(4, "summarize.passages.predict" * 2, "Name the city.", added=True, reason="scored 3")
+    lines = drawn(replace(BUSY, change=change), width=width)
+    place = lines.index('kept        + "Name the city."')
+    assert lines[place + 1].startswith("            summarize.passages.")
 
 
 @pytest.mark.parametrize("width", [40, 80])

@@ -158,13 +158,13 @@ def test_the_share_of_accepted_proposals_leaves_trials_without_one_out() -> None
     assert trials_text(Progress()) == ""
 
 
-def test_a_change_is_told_with_its_reason() -> None:
+def test_a_change_is_told_before_where_it_is_and_why() -> None:
     change = Change(4, "hop.query", "Name the city.", added=True, reason="scored 3 on 6 rows")
-    assert change_text(Progress(change=change)) == 'hop.query (scored 3 on 6 rows): + "Name the city."'
-    gone = replace(change, added=False)
-    assert ': - "Name the city."' in change_text(Progress(change=gone))
-    assert change_text(Progress(change=replace(change, sentence=""))) == "hop.query (scored 3 on 6 rows)"
-    assert change_text(Progress()) == ""
+    where = "hop.query: scored 3 on 6 rows"
+    assert change_text(Progress(change=change)) == ['+ "Name the city."', where]
+    assert change_text(Progress(change=replace(change, added=False))) == ['- "Name the city."', where]
+    assert change_text(Progress(change=replace(change, sentence=""))) == [where]
+    assert change_text(Progress()) == []
 
 
 def test_trouble_is_told_only_where_there_is_some() -> None:

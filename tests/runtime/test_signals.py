@@ -10,18 +10,18 @@ import pytest
 
 from dspy_gepa.runtime.signals import stopping_on_signals
 
-BOTH = (signal.SIGINT, signal.SIGTERM)
+ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in BOTH}
+    before = {number: signal.getsignal(number) for number in ALL}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", BOTH)
+@pytest.mark.parametrize("number", ALL)
 def test_a_signal_wakes_while_it_is_open_and_does_what_it_did_afterwards(number: signal.Signals) -> None:
     woken, own = [], []
     signal.signal(number, lambda *_: own.append(number))
@@ -30,6 +30,19 @@ def test_a_signal_wakes_while_it_is_open_and_does_what_it_did_afterwards(number:
         signal.raise_signal(number)
     signal.raise_signal(number)
     assert (woken, own) == ([number], [number])
+
+
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 2), (signal.SIGTERM, 2), (signal.SIGHUP, 1)])
+def test_a_second_one_hurries_but_not_that_of_a_terminal_that_hangs_up(
+    number: signal.Signals, times: int
+) -> None:
+    woken = []
+    with stopping_on_signals(lambda: woken.append(number)):
+        signal.raise_signal(number)
+        signal.raise_signal(number)
+        assert len(woken) == times
+        signal.raise_signal(signal.SIGINT)
+    assert len(woken) == times + 1
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:

@@ -88,8 +88,9 @@ class Passage(io.TextIOBase):
 
 @contextmanager
 def passages(region: Region) -> Iterator[list[Passage]]:
-    """Let stdout and stderr, where they are terminals, and the log handlers on them write above a region."""
-    streams = [stream for stream in (sys.stdout, sys.stderr) if is_terminal(stream)]
+    """Let stdout and stderr, where they are its terminal, and log handlers on them write above a region."""
+    terminals = [stream for stream in (sys.stdout, sys.stderr) if is_terminal(stream)]
+    streams = [stream for stream in terminals if region.is_on_terminal_of(stream)]
     stand_ins = {id(stream): Passage(stream, region) for stream in streams}
     before = sys.stdout, sys.stderr
     for stream in streams:

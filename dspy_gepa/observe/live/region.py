@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import RLock
 from typing import TextIO
 
@@ -14,6 +17,8 @@ _UP = "\x1b[{}A\r"
 # thinks of the width of an emoji, and even if the window was made narrower a moment ago.
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _RESET = "\x1b[0m"
+# What a system says of a terminal whose window was closed, or whose connection broke.
+_GONE = (errno.EIO, errno.ENXIO)
 
 
 class Region:
@@ -24,6 +29,9 @@ class Region:
     changes its size, where terminals differ in what becomes of the lines, and when somebody whom we do not
     know of writes: his text goes above. The cursor stays visible and no mode stays changed, so that there is
     nothing to restore if the process is killed. (rich.Live rests below its lines, and loses count then.)
+
+    While the process is a job in the background nothing is drawn: somebody types into the terminal then. When
+    the terminal is gone, what is written is lost and nobody is told: a run that goes on need not end for it.
 
     Attributes:
         lock: Held by whoever writes; text and lines of several threads are not mixed.
@@ -40,11 +48,20 @@ class Region:
 
     @property
     def size(self) -> os.terminal_size:
-        """Columns and rows, now."""
+        """Columns and rows, now; the usual ones where nobody told the terminal, as in many containers."""
+        usual = shutil.get_terminal_size()
         try:
-            return os.get_terminal_size(self._stream.fileno())
+            columns, rows = os.get_terminal_size(self._stream.fileno())
         except (OSError, ValueError):
-            return shutil.get_terminal_size()
+            return usual
+        return os.terminal_size((columns or usual.columns, rows or usual.lines))
+
+    def is_on_terminal_of(self, stream: TextIO) -> bool:
+        """Whether what is written to a stream is seen where this is drawn."""
+        try:
+            return os.path.sameopenfile(self._stream.fileno(), stream.fileno())
+        except (OSError, ValueError):  # it has no file that could be another one
+            return True
 
     def draw(self, lines: Sequence[str]) -> None:
         """Draw lines in place of those before; what does not fit into the window is left out.
@@ -61,6 +78,13 @@ class Region:
         with self.lock:
             self._send(text)
 
+    def erase(self) -> None:
+        """Take the lines away until they are drawn again. May be called from a signal handler."""
+        if _in_front(self._stream):
+            with _unless_gone():
+                # Past the stream, which may be in the middle of a write.
+                os.write(self._stream.fileno(), _ERASE_BELOW.encode("ascii"))
+
     def end(self, lines: Sequence[str]) -> None:
         """Draw lines that stay, and leave the terminal behind them."""
         with self.lock:
@@ -68,10 +92,33 @@ class Region:
             self._send("".join(f"{line}\n" for line in lines))
 
     def _send(self, text: str) -> None:
+        with _unless_gone():
+            self._stream.write(self._framed(text) if _in_front(self._stream) else text)
+            self._stream.flush()
+
+    def _framed(self, text: str) -> str:
         columns, rows = self.size
         # Lines for another width are not drawn again; new ones come in a moment.
         lines = self._lines[: max(0, rows - 2)] if columns == self._drawn_for else ()
         below = "".join(f"\n{line}{_RESET}" for line in lines)
         back = f"{_NO_WRAP}{below}{_WRAP}{_UP.format(len(lines))}" if lines else ""
-        self._stream.write(f"{_ERASE_BELOW}{text}{back}")
-        self._stream.flush()
+        return f"{_ERASE_BELOW}{text}{back}"
+
+
+def _in_front(stream: TextIO) -> bool:
+    """Whether a terminal is this process's to draw on, and not that of a shell that it is a job of."""
+    if sys.platform == "win32":
+        return True
+    try:
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except (OSError, ValueError):  # it is not the one that this process was started from
+        return True
+
+
+@contextmanager
+def _unless_gone() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise

@@ -18,6 +18,7 @@ from dspy_gepa.observe.live.canvas import Clock, Show, refreshed
 from dspy_gepa.observe.live.passage import is_terminal, passages
 from dspy_gepa.observe.live.plain import PlainLines
 from dspy_gepa.observe.live.region import Region
+from dspy_gepa.observe.live.suspension import erased_when_suspended
 from dspy_gepa.observe.progress import Progress, advance, brief
 
 Mode: TypeAlias = Literal["auto", "live", "plain", "off"]
@@ -107,7 +108,11 @@ def _live(mode: Mode, clock: Clock) -> Iterator[Show]:
             yield show
     elif is_terminal(terminal) and can_be_drawn_on(terminal):
         region = Region(terminal)
-        with passages(region) as opened, refreshed(TerminalCanvas(terminal, region, opened), clock) as show:
+        with (
+            erased_when_suspended(region),
+            passages(region) as opened,
+            refreshed(TerminalCanvas(terminal, region, opened), clock) as show,
+        ):
             yield show
     else:
         yield _plain(mode, clock)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import struct
 import sys
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
+from typing import TextIO
 
 import pyte
 
@@ -18,13 +20,27 @@ _MARK = b"<settled>"
 
 
 class Screen:
-    """What somebody sees who looks at the terminal, with what has scrolled out of it."""
+    """What somebody sees who looks at the terminal, with what has scrolled out of it.
 
-    def __init__(self, columns: int = 80, rows: int = 24, *, encoding: str = "utf-8") -> None:
+    Args:
+        columns: How wide it is.
+        rows: How high it is.
+        encoding: Of what is written to it.
+        known: Columns and rows that it says it has; default: those.
+    """
+
+    def __init__(
+        self,
+        columns: int = 80,
+        rows: int = 24,
+        *,
+        encoding: str = "utf-8",
+        known: tuple[int, int] | None = None,
+    ) -> None:
         self._reading, self._writing = os.openpty()
         self._screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=0.5)
         self._feed = pyte.ByteStream(self._screen)
-        self._set_size(columns, rows)
+        self._set_size(*(known or (columns, rows)))
         self.stream = os.fdopen(os.dup(self._writing), "w", encoding=encoding, errors="backslashreplace")
         self.raw = b""
         self._settled, self._lock = Event(), Lock()
@@ -100,3 +116,31 @@ def on(screen: Screen) -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def vanishing() -> Iterator[tuple[TextIO, Callable[[], None]]]:
+    """A terminal, and what makes it go away, as when a window is closed or a connection breaks."""
+    reading, writing = os.openpty()
+    stream = os.fdopen(writing, "w", encoding="utf-8")
+    closing = Event()
+
+    def read() -> None:
+        while not closing.is_set():
+            if select.select([reading], [], [], 0.01)[0]:
+                os.read(reading, 65_536)
+        os.close(reading)
+
+    thread = Thread(target=read)
+    thread.start()
+
+    def vanish() -> None:
+        closing.set()
+        thread.join()
+
+    try:
+        yield stream, vanish
+    finally:
+        vanish()
+        with suppress(OSError):  # what the stream holds still cannot be written any more
+            stream.close()

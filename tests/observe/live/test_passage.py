@@ -120,6 +120,18 @@ def test_a_stream_that_is_no_terminal_is_left_alone(screen: Screen) -> None:
     assert shown(screen) == [""]
 
 
+def test_what_goes_to_another_terminal_is_left_alone(screen: Screen) -> None:
+    other = Screen()
+    with on(screen):
+        sys.stdout = other.stream
+        with passages(Region(screen.stream)):
+            print("over there", flush=True)
+            print("here", file=sys.stderr)
+            assert shown(screen) == ["here"]
+    assert shown(other) == ["over there"]
+    other.close()
+
+
 def test_the_stand_in_is_the_terminal_to_whoever_asks(screen: Screen) -> None:
     with on(screen), passages(Region(screen.stream)):
         assert sys.stdout.isatty()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from dspy_gepa.observe.live.region import Region
-from tests.observe.live.screen import Screen
+from tests.observe.live.screen import Screen, vanishing
 
 
 @pytest.fixture
@@ -102,6 +104,72 @@ def test_what_others_write_past_us_is_not_lost(screen: Screen) -> None:
     region.draw(panel(mark="new"))
     screen.close()
     assert screen.lines == ["from a subprocess", "", *panel(mark="new")]
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 24), (80, 0)])
+def test_a_terminal_that_does_not_know_its_size_is_taken_for_a_usual_one(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def usual(fallback: tuple[int, int] = (80, 24)) -> os.terminal_size:
+        return os.terminal_size(fallback)
+
+    monkeypatch.setattr(shutil, "get_terminal_size", usual)
+    unknown = Screen(80, 24, known=size)
+    region = Region(unknown.stream)
+    region.draw(panel())
+    unknown.close()
+    assert region.size == (80, 24)
+    assert unknown.lines == ["", *panel()]
+
+
+def test_a_job_in_the_background_leaves_the_terminal_to_who_types_there(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "tcgetpgrp", lambda descriptor: os.getpgrp() + 1)
+    region = Region(screen.stream)
+    screen.stream.write("$ typing")
+    region.draw(panel())
+    screen.settle()
+    assert screen.lines == ["$ typing"]
+    region.above(" here\n")
+    region.end(panel(1, "last"))
+    screen.settle()
+    assert screen.lines == ["$ typing here", "last 0"]
+    assert b"\x1b" not in screen.raw
+
+
+def test_a_job_that_comes_to_the_front_draws(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_front = os.getpgrp() + 1
+    monkeypatch.setattr(os, "tcgetpgrp", lambda descriptor: in_front)
+    region = Region(screen.stream)
+    region.draw(panel())
+    in_front = os.getpgrp()
+    region.draw(panel())
+    screen.close()
+    assert screen.lines == ["", *panel()]
+
+
+def test_a_terminal_that_is_gone_takes_nobody_with_it() -> None:
+    with vanishing() as (stream, vanish):
+        region = Region(stream)
+        region.draw(panel())
+        vanish()
+        with pytest.raises(OSError, match="Input/output"):
+            os.write(stream.fileno(), b"text")
+        region.draw(panel())
+        region.above("text\n")
+        region.erase()
+        region.end(panel())
+
+
+def test_any_other_failure_of_a_terminal_is_told(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise BlockingIOError(errno.EAGAIN, "it takes no more for the moment")
+
+    monkeypatch.setattr(screen.stream, "flush", fails)
+    with pytest.raises(BlockingIOError):
+        Region(screen.stream).draw(panel())
+    monkeypatch.undo()
 
 
 def test_nothing_of_the_terminals_modes_is_left_changed(screen: Screen) -> None:

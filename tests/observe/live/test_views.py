@@ -23,7 +23,8 @@ from dspy_gepa.observe.live.passage import Passage
 from dspy_gepa.observe.live.terminal import TerminalCanvas
 from dspy_gepa.observe.live.views import open_display
 from dspy_gepa.observe.state import Progress
-from tests.observe.live.screen import Screen, on
+from dspy_gepa.testing.practice import practice_run
+from tests.observe.live.screen import Screen, on, vanishing
 from tests.observe.test_wording import RUNNING, WAIT
 from tests.recorder import Insists, Recorder
 from tests.support import is_right
@@ -177,6 +178,26 @@ def test_a_failure_is_shown_and_the_terminal_is_as_before(screen: Screen) -> Non
     assert not isinstance(sys.stderr, Passage)
 
 
+def test_a_terminal_that_goes_away_changes_nothing_in_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+
+    def metric(gold: Any, pred: Any, trace: Any = None) -> Any:
+        calls.append(gold)
+        if len(calls) == 20:
+            vanish()
+        print("printed")
+        print("no end of line", end="")
+        return is_right(gold, pred)
+
+    with vanishing() as (stream, vanish):
+        for name in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, name, stream)
+        result = practice_run(metric=metric, num_threads=1, progress="live")
+        monkeypatch.undo()
+    assert len(calls) > 20
+    assert result.val_aggregate_scores == practice_run(num_threads=1).val_aggregate_scores
+
+
 def test_an_interrupt_is_shown_with_the_way_to_go_on(screen: Screen, tmp_path: Path) -> None:
     class Stops:
         def on_budget_spent(self, event: BudgetSpent) -> None:
@@ -243,7 +264,7 @@ def test_a_texts_escape_sequences_do_not_reach_the_terminal(screen: Screen) -> N
     screen.settle()
     assert b"\x1b]0" not in screen.raw
     assert b"\x1b[2J" not in screen.raw
-    assert any("[red]know w1." in line for line in screen.lines)
+    assert "[red]know w1." in " ".join(" ".join(screen.lines).split())
 
 
 def test_a_second_run_at_the_same_time_is_shown_as_lines(screen: Screen) -> None:
