@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dspy_gepa.cli.main import main
+from dspy_gepa.runtime.journal_file import SCHEMA_VERSION
 from tests.cli.conftest import Call, changed
 
 COMMANDS = ("show", "watch", "report", "export", "compare")
@@ -76,7 +77,7 @@ def test_a_journal_of_another_release_is_refused_with_both_versions(
     run = changed(runs / "first", tmp_path / "run", "UPDATE meta SET value = '2' WHERE name = 'version'")
     result = call(*arguments(command, run))
     assert result.exit_code == 2
-    assert "has schema version 2; this release writes 3." in result.output
+    assert f"has schema version 2; this release writes {SCHEMA_VERSION}." in result.output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
