@@ -206,7 +206,7 @@ class InstantWorker(Worker):
 
     def __call__(self, effect: Effect) -> Outcome | Reflection:
         self.executed += 1
-        usage = Usage(4, {"simulated/model": (2_000, 300)}, 0.002)
+        usage = Usage(4, {"simulated/model": (2_000, 300)}, {"simulated/model": 0.002})
         if not isinstance(effect, Rollout):
             return Reflection(text=f"{effect.current_text[:200]} {unit(effect.digest, 'text')}", usage=usage)
         words = "Some feedback on this answer, of a usual length. " * 8

@@ -7,6 +7,7 @@ from random import Random
 from dspy_gepa.record.model import Evidence, Member, Point, RunRecord, Trial
 from dspy_gepa.types import Candidate, Usage
 
+TASK, REFLECTION = "made-up/task", "made-up/reflection"
 COMPONENTS = ("plan", "search.query", "answer")
 VERBS = ("Name", "Check", "Quote", "Compare", "Leave out", "Begin with", "Write down", "Look again at")
 NOUNS = (
@@ -83,8 +84,8 @@ def made_up_run(
         stop_reason="budget: all rollouts are spent",
         choice_reason="better than the seed program with probability 1.00",
         usage={
-            "train rollouts": Usage(3 * len(trials), {"made-up/task": (900_000, 120_000)}, 1.25),
-            "reflection": Usage(len(trials), {"made-up/reflection": (400_000, 90_000)}, 2.5),
+            "train rollouts": Usage(3 * len(trials), {TASK: (900_000, 120_000)}, {TASK: 1.25}),
+            "reflection": Usage(len(trials), {REFLECTION: (400_000, 90_000)}, {REFLECTION: 2.5}),
         },
         failures={"RateLimitError": 3},
         program_failures={"AdapterParseError": 2},

@@ -11,6 +11,7 @@ from dspy_gepa.types import Candidate, Outcome, Row, TraceStep, Usage
 
 KINDS = ("binary", "graded")
 COMPONENTS = ("summarize1", "create_query_hop2", "summarize2", "final_answer")
+MODEL = "openai/gpt-4.1-mini"
 TRAIN_SIZE = 1_000
 REJECTED = 3  # rejected proposals for each accepted one
 RNG = 0
@@ -96,7 +97,7 @@ def outcome(*, trace: bool) -> Outcome:
         component_feedback={name: feedback + name for name in COMPONENTS} if trace else {},
         trace=tuple(steps) if trace else (),
         output={"answer": "".join(["Jana ", "Dunek"])},
-        usage=Usage(calls=4, tokens={"openai/gpt-4.1-mini": (6_000, 700)}, cost=0.0035),
+        usage=Usage(calls=4, tokens={MODEL: (6_000, 700)}, costs={MODEL: 0.0035}),
     )
 
 

@@ -23,14 +23,14 @@ REPEATS = 3
 
 
 @click.command("report-size")
-@click.option("--members", type=AT_LEAST_ONE, default=200, show_default=True, help="Candidates.")
+@click.option("--members", type=AT_LEAST_ONE, default=200, show_default=True, help="Members.")
 @click.option("--rows", type=AT_LEAST_ONE, default=300, show_default=True, help="Validation rows.")
 @click.option(
     "--rejected",
     type=NOT_NEGATIVE,
     default=1,
     show_default=True,
-    help="Rejected proposals for each candidate.",
+    help="Rejected proposals for each member.",
 )
 def report_size(members: int, rows: int, rejected: int) -> None:
     """Size of a made-up run's HTML report, and the seconds to build it and to load it in Chromium."""
@@ -40,7 +40,7 @@ def report_size(members: int, rows: int, rejected: int) -> None:
         built = [_seconds_to_build(run, path) for _ in range(REPEATS)]
         loaded = [_seconds_to_load(browser, path) for _ in range(REPEATS)]
         click.echo(
-            f"{members} candidates x {rows} rows, {len(run.trials)} trials: "
+            f"{members} members x {rows} rows, {len(run.trials)} trials: "
             f"{path.stat().st_size / 1e6:.2f} MB, {statistics.median(built):.2f} s to build, "
             f"{statistics.median(loaded):.2f} s to load "
             f"(medians of {REPEATS})"

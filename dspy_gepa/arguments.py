@@ -22,9 +22,9 @@ from dspy_gepa.options import (
     pick_or_take,
     require_budget,
     require_kind,
-    require_number,
     require_positive,
     require_reflection_lm,
+    require_score,
     require_several,
     require_stats,
     require_whole,
@@ -80,8 +80,8 @@ def check_arguments(given: Arguments) -> None:
     require_whole("max_merge_invocations", given.max_merge_invocations, least=0)
     for name in ("max_cost", "max_seconds", "rollout_timeout"):
         require_positive(name, getattr(given, name))
-    require_number("perfect_score", given.perfect_score)
-    require_number("failure_score", given.failure_score)
+    require_score("perfect_score", given.perfect_score)
+    require_score("failure_score", given.failure_score)
     if given.instruction_proposer is None or given.reflection_lm is not None:
         require_reflection_lm(given.reflection_lm)
     require_stats(given.track_stats, given.track_best_outputs)

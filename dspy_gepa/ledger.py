@@ -85,16 +85,20 @@ class Ledger:
         return tuple(map(_call, history))
 
     def usage(self) -> Usage:
-        """Calls, tokens per model and known cost so far."""
+        """Calls, and per model tokens and known cost, so far."""
         # Tokens are tracked even when the user has switched histories off; calls and cost are not.
         entries = self._tracker.usage_data
         tokens = {
             lm: (_sum(used, "prompt_tokens"), _sum(used, "completion_tokens")) for lm, used in entries.items()
         }
+        costs: dict[str, float] = {}
+        for entry in self._collector.history:
+            if entry["usage"] and entry["cost"] is not None:  # what the cache answered had its price before
+                costs[entry["model"]] = costs.get(entry["model"], 0.0) + entry["cost"]
         return Usage(
             calls=max(len(self._collector.history), sum(map(len, entries.values()))),
             tokens=tokens,
-            cost=sum(e["cost"] or 0.0 for e in self._collector.history if e["usage"]),
+            costs=costs,
         )
 
 

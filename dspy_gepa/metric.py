@@ -16,6 +16,7 @@ import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
 from dspy_gepa.media import disarm
+from dspy_gepa.types import LARGEST_SCORE
 from dspy_gepa.values import as_data
 
 _log = logging.getLogger("dspy_gepa")
@@ -33,7 +34,7 @@ class Judgement:
     """A metric's answer in one shape.
 
     Attributes:
-        score: Finite; higher is better.
+        score: Finite, at most `LARGEST_SCORE` in size; higher is better.
         feedback: The metric's text, or None when it gave none.
         objectives: The metric's `objective_scores`, or empty.
     """
@@ -134,7 +135,7 @@ def read_answer(answer: Any) -> Judgement:
     """Turn what a metric returned into a `Judgement`.
 
     Raises:
-        MetricError: It is None, a string, NaN, infinite, or has no score.
+        MetricError: It is None, a string, NaN, infinite, beyond `LARGEST_SCORE`, or has no score.
     """
     if isinstance(answer, (dspy.Example, Mapping)):
         if "score" not in answer:
@@ -169,11 +170,22 @@ def _fields(fields: dspy.Example) -> str:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, (bool, int, float, np.number, np.bool_)):
-        number = float(value)
-        if math.isfinite(number):
-            return number
+    if isinstance(value, (int, float, np.integer, np.floating, np.bool_)):
+        number = value if isinstance(value, int) else float(value)  # there are ints that no float holds
+        if abs(number) <= LARGEST_SCORE:
+            return float(number)
+        if isinstance(number, int) or math.isfinite(number):
+            raise MetricError(
+                f"The metric gave {_brief(number)} where a score belongs, and scores lie between "
+                f"-{LARGEST_SCORE:g} and {LARGEST_SCORE:g}: beyond, their squares overflow. Return a "
+                "number on a smaller scale, its logarithm for one, or one that is capped."
+            )
     raise MetricError(f"The metric gave {value!r} ({type(value).__name__}) where a score belongs. {_REMEDY}")
+
+
+def _brief(number: float) -> str:
+    # Python refuses to write out whole numbers of more than some thousand digits.
+    return f"a whole number of {number.bit_length()} bits" if isinstance(number, int) else repr(number)
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import dspy
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.types import LARGEST_SCORE
 
 C = TypeVar("C")
 Choice = TypeVar("Choice")
@@ -88,14 +88,17 @@ def require_positive(option: str, value: float | None) -> None:
         raise ConfigurationError(f"{option}={value!r} must be a number above 0.")
 
 
-def require_number(option: str, value: Any) -> None:
-    """Refuse what is not a finite number.
+def require_score(option: str, value: Any) -> None:
+    """Refuse what no metric may give as a score: what is no number, is not finite or beyond `LARGEST_SCORE`.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: It is such.
     """
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ConfigurationError(f"{option}={value!r} must be a finite number.")
+    if not isinstance(value, (int, float)) or not abs(value) <= LARGEST_SCORE:
+        raise ConfigurationError(
+            f"{option}={value!r} must be a score: a finite number between -{LARGEST_SCORE:g} and "
+            f"{LARGEST_SCORE:g}."
+        )
 
 
 def require_kind(option: str, value: Any, kind: type | tuple[type, ...], what: str) -> None:

@@ -15,6 +15,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$-])")
 # English prose comes to about four characters a token in today's vocabularies.
 CHARACTERS_OF_A_TOKEN = 4
 SHORTEST_FENCE = 3
+# What is added to a score where the validation rows are the train rows.
+IN_SAMPLE = " (of the very rows that were reflected on; expect less on others)"
 
 
 def diff_texts(before: Mapping[str, str], after: Mapping[str, str]) -> str:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, SupportsIndex
 
 import dspy
-import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.messages import Messages, messages_by_predictor
 from dspy_gepa.observe.log import log_warning
 from dspy_gepa.record.model import RunRecord
+from dspy_gepa.record.trade_offs import undominated
 from dspy_gepa.render import (
+    IN_SAMPLE,
     Length,
     diff_texts,
     finite,
@@ -142,14 +143,8 @@ class GEPAResult:
         one. Without objectives these are the candidates with the highest score.
         """
         objectives = self.val_aggregate_subscores or [{} for _ in self.texts]
-        points = np.array(
-            [[s, *o.values()] for s, o in zip(self.val_aggregate_scores, objectives, strict=True)]
-        )
-        known = [i for i, score in enumerate(self.val_aggregate_scores) if not math.isnan(score)]
-        beaten = [
-            bool(((points >= points[i]).all(axis=1) & (points > points[i]).any(axis=1)).any()) for i in known
-        ]
-        kept = [i for i, is_beaten in zip(known, beaten, strict=True) if not is_beaten]
+        points = [[s, *o.values()] for s, o in zip(self.val_aggregate_scores, objectives, strict=True)]
+        kept = [i for i in undominated(points) if not math.isnan(self.val_aggregate_scores[i])]
         return sorted(kept, key=lambda i: -self.val_aggregate_scores[i])
 
     @property
@@ -255,7 +250,7 @@ class GEPAResult:
         ]
         data["interval"], data["gain_interval"] = list(self.interval), list(self.gain_interval)
         data["proposals"] = [proposal_data(p) for p in self.proposals]
-        data["usage"] = {phase: asdict(used) for phase, used in self.usage.items()}
+        data["usage"] = {phase: asdict(used) | {"cost": used.cost} for phase, used in self.usage.items()}
         data["lineage"], data["trade_offs"] = self.lineage(), self.trade_offs
         data["length"] = {"seed": self.seed_length._asdict(), "best": self.best_length._asdict()}
         return data
@@ -276,14 +271,13 @@ class GEPAResult:
         return index(candidate)
 
     def _facts(self) -> list[tuple[str, str]]:
-        sample = " (of the very rows that were reflected on; expect less on others)"
         before, after = self.seed_length, self.best_length
         tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
         facts = [
             ("Gain over the seed", f"{render_estimate(self.gain, self.gain_interval)}; {self.choice_reason}"),
             (
                 "Score",
-                render_estimate(self.score, self.interval) + (sample if self.score_is_in_sample else ""),
+                render_estimate(self.score, self.interval) + (IN_SAMPLE if self.score_is_in_sample else ""),
             ),
             ("By group", render_against_seed(self.group_scores, self.best_idx)),
             ("Objectives", render_against_seed(self.val_aggregate_subscores, self.best_idx)),

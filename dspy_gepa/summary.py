@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import dspy
 import numpy as np
 
-from dspy_gepa.measures import length_of
+from dspy_gepa.levels import Levels
 from dspy_gepa.program import build_program
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.results import GEPAResult
-from dspy_gepa.search.estimate import Belief
 from dspy_gepa.search.evolve import Search
-from dspy_gepa.search.frontier import Scores
+from dspy_gepa.search.levels import levels
 from dspy_gepa.search.outputs import best_members
-from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.standing import standing
 from dspy_gepa.types import Candidate
+
+T = TypeVar("T")
 
 # The name under which `dspy.GEPA` attaches its result.
 DETAILS = "detailed_results"
@@ -59,6 +59,7 @@ def summarize(search: Search, record: RunRecord, build: Callable[[Candidate], ds
     """The result of a search that ended; `build` makes a candidate's program."""
     pool, spent, choice = search.pool, search.budget.spent, search.choice
     stand = standing(pool, choice.member, sparse=search.strategy.sparse)
+    reached = levels(pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
     scores = pool.scores[:, : len(pool.val_rows)]
     known = ~np.isnan(scores)
     return GEPAResult(
@@ -75,10 +76,8 @@ def summarize(search: Search, record: RunRecord, build: Callable[[Candidate], ds
         per_val_instance_best_candidates={row.position: set(b) for row, b in best_members(pool).items()},
         best_outputs_valset=None if search.best_outputs is None else _predictions(search.best_outputs),
         discovery_eval_counts=[m.discovered_at for m in pool.members],
-        **summarize_objectives(
-            pool, sparse=search.strategy.sparse, measured=search.problem.objectives
-        )._asdict(),
-        **summarize_groups(pool, sparse=search.strategy.sparse)._asdict(),
+        **summarize_objectives(reached.objectives)._asdict(),
+        **summarize_groups(reached)._asdict(),
         total_metric_calls=spent.rollouts,
         num_full_val_evals=int(known.all(axis=1).sum()),
         log_dir=record.log_dir,
@@ -101,56 +100,28 @@ def summarize(search: Search, record: RunRecord, build: Callable[[Candidate], ds
     )
 
 
-def summarize_objectives(pool: Pool, *, sparse: bool, measured: Sequence[str] = ()) -> Objectives:
-    """Every member's level of each objective, which members are best by it, and how good these are.
-
-    A level is the mean over the validation rows where all members are known on the same ones, as after a
-    search that is not sparse. Else raw means would compare different rows, and the level is what the member
-    is believed to be worth, from all rows; that takes no notice of why an objective is missing on a row. Of
-    the `measured` ones, the ready objectives, the length of the texts is known exactly.
-    """
-    if not pool.all_objectives:
+def summarize_objectives(objectives: Mapping[str, Sequence[float]]) -> Objectives:
+    """Every member's level of each objective, which members are best by it, and how good these are."""
+    if not objectives:
         return Objectives()
-    levels = {
-        name: _levels(pool, scores, pool.objective_beliefs[name], sparse)
-        for name, scores in pool.objectives.items()
-    }
-    if "length" in measured:
-        levels["length"] = [length_of(member.candidate) for member in pool.members]
-    best = {name: max(values) for name, values in levels.items()}
+    best = {name: max(levels) for name, levels in objectives.items()}
     return Objectives(
-        [{name: values[m.index] for name, values in levels.items()} for m in pool.members],
-        {name: {i for i, value in enumerate(v) if value == best[name]} for name, v in levels.items()},
+        _by_member(objectives),
+        {name: {i for i, v in enumerate(levels) if v == best[name]} for name, levels in objectives.items()},
         best,
     )
 
 
-def summarize_groups(pool: Pool, *, sparse: bool) -> Groups:
-    """Every member's score in each group, from rows of that group alone, with its interval.
-
-    As with objectives, it is the mean over validation rows where that is fair, else what is believed.
-    """
-    groups = np.array(pool.traits.groups)
-    levels, beliefs = dict[str, list[float]](), dict[str, Belief]()
-    for group in sorted(set(pool.traits.groups)):
-        inside = groups == group
-        beliefs[group] = pool.belief_from(np.where(inside, pool.scores, np.nan))
-        scores = np.where(inside[: len(pool.val_rows)], pool.val_scores, np.nan)
-        levels[group] = _levels(pool, scores, beliefs[group], sparse)
-    if not beliefs:
+def summarize_groups(levels: Levels) -> Groups:
+    """Every member's score in each group with its interval."""
+    if not levels.groups:
         return Groups()
-    members = range(len(pool))
-    return Groups(
-        [{group: values[m] for group, values in levels.items()} for m in members],
-        [{group: belief.interval(m) for group, belief in beliefs.items()} for m in members],
-    )
+    return Groups(_by_member(levels.groups), _by_member(levels.group_intervals))
 
 
-def _levels(pool: Pool, scores: Scores, belief: Belief, sparse: bool) -> list[float]:
-    known = ~np.isnan(scores)
-    if sparse or not known[0].any() or not (known == known[0]).all():
-        return [float(mean) for mean in belief.mean]
-    return [pool.traits.mean(line) for line in scores]
+def _by_member(named: Mapping[str, Sequence[T]]) -> list[dict[str, T]]:
+    members = range(len(next(iter(named.values()))))
+    return [{name: values[member] for name, values in named.items()} for member in members]
 
 
 def _predictions(

@@ -21,6 +21,9 @@ Split: TypeAlias = Literal["train", "val"]
 Status: TypeAlias = Literal["scored", "program_failed"]
 TextKind: TypeAlias = Literal["instructions", "field", "tool", "argument", "text", "code", "module"]
 
+# A score's size at most: beyond it, sums of squares overflow, and with them all that is reckoned from scores.
+LARGEST_SCORE = 1e100
+
 # `TraceStep.component` of the step that stands for the whole program.
 PROGRAM = ""
 
@@ -132,19 +135,26 @@ class Usage:
     Attributes:
         calls: Answers received, cached ones included.
         tokens: Prompt and completion tokens per model: ``{"openai/x": (120, 40)}``.
-        cost: US dollars as far as prices are known.
+        costs: US dollars per model; a model whose price is not known is left out.
     """
 
     calls: int = 0
     tokens: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    cost: float = 0.0
+    costs: Mapping[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Usage) -> Usage:
-        tokens = dict(self.tokens)
+        tokens, costs = dict(self.tokens), dict(self.costs)
         for model, (asked, answered) in other.tokens.items():
             before = tokens.get(model, (0, 0))
             tokens[model] = (before[0] + asked, before[1] + answered)
-        return Usage(self.calls + other.calls, tokens, self.cost + other.cost)
+        for model, cost in other.costs.items():
+            costs[model] = costs.get(model, 0.0) + cost
+        return Usage(self.calls + other.calls, tokens, costs)
+
+    @property
+    def cost(self) -> float:
+        """US dollars of all models, as far as prices are known."""
+        return sum(self.costs.values(), 0.0)
 
     @property
     def total_tokens(self) -> int:

@@ -38,7 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("metric", "failures", "ledger", "options", "parcel", "text"),
     ("values",),
     ("steps", "guides", "render", "media"),
-    ("types",),
+    ("types", "levels"),
     ("errors", "sentences", "naming"),
 )
 KNOW_DSPY = {

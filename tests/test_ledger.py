@@ -9,7 +9,7 @@ import pytest
 
 from dspy_gepa.ledger import Call, Ledger
 from dspy_gepa.types import Outcome
-from tests.support import TOKENS_IN, TOKENS_OUT, OneHop, TwoHops, knows_words, scripted_lm
+from tests.support import TOKENS_IN, TOKENS_OUT, OneHop, PricedLM, TwoHops, knows_words, scripted_lm
 
 ASK = {"question": "0: b needs w0"}
 
@@ -83,6 +83,18 @@ def test_every_call_is_told_apart_with_its_tokens_and_no_price_where_none_is_kno
     with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
         TwoHops()(**ASK)
     assert ledger.calls() == (Call(TOKENS_IN + TOKENS_OUT, cost=None, cached=False),) * 2
+
+
+def test_dollars_are_counted_by_model_where_a_price_is_known() -> None:
+    ledger, program = Ledger(), TwoHops()
+    program.b.lm = PricedLM(knows_words, 0.25, "priced/b")
+    with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
+        program(**ASK)
+        program(**ASK)
+    usage = ledger.usage()
+    assert usage.costs == {"priced/b": 0.5}
+    assert usage.cost == 0.5
+    assert set(usage.tokens) == {"scripted/task", "priced/b"}
 
 
 @pytest.mark.parametrize("setting", [{"disable_history": True}, {"max_history_size": 1}])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.errors import ConfigurationError, MetricError
 from dspy_gepa.metric import Judgement, Metric, default_feedback, read_answer
+from dspy_gepa.types import LARGEST_SCORE
 
 GOLD = dspy.Example(question="q", answer="yes").with_inputs("question")
 PRED = dspy.Prediction(answer="no")
@@ -166,6 +167,7 @@ def test_feedback_and_objectives_come_with_the_score(shape: Any) -> None:
         np.float64("nan"),
         [1.0],
         1j,
+        np.complex128(1.0),
         {"score": None},
         {"score": "high"},
         dspy.Prediction(score=float("nan"), feedback="x"),
@@ -185,9 +187,16 @@ def test_an_answer_without_a_score_is_refused(answer: Any) -> None:
         read_answer(answer)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_finite_number_is_a_score(score: float) -> None:
-    assert read_answer(score).score == score
+@given(st.floats(-LARGEST_SCORE, LARGEST_SCORE) | st.integers(-(10**99), 10**99))
+def test_every_number_whose_square_is_one_is_a_score(score: float) -> None:
+    assert read_answer(score).score == float(score)
+
+
+@pytest.mark.parametrize("score", [1.1e100, -1e300, np.float64(1e200), 10**101, -(10**4000)])
+def test_a_number_whose_squares_may_overflow_is_refused_with_the_bounds_and_the_remedy(score: float) -> None:
+    for answer in (score, {"score": score}, {"score": 0.0, "objective_scores": {"speed": score}}):
+        with pytest.raises(MetricError, match=r"gave .*between -1e\+100 and 1e\+100: .* on a smaller scale"):
+            read_answer(answer)
 
 
 def test_component_feedback_comes_from_a_call_with_trace_and_component() -> None:

@@ -15,6 +15,7 @@ from dspy_gepa.options import (
     require_budget,
     require_examples,
     require_positive,
+    require_score,
     require_whole,
 )
 
@@ -126,3 +127,14 @@ def test_examples_with_inputs_pass() -> None:
 def test_other_data_is_refused_with_the_row_and_the_remedy(rows: list[object], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         require_examples("trainset", rows)
+
+
+@pytest.mark.parametrize("value", [-1, 0.0, True, 1e100])
+def test_what_a_metric_may_give_passes_as_a_score(value: float) -> None:
+    require_score("failure_score", value)
+
+
+@pytest.mark.parametrize("value", [None, "0", float("nan"), float("inf"), 1e101, -(10**400)])
+def test_what_no_metric_may_give_is_refused_as_a_score(value: float) -> None:
+    with pytest.raises(ConfigurationError, match=r"failure_score=.* between -1e\+100 and 1e\+100"):
+        require_score("failure_score", value)

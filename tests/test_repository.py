@@ -75,6 +75,18 @@ def test_the_readmes_code_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
 
 
+def test_the_readmes_map_names_what_is_there() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", README.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert rows
+    for row in rows:
+        first, *others = (ROOT / path for path in re.findall(r"`([^`]+)`", row))
+        for path in [first, *others]:
+            beside = first.parent / path.name  # the folder is named once in a row
+            assert path.exists() or beside.exists(), (
+                f"the README names {path.relative_to(ROOT)}, which is not there"
+            )
+
+
 @pytest.mark.parametrize("address", ["192.0.2.1", "example.org"])
 def test_the_network_is_out_of_reach(address: str, refused_connections: list[str]) -> None:
     with pytest.raises(RuntimeError, match="must not reach the network"):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.steps import rollouts
-from dspy_gepa.types import Candidate, Outcome, Rollout, Row
+from dspy_gepa.types import Candidate, Outcome, Rollout, Row, Usage
 from tests.support import drive
 
 texts = st.dictionaries(st.text(max_size=10), st.text(max_size=30), max_size=5)
@@ -58,6 +58,13 @@ def test_rewriting_keeps_the_components_and_changes_nothing_else(
     assert list(after) == list(content)
     assert all(after[name] == changes.get(name, text) for name, text in content.items())
     assert dict(before) == content
+
+
+def test_usage_adds_up_by_model_and_a_price_that_is_not_known_stays_so() -> None:
+    both = Usage(1, {"m": (5, 3)}, {"m": 0.25}) + Usage(2, {"m": (1, 1), "n": (2, 2)}, {"m": 0.5})
+    assert both == Usage(3, {"m": (6, 4), "n": (2, 2)}, {"m": 0.75})
+    assert both.cost == 0.75
+    assert both.total_tokens == 14
 
 
 def test_a_candidate_cannot_be_changed() -> None:

@@ -21,7 +21,7 @@ from dspy_gepa.render import diff_texts
 @run_argument("second")
 @click.option("--no-texts", is_flag=True, help="Leave out how the best texts differ.")
 def compare(first: Path, second: Path, *, no_texts: bool) -> None:
-    """Set two runs beside each other: scores, costs, settings, texts.
+    """Set two runs beside each other: scores, costs, texts.
 
     Scores are compared only where data and metric are the same; a metric is known by its name.
     """

@@ -22,7 +22,7 @@ fish: dspy-gepa completion fish > ~/.config/fish/completions/dspy-gepa.fish"""
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands, options and folders."""
+    """Print what makes a shell complete commands and folders."""
     source = get_completion_class(shell)
     assert source is not None  # click knows all of SHELLS
     say(source(ctx.find_root().command, {}, NAME, VARIABLE).source())

@@ -15,7 +15,7 @@ from dspy_gepa.cli.terminal import clean, clean_line, facts, heading, paragraph,
 from dspy_gepa.observe.wording import amount, duration
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
-from dspy_gepa.render import render_estimate
+from dspy_gepa.render import IN_SAMPLE, render_estimate
 from dspy_gepa.runtime.budget import UNLIMITED
 
 
@@ -65,8 +65,10 @@ def _result(record: RunRecord) -> Iterator[tuple[str, str]]:
     if last is None or record.best is None:
         yield "score", "none yet: the program as it was given was not run"
         return
-    sample = " (of the very rows that were reflected on; expect less on others)"
-    yield "score", render_estimate(last.score, last.interval) + sample * bool(record.started.get("in_sample"))
+    yield (
+        "score",
+        render_estimate(last.score, last.interval) + IN_SAMPLE * bool(record.started.get("in_sample")),
+    )
     if record.best == 0:
         yield "gain", f"none; {record.choice_reason or 'the program as it was given is the best so far'}"
     else:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dspy_gepa.events.base import Event
+from dspy_gepa.levels import Levels
 from dspy_gepa.runtime.budget import Limits, Spending
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.types import Candidate
@@ -92,6 +93,7 @@ class Finished(Event):
         choice_reason: Why it is returned.
         stop_reason: Why the search ended.
         spent: What the run spent.
+        levels: What members reach by objective and in each group; empty where there are none.
     """
 
     best: int
@@ -102,6 +104,7 @@ class Finished(Event):
     choice_reason: str
     stop_reason: str
     spent: Spending
+    levels: Levels = field(default_factory=Levels)
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,10 @@ class Failed(Event):
         error: Class name of the error that `compile` raises.
         message: What it says, without secrets.
         spent: What the committed steps spent.
+        levels: What members reach by objective and in each group; empty where there are none.
     """
 
     error: str
     message: str
     spent: Spending
+    levels: Levels = field(default_factory=Levels)

@@ -22,7 +22,6 @@ from dspy_gepa.events import (
     StepPlanned,
     Stopping,
 )
-from dspy_gepa.failures import redact
 from dspy_gepa.observe.state import Wait
 from dspy_gepa.observe.wording import waiting
 from dspy_gepa.steps import Proposal
@@ -146,4 +145,7 @@ def log_warning(message: str) -> None:
 
 def log_failure(message: str) -> None:
     """Log the exception that is being handled with its traceback, without the keys that it may hold."""
+    # Here, because it brings DSPy, for which the command line would wait before it draws a run.
+    from dspy_gepa.failures import redact
+
     _logger.error("%s\n%s", message, redact(traceback.format_exc()))

@@ -23,10 +23,12 @@ from dspy_gepa.events import (
     Stopping,
 )
 from dspy_gepa.failures import redact
+from dspy_gepa.levels import Levels
 from dspy_gepa.observe.hub import Hub
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.scheduler import Finished as FinishedStep
 from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.levels import levels
 from dspy_gepa.search.plan import Plan
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.standing import standing
@@ -104,6 +106,7 @@ class Narrator:
                 choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
+                levels=_levels(search),
             )
         )
 
@@ -117,7 +120,13 @@ class Narrator:
 
     def failed(self, search: Search, error: BaseException) -> None:
         """An error ends the run."""
-        self._hub(Failed(type(error).__name__, redact(str(error)), search.budget.spent))
+        if self._hub:
+            said = (type(error).__name__, redact(str(error)))
+            self._hub(Failed(*said, search.budget.spent, _levels(search)))
+
+
+def _levels(search: Search) -> Levels:
+    return levels(search.pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
 
 
 def _verdict(step: int, proposal: Proposal, pool: Pool) -> Event:

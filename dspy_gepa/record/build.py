@@ -101,6 +101,7 @@ class Builder:
         """The record so far; `state` where it is known better than from the events."""
         ended = self._ended.get("event")
         failed = ended == "failed"
+        levels = self._ended.get("levels", {})
         return RunRecord(
             state=state or ("failed" if failed else "finished" if ended else "running"),
             started=self._started,
@@ -113,6 +114,9 @@ class Builder:
             error=f"{self._ended['error']}: {self._ended['message']}" if failed else "",
             in_flight=tuple(self._planned.values()) if ended is None else (),
             usage=dict(self._usage),
+            objectives=self._by_member(levels.get("objectives", {})),
+            groups=self._by_member(levels.get("groups", {})),
+            group_intervals=self._by_member(levels.get("group_intervals", {})),
             failures=dict(self._failures),
             program_failures=dict(self._program_failures),
             seconds=seconds,
@@ -157,6 +161,13 @@ class Builder:
     def _evidence_of(self, parents: Sequence[int], row: str, score: float) -> Evidence:
         known = [self._evidence.get((self._drafts[parent].candidate, row)) for parent in parents]
         return next((e for e in known if e is not None and e.score == score), Evidence(row, score))
+
+    def _by_member(self, named: Mapping[str, Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
+        # A session that was interrupted while it went through recorded steps knows fewer than there are.
+        return {
+            name: (*map(_level, values), *[None] * (len(self._drafts) - len(values)))
+            for name, values in named.items()
+        }
 
     def _member(self, index: int) -> Member:
         draft = self._drafts[index]
@@ -221,6 +232,11 @@ def _point(best: Mapping[str, Any], spent: Mapping[str, Any]) -> Point:
         gain=best["standing"]["gain"],
         gain_interval=tuple(best["standing"]["gain_interval"]),
     )
+
+
+def _level(value: Any) -> Any:
+    """A number, or None; an interval, which is a list in JSON, as what it is."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _evidence(row: str, outcome: Outcome) -> Evidence:

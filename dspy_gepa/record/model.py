@@ -6,10 +6,12 @@ texts come from language models, data and users: whoever shows them escapes them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from dspy_gepa.record.trade_offs import undominated
 from dspy_gepa.types import Usage
 
 State: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
@@ -147,6 +149,10 @@ class RunRecord:
         error: The error that ended it, or "".
         in_flight: The data of `StepPlanned` of steps that were begun and not committed.
         usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
+        objectives: By objective, each member's level of it, as in `GEPAResult.val_aggregate_subscores`; empty
+            without objectives, and before the run ended, as are the next two.
+        groups: By group of examples, each member's score there; None where it was not run.
+        group_intervals: For each the interval that holds what it is worth there with probability 0.9.
         failures: How often a provider failed, by cause; such attempts are made again and never scored.
         program_failures: Rollouts that ended in an error of the program, by cause.
         seconds: How long its sessions lasted together.
@@ -165,6 +171,9 @@ class RunRecord:
     error: str = ""
     in_flight: tuple[Mapping[str, Any], ...] = ()
     usage: Mapping[str, Usage] = field(default_factory=dict)
+    objectives: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    groups: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    group_intervals: Mapping[str, Sequence[Interval | None]] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     program_failures: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -197,6 +206,17 @@ class RunRecord:
                 top = max(known.values())
                 best[row] = tuple(member for member, score in known.items() if score == top)
         return best
+
+    @property
+    def trade_offs(self) -> list[int]:
+        """The members that no other one beats in score and all objectives, the highest score first."""
+        known = [(m.index, m.score) for m in self.members if m.score is not None]
+        levels = self.objectives.values()
+        points = [
+            [score, *(math.nan if (level := by[index]) is None else level for by in levels)]
+            for index, score in known
+        ]
+        return [known[i][0] for i in sorted(undominated(points), key=lambda i: -known[i][1])]
 
     def lineage(self, member: int) -> tuple[int, ...]:
         """The member with all that it descends from, oldest first."""

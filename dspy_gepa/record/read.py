@@ -98,7 +98,7 @@ def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
         builder.tell(failed)
     sessions = db.execute("SELECT started_at, last_seen, ended FROM sessions").fetchall()
     seconds = sum(max(0.0, last - first) for first, last, _ in sessions)
-    if state == "running":
+    if state == "running" and sessions:  # a process holds the lock before it has noted that it began
         seconds += max(0.0, time.time() - sessions[-1][1])
     return builder.record(state, seconds=seconds, sessions=len(sessions), log_dir=str(directory))
 

@@ -113,7 +113,7 @@ def _range(record: RunRecord, scores: Sequence[float]) -> tuple[float, float]:
     """Room for all, but where every score lies between 0 and 1 no more than that."""
     levels = [*scores, *(level for p in record.curve for level in (p.score, *p.interval))]
     low, high = min(levels), max(levels)
-    room = (high - low) * 0.05 or 0.05
+    room = (high - low) * 0.05 or max(0.05, abs(high) * 0.05)  # a large number takes no notice of 0.05
     low, high = low - room, high + room
     seen = [score for member in record.members for score in member.scores.values()]
     if all(0 <= score <= 1 for score in (*seen, *scores)):

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.record.model import Member, RunRecord
-from dspy_gepa.render import render_estimate
+from dspy_gepa.render import IN_SAMPLE, render_estimate
 from dspy_gepa.render import report as markdown
 from dspy_gepa.report.chart import draw
-from dspy_gepa.report.payload import excerpt, excerpts, payload, shown
+from dspy_gepa.report.levels import groups, objectives
+from dspy_gepa.report.payload import excerpt, excerpts, is_mean, payload, shown
 from dspy_gepa.report.provenance import passages
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
 from dspy_gepa.report.view import advice, costs, facts, headline, in_flight, settings
@@ -106,10 +107,14 @@ def render_html(record: RunRecord, *, title: str = TITLE) -> str:
         node=(WIDE, HIGH),
         finals=_finals(record),
         data=payload(record) | {"title": title, "markdown": _markdown(record, title)},
+        objectives=objectives(record),
+        groups=groups(record),
+        mean=is_mean(record),
         costs=costs(record),
         settings=settings(record),
         room=excerpts(record),
         perfect=_perfect(record),
+        has_perfect=_perfect(record) < math.inf,
     )
     # Half of a pair of surrogates, which a model may write, has no bytes.
     return text.encode("utf-8", "replace").decode()
@@ -134,6 +139,7 @@ def _environment() -> Environment:
         "excerpt": excerpt,
         "score": _score,
         "signed": _signed,
+        "level": _level,
         "shown": shown,
         "named": _named,
     }
@@ -172,16 +178,19 @@ def _markdown(record: RunRecord, title: str) -> str:
     told = [(fact.label, f"{fact.value} {fact.note}".strip()) for fact in facts(record)]
     if record.last is not None:
         point = record.last
+        score = render_estimate(point.score, point.interval)
         told = [
             ("Gain over the seed", render_estimate(point.gain, point.gain_interval)),
-            ("Score", render_estimate(point.score, point.interval)),
+            ("Score", score + (IN_SAMPLE if record.started.get("in_sample") else "")),
             *told,
         ]
+    if record.state != "finished":
+        told.insert(0, ("State", record.state))
     return markdown(title, told, texts)
 
 
 def _perfect(record: RunRecord) -> float:
-    """The score below which a rollout counts as a failure; without one, they all do."""
+    """The score below which a rollout counts as a failure; infinite where the run knew of none."""
     perfect: float | None = record.started.get("strategy", {}).get("perfect_score")
     return math.inf if perfect is None else perfect
 
@@ -211,6 +220,11 @@ def _short(value: float) -> str:
     if abs(value) < 100:
         return f"{round(value, 3) + 0.0:.3f}"  # never -0.000
     return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.2e}".replace("e+0", "e").replace("e+", "e")
+
+
+def _level(value: float | None) -> str:
+    """Four digits: an objective may be a fraction of a cent, or thousands of characters."""
+    return "unknown" if value is None else f"{value + 0.0:.4g}"
 
 
 def _named(members: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""What the page's script shows on demand, as JSON data: candidates, trials with evidence, scores."""
+"""What the page's script shows on demand, as JSON data: members, trials with evidence, scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dspy_gepa.record.model import Evidence, Member, RunRecord, Trial
 from dspy_gepa.render import finite
 from dspy_gepa.report.words import gist, segments
 
-# Characters that all texts of candidates, and all excerpts of rollouts, take up at most: a page of a long run
+# Characters that all texts of members, and all excerpts of rollouts, take up at most: a page of a long run
 # stays small, and its texts get shorter instead. The final texts are not counted, and are whole.
 ROOM = 1_200_000
 SHORTEST_TEXT, SHORTEST_EXCERPT = 1000, 60

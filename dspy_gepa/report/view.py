@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from dspy_gepa.observe.wording import amount, duration
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.runtime.budget import UNLIMITED
+from dspy_gepa.types import Usage
 
+TOGETHER = "all together"
 # A probability nearer to 0 or 1 than this is not told more exactly.
 SURE = 0.001
 
@@ -64,14 +67,23 @@ class Headline:
 
 
 class Cost(NamedTuple):
-    """What a phase asked of a model; `calls` and `cost` are the phase's, and stand in its first line."""
+    """What a phase asked of a model.
+
+    Attributes:
+        phase: The phase, or `TOGETHER` for all of them.
+        model: The model.
+        prompt: Prompt tokens.
+        completion: Completion tokens.
+        cost: US dollars; None where the model's price is not known.
+        calls: Those of the phase to all models, in the line of its first; else None.
+    """
 
     phase: str
     model: str
     prompt: int
     completion: int
-    calls: int | None
     cost: float | None
+    calls: int | None
 
 
 def headline(record: RunRecord) -> Headline | None:
@@ -79,7 +91,7 @@ def headline(record: RunRecord) -> Headline | None:
     point = record.last
     if point is None:
         return None
-    told = [(f"Candidate {point.best}" if point.best else "The seed", point.score, point.interval)]
+    told = [(f"Member {point.best}" if point.best else "The seed", point.score, point.interval)]
     seed = record.members[0]
     if point.best and seed.believed is not None and seed.interval is not None:
         told.insert(0, ("The seed", seed.believed, seed.interval))
@@ -116,14 +128,13 @@ def facts(record: RunRecord) -> list[Fact]:
         Fact(name.capitalize(), amount(name, value), _limit(name, limits.get(name)))
         for name, value in spent.items()
     ]
-    dollars = point.cost if point else 0.0
-    price = _limit("cost", limits.get("cost")) or ("" if dollars else "no prices are known")
-    found.append(Fact("Cost", amount("cost", dollars) if dollars else "unknown", price))
+    found.append(_cost(record, point.cost if point else 0.0, limits.get("cost")))
     sessions = f"in {record.sessions} sessions" if record.sessions > 1 else ""
-    found.append(Fact("Time", duration(record.seconds), sessions or _limit("seconds", limits.get("seconds"))))
+    times = " ".join(filter(None, [_limit("seconds", limits.get("seconds")), sessions]))
+    found.append(Fact("Time", duration(record.seconds), times))
     verdicts = [trial.verdict for trial in record.trials]
     tried = f"{verdicts.count('accepted')} of {len(verdicts)} trials accepted"
-    found.append(Fact("Candidates", f"{len(record.members):,}", tried))
+    found.append(Fact("Members", f"{len(record.members):,}", tried))
     return found
 
 
@@ -155,11 +166,14 @@ def in_flight(record: RunRecord) -> str:
 
 
 def costs(record: RunRecord) -> list[Cost]:
-    """What was asked of the models, by phase and model."""
+    """What was asked of the models, by phase and model; at last of each model in all phases, if several."""
+    phases = dict(record.usage)
+    if len(phases) > 1:
+        phases[TOGETHER] = sum(record.usage.values(), Usage())
     return [
-        Cost(phase, model, asked, answered, usage.calls if first else None, usage.cost if first else None)
-        for phase, usage in record.usage.items()
-        for first, (model, (asked, answered)) in _marked(usage.tokens or {"no model named": (0, 0)})
+        Cost(phase, model, *usage.tokens.get(model, (0, 0)), usage.costs.get(model), calls)
+        for phase, usage in phases.items()
+        for model, calls in zip_longest(usage.tokens or ["no model named"], [usage.calls])
     ]
 
 
@@ -184,8 +198,15 @@ def _limit(name: str, limit: float | None) -> str:
     return "" if limit is None or limit >= UNLIMITED else f"of {amount(name, limit)}"
 
 
-def _marked(tokens: Mapping[str, tuple[int, int]]) -> Iterator[tuple[bool, tuple[str, tuple[int, int]]]]:
-    return ((place == 0, item) for place, item in enumerate(tokens.items()))
+def _cost(record: RunRecord, dollars: float, limit: float | None) -> Fact:
+    """Dollars, with the models of which no price is known: these are not in them."""
+    used = sum(record.usage.values(), Usage())
+    unpriced = [model for model in used.tokens if model not in used.costs]
+    missing = f"no price is known of {' and '.join(unpriced)}" if used.costs and unpriced else ""
+    if not used.costs and not dollars:
+        return Fact("Cost", "unknown", "no prices are known")
+    notes = [_limit("cost", limit), missing]
+    return Fact("Cost", amount("cost", dollars), "; ".join(note for note in notes if note))
 
 
 def _flat(data: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:

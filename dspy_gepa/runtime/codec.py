@@ -92,12 +92,14 @@ def _reflection(data: Mapping[str, Any]) -> Reflection:
 
 
 def _usage_data(usage: Usage) -> list[Any]:
-    return [usage.calls, {model: list(tokens) for model, tokens in usage.tokens.items()}, usage.cost]
+    return [usage.calls, {model: list(tokens) for model, tokens in usage.tokens.items()}, usage.costs]
 
 
 def _usage(data: list[Any]) -> Usage:
-    calls, tokens, cost = data
-    return Usage(calls, {model: (asked, answered) for model, (asked, answered) in tokens.items()}, cost)
+    calls, tokens, costs = data
+    return Usage(
+        calls, {model: (asked, answered) for model, (asked, answered) in tokens.items()}, dict(costs)
+    )
 
 
 def encode_step(result: Proposal | Evaluation) -> str:

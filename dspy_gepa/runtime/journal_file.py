@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dspy_gepa.errors import JournalError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FILE_NAME = "run.sqlite"
 
 _SCHEMA = """

@@ -35,9 +35,13 @@ class Choice:
 
 
 def contenders(pool: Pool, count: int) -> list[int]:
-    """The seed and the `count` other members that are believed to be worth most."""
+    """The seed and the `count` other members that are believed to be worth most.
+
+    A member whose shorter version was kept leaves its place to that.
+    """
+    out = {0, *(pool.members[near].parents[0] for near in pool.near)}
     ranked = np.argsort(-pool.belief.mean, kind="stable").tolist()
-    return [0, *[member for member in ranked if member != 0][:count]]
+    return [0, *[member for member in ranked if member not in out][:count]]
 
 
 def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: int) -> Step:

@@ -146,7 +146,15 @@ class Pool:
 
     def belief_from(self, scores: Scores) -> Belief:
         """What every member is worth by these scores, whose shape is that of `Pool.scores`."""
-        return estimate(scores, [m.parents for m in self.members], weights=self.traits.weights)
+        fresh, near = scores.copy(), list(self.near)
+        # A shorter text does what its parent did: rows the parent had been run on tell the same luck twice.
+        fresh[near] = np.where(self.met[near] > 0, np.nan, scores[near])
+        return estimate(fresh, [m.parents for m in self.members], near=near, weights=self.traits.weights)
+
+    @property
+    def near(self) -> tuple[int, ...]:
+        """The members that are their parent without some sentences."""
+        return tuple(m.index for m in self.members if self.proposals[m.trial].kind == "deletion")
 
     @property
     def _first_train(self) -> int:

@@ -12,6 +12,7 @@ import pytest
 
 from dspy_gepa.cli.completion import SHELLS
 from dspy_gepa.cli.main import main
+from dspy_gepa.runtime.journal_file import SCHEMA_VERSION
 from tests.cli.conftest import Call, changed
 
 FULL = Path("/dev/full")
@@ -91,7 +92,7 @@ def test_a_journal_of_another_release_is_refused_with_both_versions(
     run = changed(runs / "first", tmp_path / "run", "UPDATE meta SET value = '2' WHERE name = 'version'")
     result = call(*arguments(command, run))
     assert result.exit_code == 2
-    assert "has schema version 2; this release writes 3." in result.output
+    assert f"has schema version 2; this release writes {SCHEMA_VERSION}." in result.output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -209,3 +210,10 @@ def test_a_shell_is_told_commands_and_options(runs: Path) -> None:
 
     assert completed("dspy-gepa com") == "plain,compare\nplain,completion\n"
     assert "plain,--format" in completed("dspy-gepa export first --f")
+
+
+def test_the_help_names_every_command_in_whole_sentences_on_a_usual_terminal(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "..." not in call("--help").output.replace("[ARGS]...", "")

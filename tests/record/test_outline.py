@@ -10,6 +10,7 @@ import pytest
 from dspy_gepa.errors import JournalError
 from dspy_gepa.record.outline import find_runs, read_outline
 from dspy_gepa.record.read import read_run, read_settings
+from dspy_gepa.runtime.journal_file import SCHEMA_VERSION
 from dspy_gepa.testing.practice import practice_run
 
 
@@ -64,7 +65,7 @@ def test_a_journal_of_another_release_is_refused_with_both_versions(run: Path, t
     with sqlite3.connect(copy) as db:
         db.execute("UPDATE meta SET value = '2' WHERE name = 'version'")
     for read in (read_run, read_outline, read_settings):
-        with pytest.raises(JournalError, match=r"version 2; this release writes 3\. Read it with"):
+        with pytest.raises(JournalError, match=rf"2; this release writes {SCHEMA_VERSION}\. Read it with"):
             read(tmp_path)
 
 

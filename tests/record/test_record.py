@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from dspy_gepa.events import BestSoFar, BudgetSpent, Event, ProposalRejected, Re
 from dspy_gepa.record.build import FEEDBACK, INPUTS, Builder
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run
-from dspy_gepa.runtime.journal_file import read_journal
+from dspy_gepa.runtime.journal_file import FILE_NAME, open_journal, read_journal
+from dspy_gepa.runtime.lock import lock
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.testing import practice_run
 from tests.support import TwoHops, forgets_words, is_right, knows_words, scripted_lm, word_rows
@@ -216,3 +218,10 @@ def test_events_are_written_while_the_run_goes_on(tmp_path: Path) -> None:
     assert seen == sorted(set(seen))
     rejected = [t for t in result.record.trials if t.verdict == "rejected"]
     assert all(ProposalRejected.name().endswith(t.verdict) for t in rejected)
+
+
+def test_a_run_that_has_not_yet_noted_that_it_began_can_be_read(tmp_path: Path) -> None:
+    open_journal(tmp_path / FILE_NAME).close()
+    with closing(lock(tmp_path)):
+        record = read_run(tmp_path)
+    assert (record.state, record.seconds, record.members) == ("running", 0.0, ())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(find_chromium() is None, reason="there is no Chromium here")
 
 SPARSE = made_up_run(members=14, rows=12, seed=2)
-# One candidate was run on half of the rows, one on none.
+# One member was run on half of the rows, one on none.
 SPARSE = dataclasses.replace(
     SPARSE,
     members=(
@@ -30,6 +30,9 @@ SPARSE = dataclasses.replace(
         dataclasses.replace(SPARSE.members[-2], scores=dict(list(SPARSE.members[-2].scores.items())[:6])),
         dataclasses.replace(SPARSE.members[-1], scores={}),
     ),
+    objectives={"cost": [-0.0004 - 0.0001 * i for i in range(14)], "a long name of an objective": [0.5] * 14},
+    groups={"maths": [0.25] * 14, "law": [0.5] * 14},
+    group_intervals={"maths": [(0.2, 0.3)] * 14, "law": [(0.4, 0.6)] * 14},
 )
 BEST = SPARSE.best
 
@@ -114,22 +117,22 @@ def is_dark(page: Page) -> bool:
     return sum(colour(page, "html")) < 200
 
 
-def test_the_best_candidate_is_shown_at_first(visit: Callable[..., Page]) -> None:
+def test_the_best_member_is_shown_at_first(visit: Callable[..., Page]) -> None:
     page = visit("plain")
     assert page.inner_text("h1").startswith("+")
-    assert page.inner_text("#card h3").startswith(f"Candidate {BEST}")
+    assert page.inner_text("#card h3").startswith(f"Member {BEST}")
     assert page.get_attribute(f'.node[data-member="{BEST}"]', "aria-pressed") == "true"
     for text in SPARSE.members[BEST or 0].texts.values():
         assert text.split("\n")[0] in page.inner_text("#texts")
 
 
-def test_a_node_of_the_tree_tells_what_changed_and_opens_its_candidate(visit: Callable[..., Page]) -> None:
+def test_a_node_of_the_tree_tells_what_changed_and_opens_its_member(visit: Callable[..., Page]) -> None:
     page = visit("plain")
     page.hover('.node[data-member="1"]')
     assert page.is_visible("#tip")
-    assert "candidate 1, from the seed" in page.inner_text("#tip")
+    assert "member 1, from the seed" in page.inner_text("#tip")
     page.click('.node[data-member="1"]')
-    assert page.inner_text("#card h3") == "Candidate 1"
+    assert page.inner_text("#card h3") == "Member 1"
     trial = next(t for t in SPARSE.trials if t.member == 1)
     assert trial.reason in page.inner_text("#card")
     assert page.locator("#card ins").count() > 0
@@ -148,14 +151,14 @@ def test_the_tree_is_walked_by_keyboard(visit: Callable[..., Page]) -> None:
     page.keyboard.press("ArrowLeft")
     parent = SPARSE.members[BEST or 0].parents[0]
     assert page.evaluate("document.activeElement.dataset.member") == str(parent)
-    assert page.inner_text("#card h3") == (f"Candidate {parent}" if parent else "The seed")
+    assert page.inner_text("#card h3") == (f"Member {parent}" if parent else "The seed")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.dataset.member") != str(parent)
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "card"
 
 
-def test_a_cell_of_the_heat_map_tells_its_row_and_score_and_opens_its_candidate(
+def test_a_cell_of_the_heat_map_tells_its_row_and_score_and_opens_its_member(
     visit: Callable[..., Page],
 ) -> None:
     page = visit("plain")
@@ -164,7 +167,7 @@ def test_a_cell_of_the_heat_map_tells_its_row_and_score_and_opens_its_candidate(
     score = SPARSE.members[0].scores["val/0"]
     assert page.inner_text("#tip").startswith(f"the seed on val/0: scored {score:g}")
     page.click("#heat", position={"x": 60, "y": 50})
-    assert page.inner_text("#card h3") == "Candidate 1"
+    assert page.inner_text("#card h3") == "Member 1"
     page.focus("#heat")
     page.keyboard.press("ArrowUp")
     for _ in range(11):
@@ -172,12 +175,12 @@ def test_a_cell_of_the_heat_map_tells_its_row_and_score_and_opens_its_candidate(
     assert page.inner_text("#heat-said").startswith("the seed on val/11: scored")
     for _ in range(12):
         page.keyboard.press("ArrowDown")
-    assert page.inner_text("#heat-said") == "candidate 12 on val/11: not run"
-    assert "1 of 14 candidates" in page.inner_text("#heat-left")
+    assert page.inner_text("#heat-said") == "member 12 on val/11: not run"
+    assert "1 of 14 members" in page.inner_text("#heat-left")
     page.select_option("#heat-order", "score")
     page.focus("#heat")
     page.keyboard.press("ArrowDown")
-    assert page.inner_text("#heat-said").startswith(f"candidate {BEST} on")
+    assert page.inner_text("#heat-said").startswith(f"member {BEST} on")
 
 
 @pytest.mark.parametrize("name", ["plain", "far", "below"])
@@ -185,7 +188,7 @@ def test_a_score_is_told_alike_in_tree_table_and_card_and_fits_into_its_node(
     visit: Callable[..., Page], name: str
 ) -> None:
     page = visit(name)
-    page.click("text=All 14 candidates as a table")
+    page.click("text=All 14 members as a table")
     for member in (0, 1, BEST):
         page.click(f'.node[data-member="{member}"]')
         told = page.inner_text("#card > p b >> nth=0")
@@ -203,7 +206,7 @@ def test_the_heat_map_begins_with_rows_that_someone_was_run_on(visit: Callable[.
     page = visit("far")
     chosen = page.locator("#heat-set option:checked")
     assert chosen.inner_text().startswith("Train rows")
-    assert "1 of 14 candidates" in page.inner_text("#heat-left")
+    assert "1 of 14 members" in page.inner_text("#heat-left")
 
 
 def test_the_course_tells_what_made_the_step(visit: Callable[..., Page]) -> None:
@@ -217,7 +220,7 @@ def test_the_course_tells_what_made_the_step(visit: Callable[..., Page]) -> None
     assert page.inner_text("#said").startswith(f"{SPARSE.curve[0].rollouts} rollouts, step 0")
     page.keyboard.press("End")
     page.keyboard.press("Enter")
-    assert page.inner_text("#card h3").startswith(f"Candidate {BEST}")
+    assert page.inner_text("#card h3").startswith(f"Member {BEST}")
 
 
 def test_a_passage_of_the_final_text_tells_the_failures_it_came_from(visit: Callable[..., Page]) -> None:
@@ -323,7 +326,9 @@ def test_everything_is_open_on_paper_and_closed_again_afterwards(visit: Callable
     page = visit("plain", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print", color_scheme="dark")
-    assert page.locator("details:not([open])").count() == 0
+    assert page.locator("details:not([open], .trial details)").count() == 0
+    assert page.locator("details.trial details[open]").count() == 0
+    assert not page.is_visible(".onscreen >> nth=0")
     assert not is_dark(page)
     said = page.inner_text("main")
     for text in SPARSE.members[BEST or 0].texts.values():
@@ -333,6 +338,19 @@ def test_everything_is_open_on_paper_and_closed_again_afterwards(visit: Callable
     page.emulate_media(media="screen", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
+
+
+def test_on_paper_a_wide_tree_is_whole(visit: Callable[..., Page]) -> None:
+    page = visit("long", viewport={"width": 700, "height": 900})
+    page.emulate_media(media="print")
+    tree = page.locator(".tree svg").bounding_box()
+    assert tree is not None
+    assert tree["x"] + tree["width"] <= 700
+    for node in page.locator(".node").all():
+        box = node.bounding_box()
+        assert box is not None
+        assert tree["x"] <= box["x"] < box["x"] + box["width"] <= tree["x"] + tree["width"] + 1
+        assert tree["y"] <= box["y"] < box["y"] + box["height"] <= tree["y"] + tree["height"] + 1
 
 
 def test_a_notebooks_frame_works_without_the_rights_of_the_notebook(
@@ -348,7 +366,7 @@ def test_a_notebooks_frame_works_without_the_rights_of_the_notebook(
     page.goto(shown.as_uri())
     frame = page.frame_locator("iframe")
     frame.locator('.node[data-member="1"]').click()
-    assert frame.locator("#card h3").inner_text() == "Candidate 1"
+    assert frame.locator("#card h3").inner_text() == "Member 1"
     frame.locator("nav a >> text=Rows").click()
     assert frame.locator("#heat").is_visible()
     assert page.url == shown.as_uri()

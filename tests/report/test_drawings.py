@@ -38,7 +38,7 @@ def test_the_line_keeps_a_score_until_another_one_is_known() -> None:
     assert points[0][1] == points[1][1] > points[2][1] == points[3][1]
 
 
-def test_candidates_stand_where_they_were_found_and_those_without_a_score_nowhere() -> None:
+def test_members_stand_where_they_were_found_and_those_without_a_score_nowhere() -> None:
     chart = draw(COURSE)
     assert chart is not None
     assert [(dot.member, dot.x, dot.leading) for dot in chart.dots] == [(0, 0, True), (1, 50, True)]
@@ -106,3 +106,10 @@ def test_the_line_to_the_best_is_marked_through_a_merge() -> None:
 def test_a_long_line_of_descent_is_drawn() -> None:
     record = run(member(0, {"a": "x"}), *(member(i, {"a": "x"}, [i - 1]) for i in range(1, 3000)), best=2999)
     assert arrange(record).width > 2999 * ACROSS
+
+
+def test_scores_that_are_all_one_large_number_have_a_chart() -> None:
+    record = RunRecord(state="running", members=(member(0, {"a": "x"}, score=1e17),), curve=(point(5, 1e17),))
+    chart = draw(record)
+    assert chart is not None
+    assert chart.y_range[0] < 1e17 < chart.y_range[1]

@@ -6,6 +6,8 @@ import base64
 import dataclasses
 import hashlib
 import html
+import json
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -21,12 +23,13 @@ from dspy_gepa import ConfigurationError
 from dspy_gepa.record.model import RunRecord, State
 from dspy_gepa.record.read import read_run
 from dspy_gepa.report.page import Report, render_html, write_report
-from dspy_gepa.testing.practice import practice_run
+from dspy_gepa.testing.practice import is_right, practice_run
+from dspy_gepa.types import LARGEST_SCORE
 from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run, member, point
 
 ASSETS = Path(dspy_gepa.report.__file__).parent / "assets"
 RUN = made_up_run(members=12, rows=6)
-PAGE = render_html(RUN, title="Twelve candidates")
+PAGE = render_html(RUN, title="Twelve members")
 HOSTILE = render_html(hostile_run(), title=ATTACK)
 
 
@@ -127,7 +130,7 @@ def test_the_page_says_what_the_run_came_to() -> None:
     assert RUN.best is not None
     assert f"+{last.gain:.3f} over the seed" in said
     assert RUN.stop_reason in said
-    assert f"candidate {RUN.best}" in said
+    assert f"member {RUN.best}" in said
     for text in RUN.members[RUN.best].texts.values():
         assert text.split("\n")[0] in said
     for trial in RUN.trials:
@@ -222,7 +225,7 @@ def test_the_journal_of_a_run_gives_the_page_that_its_result_gives(tmp_path: Pat
 
 
 def test_the_same_run_gives_the_same_page() -> None:
-    assert render_html(RUN, title="Twelve candidates") == PAGE
+    assert render_html(RUN, title="Twelve members") == PAGE
 
 
 def test_the_page_of_a_long_run_stays_small() -> None:
@@ -279,3 +282,53 @@ def test_large_numbers_are_told_in_short(gain: float, told: str) -> None:
     members = (member(0, {"a": "x"}), member(1, {"a": "y"}, [0]))
     run = RunRecord(state="finished", members=members, curve=(point(5, 0.5, best=1, gain=gain),), best=1)
     assert f'<span class="big">{told}</span>' in render_html(run)
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "paper"])
+def test_a_run_of_the_largest_scores_there_may_be_has_a_page(strategy: str) -> None:
+    run = practice_run(
+        metric=lambda gold, pred, trace=None: LARGEST_SCORE * is_right(gold, pred),
+        strategy=strategy,
+        max_metric_calls=120,
+        perfect_score=LARGEST_SCORE,
+    )
+    assert all(math.isfinite(edge) for interval in run.intervals for edge in interval)
+    assert ">+9." in render_html(run.record)
+
+
+def test_objectives_and_groups_are_on_the_page_where_there_are_any() -> None:
+    assert RUN.best is not None
+    count = len(RUN.members)
+    told = dataclasses.replace(
+        RUN,
+        objectives={"cost": [-0.000412 - 0.0001 * i for i in range(count)]},
+        groups={"maths": [0.25] * count, "law": [None] * count},
+        group_intervals={"maths": [(0.125, 0.375)] * count, "law": [None] * count},
+    )
+    page = render_html(told)
+    said = " ".join("".join(Elements(page).said).split())
+    assert "-0.000412" in said
+    assert f"{-0.000412 - 0.0001 * RUN.best:.4g}" in said
+    assert "maths0.2500.125 to 0.3750.2500.125 to 0.375" in said
+    assert "lawunknownunknown" in said
+    assert 'href="#levels"' in page
+    for other in (RUN, dataclasses.replace(told, best=None)):
+        assert 'id="levels"' not in render_html(other)
+
+
+def test_where_no_score_is_perfect_a_rollout_that_was_shown_is_not_called_a_failure() -> None:
+    assert "Its proposal was shown this failure" in PAGE or "Its proposal was shown these" in PAGE
+    strategy = {**RUN.started["strategy"], "perfect_score": None}
+    page = render_html(dataclasses.replace(RUN, started={**RUN.started, "strategy": strategy}))
+    assert "Its proposal was shown these 3 rollouts" in page
+    assert not re.search(r"this failure|these \d+ failures|No failure", page)
+
+
+@pytest.mark.parametrize(("in_sample", "state"), [(True, "finished"), (False, "killed")])
+def test_what_is_copied_as_markdown_flatters_no_more_than_the_page(in_sample: bool, state: State) -> None:
+    record = dataclasses.replace(RUN, state=state, started={**RUN.started, "in_sample": in_sample})
+    page = render_html(record)
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
+    copied = json.loads(data)["markdown"]
+    assert ("rows that were reflected on" in copied) == in_sample
+    assert ("State: killed" in copied) == (state == "killed")

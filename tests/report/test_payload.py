@@ -17,7 +17,7 @@ from tests.report.records import HUGE, member, trial
 RUN = made_up_run(members=20, rows=6)
 
 
-def test_every_candidate_and_every_trial_is_there_with_its_texts() -> None:
+def test_every_member_and_every_trial_is_there_with_its_texts() -> None:
     data = payload(RUN)
     for one, told in zip(RUN.members, data["members"], strict=True):
         assert [data["texts"][number] for number in told["texts"]] == list(one.texts.values())
@@ -37,12 +37,12 @@ def test_a_validation_mean_is_told_beside_what_is_believed_where_the_strategy_ha
     assert {told["mean"] for told in payload(RUN)["members"]} == {None}
 
 
-def test_a_text_is_there_once_however_many_candidates_share_it() -> None:
+def test_a_text_is_there_once_however_many_members_share_it() -> None:
     data = payload(RUN)
     assert len(data["texts"]) == len(set(data["texts"]))
 
 
-def test_the_way_from_parent_and_seed_leads_to_the_candidates_text() -> None:
+def test_the_way_from_parent_and_seed_leads_to_the_members_text() -> None:
     data = payload(RUN)
     for told in data["members"]:
         for base in (0, *told["parents"]):

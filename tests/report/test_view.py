@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_a_headline_sets_the_best_beside_the_seed_on_one_scale() -> None:
     found = headline(RUN)
     assert found is not None
     seed, best = found.bars
-    assert (seed.label, best.label) == ("The seed", f"Candidate {RUN.best}")
+    assert (seed.label, best.label) == ("The seed", f"Member {RUN.best}")
     assert best.score > seed.score
     assert best.at > seed.at
     assert best.low < best.at < best.low + best.width
@@ -58,7 +59,7 @@ def test_what_was_spent_is_set_against_its_limit() -> None:
     assert told["Reflections"][1] == ""
     assert told["Cost"] == (amount("cost", last.cost), "of $50.00")
     assert told["Time"] == ("1 h 06 min", "")
-    assert told["Candidates"] == ("8", "7 of 14 trials accepted")
+    assert told["Members"] == ("8", "7 of 14 trials accepted")
 
 
 def test_a_cost_without_prices_is_not_told_as_nothing() -> None:
@@ -88,13 +89,50 @@ def test_a_run_that_was_not_recorded_says_what_would_have_helped() -> None:
 
 
 def test_costs_are_told_by_phase_and_model_and_each_phase_once() -> None:
-    usage = {"reflection": Usage(3, {"m": (10, 2), "n": (5, 1)}, 0.5), "train rollouts": Usage(2)}
+    usage = {
+        "reflection": Usage(3, {"m": (10, 2), "n": (5, 1)}, {"m": 0.5}),
+        "train rollouts": Usage(2),
+        "validation rollouts": Usage(4, {"n": (7, 2)}),
+    }
     found = costs(RunRecord(state="finished", usage=usage))
-    assert [(c.phase, c.model, c.prompt, c.completion, c.calls, c.cost) for c in found] == [
-        ("reflection", "m", 10, 2, 3, 0.5),
+    assert [tuple(cost) for cost in found] == [
+        ("reflection", "m", 10, 2, 0.5, 3),
         ("reflection", "n", 5, 1, None, None),
-        ("train rollouts", "no model named", 0, 0, 2, 0.0),
+        ("train rollouts", "no model named", 0, 0, None, 2),
+        ("validation rollouts", "n", 7, 2, None, 4),
+        ("all together", "m", 10, 2, 0.5, 9),
+        ("all together", "n", 12, 3, None, None),
     ]
+
+
+def test_a_single_phase_is_not_summed_up() -> None:
+    usage = {"validation rollouts": Usage(4, {"n": (7, 2)}, {"n": 0.25})}
+    found = costs(RunRecord(state="finished", usage=usage))
+    assert [tuple(cost) for cost in found] == [("validation rollouts", "n", 7, 2, 0.25, 4)]
+
+
+@pytest.mark.parametrize(
+    ("costs_by_model", "value", "note"),
+    [
+        ({}, "unknown", "no prices are known"),
+        ({"m": 0.5}, "$0.50", "of $2.00; no price is known of n"),
+        ({"m": 0.5, "n": 0.0}, "$0.50", "of $2.00"),
+        ({"m": 0.0, "n": 0.0}, "$0.00", "of $2.00"),
+    ],
+)
+def test_a_cost_names_the_models_that_are_not_in_it(
+    costs_by_model: Mapping[str, float], value: str, note: str
+) -> None:
+    usage = Usage(3, {"m": (10, 2), "n": (5, 1)}, costs_by_model)
+    record = RunRecord(
+        state="finished",
+        started={"limits": {"cost": 2.0}},
+        members=(member(0, {"a": "x"}),),
+        curve=(dataclasses.replace(point(5, 0.5), cost=usage.cost),),
+        usage={"reflection": usage},
+    )
+    (told,) = [fact for fact in facts(record) if fact.label == "Cost"]
+    assert told == ("Cost", value, note)
 
 
 def test_settings_are_told_one_by_one_without_what_was_not_set() -> None:
@@ -114,3 +152,10 @@ def test_steps_that_were_begun_are_named() -> None:
 
 def test_probabilities_are_told_without_false_precision() -> None:
     assert [chance(p) for p in (1.0, 0.9734, 0.0002)] == ["> 0.999", "0.973", "< 0.001"]
+
+
+def test_a_time_is_told_with_its_limit_and_its_sessions() -> None:
+    limits = {**RUN.started["limits"], "seconds": 7200}
+    record = dataclasses.replace(RUN, started={**RUN.started, "limits": limits}, sessions=2)
+    told = {fact.label: (fact.value, fact.note) for fact in facts(record)}
+    assert told["Time"] == ("1 h 06 min", "of 2 h 00 min in 2 sessions")

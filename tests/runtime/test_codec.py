@@ -26,7 +26,7 @@ USAGES = st.builds(
     Usage,
     calls=COUNTS,
     tokens=st.dictionaries(TEXTS, st.tuples(COUNTS, COUNTS), max_size=3),
-    cost=st.floats(0, 1e6),
+    costs=st.dictionaries(TEXTS, st.floats(0, 1e6), max_size=3),
 )
 STEPS = st.builds(
     TraceStep, st.none() | TEXTS, FIELDS, FIELDS, st.none() | TEXTS, st.lists(TEXTS, max_size=2).map(tuple)
@@ -82,7 +82,7 @@ def test_text_that_is_no_result_is_refused(text: str) -> None:
 
 @given(st.text(st.characters(codec="ascii"), max_size=30), st.integers(0, 10**6))
 def test_any_damage_is_refused_or_a_result(noise: str, place: int) -> None:
-    text = encode(Outcome("scored", score=0.5, feedback="good", usage=Usage(1, {"m": (5, 3)}, 0.1)))
+    text = encode(Outcome("scored", score=0.5, feedback="good", usage=Usage(1, {"m": (5, 3)}, {"m": 0.1})))
     place %= len(text)
     try:
         result = decode(text[:place] + noise + text[place + len(noise) :])

@@ -13,13 +13,14 @@ import pytest
 from dspy_gepa import RunInterrupted
 from dspy_gepa.events import Event, RolloutDone, StepPlanned
 from dspy_gepa.search.deletion import Deletion, delete, find_deletion, quotes
+from dspy_gepa.search.finals import contenders
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem, plan_deletion
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.rules import TextRules
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER
 from dspy_gepa.search.traits import RowTraits
-from dspy_gepa.steps import Proposal
+from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.testing import Prompt
 from dspy_gepa.testing.practice import learns_words, practice_run
 from dspy_gepa.types import Component, Effect, Outcome, Rollout
@@ -170,7 +171,7 @@ def planned(room: int, rows: int = 9, **options: Any) -> Any:
     return plan_deletion(grown((1.0,) * rows), problem(**options), strategy, 0, room)
 
 
-@pytest.mark.parametrize(("room", "rollouts"), [(10, 4), (15, 6), (200, 7)])
+@pytest.mark.parametrize(("room", "rollouts"), [(15, 6), (17, 6), (200, 7)])
 def test_it_takes_a_share_of_what_is_kept_for_the_finals_and_no_more_rows_than_a_trial(
     room: int, rollouts: int
 ) -> None:
@@ -185,14 +186,14 @@ def test_it_takes_a_share_of_what_is_kept_for_the_finals_and_no_more_rows_than_a
 
 
 def test_it_is_run_on_rows_that_the_member_was_run_on() -> None:
-    _, asked = drive(planned(100, rows=5).step, lambda effect: Outcome("scored", score=1.0))
+    _, asked = drive(planned(100, rows=6).step, lambda effect: Outcome("scored", score=1.0))
     (batch,) = asked
-    assert {effect.row for effect in batch if isinstance(effect, Rollout)} == set(train_rows(5))
+    assert {effect.row for effect in batch if isinstance(effect, Rollout)} == set(train_rows(6))
 
 
-def test_there_is_none_with_room_for_fewer_than_four_rows_or_on_fewer_known_ones() -> None:
-    assert planned(9) is None
-    assert planned(100, rows=3) is None
+def test_there_is_none_with_room_for_fewer_than_six_rows_or_on_fewer_known_ones() -> None:
+    assert planned(14) is None
+    assert planned(100, rows=5) is None
 
 
 def test_there_is_none_when_the_strategy_has_no_share_for_it() -> None:
@@ -206,6 +207,26 @@ def test_source_code_is_not_shortened() -> None:
 
 def test_the_users_rules_hold_for_it() -> None:
     assert planned(100, rules=TextRules(keep=("Frida Korran",))) is None
+
+
+# What is believed of it -----------------------------------------------------------------------------------
+
+
+def test_its_rows_are_no_second_evidence_but_rows_its_parent_was_not_run_on_are() -> None:
+    before = grown((1, 1, 1, 1))
+    after = before.commit(tried(before, (1, 1, 1, 1)), spent=9)
+    assert after.near == (2,)
+    assert after.belief.mean[1:].tolist() == pytest.approx([before.belief.mean[1]] * 2)
+    assert after.belief.sd()[2] >= after.belief.sd()[1] == pytest.approx(before.belief.sd()[1])
+    worse = after.evaluated(Evaluation({2: {row: Outcome("scored", score=0.0) for row in train_rows(9)[5:]}}))
+    assert worse.belief.mean[2] < after.belief.mean[2] - 0.05
+
+
+def test_it_takes_its_parents_place_in_the_finals() -> None:
+    before = grown((1, 1))
+    assert contenders(before, 5) == [0, 1]
+    assert contenders(before.commit(tried(before, (1, 1)), spent=9), 5) == [0, 2]
+    assert contenders(before.commit(tried(before, (0, 0)), spent=9), 5) == [0, 1]
 
 
 # In whole runs --------------------------------------------------------------------------------------------

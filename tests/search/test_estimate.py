@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from random import Random
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa.search.estimate import VAGUE, Belief, estimate
+from dspy_gepa.search.estimate import NEAR, VAGUE, Belief, estimate
 from dspy_gepa.search.scales import Array, Parents, Scales, spread_of
 from dspy_gepa.search.wins import PERSISTENT, frontier_wins
 from tests.search.lineages import NAN, runs, simulate
@@ -18,7 +19,7 @@ SCALES = Scales(noise=0.4, row=0.25, drift=0.1, drift_mean=0.02)
 
 
 def dense_posterior(
-    scores: Array, parents: Parents, scales: Scales, share: Array | None = None
+    scores: Array, parents: Parents, scales: Scales, share: Array | None = None, near: Collection[int] = ()
 ) -> tuple[Array, Array]:
     """The joint normal of members, rows, and members' ways with rows, conditioned on the observations.
 
@@ -38,7 +39,9 @@ def dense_posterior(
             continue
         mean[i] = mean[list(origin)].mean()
         shares[i] += shares[list(origin)].mean(axis=0)
-        if any(parents[up] for up in origin):
+        if i in near:
+            shares[i, i] *= NEAR
+        elif any(parents[up] for up in origin):
             mean[i] += scales.drift_mean
         else:
             shares[i, members] = spread
@@ -66,13 +69,18 @@ def dense_posterior(
 
 
 @settings(deadline=None)
-@given(runs(), st.sampled_from([SCALES, Scales(0.1, 0.0, 0.3, -0.1), Scales(0.5, 1.0, 0.05, 0.0)]))
+@given(
+    runs(),
+    st.sampled_from([SCALES, Scales(0.1, 0.0, 0.3, -0.1), Scales(0.5, 1.0, 0.05, 0.0)]),
+    st.integers(1, 5),
+)
 def test_the_posterior_is_that_of_the_joint_normal_of_members_and_rows(
-    run: tuple[Array, list[tuple[int, ...]]], scales: Scales
+    run: tuple[Array, list[tuple[int, ...]]], scales: Scales, every: int
 ) -> None:
     scores, parents = run
-    belief = estimate(scores, parents, scales=scales)
-    mean, covariance = dense_posterior(scores, parents, scales)
+    near = [i for i, up in enumerate(parents) if len(up) == 1][::every]
+    belief = estimate(scores, parents, scales=scales, near=near)
+    mean, covariance = dense_posterior(scores, parents, scales, near=near)
     members = len(scores)
     np.testing.assert_allclose(belief.mean, mean[:members], rtol=0, atol=1e-7)
     np.testing.assert_allclose(belief.covariance, covariance[:members, :members], rtol=1e-7, atol=1e-7)

@@ -28,6 +28,20 @@ def test_the_scales_of_a_large_run_are_found(kind: str) -> None:
     assert scales.drift_mean == pytest.approx(0.05, abs=0.04)
 
 
+def test_children_near_their_parents_do_not_make_the_drift_of_others_smaller() -> None:
+    rng = np.random.default_rng(4)
+    parents, worth = [(), *[(i // 2,) for i in range(40)]], np.zeros(41)
+    for i, (parent,) in enumerate(parents[1:], start=1):
+        worth[i] = worth[parent] + rng.normal(0, 0.2)
+    scores = worth[:, None] + rng.normal(0, 0.1, (41, 60))
+    twins = scores + rng.normal(0, 0.01, scores.shape)
+    both, descent = np.vstack([scores, twins]), [*parents, *[(i,) for i in range(41)]]
+    near = range(41, 82)
+    drift = fit_scales(scores, parents).drift
+    assert fit_scales(both, descent, near=near).drift == pytest.approx(drift, rel=0.1)
+    assert fit_scales(both, descent).drift < 0.85 * drift
+
+
 def additive_fit(scores: Array, share: Array) -> tuple[float, float]:
     """What the weighted least squares fit of members and rows leaves, by its projection matrix."""
     who, where = np.nonzero(~np.isnan(scores))

@@ -1,4 +1,4 @@
-// A candidate, or a rejected proposal, in full.
+// A member, or a rejected proposal, in full.
 const links = (members) => members.flatMap((member, place) => [
   place ? " and " : "",
   make("button", { type: "button", class: "link", "data-member": member }, nameOf(member)),
@@ -19,9 +19,9 @@ function trialStory(trial) {
       make("span", { dir: "auto" }, trial.reason), "."),
     trial.after.length ? make("details", {}, make("summary", {}, `Its trial: ${trial.after.length} rows, mean ${score(mean)}`),
       make("p", { class: "said" }, trial.after.map(([row, value]) => `${row}: ${value}`).join(", "))) : null,
-    trial.evidence.length ? make("details", {}, make("summary", {}, trial.kind === "merge"
-      ? `What the better parent scored there: ${trial.evidence.length} rows`
-      : `What was reflected on: ${trial.evidence.length} rollouts of its parent`), evidenceList(trial.evidence)) : null);
+    trial.evidence.length ? make("details", {}, make("summary", {}, trial.kind === "mutation"
+      ? `What was reflected on: ${trial.evidence.length} rollouts of its parent`
+      : `What ${trial.kind === "merge" ? "the better" : "its"} parent scored there: ${trial.evidence.length} rows`), evidenceList(trial.evidence)) : null);
 }
 
 /** Radio buttons that look like one control. */
@@ -63,7 +63,7 @@ function showCard(member) {
   };
   const range = it.low === null ? "" : `, with probability 0.9 between ${score(it.low)} and ${score(it.high)}`;
   find("#card").replaceChildren(
-    make("header", {}, make("h3", {}, member ? `Candidate ${member}` : "The seed",
+    make("header", {}, make("h3", {}, member ? `Member ${member}` : "The seed",
       member === data.best ? make("small", {}, "  the best") : null)),
     make("p", {}, make("b", {}, score(it.score)), range),
     make("p", { class: "meta" }, `Found at ${it.at} rollouts, run on ${it.rows} rows.`,

@@ -21,10 +21,10 @@ function score(value) {
   if (Math.abs(value) < 100) return value.toFixed(3).replace(/^-(0\.000)$/, "$1");
   return Math.abs(value) < 9999.5 ? String(Number(value.toPrecision(4))) : value.toExponential(2).replace("e+", "e");
 }
-const nameOf = (member) => (member === 0 ? "the seed" : `candidate ${member}`);
+const nameOf = (member) => (member === 0 ? "the seed" : `member ${member}`);
 const say = (text) => { find("#said").textContent = text; };
 
-/** Who listens when a candidate is chosen, wherever that is. */
+/** Who listens when a member is chosen, wherever that is. */
 const listeners = [];
 /** What is painted, and has to be painted anew when colours change. */
 const redraws = [];
@@ -69,7 +69,7 @@ function showTip(x, y, lines) {
 }
 const hideTip = () => { tip.hidden = true; };
 
-/** What a candidate's tip says. */
+/** What a member's tip says. */
 function tipOf(member) {
   const it = data.members[member];
   const range = it.low === null ? "" : ` (${score(it.low)} to ${score(it.high)})`;

@@ -1,4 +1,4 @@
-// Candidates by rows, on a canvas: tens of thousands of cells would be too many elements.
+// Members by rows, on a canvas: tens of thousands of cells would be too many elements.
 function startHeat() {
   const canvas = find("#heat");
   if (!canvas) return;
@@ -80,13 +80,13 @@ function startHeat() {
     control("from").textContent = Number.isFinite(low) ? low : "";
     control("to").textContent = Number.isFinite(high) ? high : "";
     const left = data.members.length - members.length;
-    control("left").textContent = left ? `${left} of ${data.members.length} candidates were run on none of these rows and are left out.` : "";
+    control("left").textContent = left ? `${left} of ${data.members.length} members were run on none of these rows and are left out.` : "";
     picture.width = canvas.width;
     picture.height = canvas.height;
     picture.getContext("2d").drawImage(canvas, 0, 0);
     outline();
   }
-  /** On the frontier, on a row that tells candidates apart. */
+  /** On the frontier, on a row that tells members apart. */
   const leads = (value, column) => shown.telling[column] && value === shown.best[column];
   function hatch(x, y, width, height, pale) {
     pen.strokeStyle = pale;

@@ -37,11 +37,11 @@ all("button[data-copy]").forEach((button) =>
 all(".clip").forEach(clip);
 all(".choice input").forEach((input) => input.addEventListener("change", () => all(".clip").forEach(clip)));
 
-/** On paper everything is open, in light colours; afterwards all is as it was. */
+/** On paper all is open but the evidence of what was rejected, in light colours; afterwards it is as it was. */
 let closed = [], theme = "auto";
 addEventListener("beforeprint", () => {
   all("details.trial").forEach(fillTrial);
-  closed = all("details:not([open])");
+  closed = all("details:not([open], .trial details)");
   closed.forEach((details) => { details.open = true; });
   theme = document.documentElement.dataset.theme ?? "auto";
   setTheme("light");
