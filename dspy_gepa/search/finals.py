@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from dspy_gepa.search.bounds import bounds_of, interval_within, within
 from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Step
@@ -116,15 +115,10 @@ def ranked(pool: Pool, members: Sequence[int]) -> list[int]:
 
 def best_by_mean(pool: Pool) -> Choice:
     """The member with the best validation mean, as the paper returns it."""
-    best = best_on_average(pool.traits.weighted(pool.val_scores))
+    best, belief = best_on_average(pool.traits.weighted(pool.val_scores)), pool.belief
     reason = f"best validation mean, {pool.mean(best):.4f}"
-    return _told(pool, best, _better(pool, best), reason)
-
-
-def _told(pool: Pool, member: int, better: float, reason: str) -> Choice:
-    belief, bounds = pool.belief, bounds_of(pool.scores)
-    score = within(float(belief.mean[member]), bounds)
-    return Choice(member, score, interval_within(belief.interval(member), bounds), better, reason)
+    better = belief.probability_better(best, 0)
+    return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)
 
 
 def best_by_belief(pool: Pool, tie: float, among: Sequence[int] = ()) -> Choice:
@@ -171,7 +165,13 @@ def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ())
         if others:
             chance = f"the best other is better with probability {_better(pool, others[0]):.2f}"
             reason = f"no significant gain: {chance}, so the seed is returned"
-    return _told(pool, chosen, _better(pool, chosen), reason)
+    return Choice(
+        chosen,
+        float(belief.mean[chosen]),
+        belief.interval(chosen),
+        belief.probability_better(chosen, 0),
+        reason,
+    )
 
 
 def _better(pool: Pool, member: int) -> float:

@@ -8,7 +8,6 @@ import numpy as np
 
 from dspy_gepa.levels import Levels
 from dspy_gepa.measures import length_of
-from dspy_gepa.search.bounds import bounds_of, interval_within, within
 from dspy_gepa.search.estimate import Belief
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.pool import Pool
@@ -33,23 +32,19 @@ def levels(pool: Pool, *, sparse: bool, measured: Sequence[str] = ()) -> Levels:
         objectives["length"] = tuple(length_of(member.candidate) for member in pool.members)
     groups, named = np.array(pool.traits.groups), sorted(set(pool.traits.groups))
     beliefs = {group: pool.belief_from(np.where(groups == group, pool.scores, np.nan)) for group in named}
-    inside, bounds = groups[: len(pool.val_rows)], bounds_of(pool.scores)
+    inside = groups[: len(pool.val_rows)]
     return Levels(
         objectives,
         {
             group: _levels(pool, np.where(inside == group, pool.val_scores, np.nan), belief, sparse)
             for group, belief in beliefs.items()
         },
-        {
-            group: tuple(interval_within(belief.interval(m), bounds) for m in range(len(pool)))
-            for group, belief in beliefs.items()
-        },
+        {group: tuple(map(belief.interval, range(len(pool)))) for group, belief in beliefs.items()},
     )
 
 
 def _levels(pool: Pool, scores: Scores, belief: Belief, sparse: bool) -> tuple[float, ...]:
     known = ~np.isnan(scores)
     if sparse or not known[0].any() or not (known == known[0]).all():
-        bounds = bounds_of(scores)
-        return tuple(within(worth, bounds) for worth in belief.mean.tolist())
+        return tuple(belief.mean.tolist())
     return tuple(pool.traits.mean(line) for line in scores)

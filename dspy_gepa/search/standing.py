@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dspy_gepa.search.bounds import Interval, bounds_of, gain_bounds, interval_within, within
 from dspy_gepa.search.pool import Pool
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,10 @@ class Standing:
 
 def standing(pool: Pool, best: int, *, sparse: bool) -> Standing:
     """How the members stand when `best` would be returned."""
-    belief, bounds = pool.belief, bounds_of(pool.scores)
-    believed = [within(worth, bounds) for worth in belief.mean.tolist()]
+    belief = pool.belief
     return Standing(
-        scores=tuple(believed) if sparse else tuple(pool.means),
-        intervals=tuple(interval_within(belief.interval(m), bounds) for m in range(len(pool))),
-        gain=believed[best] - believed[0],
-        gain_interval=interval_within(belief.gain_interval(best, 0), gain_bounds(bounds)),
+        scores=tuple(belief.mean.tolist()) if sparse else tuple(pool.means),
+        intervals=tuple(belief.interval(member) for member in range(len(pool))),
+        gain=float(belief.mean[best] - belief.mean[0]),
+        gain_interval=belief.gain_interval(best, 0),
     )
