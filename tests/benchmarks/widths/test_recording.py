@@ -63,12 +63,12 @@ def test_the_recorded_optimizer_finds_what_the_optimizer_finds(width: int) -> No
     assert len(work.seconds) - reflections == plain.total_metric_calls
 
 
-def test_no_more_trials_than_the_width_are_in_flight_and_the_finals_wait_for_all() -> None:
+def test_no_more_trials_than_the_width_are_in_flight_and_what_comes_after_the_search_waits_for_all() -> None:
     with dspy.context(lm=task().task_lm(seed=0)):
         outcome, work = measure(Bench(task(), 0, (BUDGET,), BUDGET), 3)
-    *trials, finals = work.steps[1:]
+    *trials, deletion, finals = work.steps[1:]
     assert [step.after for step in trials] == [max(1, number - 3 + 1) for number in range(1, len(trials) + 1)]
-    assert finals.after == len(work.steps) - 1
+    assert (deletion.after, finals.after) == (len(work.steps) - 2, len(work.steps) - 1)
     # The seed's first row alone, then the others.
     assert [len(batch) for batch in work.steps[0].batches] == [1, 7]
     assert outcome.metric_calls <= BUDGET
