@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeGuard
@@ -73,13 +73,8 @@ def media_in(value: Any) -> Iterator[str]:
     """Every image or other medium in a value, as `as_data` leaves it."""
     if isinstance(value, dspy.Type) and _is_marked(data := _model_data(value)):
         yield data
-    elif isinstance(value, BaseModel):
-        yield from media_in(vars(value))
-    elif isinstance(value, (dspy.Example, Mapping)):
-        for part in value.values():
-            yield from media_in(part)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for part in value:
+    else:
+        for part in _parts_of(value):
             yield from media_in(part)
 
 
@@ -87,15 +82,18 @@ def texts_in(value: Any) -> Iterator[str]:
     """Every string in a value, but for images and other media."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, BaseModel):
-        if not (isinstance(value, dspy.Type) and any(media_in(value))):
-            yield from texts_in(vars(value))
-    elif isinstance(value, (dspy.Example, Mapping)):
-        for part in value.values():
+    elif not (isinstance(value, dspy.Type) and any(media_in(value))):
+        for part in _parts_of(value):
             yield from texts_in(part)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for part in value:
-            yield from texts_in(part)
+
+
+def _parts_of(value: Any) -> Collection[Any]:
+    """What a value holds; nothing where it is no container."""
+    if isinstance(value, BaseModel):
+        return vars(value).values()
+    if isinstance(value, (dspy.Example, Mapping)):
+        return list(value.values())
+    return value if isinstance(value, (list, tuple, set, frozenset)) else ()
 
 
 def medium_of(data: Any) -> Any:

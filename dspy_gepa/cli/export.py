@@ -51,6 +51,7 @@ def export(run: Path, *, form: str, member: int | None, output: Path | None) -> 
         say(clean_line(f"Left out, as no predictor's instructions: {', '.join(others)}."), err=True)
     if output is not None:
         with writing(output):
+            output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(text + "\n", encoding="utf-8", errors="replace", newline="\n")
     elif is_terminal():
         say(clean(text))

@@ -38,7 +38,6 @@ def writing(path: Path) -> Iterator[None]:
         CannotError: It cannot be.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise CannotError(

@@ -196,7 +196,7 @@ def next_step(progress: Progress) -> str:
     if progress.log_dir is None:
         return "no record was kept: GEPA(log_dir=...) keeps one, for reports and for going on"
     place = one_line(progress.log_dir, 400)
-    return f"recorded in {place}; read it with: dspy-gepa report {_quoted(place)}"
+    return f"recorded in {place}; read it with: dspy-gepa report {_quoted(progress.log_dir)}"
 
 
 def line_of(progress: Progress, now: float) -> str:

@@ -46,7 +46,7 @@ def find_deletion(
 ) -> Deletion | None:
     """The member without sentences that quote an example; None where there are none, or it was tried before.
 
-    What the user wrote stays, as does one that holds what must be kept.
+    What the user wrote stays, as does a sentence that holds what must be kept.
 
     Args:
         pool: The pool as it stands.

@@ -90,11 +90,9 @@ class Search:
                 break
             self._commit(self.scheduler.finish())
         if (deletion := self._plan_deletion()) is not None:
-            self._start(deletion)
-            self._commit(self.scheduler.finish())
+            self._perform(deletion)
         if (final := self._plan_finals()) is not None:
-            self._start(final)
-            self._commit(self.scheduler.finish())
+            self._perform(final)
             self._finalists = final.finalists
         return self.pool
 
@@ -158,6 +156,11 @@ class Search:
     def _patience(self) -> int:
         steps_per_epoch = -(-self.problem.train_size // self.strategy.minibatch_size)
         return max(20, steps_per_epoch)
+
+    def _perform(self, plan: Plan) -> None:
+        """Run a step alone, from its start to its commit."""
+        self._start(plan)
+        self._commit(self.scheduler.finish())
 
     def _start(self, plan: Plan) -> None:
         number, self._started = self._started, self._started + 1
