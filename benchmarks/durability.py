@@ -31,15 +31,15 @@ from benchmarks.simulated.text import unit
 from benchmarks.tables import markdown
 from benchmarks.tasks import Task, load
 from dspy_gepa import GEPA, GEPAResult
+from dspy_gepa.record.file import FILE_NAME, read_journal
+from dspy_gepa.run import Setup, run_search
 from dspy_gepa.runtime.budget import Limits
-from dspy_gepa.runtime.journal_file import FILE_NAME, read_journal
 from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.strategy import PAPER
-from dspy_gepa.session import Setup, run_search
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflection, Rollout, Row, TraceStep, Usage
-from dspy_gepa.worker import Worker
 
 TRAIN, VAL, LATENCY = 60, 20, 0.004
 PATIENCE = 60.0

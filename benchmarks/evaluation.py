@@ -13,8 +13,8 @@ import dspy
 
 from benchmarks.tasks import Task
 from dspy_gepa import InfrastructureError, MetricError, RetryPolicy
-from dspy_gepa.metric import Metric
-from dspy_gepa.rollouts import RolloutRunner
+from dspy_gepa.program.metric import Metric
+from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.runtime.dispatcher import Dispatcher, Submit
 from dspy_gepa.runtime.executors import ThreadExecutor
 from dspy_gepa.types import Candidate, Fault, Outcome, Rollout, Row

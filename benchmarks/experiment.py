@@ -23,7 +23,7 @@ from benchmarks.optimizers import BASELINE, optimize
 from benchmarks.others import transfer
 from benchmarks.setting import Setting
 from benchmarks.tasks import Task, load
-from dspy_gepa.observe.live.views import Mode
+from dspy_gepa.views.choice import Mode
 
 LONGEST_NAME = 60
 RESULT = "result.json"

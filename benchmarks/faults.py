@@ -27,8 +27,8 @@ from benchmarks.simulated.server import SimulatedServer
 from benchmarks.tables import markdown
 from benchmarks.tasks import Task, bundled
 from dspy_gepa import GEPA, GEPAError, RetryPolicy
-from dspy_gepa.failures import fault_of, is_infrastructure
-from dspy_gepa.runtime.journal_file import read_journal
+from dspy_gepa.program.faults import fault_of, is_infrastructure
+from dspy_gepa.record.file import read_journal
 
 Road = Literal["auto", "litellm"]
 

@@ -24,17 +24,17 @@ from benchmarks.simulated.server import SimulatedServer
 from benchmarks.tables import markdown
 from benchmarks.tasks import Task, load
 from benchmarks.tasks.multihop import PASSAGES_PER_HOP, HotpotMultiHop
-from dspy_gepa.metric import Metric
-from dspy_gepa.program import read_candidate
-from dspy_gepa.reflector import ReflectionRunner
-from dspy_gepa.rollouts import RolloutRunner
+from dspy_gepa.program.build import read_candidate
+from dspy_gepa.program.metric import Metric
+from dspy_gepa.program.rollout import RolloutRunner
+from dspy_gepa.record.journal import Journal
+from dspy_gepa.reflection.reflector import ReflectionRunner
 from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
-from dspy_gepa.runtime.journal import Journal
 from dspy_gepa.runtime.scheduler import Scheduler
+from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.steps import Evaluation, Step, rollouts
 from dspy_gepa.types import Outcome, Row
-from dspy_gepa.worker import Worker
 
 ROADS = ("threads, engine", "async, engine", "threads, HTTP", "async, HTTP")
 

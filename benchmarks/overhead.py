@@ -28,7 +28,7 @@ from benchmarks.counts import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, numbers
 from benchmarks.in_flight import in_flight_report
 from benchmarks.random_pools import KINDS, TRAIN_SIZE, one_more, outcome, random_pool
 from benchmarks.tables import markdown
-from dspy_gepa.runtime.journal import Journal
+from dspy_gepa.record.journal import Journal
 from dspy_gepa.search.frontier import sample_parent, winners
 from dspy_gepa.search.merge import find_merge
 from dspy_gepa.search.mutation import Reflector

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import dspy
 
 from benchmarks.tasks import Task
-from dspy_gepa.observe.live.views import Mode
+from dspy_gepa.views.choice import Mode
 
 
 @dataclass(frozen=True)

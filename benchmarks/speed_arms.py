@@ -15,7 +15,7 @@ import dspy_gepa
 from benchmarks.optimizers import PARALLEL
 from benchmarks.setting import CountingMetric
 from benchmarks.tasks import Task
-from dspy_gepa.runtime.journal_file import read_journal
+from dspy_gepa.record.file import read_journal
 
 Curve = tuple[tuple[float, float], ...]
 

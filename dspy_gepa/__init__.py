@@ -15,13 +15,13 @@ if TYPE_CHECKING:
         RunInterrupted,
     )
     from dspy_gepa.gepa import GEPA
-    from dspy_gepa.results import GEPAResult
+    from dspy_gepa.program.text import Text
+    from dspy_gepa.result import GEPAResult
+    from dspy_gepa.run import RunState
     from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
     from dspy_gepa.runtime.forecast import Forecast
     from dspy_gepa.runtime.policy import RetryPolicy
     from dspy_gepa.steps import Proposal
-    from dspy_gepa.stopping import RunState
-    from dspy_gepa.text import Text
     from dspy_gepa.types import Candidate
 
 __all__ = [
@@ -51,12 +51,12 @@ _HOME = {
     "AsyncExecutor": "runtime.executors",
     "Candidate": "types",
     "Forecast": "runtime.forecast",
-    "GEPAResult": "results",
+    "GEPAResult": "result",
     "Proposal": "steps",
     "RayExecutor": "runtime.executors",
     "RetryPolicy": "runtime.policy",
-    "RunState": "stopping",
-    "Text": "text",
+    "RunState": "run",
+    "Text": "program.text",
 }
 
 

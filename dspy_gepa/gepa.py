@@ -12,29 +12,28 @@ from typing import Any, Literal
 import dspy
 from dspy.teleprompt import Teleprompter
 
-from dspy_gepa.arguments import check_arguments, read_strategy
-from dspy_gepa.assembly import check_data, forecast_run, last_words, read_rows
-from dspy_gepa.compat import translate
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.examples import Reading
-from dspy_gepa.observe.hub import check_callbacks
-from dspy_gepa.observe.live.views import Mode
-from dspy_gepa.observe.trackers import choose_trackers
-from dspy_gepa.options import names_near_options
-from dspy_gepa.preparation import prepare
-from dspy_gepa.proposer import CodeProposalFn, ProposalFn
-from dspy_gepa.record.build import Recorder
+from dspy_gepa.events.dispatch import check_callbacks
+from dspy_gepa.program.checks import names_near_options
+from dspy_gepa.program.components.selection import select
+from dspy_gepa.record.builder import Recorder
+from dspy_gepa.record.journal import Resume
+from dspy_gepa.reflection.proposer import CodeProposalFn, ProposalFn
+from dspy_gepa.run import Stopper, run_search
 from dspy_gepa.runtime.forecast import Forecast
-from dspy_gepa.runtime.journal import Resume
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.search.components import ComponentChoice
+from dspy_gepa.search.belief.frontier import FrontierType
+from dspy_gepa.search.choices.components import ComponentChoice
 from dspy_gepa.search.mutation import Acceptance
 from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
-from dspy_gepa.search.tracks import FrontierType
-from dspy_gepa.session import run_search
-from dspy_gepa.slots.selection import select
-from dspy_gepa.stopping import Stopper
-from dspy_gepa.summary import deliver
+from dspy_gepa.setup.arguments import check_arguments, read_strategy
+from dspy_gepa.setup.assembly import check_data, forecast_run, last_words, read_rows
+from dspy_gepa.setup.prepare import prepare
+from dspy_gepa.setup.reference import translate
+from dspy_gepa.setup.rows import Reading
+from dspy_gepa.setup.summary import deliver
+from dspy_gepa.trackers.choice import choose_trackers
+from dspy_gepa.views.choice import Mode
 
 
 @names_near_options
@@ -48,7 +47,7 @@ class GEPA(Teleprompter):
     Args:
         metric: ``metric(gold, pred)``, ``metric(gold, pred, trace)`` or
             ``metric(gold, pred, trace, pred_name, pred_trace)``; returns a number, a bool, or a dict or
-            `dspy.Prediction` with ``score`` and ``feedback``. See `dspy_gepa.metric.Metric`.
+            `dspy.Prediction` with ``score`` and ``feedback``. See `dspy_gepa.program.metric.Metric`.
         auto: ``"light"``, ``"medium"`` or ``"heavy"``: a budget sized to the program and the data.
         max_full_evals: Budget as passes over train and validation set together.
         max_metric_calls: Budget in rollouts (runs of the program on one example). Never exceeded.
@@ -64,14 +63,14 @@ class GEPA(Teleprompter):
         frontier_type: What members compete on to become parents: ``"instance"`` (rows), ``"objective"`` (the
             metric's `objective_scores`), ``"hybrid"`` (both), ``"cartesian"`` (each objective on each row).
         objectives: Ready objectives that join the metric's: ``"cost"``, ``"tokens"``, ``"latency"``,
-            ``"length"``, negated; see `dspy_gepa.measures`. They decide nothing but by `frontier_type`; a
-            search in which members compete by latency depends on measured times.
+            ``"length"``, negated; see `dspy_gepa.program.objectives`. They decide nothing but by
+            `frontier_type`; a search in which members compete by latency depends on measured times.
         weights: How much an example counts, a number above 0: the name of a field, or a function of the
             example. Scores are averaged, gated and estimated with it; default all the same.
         groups: The group of an example, as a field or a function: rows are drawn with all groups in
             proportion, and the result has scores by group.
         component_selector: What a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"`` (what the
-            feedback points at) or a function, `dspy_gepa.search.components.ComponentChoice`.
+            feedback points at) or a function, `dspy_gepa.search.choices.components.ComponentChoice`.
         batch_sampler: Which train rows a mutation reflects on, a `dspy_gepa.search.strategy.RowChoice`;
             default minibatches in epochs with ``"paper"``, known failures first with ``"adaptive"``.
         acceptance: With ``"paper"``: whether a child is kept, by its parent's scores and its own on the same
@@ -81,8 +80,8 @@ class GEPA(Teleprompter):
         failure_score: Score of a rollout in which the program fails.
         add_format_failure_as_feedback: Show the reflector outputs that could not be parsed, too.
         instruction_proposer: A function of your own in place of the reflection LM's prompt, see
-            `dspy_gepa.proposer.ProposalFn`; called with the reflection LM, if there is one, as DSPy's LM.
-        code_proposer: The same for sources of `dspy.Flex`, see `dspy_gepa.proposer.CodeProposalFn`.
+            `dspy_gepa.reflection.proposer.ProposalFn`; called with the reflection LM, if any, as DSPy's LM.
+        code_proposer: The same for sources of `dspy.Flex`: `dspy_gepa.reflection.proposer.CodeProposalFn`.
         warn_on_score_mismatch: Warn, once, when the metric gives another score with `pred_name` than without.
         use_merge: Whether to merge members that improved different components (Algorithms 3 and 4).
         max_merge_invocations: Most merges that are tried.

@@ -286,3 +286,18 @@ class Reflection:
 
 Effect: TypeAlias = Rollout | Reflect
 Result: TypeAlias = Outcome | Reflection
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What members reach beside their scores, each by name and then by member.
+
+    Attributes:
+        objectives: By objective, the members' levels of it; empty when the metric gives none.
+        groups: By group of examples, the members' scores there; empty without groups. NaN: not run there.
+        group_intervals: For each the interval that holds what it is worth there with probability 0.9.
+    """
+
+    objectives: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    group_intervals: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)

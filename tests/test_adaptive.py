@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa import GEPA, ConfigurationError
-from dspy_gepa.program import read_candidate
-from dspy_gepa.results import GEPAResult
-from dspy_gepa.search.components import Occasion
+from dspy_gepa.program.build import read_candidate
+from dspy_gepa.result import GEPAResult
+from dspy_gepa.search.choices.components import Occasion
 from tests.support import (
     OneHop,
     Script,

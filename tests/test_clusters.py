@@ -22,7 +22,7 @@ import dspy
 import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, InfrastructureError
-from dspy_gepa.program import read_candidate
+from dspy_gepa.program.build import read_candidate
 from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
 from dspy_gepa.runtime.policy import RetryPolicy
 from tests.support import OneHop, forgets_words, is_right, knows_words, learns_words, scripted_lm, word_rows

@@ -29,8 +29,8 @@ from dspy_gepa import (
     ReflectionError,
     RetryPolicy,
 )
-from dspy_gepa.arguments import read_policy
-from dspy_gepa.program import read_candidate
+from dspy_gepa.program.build import read_candidate
+from dspy_gepa.setup.arguments import read_policy
 from dspy_gepa.steps import Proposal
 from tests.support import (
     OneHop,

@@ -10,7 +10,7 @@ import dspy
 import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, GEPAResult, JournalError, RunInterrupted
-from dspy_gepa.runtime.journal_file import read_journal
+from dspy_gepa.record.file import read_journal
 from tests.support import (
     TOKENS_IN,
     TOKENS_OUT,

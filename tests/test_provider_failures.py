@@ -29,8 +29,8 @@ from benchmarks.simulated.faults import (
 )
 from benchmarks.simulated.server import SimulatedServer
 from dspy_gepa import GEPA, InfrastructureError, ReflectionError, RetryPolicy
-from dspy_gepa.failures import describe, fault_of, is_infrastructure
-from dspy_gepa.program import read_candidate
+from dspy_gepa.program.build import read_candidate
+from dspy_gepa.program.faults import describe, fault_of, is_infrastructure
 from tests.support import OneHop, ScriptedEngine, TwoHops, is_right, knows_words, learns_words, word_rows
 
 KEY = "sk-proj-0123456789abcdef"

@@ -7,8 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.render import diff_texts, fenced, inline, report
-from dspy_gepa.sentences import split_sentences
+from dspy_gepa.texts import diff_texts, fenced, inline, report, split_sentences
 
 texts = st.text(st.sampled_from("ab `~#\n\r<>*."), max_size=60)
 

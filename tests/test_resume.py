@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa import GEPA, GEPAResult, JournalError
-from dspy_gepa.runtime.journal_file import read_journal
+from dspy_gepa.record.file import read_journal
 from tests.support import (
     Script,
     TwoHops,
@@ -122,7 +122,7 @@ class crashing_after:  # noqa: N801  # used like a function
         self.count = 0
 
     def __enter__(self) -> crashing_after:
-        from dspy_gepa.runtime.journal import Journal
+        from dspy_gepa.record.journal import Journal
 
         self._journal, self._record = Journal, Journal.record
         crash = self

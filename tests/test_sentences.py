@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.sentences import added_sentences, removed_sentences, split_sentences
+from dspy_gepa.texts import added_sentences, removed_sentences, split_sentences
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dspy_gepa.search.components import COMPONENT_CHOICES
+from dspy_gepa.search.choices.components import COMPONENT_CHOICES
 from dspy_gepa.search.strategy import ADAPTIVE, PARENT_CHOICES, parent_choices
 
 FULL = "full"

@@ -24,8 +24,8 @@ from benchmarks.tasks import depot
 from benchmarks.tasks.agent_metric import DeskMetric
 from benchmarks.tasks.agent_rows import Row, make_depot, make_rows
 from benchmarks.tasks.task import Task
-from dspy_gepa.program import read_candidate
-from dspy_gepa.slots.selection import select
+from dspy_gepa.program.build import read_candidate
+from dspy_gepa.program.components.selection import select
 
 TRAIN, VAL, TEST = 60, 60, 120
 MOST_CALLS = 6

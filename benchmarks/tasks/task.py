@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import dspy
 
 from benchmarks.simulated import Role, simulated_lm
-from dspy_gepa.program import build_program, read_candidate
-from dspy_gepa.slots.selection import select
+from dspy_gepa.program.build import build_program, read_candidate
+from dspy_gepa.program.components.selection import select
 
 
 class Metric(Protocol):

@@ -19,7 +19,7 @@ from benchmarks.peers.cells import VERSIONS, Cell, Size, Tester, parameters
 from benchmarks.tasks import load
 from benchmarks.widths.clockwork import StepWork, Work
 from benchmarks.widths.recording import REFLECTION, ROLLOUT, RecordedGEPA
-from dspy_gepa.program import build_program
+from dspy_gepa.program.build import build_program
 
 
 @dataclass(frozen=True)

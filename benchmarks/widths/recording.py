@@ -11,12 +11,12 @@ import dspy
 import dspy_gepa
 from benchmarks.simulated.latency import Latency
 from benchmarks.widths.clockwork import Batch, StepWork, Work
-from dspy_gepa.preparation import prepare
 from dspy_gepa.runtime.attempts import settled
 from dspy_gepa.runtime.budget import Budget
 from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
-from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.loop import Search
+from dspy_gepa.setup.prepare import prepare
 from dspy_gepa.steps import Step
 from dspy_gepa.types import Effect, Fault, Result, Rollout
 

@@ -13,7 +13,7 @@ from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean, facts, heading, paragraph, say, table
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
-from dspy_gepa.render import diff_texts
+from dspy_gepa.texts import diff_texts
 
 
 @click.command(epilog=explained("dspy-gepa compare runs/one runs/two --no-texts"))

@@ -13,8 +13,8 @@ from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean, clean_line, is_terminal, say, writing
 from dspy_gepa.record.model import Member, RunRecord
 from dspy_gepa.record.read import read_run, read_settings
-from dspy_gepa.render import render_estimate
-from dspy_gepa.render import report as markdown_report
+from dspy_gepa.texts import render_estimate
+from dspy_gepa.texts import report as markdown_report
 
 Write: TypeAlias = Callable[[RunRecord, Member, Mapping[str, Any]], str]
 

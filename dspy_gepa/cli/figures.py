@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from dspy_gepa.observe.wording import amount, duration
 from dspy_gepa.record.model import Point, RunRecord
-from dspy_gepa.render import length_of_texts
+from dspy_gepa.texts import length_of_texts
+from dspy_gepa.views.words import amount, duration
 
 Row: TypeAlias = tuple[str, ...]
 Show: TypeAlias = Callable[[float], str]

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from dspy_gepa.cli.terminal import clean_line
-from dspy_gepa.record.outline import find_runs
-from dspy_gepa.runtime.journal_file import FILE_NAME
+from dspy_gepa.record.brief import find_runs
+from dspy_gepa.record.file import FILE_NAME
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -10,8 +10,8 @@ import click
 
 from dspy_gepa.cli.terminal import CannotError, clean_line, say, table
 from dspy_gepa.errors import JournalError
-from dspy_gepa.observe.wording import amount
-from dspy_gepa.record.outline import Outline, find_runs, read_outline
+from dspy_gepa.record.brief import Outline, find_runs, read_outline
+from dspy_gepa.views.words import amount
 
 _HEADER = ("run", "state", "score", "gain", "rollouts", "cost", "last seen")
 _RIGHT = frozenset({2, 3, 4, 5})

@@ -12,11 +12,11 @@ import click
 from dspy_gepa.cli.resume import how_to_go_on
 from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean, clean_line, facts, heading, paragraph, say
-from dspy_gepa.observe.wording import amount, duration
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
-from dspy_gepa.render import IN_SAMPLE, render_estimate
 from dspy_gepa.runtime.budget import UNLIMITED
+from dspy_gepa.texts import IN_SAMPLE, render_estimate
+from dspy_gepa.views.words import amount, duration
 
 
 @click.command(epilog=explained("dspy-gepa show runs/one --no-texts"))

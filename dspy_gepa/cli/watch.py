@@ -13,12 +13,12 @@ import click
 
 from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean_line, is_terminal, say
-from dspy_gepa.observe.live.canvas import Canvas
-from dspy_gepa.observe.live.plain import PlainLines
-from dspy_gepa.observe.progress import Progress, advance
+from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.follow import Follower
 from dspy_gepa.record.model import State
-from dspy_gepa.runtime.journal_file import read_journal
+from dspy_gepa.views.canvas import Canvas
+from dspy_gepa.views.plain import PlainLines
+from dspy_gepa.views.progress import Progress, advance
 
 # What a shell reports of a command that was ended by Ctrl-C.
 _INTERRUPTED = 130
@@ -99,8 +99,8 @@ def _view(*, plain: bool) -> Iterator[View]:
 def _canvas() -> Canvas | None:
     """The terminal, if it can be drawn on."""
     try:
-        from dspy_gepa.observe.live.region import Region
-        from dspy_gepa.observe.live.terminal import TerminalCanvas, can_be_drawn_on
+        from dspy_gepa.views.region import Region
+        from dspy_gepa.views.terminal import TerminalCanvas, can_be_drawn_on
     except ImportError:
         say("Lines only: pip install 'dspy-gepa[report]' for a panel.", err=True)
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dspy_gepa.events.base import Event
 from dspy_gepa.events.effects import AttemptFailed, ReflectionDone, RolloutDone
-from dspy_gepa.events.session import Failed, Finished, ForecastMade, RunStarted, Stopping
+from dspy_gepa.events.run import Failed, Finished, ForecastMade, RunStarted, Stopping
 from dspy_gepa.events.steps import (
     BestSoFar,
     BudgetSpent,

@@ -12,7 +12,7 @@ from dspy_gepa.steps import Proposal, StepKind
 from dspy_gepa.types import Row
 
 if TYPE_CHECKING:  # see session.py
-    from dspy_gepa.search.standing import Standing
+    from dspy_gepa.search.belief.standing import Standing
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The record of a run: what live views, reports and the command line read, from its events or its journal."""
+"""A run's SQLite file: written, read and described in one place."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from dspy_gepa.record.trade_offs import undominated
+from dspy_gepa.record.pareto import undominated
 from dspy_gepa.types import Usage
 
 State: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dspy_gepa.errors import JournalError
-from dspy_gepa.record.build import Builder
+from dspy_gepa.record.builder import Builder
+from dspy_gepa.record.file import REMEDY, UNREADABLE, read_journal
+from dspy_gepa.record.lock import is_held
 from dspy_gepa.record.model import RunRecord, State
 from dspy_gepa.runtime.codec import decode
-from dspy_gepa.runtime.journal_file import REMEDY, UNREADABLE, read_journal
-from dspy_gepa.runtime.lock import is_held
 from dspy_gepa.types import Outcome
 
 

@@ -1,1 +1,1 @@
-"""A run as one page of HTML that needs nothing else: from its record to what people look at."""
+"""A run as one HTML page."""

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.record.model import Member, RunRecord
-from dspy_gepa.render import IN_SAMPLE, render_estimate
-from dspy_gepa.render import report as markdown
 from dspy_gepa.report.chart import draw
+from dspy_gepa.report.data import excerpt, excerpts, is_mean, payload, shown
+from dspy_gepa.report.diff import segments
 from dspy_gepa.report.levels import groups, objectives
-from dspy_gepa.report.payload import excerpt, excerpts, is_mean, payload, shown
 from dspy_gepa.report.provenance import passages
+from dspy_gepa.report.sections import advice, costs, facts, headline, in_flight, settings
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
-from dspy_gepa.report.view import advice, costs, facts, headline, in_flight, settings
-from dspy_gepa.report.words import segments
+from dspy_gepa.texts import IN_SAMPLE, render_estimate
+from dspy_gepa.texts import report as markdown
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import groupby
 
 from dspy_gepa.record.model import RunRecord, Trial
-from dspy_gepa.sentences import sentence_parts
+from dspy_gepa.texts import sentence_parts
 
 
 @dataclass(frozen=True)

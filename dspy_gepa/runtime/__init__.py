@@ -1,1 +1,1 @@
-"""The runtime: runs the effects that the search asks for, within a budget."""
+"""From effects to results: scheduling, execution, retries, budgets, forecasts."""

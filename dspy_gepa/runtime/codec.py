@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
-from dspy_gepa.naming import name_of
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.texts import name_of
 from dspy_gepa.types import Fault, Outcome, Reflection, Result, Row, TraceStep, Usage
 
 

@@ -1,8 +1,8 @@
 """Running effects in other processes: the work travels to each once, results come back as JSON text.
 
 An effect is sent alone first. A worker process that does not have the work yet says so and is sent it with
-the effect; it keeps it for all that follow. Work is pickled (see `dspy_gepa.parcel`) on its way to workers
-that the user has chosen to trust; what comes back is text.
+the effect; it keeps it for all that follow. Work is pickled (`dspy_gepa.runtime.pickling`) on its way to
+workers that the user has chosen to trust; what comes back is text.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from uuid import uuid4
 
-from dspy_gepa.parcel import AbsentModuleError, can_travel, pack, unpack
 from dspy_gepa.runtime.codec import decode, decode_fault, encode, encode_fault
+from dspy_gepa.runtime.pickling import AbsentModuleError, can_travel, pack, unpack
 from dspy_gepa.types import Effect, Fault, Result
 
 Work = Callable[[Effect], "Result | Fault"]

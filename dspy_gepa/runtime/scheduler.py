@@ -21,7 +21,7 @@ from dspy_gepa.types import Effect, Outcome, Result, Rollout, Usage
 
 
 class Memory(Protocol):
-    """Where results outlive the process; see `dspy_gepa.runtime.journal.Journal`."""
+    """Where results outlive the process; see `dspy_gepa.record.journal.Journal`."""
 
     def recall(self, key: str) -> Result | None:
         """The recorded result of an effect, or None."""

@@ -1,1 +1,1 @@
-"""The search: Algorithms 1 to 4 of the paper as pure decisions and plain generators."""
+"""The search: the paper's algorithms and the adaptive strategy, as pure decisions and plain generators."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dspy_gepa.errors import ConfigurationError, MetricError, ProgramError
-from dspy_gepa.measures import MEASURES
+from dspy_gepa.program.objectives import MEASURES
 from dspy_gepa.search.pool import Member
 from dspy_gepa.steps import Evaluation, Step, rollouts
 from dspy_gepa.types import Outcome, Row

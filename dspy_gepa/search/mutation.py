@@ -9,10 +9,7 @@ from functools import partial
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError, MetricError
-from dspy_gepa.search.components import ComponentChoice, Occasion
-from dspy_gepa.search.insight import edits_of, render_edits, telling
-from dspy_gepa.search.pool import Member, Pool
-from dspy_gepa.search.reflection import (
+from dspy_gepa.reflection.evidence import (
     EvidenceLimits,
     evidence_records,
     has_evidence,
@@ -20,7 +17,10 @@ from dspy_gepa.search.reflection import (
     training_texts,
     without_failures,
 )
-from dspy_gepa.search.rules import UNCHANGED, TextRules, clean_text, objection_to
+from dspy_gepa.reflection.rules import UNCHANGED, TextRules, clean_text, objection_to
+from dspy_gepa.search.choices.components import ComponentChoice, Occasion
+from dspy_gepa.search.edit_history import edits_of, render_edits, telling
+from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
 from dspy_gepa.types import Component, Effect, Outcome, Reflect, Reflection, Row
 

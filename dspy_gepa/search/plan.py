@@ -12,8 +12,8 @@ import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.runtime.budget import Spending
-from dspy_gepa.search.components import most_rewritten
-from dspy_gepa.search.deletion import delete, find_deletion
+from dspy_gepa.search.belief.rows import EVEN, RowTraits
+from dspy_gepa.search.choices.components import most_rewritten
 from dspy_gepa.search.evaluation import evaluate, evaluate_seed
 from dspy_gepa.search.finals import contenders, finals
 from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, merge_rows
@@ -29,7 +29,7 @@ from dspy_gepa.search.sampling import (
     validation_order,
 )
 from dspy_gepa.search.strategy import Strategy, trial_size
-from dspy_gepa.search.traits import EVEN, RowTraits
+from dspy_gepa.search.trim import delete, find_deletion
 from dspy_gepa.steps import Step, StepKind
 from dspy_gepa.types import Candidate, Row
 

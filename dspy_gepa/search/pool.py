@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dspy_gepa.search.estimate import Belief, estimate
+from dspy_gepa.search.belief.estimate import Belief, estimate
+from dspy_gepa.search.belief.rows import EVEN, RowTraits
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.objectives import Objectives, filled_in, with_row
-from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.steps import Evaluation, Proposal, objectives_of
 from dspy_gepa.types import Candidate, Row
 

@@ -8,8 +8,8 @@ from random import Random
 
 import numpy as np
 
+from dspy_gepa.search.belief.rows import interleaved
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.traits import interleaved
 from dspy_gepa.types import Row
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from dspy_gepa.search.components import ComponentChoice, all_components, round_robin
+from dspy_gepa.search.belief.frontier import FrontierType, expected_wins, observed_tracks, track_weights
+from dspy_gepa.search.choices.components import ComponentChoice, all_components, round_robin
 from dspy_gepa.search.frontier import best_on_average, sample_parent
 from dspy_gepa.search.mutation import Acceptance, improves
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.tracks import FrontierType, expected_wins, observed_tracks, track_weights
 
 ParentChoice = Callable[[Pool, Random], int]
 """Called with the pool and the step's own random stream; gives the index of a member."""

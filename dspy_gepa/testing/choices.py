@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dspy_gepa.compat import reference_selector
-from dspy_gepa.search.components import Occasion
+from dspy_gepa.search.choices.components import Occasion
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.setup.reference import reference_selector
 from dspy_gepa.testing.contract import Part
 from dspy_gepa.testing.occasions import example_occasions
 from dspy_gepa.testing.pools import STRATEGY_NAMES, StrategyName, example_pools

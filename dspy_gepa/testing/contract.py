@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from dspy_gepa.errors import ContractError
-from dspy_gepa.naming import name_of
-from dspy_gepa.results import GEPAResult
+from dspy_gepa.result import GEPAResult
 from dspy_gepa.testing.practice import practice_run
+from dspy_gepa.texts import name_of
 
 
 @dataclass(frozen=True)

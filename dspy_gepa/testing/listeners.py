@@ -13,15 +13,15 @@ from dspy.utils.callback import BaseCallback
 
 from dspy_gepa.errors import ConfigurationError, ContractError, InfrastructureError, RunInterrupted
 from dspy_gepa.events import EVENTS, Event, RolloutDone
-from dspy_gepa.naming import name_of
-from dspy_gepa.observe.hub import check_callbacks, handlers_of
-from dspy_gepa.options import nearest
+from dspy_gepa.events.dispatch import check_callbacks, handlers_of
+from dspy_gepa.program.checks import nearest
+from dspy_gepa.run import RunState
 from dspy_gepa.runtime.budget import UNLIMITED, Limits, Spending
-from dspy_gepa.stopping import RunState
 from dspy_gepa.testing.contract import Part
 from dspy_gepa.testing.practice import forgets_words, practice_run
 from dspy_gepa.testing.recorder import EventRecorder
 from dspy_gepa.testing.scripted import Prompt, ScriptedLM
+from dspy_gepa.texts import name_of
 
 AGAIN = 2
 

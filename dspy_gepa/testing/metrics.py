@@ -14,8 +14,8 @@ from typing import Any
 import dspy
 
 from dspy_gepa.errors import ConfigurationError, MetricError
-from dspy_gepa.metric import Judgement, Metric
-from dspy_gepa.parcel import pack, unpack
+from dspy_gepa.program.metric import Judgement, Metric
+from dspy_gepa.runtime.pickling import pack, unpack
 from dspy_gepa.testing.contract import Part
 
 AGAIN = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dspy_gepa.search.components import Occasion
+from dspy_gepa.search.choices.components import Occasion
 from dspy_gepa.testing.pools import Recipe, grow_pool
 from dspy_gepa.types import PROGRAM, Outcome, TraceStep
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from dspy_gepa.search.belief.rows import EVEN, RowTraits
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.traits import EVEN, RowTraits
 from dspy_gepa.steps import Evaluation, Proposal, objectives_of
 from dspy_gepa.types import Candidate, Outcome, Row
 

@@ -14,7 +14,7 @@ from typing import Any
 import dspy
 
 from dspy_gepa.gepa import GEPA
-from dspy_gepa.results import GEPAResult
+from dspy_gepa.result import GEPAResult
 from dspy_gepa.testing.scripted import Prompt, ScriptedLM
 
 

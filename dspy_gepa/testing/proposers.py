@@ -11,9 +11,9 @@ from typing import Any
 
 import dspy
 
-from dspy_gepa.proposer import ProposerRunner, arguments_of, call_proposer
-from dspy_gepa.search.reflection import evidence_records, training_texts
-from dspy_gepa.search.rules import TextRules, clean_text, objection_to
+from dspy_gepa.reflection.evidence import evidence_records, training_texts
+from dspy_gepa.reflection.proposer import ProposerRunner, arguments_of, call_proposer
+from dspy_gepa.reflection.rules import TextRules, clean_text, objection_to
 from dspy_gepa.testing.contract import Part
 from dspy_gepa.testing.occasions import AGENT, example_outcomes
 from dspy_gepa.testing.scripted import Prompt, ScriptedLM
@@ -39,8 +39,8 @@ def check_instruction_proposer(
 ) -> None:
     """Check a function for ``instruction_proposer``.
 
-    It is called as `dspy_gepa.proposer.ProposalFn` says, for one component at a time, with instructions, with
-    the description of a tool and with a text that is still empty, and with evidence of every kind. Each time
+    It is called as `dspy_gepa.reflection.proposer.ProposalFn` says, for one component at a time, with
+    instructions, the description of a tool and with a text that is still empty, and with evidence of every kind. Each time
     it has to give a mapping with a new text that can be tried. Then it is called from several threads at
     once, and takes part in a short run.
 
@@ -74,9 +74,9 @@ def check_code_proposer(
 ) -> None:
     """Check a function for ``code_proposer``, which writes sources of `dspy.Flex`.
 
-    It is called as `dspy_gepa.proposer.CodeProposalFn` says, and has to give a mapping with a source that
-    parses and defines a class with a method ``forward``. Then it is called from several threads at once. The
-    source is never run.
+    It is called as `dspy_gepa.reflection.proposer.CodeProposalFn` says, and has to give a mapping with a
+    source that parses and defines a class with a method ``forward``. Then it is called from several threads at once.
+    The source is never run.
 
     Args:
         propose: The function.

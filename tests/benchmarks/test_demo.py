@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.demo import demo
-from tests.observe.live.conftest import screen  # noqa: F401  # a fixture
-from tests.observe.live.screen import Screen, on
+from tests.views.conftest import screen  # noqa: F401  # a fixture
+from tests.views.screen import Screen, on
 
 SMALL = ["--budget", "40"]
 LAST = "model."

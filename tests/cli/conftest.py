@@ -14,7 +14,7 @@ from dspy_gepa.cli.main import cli
 from dspy_gepa.record.read import read_run
 from dspy_gepa.testing.practice import learns_words, practice_run
 from dspy_gepa.testing.scripted import Prompt, ScriptedLM
-from tests.observe.live.conftest import screen
+from tests.views.conftest import screen
 
 __all__ = ["screen"]  # a fixture
 

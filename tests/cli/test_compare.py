@@ -12,7 +12,7 @@ import pytest
 from dspy_gepa.cli.comparison import Difference, differences, equal_rollouts, obstacles, paired
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
-from dspy_gepa.render import diff_texts
+from dspy_gepa.texts import diff_texts
 from tests.cli.conftest import Call, changed
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from dspy_gepa.cli.completion import SHELLS
 from dspy_gepa.cli.main import main
-from dspy_gepa.runtime.journal_file import SCHEMA_VERSION
+from dspy_gepa.record.file import SCHEMA_VERSION
 from tests.cli.conftest import Call, changed
 
 FULL = Path("/dev/full")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dspy_gepa.record.outline import read_outline
+from dspy_gepa.record.brief import read_outline
 from tests.cli.conftest import Call, changed
 
 

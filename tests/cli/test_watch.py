@@ -13,14 +13,14 @@ from dspy_gepa.cli.main import cli
 from dspy_gepa.cli.terminal import say
 from dspy_gepa.cli.watch import View, follow
 from dspy_gepa.events import BudgetSpent
-from dspy_gepa.observe.live.plain import PlainLines
-from dspy_gepa.observe.state import Progress
 from dspy_gepa.record.model import State
 from dspy_gepa.record.read import read_run
 from dspy_gepa.testing.practice import practice_run
+from dspy_gepa.views.plain import PlainLines
+from dspy_gepa.views.state import Progress
 from tests.cli.conftest import Call, changed
-from tests.observe.live.screen import Screen, on
-from tests.observe.test_wording import RUNNING
+from tests.views.screen import Screen, on
+from tests.views.test_words import RUNNING
 
 # Only reached by a test that fails.
 PATIENCE = 30.0

@@ -13,7 +13,7 @@ import dspy
 from dspy.utils.exceptions import LMAuthError, LMRateLimitError
 
 from dspy_gepa import GEPA, RetryPolicy
-from dspy_gepa.runtime.lock import lock
+from dspy_gepa.record.lock import lock
 from dspy_gepa.testing import ScriptedLM
 from dspy_gepa.testing.practice import is_right, word_rows
 

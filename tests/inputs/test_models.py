@@ -15,9 +15,9 @@ from dspy.utils.exceptions import (
     LMUnsupportedFeatureError,
 )
 
-from dspy_gepa.reflector import SHORTEST_EVIDENCE, ReflectionRunner
+from dspy_gepa.program.plain import as_data
+from dspy_gepa.reflection.reflector import SHORTEST_EVIDENCE, ReflectionRunner
 from dspy_gepa.types import Fault, Reflect
-from dspy_gepa.values import as_data
 from tests.inputs.study import KNOW, answers, is_yes, knows, rows_of, study
 from tests.support import Answer, Prompt, in_chat_format, prompts_of, scripted_lm
 

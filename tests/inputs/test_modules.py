@@ -10,9 +10,9 @@ import dspy
 import pytest
 from dspy.utils.exceptions import LMServerError
 
-from dspy_gepa.metric import Metric
-from dspy_gepa.program import read_candidate, read_components
-from dspy_gepa.rollouts import RolloutRunner
+from dspy_gepa.program.build import read_candidate, read_components
+from dspy_gepa.program.metric import Metric
+from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.types import Fault, Outcome, Rollout, Row
 from tests.inputs.study import KNOW, Study, answers, is_yes, knows, rows_of, study
 from tests.support import Answer, Prompt, prompts_of, scripted_lm

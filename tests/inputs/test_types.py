@@ -15,9 +15,9 @@ import pytest
 from dspy.adapters.types.citation import Citations
 from dspy.adapters.types.document import Document
 
-from dspy_gepa.media import LEFT_OUT, disarm
+from dspy_gepa.program.media import LEFT_OUT, disarm
+from dspy_gepa.program.plain import as_data, media_in, medium_of, texts_in
 from dspy_gepa.types import MEDIA_END, MEDIA_START
-from dspy_gepa.values import as_data, media_in, medium_of, texts_in
 from tests.inputs.study import KNOW, answers, is_yes, rows_of, study
 from tests.support import scripted_lm
 

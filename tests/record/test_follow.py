@@ -12,8 +12,8 @@ import pytest
 
 from dspy_gepa import RunInterrupted
 from dspy_gepa.events import BudgetSpent, Event, Stopping
+from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.follow import Follower, News, Told
-from dspy_gepa.runtime.journal_file import read_journal
 from dspy_gepa.testing.practice import practice_run
 from tests.recorder import Insists
 

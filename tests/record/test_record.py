@@ -15,11 +15,11 @@ import pytest
 from dspy_gepa import GEPA, GEPAResult, RunInterrupted
 from dspy_gepa.errors import JournalError
 from dspy_gepa.events import BestSoFar, BudgetSpent, Event, ProposalRejected, ReflectionDone, RolloutDone
-from dspy_gepa.record.build import FEEDBACK, INPUTS, Builder
+from dspy_gepa.record.builder import FEEDBACK, INPUTS, Builder
+from dspy_gepa.record.file import FILE_NAME, open_journal, read_journal
+from dspy_gepa.record.lock import lock
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run
-from dspy_gepa.runtime.journal_file import FILE_NAME, open_journal, read_journal
-from dspy_gepa.runtime.lock import lock
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.testing import practice_run
 from tests.support import TwoHops, forgets_words, is_right, knows_words, scripted_lm, word_rows

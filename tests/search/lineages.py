@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from dspy_gepa.search.scales import Array
+from dspy_gepa.search.belief.scales import Array
 
 NAN = float("nan")
 

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa.search.estimate import Belief
+from dspy_gepa.search.belief.estimate import Belief
+from dspy_gepa.search.belief.scales import Scales
 from dspy_gepa.search.finals import (
     best_by_belief,
     best_by_mean,
@@ -23,7 +24,6 @@ from dspy_gepa.search.finals import (
     finals,
 )
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.scales import Scales
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Effect, Outcome, Rollout, Row
 from tests.support import Entry, HashWorld, drive, flatten, pool_of, val_rows

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.search.components import ComponentChoice, Occasion
+from dspy_gepa.reflection.rules import TextRules
+from dspy_gepa.search.choices.components import ComponentChoice, Occasion
 from dspy_gepa.search.mutation import Acceptance, Reflector, improves, mutate
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.rules import TextRules
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
 from tests.support import Entry, drive, pool_of, train_rows

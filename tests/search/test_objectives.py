@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.search.estimate import estimate
+from dspy_gepa.search.belief.estimate import estimate
 from dspy_gepa.search.objectives import filled_in, with_row
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal

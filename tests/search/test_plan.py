@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa.search.components import COMPONENT_CHOICES
+from dspy_gepa.search.choices.components import COMPONENT_CHOICES
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_trial

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa.search.components import COMPONENT_CHOICES
-from dspy_gepa.search.estimate import Belief
+from dspy_gepa.search.belief.estimate import Belief
+from dspy_gepa.search.belief.scales import Scales
+from dspy_gepa.search.choices.components import COMPONENT_CHOICES
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.scales import Scales
 from dspy_gepa.search.strategy import (
     PARENT_CHOICES,
     STRATEGIES,

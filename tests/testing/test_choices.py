@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dspy_gepa.search.components import COMPONENT_CHOICES, ComponentChoice, Occasion
+from dspy_gepa.search.choices.components import COMPONENT_CHOICES, ComponentChoice, Occasion
 from dspy_gepa.search.mutation import improves, keeps_up
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.sampling import failures_first

@@ -10,10 +10,10 @@ from dspy.utils.callback import BaseCallback
 
 from dspy_gepa import RunState
 from dspy_gepa.events import EVENTS, Event, Failed, Finished
-from dspy_gepa.observe.log import LogEvents
-from dspy_gepa.observe.metrics import Tracker
 from dspy_gepa.testing import EventRecorder, check_callback, check_stop_rule
 from dspy_gepa.testing.listeners import example_events
+from dspy_gepa.trackers.tracker import Tracker
+from dspy_gepa.views.log import LogEvents
 from tests.testing.broken import refused
 
 

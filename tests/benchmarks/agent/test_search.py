@@ -11,8 +11,8 @@ from rich.console import Console
 from benchmarks import present
 from benchmarks.tasks import Task, load
 from dspy_gepa import GEPA, GEPAResult
-from dspy_gepa.program import read_candidate
-from dspy_gepa.slots.selection import select
+from dspy_gepa.program.build import read_candidate
+from dspy_gepa.program.components.selection import select
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from benchmarks.tasks import Task, load
 from benchmarks.widths.cells import as_data, from_data, measure
 from benchmarks.widths.clockwork import Work, simulate
 from benchmarks.widths.recording import REFLECTION, RecordedGEPA, latencies
-from dspy_gepa.search.evolve import Search
+from dspy_gepa.search.loop import Search
 from dspy_gepa.types import Candidate, Reflect, Rollout, Row
 
 BUDGET = 90

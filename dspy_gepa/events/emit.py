@@ -1,0 +1,150 @@
+"""Puts into events what the scheduler and the search report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from dspy_gepa.events import (
+    AttemptFailed,
+    BestSoFar,
+    BudgetSpent,
+    Evaluated,
+    Event,
+    Failed,
+    Finished,
+    ProposalAccepted,
+    ProposalRejected,
+    ProposalSkipped,
+    ReflectionDone,
+    RolloutDone,
+    StepPlanned,
+    Stopping,
+)
+from dspy_gepa.events.dispatch import Hub
+from dspy_gepa.program.faults import redact
+from dspy_gepa.runtime.attempts import Done
+from dspy_gepa.runtime.scheduler import Finished as FinishedStep
+from dspy_gepa.search.belief.levels import levels
+from dspy_gepa.search.belief.standing import standing
+from dspy_gepa.search.loop import Search
+from dspy_gepa.search.plan import Plan
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.steps import Evaluation, Proposal, StepKind
+from dspy_gepa.types import Effect, Fault, Levels, Outcome, Reflect, Rollout
+
+
+class Narrator:
+    """Tells a hub the events of one run.
+
+    Args:
+        hub: Who listens. Where nobody does, nothing is computed.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._kinds: dict[int, StepKind] = {}
+
+    def planned(self, step: int, plan: Plan) -> None:
+        """A step is about to start."""
+        self._kinds[step] = plan.kind
+        members = plan.parents if plan.evaluates is None else (plan.evaluates,)
+        self._hub(StepPlanned(step, plan.kind, () if plan.finalists else members, plan.need))
+
+    def result(self, done: Done, step: int) -> None:
+        """An effect has its result."""
+        effect, result = done.effect, done.result
+        how = (done.replayed, done.attempts, done.seconds)
+        if isinstance(effect, Rollout) and isinstance(result, Outcome):
+            self._hub(RolloutDone(step, effect.row, effect.candidate.id, result, *how))
+        elif isinstance(effect, Reflect) and not isinstance(result, Outcome):
+            self._hub(ReflectionDone(step, effect.component, result, *how))
+
+    def attempt_failed(self, effect: Effect, fault: Fault) -> None:
+        """A provider failed an effect."""
+        kind: Literal["rollout", "reflect"] = "rollout" if isinstance(effect, Rollout) else "reflect"
+        self._hub(AttemptFailed(kind, fault.cause, fault.error))
+
+    def committed(self, search: Search, finished: FinishedStep) -> None:
+        """A step was committed, and the pool has grown."""
+        kind = self._kinds.pop(finished.step)
+        if not self._hub:
+            return
+        step, result, choice = finished.step, finished.result, search.choice
+        if isinstance(result, Proposal):
+            self._hub(_verdict(step, result, search.pool))
+        else:
+            self._hub(_evaluated(step, kind, result, search.pool))
+        self._hub(
+            BestSoFar(
+                step,
+                len(search.pool),
+                choice.member,
+                choice.score,
+                choice.interval,
+                choice.better_than_seed,
+                standing(search.pool, choice.member, sparse=search.strategy.sparse),
+            )
+        )
+        self._hub(BudgetSpent(step, search.budget.spent, search.budget.limits))
+
+    def finished(self, search: Search) -> None:
+        """The search ended; there is nothing left to interrupt."""
+        self._hub.stopping = True
+        if not self._hub:
+            return
+        choice = search.choice
+        self._hub(
+            Finished(
+                best=choice.member,
+                candidate=search.pool.members[choice.member].candidate,
+                score=choice.score,
+                interval=choice.interval,
+                better_than_seed=choice.better_than_seed,
+                choice_reason=choice.reason,
+                stop_reason=search.stop_reason,
+                spent=search.budget.spent,
+                levels=_levels(search),
+            )
+        )
+
+    def stopping(
+        self, running: Sequence[Effect], *, interrupted: bool, seconds: float, can_hurry: bool
+    ) -> None:
+        """The run has to stop, and what is running is waited for; there is nothing left to interrupt."""
+        self._hub.stopping = True
+        rollouts = sum(isinstance(effect, Rollout) for effect in running)
+        self._hub(Stopping(interrupted, rollouts, len(running) - rollouts, seconds, can_hurry))
+
+    def failed(self, search: Search, error: BaseException) -> None:
+        """An error ends the run."""
+        if self._hub:
+            said = (type(error).__name__, redact(str(error)))
+            self._hub(Failed(*said, search.budget.spent, _levels(search)))
+
+
+def _levels(search: Search) -> Levels:
+    return levels(search.pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
+
+
+def _verdict(step: int, proposal: Proposal, pool: Pool) -> Event:
+    if proposal.verdict == "accepted":
+        return ProposalAccepted(step, proposal, len(pool) - 1)
+    return (ProposalRejected if proposal.verdict == "rejected" else ProposalSkipped)(step, proposal)
+
+
+def _evaluated(step: int, kind: StepKind, evaluation: Evaluation, pool: Pool) -> Evaluated:
+    return Evaluated(
+        step=step,
+        kind=kind,
+        scores={
+            member: {row: float(outcome.score) for row, outcome in outcomes.items()}
+            for member, outcomes in evaluation.outcomes.items()
+        },
+        val_means={
+            member: None if math.isnan(pool.means[member]) else pool.means[member]
+            for member in evaluation.outcomes
+        },
+        believed={member: float(pool.belief.mean[member]) for member in evaluation.outcomes},
+    )

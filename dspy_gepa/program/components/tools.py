@@ -1,0 +1,214 @@
+"""Descriptions of tools and of their arguments: ``<predictor>/tools/<tool>``, ``.../args/<argument>``.
+
+Where tools are handed to a predictor when it is called, a new description in the `dspy.Tool` is enough.
+`dspy.ReAct` and `dspy.RLM` write their tools into a predictor's instructions once and for all; there the
+words in the instructions are what the model reads, and they are replaced (see `listing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dspy
+
+from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.program.components.listing import as_listed, find_listed, placeholder, render
+from dspy_gepa.program.components.place import Slot, descriptions
+from dspy_gepa.types import Component, TextKind
+
+Predictors = dict[str, dspy.Predict]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A tool that a module holds.
+
+    Attributes:
+        module: Who holds it.
+        tool: The tool as the model is told of it.
+        name: Name of the component that its description is.
+        written: Predictors whose instructions list it.
+        callers: Predictors that may ask for it.
+    """
+
+    module: dspy.Module
+    tool: dspy.Tool
+    name: str
+    written: Predictors
+    callers: Predictors
+
+
+def read(program: dspy.Module) -> list[Slot]:
+    """The descriptions of the program's tools and of their arguments; the agents' own tools are left out.
+
+    Raises:
+        ConfigurationError: A module wrote a tool into instructions in a way that is not known here, so that
+            a new description would not reach the model.
+    """
+    slots: dict[str, Slot] = {}
+    for found in _find_tools(program):
+        _refuse_unreachable(found)
+        slots |= {slot.component.name: slot for slot in _slots(found) if slot.component.name not in slots}
+    return list(slots.values())
+
+
+def cut(program: dspy.Module) -> dict[str, str]:
+    """Instructions that list tools, by predictor, with a placeholder in place of every listed tool."""
+    texts: dict[str, str] = {}
+    for found in _find_tools(program):
+        for path, predictor in found.written.items():
+            text = texts.get(path, predictor.signature.instructions)
+            listed = find_listed(text, found.module, found.tool)
+            texts[path] = text if listed is None else text.replace(listed, placeholder(found.tool))
+    return texts
+
+
+def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
+    """Give tools their new descriptions, and list them again where instructions hold placeholders."""
+    for found in _find_tools(program):
+        mentioned = [p for p in found.written.values() if placeholder(found.tool) in p.signature.instructions]
+        if not mentioned and not any(name in texts for name in _names(found)):
+            continue
+        tool = _described(found, texts)
+        _swap(found.module, tool)
+        for predictor in found.written.values():
+            instructions = predictor.signature.instructions
+            for old in (placeholder(tool), find_listed(instructions, found.module, found.tool)):
+                instructions = instructions.replace(old, render(found.module, tool)) if old else instructions
+            predictor.signature = predictor.signature.with_instructions(instructions)
+
+
+def _find_tools(program: dspy.Module) -> list[Found]:
+    """All tools. One that a parent handed on to an agent counts as the agent's, whose model reads of it."""
+    paths = {id(predictor): path for path, predictor in program.named_predictors()}
+    found: list[Found] = []
+    listed: set[tuple[str, str]] = set()
+    modules = list(program.named_sub_modules(dspy.Module, skip_compiled=True))
+    for path, module in reversed(modules):
+        if module is not program and module._compiled:
+            continue
+        known = {paths[id(p)]: p for p in module.predictors() if id(p) in paths}
+        for tool in reversed(_held(module).values()):
+            one = _locate(path.removeprefix("self").removeprefix("."), module, tool, known)
+            new = {caller for caller in one.callers if (caller, tool.name) not in listed}
+            if new or not one.callers:
+                found.append(one)
+            listed |= {(caller, tool.name) for caller in one.callers}
+    return found[::-1]
+
+
+def _locate(path: str, module: dspy.Module, tool: dspy.Tool, known: Predictors) -> Found:
+    listings = {
+        name: listed
+        for name, predictor in known.items()
+        if (listed := find_listed(predictor.signature.instructions, module, tool)) is not None
+    }
+    written = {name: known[name] for name in listings}
+    given = {name: p for name, p in known.items() if _takes_tools(p)}
+    callers = written | given or known
+    prefix = next(iter(callers)) if len(callers) == 1 else path or "program"
+    seen = as_listed(module, tool, next(iter(listings.values()))) if listings else tool
+    return Found(module, seen, f"{prefix}/tools/{tool.name}", written, callers)
+
+
+def _takes_tools(predictor: dspy.Predict) -> bool:
+    return any(
+        f.annotation in (dspy.Tool, list[dspy.Tool]) for f in predictor.signature.input_fields.values()
+    )
+
+
+def _held(module: dspy.Module) -> dict[str, dspy.Tool]:
+    """The tools among a module's attributes, by name, without those that the module itself brings."""
+    own = {"finish": dspy.ReAct, "submit": dspy.ReActV2}
+    held: dict[str, dspy.Tool] = {}
+    for value in vars(module).values():
+        held |= {tool.name: tool for tool in _tools_in(value) if tool.name not in held}
+    return {n: t for n, t in held.items() if n not in own or not isinstance(module, own[n])}
+
+
+def _tools_in(value: Any) -> Iterator[dspy.Tool]:
+    parts = (
+        value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    )
+    yield from (part for part in parts if isinstance(part, dspy.Tool))
+
+
+def _swap(module: dspy.Module, new: dspy.Tool) -> None:
+    """Put `new` in place of the tools of its name, in new containers: old ones may be shared with others."""
+
+    def swapped(part: Any) -> Any:
+        return new if isinstance(part, dspy.Tool) and part.name == new.name else part
+
+    for attribute, value in vars(module).items():
+        if new.name not in [tool.name for tool in _tools_in(value)]:
+            continue
+        if isinstance(value, dict):
+            vars(module)[attribute] = {key: swapped(part) for key, part in value.items()}
+        elif isinstance(value, (list, tuple)):
+            vars(module)[attribute] = type(value)(swapped(part) for part in value)
+        else:
+            vars(module)[attribute] = new
+
+
+def _arguments(found: Found) -> dict[str, Mapping[str, Any]]:
+    """Schemas of the arguments whose descriptions the model is shown; of RLM's tools it sees names only."""
+    return {} if isinstance(found.module, dspy.RLM) else dict(found.tool.args or {})
+
+
+def _names(found: Found) -> list[str]:
+    return [found.name, *(f"{found.name}/args/{argument}" for argument in _arguments(found))]
+
+
+def _described(found: Found, texts: Mapping[str, str]) -> dspy.Tool:
+    args = dict(found.tool.args or {})
+    for argument, schema in _arguments(found).items():
+        text = texts.get(f"{found.name}/args/{argument}")
+        if text is not None and text != schema.get("description", ""):
+            args[argument] = {**schema, "description": text}
+    desc = texts.get(found.name, found.tool.desc or "")
+    return found.tool.model_copy(update={"desc": desc, "args": args})
+
+
+def _slots(found: Found) -> Iterator[Slot]:
+    tool, callers = found.tool, tuple(found.callers)
+    of = f"tool `{tool.name}`" + (f" of component {', '.join(callers)}" if callers else "")
+    yield _slot(found, "tool", found.name, f"the description of {of}", tool.desc or "")
+    for argument, schema in _arguments(found).items():
+        subject = f"the description of argument `{argument}` of {of}"
+        text = str(schema.get("description", ""))
+        yield _slot(found, "argument", f"{found.name}/args/{argument}", subject, text)
+
+
+def _slot(found: Found, kind: TextKind, name: str, subject: str, text: str) -> Slot:
+    signatures = [predictor.signature for predictor in found.callers.values()]
+    component = Component(
+        name=name,
+        inputs=descriptions(signatures[0].input_fields) if signatures else {},
+        outputs=descriptions(signatures[0].output_fields) if signatures else {},
+        kind=kind,
+        subject=subject,
+        callers=tuple(found.callers),
+        tool=str(found.tool.name),
+    )
+    return Slot(component, text, next(iter(found.callers), ""))
+
+
+def _refuse_unreachable(found: Found) -> None:
+    if found.written:
+        return
+    tool, owner = found.tool, type(found.module).__name__
+    if isinstance(found.module, (dspy.ReAct, dspy.RLM)):
+        raise ConfigurationError(
+            f"{owner} has the tool {tool.name!r}, but its instructions do not list it in DSPy's words, so "
+            f"that a new description would not reach the model. Make the {owner} anew, or leave 'tools' out."
+        )
+    desc = tool.desc or ""
+    for path, predictor in found.callers.items():
+        if len(desc.split()) > 2 and desc in predictor.signature.instructions:
+            raise ConfigurationError(
+                f"The instructions of {path} hold the description of the tool {tool.name!r} in a form of "
+                "their own, where a new one would not reach the model. Hand tools over when the predictor is "
+                "called, or leave 'tools' out."
+            )

@@ -1,0 +1,225 @@
+"""The metric's contract: how a user's function is called, and what its answer means."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dspy
+import numpy as np
+
+from dspy_gepa.errors import ConfigurationError, MetricError
+from dspy_gepa.program.media import disarm
+from dspy_gepa.program.plain import as_data
+from dspy_gepa.types import LARGEST_SCORE
+
+_log = logging.getLogger("dspy_gepa")
+Trace = Sequence[tuple[Any, Mapping[str, Any], Any]]
+PROGRAM_TRACE = "program_trace"
+
+_REMEDY = (
+    "Return a finite number, a bool, a dict like {'score': 0.5, 'feedback': 'why'}, or "
+    "dspy.Prediction(score=0.5, feedback='why'). Return a low score, not an error, for a bad output."
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A metric's answer in one shape.
+
+    Attributes:
+        score: Finite, at most `LARGEST_SCORE` in size; higher is better.
+        feedback: The metric's text, or None when it gave none.
+        objectives: The metric's `objective_scores`, or empty.
+    """
+
+    score: float
+    feedback: str | None = None
+    objectives: Mapping[str, float] = field(default_factory=dict)
+
+
+class Metric:
+    """A user's metric behind one interface.
+
+    Accepted forms are DSPy's ``metric(gold, pred)`` and ``metric(gold, pred, trace)`` and GEPA's
+    ``metric(gold, pred, trace, pred_name, pred_trace)``, synchronous or async.
+
+    The score comes from one call with ``trace=None``, which is how `dspy.Evaluate` calls a metric on a
+    test set: many metrics turn strict when they see a trace. A metric that takes `pred_name` is called
+    once more per component with the trace, for feedback only; a score in that answer is ignored. A parameter
+    ``program_trace`` of the metric's own gets the whole trace at scoring, for metrics that judge how an
+    answer came about.
+
+    Args:
+        function: The user's metric.
+        warn_on_mismatch: Whether to warn, once, when that ignored score is another one.
+
+    Raises:
+        ConfigurationError: `function` cannot be called with two arguments (gold, pred).
+    """
+
+    def __init__(self, function: Callable[..., Any], *, warn_on_mismatch: bool = True) -> None:
+        self._function = function
+        self._warns = warn_on_mismatch
+        parameters = _positional_parameters(function)
+        self.takes_pred_name = parameters is None or len(parameters) >= 5
+        self._takes_trace = parameters is None or len(parameters) >= 3
+        signature = _signature(function)
+        self._takes_program_trace = signature is not None and PROGRAM_TRACE in signature.parameters
+
+    def judge(self, gold: dspy.Example, pred: Any, trace: Trace = ()) -> Judgement:
+        """Score and feedback for a whole rollout, from one call.
+
+        Args:
+            gold: The example.
+            pred: The program's prediction.
+            trace: All calls of the rollout, for a metric with a parameter ``program_trace``.
+
+        Raises:
+            MetricError: The answer is not a score.
+        """
+        blanks = 3 if self.takes_pred_name else 1 if self._takes_trace else 0
+        how = {PROGRAM_TRACE: list(trace)} if self._takes_program_trace else {}
+        return read_answer(self._call(gold, pred, *[None] * blanks, **how))
+
+    def component_feedback(
+        self,
+        gold: dspy.Example,
+        pred: Any,
+        trace: Trace,
+        component: str,
+        component_trace: Trace,
+        score: float | None = None,
+    ) -> str | None:
+        """The metric's words on one component, or None when it has none. They need no score with them.
+
+        Args:
+            gold: The example.
+            pred: The program's prediction.
+            trace: All calls of the rollout as (predictor, inputs, prediction).
+            component: The component's name, passed as `pred_name`.
+            component_trace: This component's calls alone, in order, passed as `pred_trace`.
+            score: The rollout's score; once, it is warned of an answer here that gives another.
+        """
+        answer = self._call(gold, pred, trace, component, component_trace)
+        feedback = answer.get("feedback") if isinstance(answer, (dspy.Example, Mapping)) else None
+        if score is not None:
+            self._compare(answer, score, component)
+        return str(feedback) if feedback else None
+
+    def _compare(self, answer: Any, score: float, component: str) -> None:
+        own = answer.get("score") if isinstance(answer, (dspy.Example, Mapping)) else answer
+        if not self._warns or not isinstance(own, (bool, int, float)) or float(own) == score:
+            return
+        self._warns = False
+        _log.warning(
+            "the metric scored %g, and %g when it was called for the feedback on %r; the first counts. "
+            "Metrics that turn strict when they see a trace do so. warn_on_score_mismatch=False hides this.",
+            score,
+            own,
+            component,
+        )
+
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        answer = self._function(*args, **kwargs)
+        return asyncio.run(_wait(answer)) if inspect.isawaitable(answer) else answer
+
+
+def read_answer(answer: Any) -> Judgement:
+    """Turn what a metric returned into a `Judgement`.
+
+    Raises:
+        MetricError: It is None, a string, NaN, infinite, beyond `LARGEST_SCORE`, or has no score.
+    """
+    if isinstance(answer, (dspy.Example, Mapping)):
+        if "score" not in answer:
+            raise MetricError(f"The metric returned {answer!r}, which has no 'score'. {_REMEDY}")
+        feedback = answer.get("feedback")
+        objectives = answer.get("objective_scores") or {}
+        return Judgement(
+            score=_number(answer["score"]),
+            feedback=str(feedback) if feedback else None,
+            objectives={str(name): _number(value) for name, value in dict(objectives).items()},
+        )
+    return Judgement(_number(answer))
+
+
+def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
+    """What a reflector can use when the metric gives a bare number: score, expected and given fields."""
+    expected = _fields(gold.labels())
+    given = _fields(pred) if isinstance(pred, dspy.Example) else disarm(repr(pred))
+    parts = [f"The score of this output is {score:g}."]
+    if expected:
+        parts.append(f"Expected: {expected}.")
+    if given:
+        parts.append(f"Given: {given}.")
+    return " ".join(parts)
+
+
+def _fields(fields: dspy.Example) -> str:
+    told = {name: value for name, value in fields.items() if name != "logprobs"}  # DSPy's own, and long
+    return "; ".join(
+        f"{name} = {json.dumps(as_data(value), ensure_ascii=False)}" for name, value in told.items()
+    )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (int, float, np.integer, np.floating, np.bool_)):
+        number = value if isinstance(value, int) else float(value)  # there are ints that no float holds
+        if abs(number) <= LARGEST_SCORE:
+            return float(number)
+        if isinstance(number, int) or math.isfinite(number):
+            raise MetricError(
+                f"The metric gave {_brief(number)} where a score belongs, and scores lie between "
+                f"-{LARGEST_SCORE:g} and {LARGEST_SCORE:g}: beyond, their squares overflow. Return a "
+                "number on a smaller scale, its logarithm for one, or one that is capped."
+            )
+    raise MetricError(f"The metric gave {value!r} ({type(value).__name__}) where a score belongs. {_REMEDY}")
+
+
+def _brief(number: float) -> str:
+    # Python refuses to write out whole numbers of more than some thousand digits.
+    return f"a whole number of {number.bit_length()} bits" if isinstance(number, int) else repr(number)
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # some callables written in C have no signature
+        return None
+
+
+def _positional_parameters(function: Callable[..., Any]) -> list[str] | None:
+    """Names of the parameters a metric takes by position; None when it takes any number."""
+    if not callable(function):
+        raise ConfigurationError(f"metric={function!r} is not callable. Pass a function metric(gold, pred).")
+    signature = _signature(function)
+    if signature is None:
+        return ["gold", "pred", "trace"]
+    parameters = [p for p in signature.parameters.values() if p.name != PROGRAM_TRACE]
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in parameters if p.kind in by_position]
+    required = [p for p in parameters if p.kind in by_position and p.default is p.empty]
+    missing = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    any_number = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    # A fourth parameter with a default of its own is DSPy's: answer_exact_match(gold, pred, trace, frac=1.0).
+    if missing or len(required) not in (0, 1, 2, 3, 5) or not (any_number or len(names) >= 2):
+        raise ConfigurationError(
+            f"The metric {_name_of(function)}{signature} cannot be used: it must be metric(gold, pred), "
+            "metric(gold, pred, trace) or metric(gold, pred, trace, pred_name, pred_trace)."
+        )
+    return None if any_number else names
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return function.__qualname__ if inspect.isroutine(function) else type(function).__qualname__
+
+
+async def _wait(answer: Awaitable[Any]) -> Any:
+    return await answer

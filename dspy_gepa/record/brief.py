@@ -1,0 +1,85 @@
+"""How runs stand, in a few figures each, without reading their rollouts: for lists of many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dspy_gepa.errors import JournalError
+from dspy_gepa.record.file import FILE_NAME, read_journal
+from dspy_gepa.record.model import Interval, State
+from dspy_gepa.record.read import read_events_backwards, state_of
+
+# Folders that hold no runs, and very many files.
+_PASSED_OVER = frozenset({"node_modules", "__pycache__", "site-packages"})
+
+
+@dataclass(frozen=True)
+class Outline:
+    """How a run stands.
+
+    Attributes:
+        state: Whether it goes on, and how it ended.
+        score: What the best member is expected to score; None before there is one, as the next two.
+        interval: The interval that holds this with probability 0.9.
+        gain: What it is expected to score more than the seed.
+        rollouts: What was spent; likewise `cost`, in US dollars as far as prices are known.
+        cost: See `rollouts`.
+        last_seen: When it was last heard of, in seconds since 1970.
+    """
+
+    state: State
+    score: float | None
+    interval: Interval | None
+    gain: float | None
+    rollouts: int
+    cost: float
+    last_seen: float
+
+
+def read_outline(directory: Path) -> Outline:
+    """How the run in a `log_dir` stands.
+
+    Raises:
+        JournalError: There is no journal, or it cannot be read.
+    """
+    with read_journal(directory) as db:
+        try:
+            best = _last(read_events_backwards(db), "best_so_far")
+            spent = _last(read_events_backwards(db), "budget_spent").get("spent", {})
+            last_seen = db.execute("SELECT max(last_seen) FROM sessions").fetchone()[0]
+            return Outline(
+                state=state_of(db, directory),
+                score=best.get("score"),
+                interval=tuple(best["interval"]) if best else None,
+                gain=best["standing"]["gain"] if best else None,
+                rollouts=spent.get("rollouts", 0),
+                cost=spent.get("cost", 0.0),
+                last_seen=last_seen or 0.0,
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise JournalError(f"The journal in {directory} cannot be read: {error!r}.") from error
+
+
+def _last(events: Iterator[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    return next((event for event in events if event["event"] == name), {})
+
+
+def find_runs(root: Path, depth: int | None = None) -> Iterator[Path]:
+    """The folders below `root`, itself included, that hold a run, sorted by path.
+
+    Links to folders are not followed; hidden folders and those that tools keep their files in are left out.
+
+    Args:
+        root: Where to look.
+        depth: How many levels below it at most; default all.
+    """
+    for folder, below, files in os.walk(root):
+        here = Path(folder)
+        kept = sorted(name for name in below if name not in _PASSED_OVER and not name.startswith("."))
+        below[:] = kept if depth is None or len(here.relative_to(root).parts) < depth else []
+        if FILE_NAME in files:
+            yield here

@@ -1,0 +1,211 @@
+"""The record of every effect of a run, in SQLite: what makes a killed run go on as if nothing had happened.
+
+A journal holds data only, never pickles. Each result is written before the search sees it. Resuming runs the
+same search from its beginning and answers every recorded effect from the journal; because a search is a
+function of its effects' results, it ends where an uninterrupted run would have ended.
+
+The file can be read while the run goes on (WAL mode); one process at a time may write it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from dspy_gepa.errors import JournalError
+from dspy_gepa.record.file import FILE_NAME, REMEDY, UNREADABLE, digest, open_journal
+from dspy_gepa.record.lock import lock
+from dspy_gepa.runtime.codec import decode, encode
+from dspy_gepa.types import Result
+
+Resume = Literal["auto", "extend", "never"]
+
+_LAST_STEP = """
+SELECT max(coalesce((SELECT max(step) FROM effects), -1), coalesce((SELECT max(number) FROM steps), -1))
+"""
+
+
+class Journal:
+    """The journal of one run, open for writing.
+
+    Args:
+        directory: The run's `log_dir`; it is made when missing.
+        identity: What must be the same for a recorded result to be an answer: program, data, metric,
+            strategy, seed and so on, as JSON-like data. Compared name by name with the recorded one.
+        budget: The run's limits. They decide where it ends, but not what it does until then.
+        resume: ``"auto"`` goes on with the same run, ``"extend"`` also with other limits, ``"never"`` refuses
+            a directory that holds a run already.
+
+    Attributes:
+        path: The file.
+        recorded: Effects that were on record when it was opened.
+        last_step: The last step that had begun by then, or -1.
+
+    Raises:
+        JournalError: Another process is writing here, the file is damaged or of another version, or it
+            belongs to another run; the message names the difference. Every method raises it when the file
+            cannot be read or written, for example because the disk is full.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        identity: Mapping[str, Any],
+        budget: Mapping[str, Any],
+        resume: Resume = "auto",
+    ) -> None:
+        self.path = directory / FILE_NAME
+        self._lock = lock(directory)
+        try:
+            if resume == "never" and self.path.exists():
+                raise JournalError(f"{self.path} exists and resume='never'. Choose another log_dir.")
+            self._db = open_journal(self.path)
+            try:
+                self._begin(identity, budget, extend=resume == "extend")
+            except BaseException:
+                self._db.close()
+                raise
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _begin(self, identity: Mapping[str, Any], budget: Mapping[str, Any], *, extend: bool) -> None:
+        self._compare("identity", identity)
+        if extend:
+            self.note("budget", budget)
+        else:
+            self._compare("budget", budget)
+        self.recorded = int(self._first("SELECT count(*) FROM effects")[0])
+        self.last_step = int(self._first(_LAST_STEP)[0])
+        now = time.time()
+        self._session = self._write("INSERT INTO sessions (started_at, last_seen) VALUES (?, ?)", now, now)
+        # From here on the file itself, even without its -wal, says whose it is and that a run was begun.
+        self._first("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def recall(self, key: str) -> Result | None:
+        """The recorded result of an effect, or None.
+
+        Raises:
+            JournalError: The record is damaged.
+        """
+        found = self._first("SELECT result FROM effects WHERE key = ?", key)
+        try:
+            return None if found is None else decode(found[0])
+        except ValueError as error:
+            raise JournalError(
+                f"The record of {key} in {self.path} cannot be read: {error}. {REMEDY}"
+            ) from error
+
+    def record(
+        self, key: str, kind: str, step: int, result: Result, *, attempts: int, seconds: float
+    ) -> None:
+        """Write a result down, for good, before anybody uses it."""
+        text = encode(result)
+        now = time.time()
+        with self._transaction() as db:
+            db.execute("UPDATE sessions SET last_seen = ? WHERE id = ?", (now, self._session))
+            db.execute(
+                "INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (key, kind, step, text, digest(key, text), attempts, seconds, now),
+            )
+
+    def record_failure(self, cause: str, kind: str, error: str) -> None:
+        """Note a failed attempt; it is never an answer."""
+        self._write("INSERT INTO failures VALUES (?, ?, ?, ?)", cause, kind, error, time.time())
+
+    def record_step(self, number: int, result: str, rollouts: int) -> None:
+        """Write down what a step came to, as JSON, for reports; resuming does not need it.
+
+        A step that is replayed keeps its time; under a larger budget it may come to something else.
+        """
+        self._write(
+            "INSERT INTO steps VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (number) DO UPDATE SET result = excluded.result, rollouts = excluded.rollouts",
+            number,
+            result,
+            rollouts,
+            time.time(),
+        )
+
+    def record_event(self, number: int, data: str) -> None:
+        """Write down what a run told, as JSON, for reports.
+
+        A run that is resumed tells everything again: what is the same keeps its time. Where it goes another
+        way, for example under a larger budget, what was told from there on is forgotten.
+        """
+        if self._first("SELECT data FROM events WHERE number = ?", number) == (data,):
+            return
+        with self._transaction() as db:
+            db.execute("DELETE FROM events WHERE number >= ?", (number,))
+            db.execute("INSERT INTO events VALUES (?, ?, ?)", (number, data, time.time()))
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep a value under a name, replacing an earlier one."""
+        self._write("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, json.dumps(value, default=str))
+
+    def noted(self, name: str) -> Any:
+        """The value kept under a name, or None."""
+        found = self._first("SELECT value FROM meta WHERE name = ?", name)
+        try:
+            return None if found is None else json.loads(found[0])
+        except ValueError as error:
+            raise JournalError(f"What {self.path} says of its {name} is damaged. {REMEDY}") from error
+
+    @property
+    def seconds_before(self) -> float:
+        """Seconds that earlier sessions of this run lasted."""
+        sql = "SELECT coalesce(sum(max(0, last_seen - started_at)), 0) FROM sessions WHERE id < ?"
+        return float(self._first(sql, self._session)[0])
+
+    def close(self, ended: str) -> None:
+        """End the session, saying how as well as the disk allows, and let others write."""
+        sql = "UPDATE sessions SET last_seen = ?, ended = ? WHERE id = ?"
+        with contextlib.suppress(JournalError):
+            self._write(sql, time.time(), ended, self._session)
+        self._db.close()
+        self._lock.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._db:
+                yield self._db
+        except UNREADABLE as error:
+            raise JournalError(f"{self.path} cannot be used: {error}.") from error
+
+    def _write(self, sql: str, *values: Any) -> int | None:
+        """Execute and commit; the number of the new row, if there is one."""
+        with self._transaction() as db:
+            return db.execute(sql, values).lastrowid
+
+    def _first(self, sql: str, *values: Any) -> Any:
+        with self._transaction() as db:
+            return db.execute(sql, values).fetchone()
+
+    def _compare(self, what: str, now: Mapping[str, Any]) -> None:
+        mine = json.loads(json.dumps(now, default=str))
+        theirs = self.noted(what)
+        if theirs is None:
+            self.note(what, mine)
+            return
+        different = [name for name in {**theirs, **mine} if theirs.get(name) != mine.get(name)]
+        if different:
+            changes = "; ".join(_difference(name, theirs.get(name), mine.get(name)) for name in different)
+            raise JournalError(
+                f"{self.path} belongs to another run: {changes}. Use the same arguments to resume it"
+                + (", resume='extend' to go on with this budget" if what == "budget" else "")
+                + ", or another log_dir to start a new run."
+            )
+
+
+def _difference(name: str, theirs: Any, mine: Any) -> str:
+    then, now = json.dumps(theirs), json.dumps(mine)
+    if max(len(then), len(now)) > 120:
+        return f"{name} differs"
+    return f"{name} was {then} and is now {now}"

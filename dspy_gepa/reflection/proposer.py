@@ -1,0 +1,119 @@
+"""Proposers of the user's own, in the form that `dspy.GEPA` calls `instruction_proposer`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dspy
+
+from dspy_gepa.program.faults import describe, fault_of, is_infrastructure
+from dspy_gepa.program.plain import medium_of
+from dspy_gepa.program.usage import Ledger
+from dspy_gepa.reflection.reflector import ReflectionRunner
+from dspy_gepa.types import Fault, Reflect, Reflection
+
+ProposalFn = Callable[[dict[str, str], Mapping[str, list[dict[str, Any]]], list[str]], Mapping[str, str]]
+"""Called with the parent's texts, the evidence by component (dicts with ``Inputs``, ``Generated Outputs`` and
+``Feedback``, where images, audio and files are DSPy's types) and the components to update; gives new texts by
+component. As in `dspy.GEPA` these go by the names ``candidate``, ``reflective_dataset`` and
+``components_to_update`` to a function that has them; to others in this order."""
+
+
+CodeProposalFn = Callable[
+    [dict[str, str], Mapping[str, list[dict[str, Any]]], list[str], dict[str, str], dict[str, str]],
+    Mapping[str, str],
+]
+"""The same for sources of `dspy.Flex`; also called with what each source is for, and what its author has to
+know, by component: ``task_descriptions`` and ``context_blurbs``."""
+
+
+class ProposerRunner:
+    """Runs `Reflect` effects through functions of the user's. As safe to use from many threads as they are.
+
+    A function is called once for each component, with that one in ``components_to_update``, so that the
+    components of a step are rewritten side by side; and under the reflection LM, where there is one.
+
+    Args:
+        lm: The reflection LM, or None. It answers what no function is there for.
+        propose: Proposes texts of all kinds but sources of `dspy.Flex`.
+        propose_code: Proposes sources of `dspy.Flex`.
+    """
+
+    def __init__(
+        self, lm: Any, propose: ProposalFn | None = None, propose_code: CodeProposalFn | None = None
+    ) -> None:
+        self._lm = lm
+        self._propose = propose
+        self._propose_code = propose_code
+        self._default = ReflectionRunner(lm)
+
+    def __call__(self, request: Reflect) -> Reflection | Fault:
+        """Ask once; never raises. A function that raises gives a reflection that says so."""
+        if (self._propose_code if request.kind == "module" else self._propose) is None:
+            return self._default(request)
+        ledger = Ledger()
+        own = {} if self._lm is None else {"lm": self._lm}
+        with dspy.context(trace=[], **own, **ledger.settings()):
+            try:
+                return ledger.sign(_reflection(self._ask(request), request.component))
+            except Exception as error:
+                if is_infrastructure(error):
+                    return fault_of(error)
+                return ledger.sign(Reflection(error=describe(error), cause=type(error).__name__))
+
+    def _ask(self, request: Reflect) -> Any:
+        propose = self._propose_code if request.kind == "module" else self._propose
+        assert propose is not None
+        return call_proposer(propose, arguments_of(request))
+
+
+def arguments_of(request: Reflect) -> dict[str, Any]:
+    """What a proposer is called with, by name and in the order of `ProposalFn`; made anew each time."""
+    name = request.component
+    given: dict[str, Any] = {
+        "candidate": dict(request.texts or {}),
+        "reflective_dataset": {name: _with_types(json.loads(request.records))},
+        "components_to_update": [name],
+    }
+    if request.kind == "module":
+        given["task_descriptions"] = {name: request.subject}
+        given["context_blurbs"] = {name: request.context}
+    return given
+
+
+def call_proposer(propose: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    """Call a proposer as `dspy.GEPA` does, by name; or by position, where it has names of its own."""
+    try:
+        inspect.signature(propose).bind(**given)
+    except (TypeError, ValueError):  # other names; or written in C, without a signature
+        return propose(*given.values())
+    return propose(**given)
+
+
+def _with_types(data: Any) -> Any:
+    """Evidence in which media are DSPy's types again, as `dspy.GEPA` hands them to proposers."""
+    if isinstance(data, dict):
+        return {name: _with_types(part) for name, part in data.items()}
+    if isinstance(data, list):
+        return [_with_types(part) for part in data]
+    return medium_of(data)
+
+
+def _reflection(texts: Any, name: str) -> Reflection:
+    if not isinstance(texts, Mapping):
+        return Reflection(error=f"the proposer gave {type(texts).__name__}, not a mapping of texts")
+    if not isinstance(texts.get(name), str):
+        return Reflection(error=f"the proposer gave no text for {name!r}")
+    return Reflection(text=texts[name])
+
+
+def reflections_of(
+    lm: Any, propose: ProposalFn | None, propose_code: CodeProposalFn | None
+) -> ReflectionRunner | ProposerRunner:
+    """What answers `Reflect` effects: the reflection LM, or the user's own proposers."""
+    if propose is None and propose_code is None:
+        return ReflectionRunner(lm)
+    return ProposerRunner(lm, propose, propose_code)

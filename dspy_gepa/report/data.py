@@ -1,0 +1,167 @@
+"""What the page's script shows on demand, as JSON data: members, trials with evidence, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dspy_gepa.program.media import elide, mended, with_media
+from dspy_gepa.record.model import Evidence, Member, RunRecord, Trial
+from dspy_gepa.report.diff import gist, segments
+from dspy_gepa.texts import finite
+
+# Characters that all texts of members, and all excerpts of rollouts, take up at most: a page of a long run
+# stays small, and its texts get shorter instead. The final texts are not counted, and are whole.
+ROOM = 1_200_000
+SHORTEST_TEXT, SHORTEST_EXCERPT = 1000, 60
+# Characters of a reason, which may hold the message of an error.
+REASON = 1000
+# Digits of what the page tells by itself too: there both are rounded, and must come to the same.
+TOLD = 6
+
+
+def payload(record: RunRecord) -> dict[str, Any]:
+    """All of it, without a number that JSON does not know."""
+    texts = _Texts(record)
+    data = {
+        "components": list(record.components),
+        "members": [_member(record, member, texts) for member in record.members],
+        "trials": [_trial(record, trial, texts) for trial in record.trials],
+        "best": record.best,
+        "curve": [
+            [
+                p.step,
+                p.rollouts,
+                p.best,
+                *(_short(number, TOLD) for number in (p.score, *p.interval, p.better_than_seed)),
+            ]
+            for p in record.curve
+        ],
+        "heat": heat(record),
+    }
+    return dict(finite(data | {"texts": texts.all, "diffs": texts.diffs}))
+
+
+def heat(record: RunRecord) -> list[dict[str, Any]]:
+    """Scores by row: of the rows that members are compared on, and of other train rows someone was run on."""
+    compared = record.val_rows
+    others = {row for member in record.members for row in member.scores} - set(compared)
+    in_sample = bool(record.started.get("in_sample"))
+    sets = [("Train rows, which are the validation rows" if in_sample else "Validation rows", list(compared))]
+    if others:
+        sets.append(("Train rows", sorted(others, key=lambda row: int(row.rpartition("/")[2]))))
+    return [
+        {
+            "name": name,
+            "rows": rows,
+            "scores": [
+                [_short(m.scores[row]) if row in m.scores else None for row in rows] for m in record.members
+            ],
+        }
+        for name, rows in sets
+    ]
+
+
+def is_mean(record: RunRecord) -> bool:
+    """Whether members' scores are means over the validation rows, and not what is believed."""
+    return not record.started.get("strategy", {}).get("sparse", True)
+
+
+def excerpts(record: RunRecord) -> int:
+    """Characters that are shown of each feedback and each row's inputs."""
+    count = sum(2 * len(trial.evidence) for trial in record.trials)
+    return max(SHORTEST_EXCERPT, ROOM // max(1, count))
+
+
+def shown(text: str) -> str:
+    """The text as the page shows it: without media, and without half characters, which have no bytes."""
+    return mended(with_media(text, 0))
+
+
+def excerpt(text: str, chars: int) -> str:
+    """The same, no longer than this."""
+    return elide(shown(text), chars)
+
+
+class _Texts:
+    """Every text once, and the way between any two that the page compares."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self.all: list[str] = []
+        self.diffs: dict[str, list[str | int]] = {}
+        self._known: dict[str, int] = {}
+        whole = record.members[record.best].texts.values() if record.best is not None else ()
+        self._whole = frozenset(whole)
+        different = {text for texts in _all_texts(record) for text in texts.values()}
+        self._longest = max(SHORTEST_TEXT, ROOM // max(1, len(different)))
+
+    def number(self, text: str) -> int:
+        if text not in self._known:
+            self._known[text] = len(self.all)
+            self.all.append(shown(text) if text in self._whole else excerpt(text, self._longest))
+        return self._known[text]
+
+    def compare(self, before: str, after: str) -> None:
+        old, new = self.number(before), self.number(after)
+        if old != new and f"{old}:{new}" not in self.diffs:
+            self.diffs[f"{old}:{new}"] = [
+                item for op, text in segments(self.all[old], self.all[new]) for item in (op, len(text))
+            ]
+
+
+def _all_texts(record: RunRecord) -> Iterable[Mapping[str, str]]:
+    yield from (member.texts for member in record.members)
+    yield from (trial.changed for trial in record.trials)
+
+
+def _member(record: RunRecord, member: Member, texts: _Texts) -> dict[str, Any]:
+    seed = record.members[0].texts
+    for other in (seed, *(record.members[p].texts for p in member.parents)):
+        for name, text in member.texts.items():
+            texts.compare(other[name], text)
+    low, high = member.interval or (None, None)
+    parent = record.members[member.parents[0]].texts if member.parents else seed
+    changed = {name: text for name, text in member.texts.items() if text != parent[name]}
+    return {
+        "texts": [texts.number(text) for text in member.texts.values()],
+        "parents": list(member.parents),
+        "step": member.step,
+        "at": member.found_at,
+        "score": _short(member.believed, TOLD),
+        "mean": _short(member.score, TOLD) if is_mean(record) else None,
+        "low": _short(low, TOLD),
+        "high": _short(high, TOLD),
+        "rows": len(member.scores),
+        "what": shown(gist(parent, changed)) if member.index else "the program as it was given",
+    }
+
+
+def _trial(record: RunRecord, trial: Trial, texts: _Texts) -> dict[str, Any]:
+    before, chars = record.members[trial.parents[0]].texts, excerpts(record)
+    for name, text in trial.changed.items():
+        texts.compare(before[name], text)
+    names = record.components
+    return {
+        "step": trial.step,
+        "kind": trial.kind,
+        "parents": list(trial.parents),
+        "verdict": trial.verdict,
+        "reason": excerpt(trial.reason, REASON),
+        "changed": [
+            [names.index(name), texts.number(before[name]), texts.number(text)]
+            for name, text in trial.changed.items()
+        ],
+        "evidence": [_evidence(e, chars) for e in sorted(trial.evidence, key=lambda e: e.score)],
+        "after": [[row, _short(score)] for row, score in zip(trial.trial_rows, trial.after, strict=True)],
+        "member": trial.member,
+    }
+
+
+def _evidence(evidence: Evidence, chars: int) -> list[Any]:
+    said = [excerpt(text, chars) for text in (evidence.feedback, evidence.error, evidence.inputs)]
+    return [evidence.row, _short(evidence.score), *said]
+
+
+def _short(number: float | None, digits: int = 4) -> float | None:
+    """Enough digits to tell scores apart, and no more."""
+    return None if number is None else float(f"{number:.{digits}g}")

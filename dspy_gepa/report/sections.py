@@ -1,0 +1,218 @@
+"""What the page says in words and figures: headline, facts, what can be done next, costs, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from dspy_gepa.record.model import Interval, Point, RunRecord
+from dspy_gepa.runtime.budget import UNLIMITED
+from dspy_gepa.types import Usage
+from dspy_gepa.views.words import amount, duration
+
+TOGETHER = "all together"
+# A probability nearer to 0 or 1 than this is not told more exactly.
+SURE = 0.001
+
+
+class Fact(NamedTuple):
+    """A figure of the run.
+
+    Attributes:
+        label: What it is.
+        value: It, for people.
+        note: What goes with it, or "".
+    """
+
+    label: str
+    value: str
+    note: str = ""
+
+
+class Bar(NamedTuple):
+    """A score with its interval, and where these stand on the scale of both bars, in percent.
+
+    Attributes:
+        label: Whose score it is.
+        score: The score.
+        interval: The interval that holds it with probability 0.9.
+        at: Where the score stands.
+        low: Where the interval begins.
+        width: How wide it is.
+    """
+
+    label: str
+    score: float
+    interval: Interval
+    at: float
+    low: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a run came to, or would if it ended now.
+
+    Attributes:
+        point: How it stands.
+        bars: The seed's score and the best one's; only the seed's where this is the best.
+        chance: Probability that the best is better than the seed, for people.
+    """
+
+    point: Point
+    bars: tuple[Bar, ...]
+    chance: str
+
+
+class Cost(NamedTuple):
+    """What a phase asked of a model.
+
+    Attributes:
+        phase: The phase, or `TOGETHER` for all of them.
+        model: The model.
+        prompt: Prompt tokens.
+        completion: Completion tokens.
+        cost: US dollars; None where the model's price is not known.
+        calls: Those of the phase to all models, in the line of its first; else None.
+    """
+
+    phase: str
+    model: str
+    prompt: int
+    completion: int
+    cost: float | None
+    calls: int | None
+
+
+def headline(record: RunRecord) -> Headline | None:
+    """What the run came to; None before its first commit."""
+    point = record.last
+    if point is None:
+        return None
+    told = [(f"Member {point.best}" if point.best else "The seed", point.score, point.interval)]
+    seed = record.members[0]
+    if point.best and seed.believed is not None and seed.interval is not None:
+        told.insert(0, ("The seed", seed.believed, seed.interval))
+    edges = [edge for _, score, interval in told for edge in (score, *interval)]
+    low, high = min(0.0, *edges), max(1.0, *edges)
+
+    def place(value: float) -> float:
+        return round(100 * (value - low) / (high - low), 2)
+
+    bars = tuple(
+        Bar(
+            label,
+            score,
+            interval,
+            place(score),
+            place(interval[0]),
+            round(place(interval[1]) - place(interval[0]), 2),
+        )
+        for label, score, interval in told
+    )
+    return Headline(point, bars, chance(point.better_than_seed))
+
+
+def facts(record: RunRecord) -> list[Fact]:
+    """What was spent and what was found."""
+    limits = record.started.get("limits", {})
+    point = record.last
+    spent: Mapping[str, float] = (
+        {"rollouts": point.rollouts, "reflections": point.reflections, "tokens": point.tokens}
+        if point
+        else {}
+    )
+    found = [
+        Fact(name.capitalize(), amount(name, value), _limit(name, limits.get(name)))
+        for name, value in spent.items()
+    ]
+    found.append(_cost(record, point.cost if point else 0.0, limits.get("cost")))
+    sessions = f"in {record.sessions} sessions" if record.sessions > 1 else ""
+    times = " ".join(filter(None, [_limit("seconds", limits.get("seconds")), sessions]))
+    found.append(Fact("Time", duration(record.seconds), times))
+    verdicts = [trial.verdict for trial in record.trials]
+    tried = f"{verdicts.count('accepted')} of {len(verdicts)} trials accepted"
+    found.append(Fact("Members", f"{len(record.members):,}", tried))
+    return found
+
+
+def advice(record: RunRecord) -> str:
+    """What a user of a run that did not finish should know; "" of one that did."""
+    again = "Call compile again with the same program, data and options"
+    where = f" and log_dir={record.log_dir!r}" if record.log_dir else ""
+    resume = f"{again}{where}: it goes on where it stood, and what is on record is not paid again."
+    if record.log_dir is None:
+        resume = "It was not recorded. With log_dir='...' a run can be resumed after this."
+    return {
+        "finished": "",
+        "running": "The run goes on. This page tells how it stood when written; write it again for more.",
+        "interrupted": f"The run was interrupted. {resume}",
+        "failed": f"The run ended with an error. {resume}",
+        "killed": f"The run's process is gone without a word. {resume}",
+    }[record.state]
+
+
+def in_flight(record: RunRecord) -> str:
+    """The steps that were begun and not committed, in words; "" without any."""
+    steps = [
+        f"step {step['step']} ({step['kind']}"
+        + (f" of {' and '.join(map(str, step['members']))}" if step["members"] else "")
+        + ")"
+        for step in record.in_flight
+    ]
+    return f"Begun and not committed: {', '.join(steps)}." if steps else ""
+
+
+def costs(record: RunRecord) -> list[Cost]:
+    """What was asked of the models, by phase and model; at last of each model in all phases, if several."""
+    phases = dict(record.usage)
+    if len(phases) > 1:
+        phases[TOGETHER] = sum(record.usage.values(), Usage())
+    return [
+        Cost(phase, model, *usage.tokens.get(model, (0, 0)), usage.costs.get(model), calls)
+        for phase, usage in phases.items()
+        for model, calls in zip_longest(usage.tokens or ["no model named"], [usage.calls])
+    ]
+
+
+def settings(record: RunRecord) -> list[tuple[str, str]]:
+    """With what the run was made, as names and values."""
+    told = {
+        name: value
+        for name, value in record.started.items()
+        if name not in ("event", "candidates", "forecast")
+    }
+    return [(name, value) for name, value in _flat(told, "") if value]
+
+
+def chance(probability: float) -> str:
+    """A probability for people, without false precision at its ends."""
+    if probability > 1 - SURE:
+        return f"> {1 - SURE}"
+    return f"< {SURE}" if probability < SURE else f"{probability:.3f}"
+
+
+def _limit(name: str, limit: float | None) -> str:
+    return "" if limit is None or limit >= UNLIMITED else f"of {amount(name, limit)}"
+
+
+def _cost(record: RunRecord, dollars: float, limit: float | None) -> Fact:
+    """Dollars, with the models of which no price is known: these are not in them."""
+    used = sum(record.usage.values(), Usage())
+    unpriced = [model for model in used.tokens if model not in used.costs]
+    missing = f"no price is known of {' and '.join(unpriced)}" if used.costs and unpriced else ""
+    if not used.costs and not dollars:
+        return Fact("Cost", "unknown", "no prices are known")
+    notes = [_limit("cost", limit), missing]
+    return Fact("Cost", amount("cost", dollars), "; ".join(note for note in notes if note))
+
+
+def _flat(data: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in data.items():
+        label = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{label}: ")
+        elif value is not None:
+            yield label, {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""The decisions a strategy is composed of: which parent, which components."""

@@ -1,0 +1,112 @@
+"""Prompt economy: sentences that tell of a single example are dropped where nothing is lost by it.
+
+A reflection model that saw an entry fail may write how this very entry should have been read. Such a
+sentence helps with the example it quotes and with few others, yet every later text inherits it and every
+call pays for it. Which sentences of a text are idle cannot be told from a few hundred rollouts; which of
+them quote an example can, and those are put on trial together.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dspy_gepa.search.mutation import keeps_up
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
+from dspy_gepa.texts import sentence_parts
+from dspy_gepa.types import Row
+
+# What stands between quotation marks, straight or curly; an apostrophe within a word is none.
+_QUOTED = re.compile(r"(?<!\w)['\"`\u2018\u201c\u00ab](?=\S)(.{6,}?)['\"`\u2019\u201d\u00bb](?!\w)")
+# A single word of an example may be a term of the task; so may be what stands in many of them.
+LONG_WORD = 12
+MOST_EXAMPLES = 0.1
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A deletion that is worth a trial.
+
+    Attributes:
+        parent: The member.
+        texts: Its components that become shorter, with what is left of them.
+        dropped: How many sentences go.
+    """
+
+    parent: int
+    texts: dict[str, str]
+    dropped: int
+
+
+def find_deletion(
+    pool: Pool, parent: int, components: Sequence[str], examples: Sequence[str], keep: Sequence[str]
+) -> Deletion | None:
+    """The member without sentences that quote an example; None where there are none, or it was tried before.
+
+    What the user wrote stays, as does a sentence that holds what must be kept.
+
+    Args:
+        pool: The pool as it stands.
+        parent: The member.
+        components: Those whose texts are made of sentences and may be rewritten.
+        examples: The inputs of each train row, as text.
+        keep: Placeholders and sentences that texts must keep.
+    """
+    candidate = pool.members[parent].candidate
+    roots = [member.candidate for member in pool.members if not member.parents]
+    texts, dropped = {}, 0
+    for name in components:
+        own = [*(root[name] for root in roots), *keep]
+        parts = sentence_parts(candidate[name])
+        kept = [part for part in parts if _is_own(part, own) or not quotes(part, examples)]
+        if kept and len(kept) < len(parts):
+            texts[name] = "".join(kept).strip()
+            dropped += len(parts) - len(kept)
+    if not texts or pool.knows(candidate.with_texts(texts)):
+        return None
+    return Deletion(parent, texts, dropped)
+
+
+def _is_own(sentence: str, own: Sequence[str]) -> bool:
+    return any(sentence.strip() in text or text in sentence for text in own if text)
+
+
+def quotes(sentence: str, examples: Sequence[str]) -> bool:
+    """Whether the sentence has, between quotation marks, words that only one example or a few have."""
+    most = max(1.0, MOST_EXAMPLES * len(examples))
+    spans = [s for s in _QUOTED.findall(sentence) if len(s.split()) > 1 or len(s) >= LONG_WORD]
+    return any(0 < sum(span in example for example in examples) <= most for span in spans)
+
+
+def delete(found: Deletion, pool: Pool, rows: Sequence[Row]) -> Step:
+    """Run the shorter candidate on rows its parent was run on; it is kept when it does not do worse there.
+
+    Two candidates that differ in idle sentences do alike on most rows, so that the same rows tell more than
+    others would.
+    """
+    columns = pool.columns(rows)
+    before = tuple(float(score) for score in pool.scores[found.parent, columns])
+    child = pool.members[found.parent].candidate.with_texts(found.texts)
+    outcomes = yield from rollouts(child, rows)
+    after = tuple(outcome.score for outcome in outcomes)
+    was, now = pool.traits.weigh(columns, before), pool.traits.weigh(columns, after)
+    what = "a sentence that quotes an example"
+    if found.dropped > 1:
+        what = f"{found.dropped} sentences that quote examples"
+    verdict: Verdict = "accepted" if keeps_up(was, now) else "rejected"
+    return Proposal(
+        kind="deletion",
+        parents=(found.parent,),
+        candidate=child,
+        changed=tuple(found.texts),
+        rows=tuple(rows),
+        before=before,
+        trial_rows=tuple(rows),
+        after=after,
+        after_objectives=objectives_of(outcomes),
+        verdict=verdict,
+        reason=f"without {what} it scored {math.fsum(now):g} on {len(rows)} rows, with it {math.fsum(was):g}",
+    )

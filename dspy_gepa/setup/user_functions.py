@@ -1,0 +1,53 @@
+"""Functions of the user's own as the search calls them: what goes wrong in one is told with its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import index
+from typing import Any
+
+from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError
+from dspy_gepa.program.faults import describe, is_infrastructure
+from dspy_gepa.texts import name_of
+
+Read = Callable[[Any], Any]
+
+
+def guarded(option: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` under its own name, for a run to end in order when it fails.
+
+    Raises:
+        ConfigurationError: When it is called: it raised, or its answer has another form.
+        InfrastructureError: When it is called: a provider failed that it asked.
+    """
+    check, read = _PARTS[option]
+
+    def call(*args: Any) -> Any:
+        try:
+            return read(function(*args))
+        except GEPAError:
+            raise
+        except Exception as error:
+            kind = InfrastructureError if is_infrastructure(error) else ConfigurationError
+            raise kind(
+                f"{option}: {name_of(function)} failed with {describe(error)}. "
+                f"dspy_gepa.testing.{check} tries it without a run."
+            ) from error
+
+    call.__qualname__ = name_of(function)  # the journal tells runs apart by it
+    return call
+
+
+def _names(answer: Any) -> list[Any]:
+    if isinstance(answer, str):
+        raise TypeError(f"it returned the string {answer!r} where several names belong: [{answer!r}]")
+    return list(answer)
+
+
+# By option, the check for its parts, and how their answers are read.
+_PARTS: dict[str, tuple[str, Read]] = {
+    "candidate_selection_strategy": ("check_parent_choice", index),
+    "component_selector": ("check_component_choice", _names),
+    "batch_sampler": ("check_row_choice", list),
+    "acceptance": ("check_acceptance", bool),
+}

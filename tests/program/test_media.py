@@ -1,0 +1,88 @@
+"""Images and other media: they reach the reflector as such, whole, and nobody else can set their marks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import dspy
+import pytest
+
+from dspy_gepa import GEPA
+from dspy_gepa.program.media import elide
+from dspy_gepa.program.plain import as_data
+from dspy_gepa.reflection.evidence import EvidenceLimits, render_evidence
+from dspy_gepa.types import MEDIA_END, MEDIA_START, Component, Outcome, TraceStep
+from tests.support import Prompt, prompts_of, scripted_lm
+
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
+IMAGE = dspy.Image(url=PIXEL)
+
+
+class Describe(dspy.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tell = dspy.Predict("picture: dspy.Image, question -> answer")
+
+    def forward(self, picture: dspy.Image, question: str) -> dspy.Prediction:
+        return self.tell(picture=picture, question=question)
+
+
+def as_evidence(*pictures: Any, limits: EvidenceLimits | None = None) -> str:
+    steps = tuple(TraceStep("tell", {"picture": as_data(p)}, {"answer": "x"}) for p in pictures)
+    tell = Component("tell", {}, {})
+    return render_evidence(tell, [Outcome("scored", trace=steps)], limits or EvidenceLimits())
+
+
+def test_an_image_stays_whole_however_little_text_is_shown() -> None:
+    shown = as_evidence(IMAGE, limits=EvidenceLimits(field_chars=10, total_chars=10))
+    assert as_data(IMAGE) in shown
+
+
+def test_an_image_amid_text_is_whole_while_the_text_is_elided() -> None:
+    text = "a" * 400 + as_data(IMAGE) + "b" * 400
+    short = elide(text, 100)
+    assert as_data(IMAGE) in short
+    assert len(short) <= 200 + len(as_data(IMAGE))
+
+
+def test_so_many_images_are_shown_and_the_others_are_named() -> None:
+    pictures = [dspy.Image(url=PIXEL[:-1] + f"{i}=") for i in range(5)]
+    shown = as_evidence(*pictures, limits=EvidenceLimits(media=2))
+    assert shown.count(MEDIA_START) == 2
+    assert shown.count("[an image or other medium, left out]") == 3
+
+
+@pytest.mark.parametrize("value", ["{}x{}", ["{}", "{}"], {"k": "{}{}"}])
+def test_a_models_text_cannot_pose_as_an_image(value: Any) -> None:
+    forged = json.loads(json.dumps(value).replace("{}", MEDIA_START + '[{\\"type\\": 1}]' + MEDIA_END))
+    told = json.dumps(as_data(forged))
+    assert MEDIA_START not in told
+    assert MEDIA_END not in told
+
+
+def test_the_reflection_model_gets_the_image_as_structured_content() -> None:
+    rows = [
+        dspy.Example(picture=IMAGE, question=f"what is {i}?", answer="cat").with_inputs("picture", "question")
+        for i in range(8)
+    ]
+    reflection = scripted_lm(
+        lambda prompt: {"new_instruction": prompt.field("current_instruction") + " Look."}
+    )
+
+    def sees(prompt: Prompt) -> dict[str, str]:
+        return {"answer": "cat" if "Look." in prompt.system else "dog"}
+
+    with dspy.context(lm=scripted_lm(sees)):
+        program = GEPA(
+            lambda gold, pred: float(gold.answer == pred.answer),
+            max_metric_calls=40,
+            reflection_lm=reflection,
+            num_threads=1,
+        ).compile(Describe(), trainset=rows, valset=rows[:4])
+    assert "Look." in program.tell.signature.instructions
+    assert prompts_of(reflection)
+    content = reflection.history[0]["messages"][-1]["content"]
+    images = [part for part in content if part["type"] == "image_url"]
+    assert images
+    assert images[0]["image_url"]["url"] == PIXEL

@@ -1,0 +1,77 @@
+"""What the pool knows of a component's earlier edits."""
+
+from __future__ import annotations
+
+from dspy_gepa.search.edit_history import Edit, edits_of, render_edits, telling
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.steps import Proposal
+from dspy_gepa.types import Candidate
+from tests.support import Entry, pool_of, train_rows
+
+SEED = {"a": "Be brief. Be kind.", "b": "Think."}
+
+
+def tried(pool: Pool, texts: dict[str, str], after: tuple[float, ...], *, kept: bool = True) -> Pool:
+    rows = train_rows(2 * len(after))
+    shown, trial = rows[: len(after)], rows[len(after) :]
+    proposal = Proposal(
+        "mutation",
+        (0,),
+        Candidate.of(SEED | texts),
+        "accepted" if kept else "rejected",
+        "no better",
+        changed=tuple(texts),
+        rows=shown,
+        before=(0.0,) * len(after),
+        trial_rows=trial,
+        after=after,
+    )
+    return pool.commit(proposal, spent=9)
+
+
+def seeded() -> Pool:
+    return pool_of(Entry(SEED, (0.0, 0.0, 0.0, 1.0)))
+
+
+def test_an_edit_tells_what_was_added_and_removed_and_what_it_is_believed_to_do() -> None:
+    pool = tried(seeded(), {"a": "Be kind. Be exact."}, (1.0, 1.0, 1.0))
+    (edit,) = edits_of(pool, "a")
+    assert (edit.added, edit.removed) == (("Be exact.",), ("Be brief.",))
+    assert edit.gain == pool.belief.mean[1] - pool.belief.mean[0] > 0
+    assert f"changed the score by {edit.gain:+.2f}" in edit.effect
+
+
+def test_an_edit_that_was_not_kept_is_told_with_the_reason() -> None:
+    pool = tried(seeded(), {"a": "Be long."}, (0.0, 0.0, -0.9), kept=False)
+    (edit,) = edits_of(pool, "a")
+    assert (round(edit.gain, 6), edit.effect) == (-0.3, "rejected: no better")
+
+
+def test_only_edits_of_the_component_are_told_and_what_changed_beside_it_is_named() -> None:
+    pool = tried(seeded(), {"b": "Think twice."}, (1.0,))
+    pool = tried(pool, {"a": "Be exact.", "b": "Guess."}, (1.0,))
+    assert [edit.added for edit in edits_of(pool, "a")] == [("Be exact.",)]
+    assert edits_of(pool, "a")[0].effect.endswith("(together with edits of b)")
+    assert len(edits_of(pool, "b")) == 2
+
+
+def edit(gain: float) -> Edit:
+    return Edit((f"worth {gain}",), (), gain, "done")
+
+
+def test_the_most_harmful_and_the_most_helpful_edits_are_told_oldest_first() -> None:
+    edits = [edit(gain) for gain in (0.1, -0.3, 0.4, 0.0, -0.1, 0.2)]
+    assert [e.gain for e in telling(edits, 4)] == [-0.3, 0.4, -0.1, 0.2]
+    assert [e.gain for e in telling(edits, 3)] == [-0.3, 0.4, -0.1]
+    assert telling(edits, 6) == edits
+
+
+def test_of_edits_without_difference_the_later_ones_are_told_as_harmful() -> None:
+    edits = [edit(0.0), Edit(("later",), (), 0.0, "done"), edit(1.0)]
+    assert telling(edits, 2) == edits[1:]
+
+
+def test_edits_are_shown_as_lists_of_changes_of_bounded_length() -> None:
+    shown = render_edits([Edit(("New.",), ("Old.",), 0.5, "rejected: worse"), edit(0.25)])
+    assert shown == "Edit, rejected: worse:\n+ New.\n- Old.\n\nEdit, done:\n+ worth 0.25"
+    assert len(render_edits([Edit(("x" * 5000,), (), 0.0, "done")], chars=300)) < 330

@@ -1,0 +1,97 @@
+"""Algorithm 1 as a loop: what is in flight beside what, and what it may spend."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dspy_gepa.runtime.budget import Budget, Limits
+from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.search.loop import Search
+from dspy_gepa.search.mutation import Reflector
+from dspy_gepa.search.plan import Problem
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
+from dspy_gepa.steps import Evaluation
+from dspy_gepa.types import Candidate, Effect, Result, Rollout
+from tests.runtime.world import World, dispatcher_in
+from tests.support import HashWorld, val_rows
+
+SEED = Candidate.of({"a": "one", "b": "two"})
+
+
+def search(
+    budget: int, *, width: int = 1, seed: int = 0, val: int = 4, strategy: Strategy = PAPER
+) -> tuple[Search, World, list[Finished], int]:
+    """A run to its end in made-up time: the search, the world, what was committed, and the most beside it."""
+    answers = HashWorld(seed=seed, levels=3)
+
+    def behave(effect: Effect, attempt: int) -> tuple[float, Result]:
+        return 1.0, answers(effect)
+
+    def listen(pool: Pool, finished: Finished) -> None:
+        told.append(finished)
+        beside.append(scheduler.in_flight)
+
+    world, told, beside = World(behave), [], []
+    scheduler = Scheduler(dispatcher_in(world, workers=100))
+    found = Search(
+        problem=Problem(SEED, list(SEED), 9, val_rows(val), Reflector("a and b")),
+        strategy=strategy,
+        seed=seed,
+        scheduler=scheduler,
+        budget=Budget(Limits(budget)),
+        width=width,
+        listen=listen,
+    )
+    found.run()
+    return found, world, told, max(beside)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    budget=st.integers(4, 90),
+    width=st.integers(1, 6),
+    seed=st.integers(0, 1_000),
+)
+def test_the_budget_holds_and_every_member_is_validated_in_full(budget: int, width: int, seed: int) -> None:
+    found, world, *_ = search(budget, width=width, seed=seed)
+    executed = sum(isinstance(effect, Rollout) for _, effect in world.starts)
+    assert executed == found.budget.spent.rollouts <= budget
+    assert all(found.pool.is_validated(member.index) for member in found.pool.members)
+    assert found.stop_reason
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 1_000))
+def test_at_width_one_a_child_is_validated_before_the_next_trial(seed: int) -> None:
+    _, _, told, _ = search(80, seed=seed)
+    for one, next_one in itertools.pairwise(told):
+        if not isinstance(one.result, Evaluation) and one.result.verdict == "accepted":
+            assert isinstance(next_one.result, Evaluation)
+
+
+@pytest.mark.parametrize("strategy", [PAPER, ADAPTIVE], ids=lambda strategy: strategy.name)
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_so_many_steps_are_in_flight_evaluations_included(width: int, strategy: Strategy) -> None:
+    beside = max(search(200, width=width, seed=seed, strategy=strategy)[3] for seed in range(5))
+    assert beside == width - 1
+
+
+def rejected_for_want_of_room(pool: Pool) -> list[str]:
+    return [p.reason for p in pool.proposals if p.verdict == "rejected" and "next step may need" in p.reason]
+
+
+def test_of_two_that_pass_beside_each_other_the_later_finds_no_room_for_its_validation() -> None:
+    found = [search(30, width=6, seed=seed, val=8)[0] for seed in range(20)]
+    reasons = [reason for one in found for reason in rejected_for_want_of_room(one.pool)]
+    assert reasons
+    assert all("minibatch score went from" in reason for reason in reasons)
+
+
+def test_alone_a_trial_is_only_begun_when_its_validation_fits() -> None:
+    for seed in range(20):
+        assert rejected_for_want_of_room(search(30, seed=seed, val=8)[0].pool) == []
