@@ -183,7 +183,7 @@ def _point(pool: list[Member], step: int, rollouts: int) -> Point:
         best=best.index,
         score=score,
         interval=best.interval or (score, score),
-        better_than_seed=0.5 if best.index == 0 else 0.9999,
+        better_than_original=0.5 if best.index == 0 else 0.9999,
         gain=gain,
         gain_interval=(gain - 0.05, gain + 0.05),
     )

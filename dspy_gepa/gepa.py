@@ -14,7 +14,7 @@ from dspy.teleprompt import Teleprompter
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events.dispatch import check_callbacks
-from dspy_gepa.program.checks import names_near_options
+from dspy_gepa.program.checks import suggest_closest_option
 from dspy_gepa.program.components.selection import select
 from dspy_gepa.record.builder import Recorder
 from dspy_gepa.record.journal import Resume
@@ -27,7 +27,7 @@ from dspy_gepa.search.choices.components import ComponentChoice
 from dspy_gepa.search.mutation import Acceptance
 from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
 from dspy_gepa.setup.arguments import check_arguments, read_strategy
-from dspy_gepa.setup.assembly import check_data, forecast_run, last_words, read_rows
+from dspy_gepa.setup.assembly import attach_best_program, check_data, forecast_run, read_rows
 from dspy_gepa.setup.prepare import prepare
 from dspy_gepa.setup.reference import translate
 from dspy_gepa.setup.rows import Reading
@@ -36,7 +36,7 @@ from dspy_gepa.trackers.choice import choose_trackers
 from dspy_gepa.views.choice import Mode
 
 
-@names_near_options
+@suggest_closest_option
 @dataclass(eq=False, repr=False)
 class GEPA(Teleprompter):
     """Improve a program's instructions by reflecting on its own traces (GEPA, arXiv 2507.19457).
@@ -217,7 +217,7 @@ class GEPA(Teleprompter):
         examples, _ = read_rows(trainset, valset)
         recorder, started = Recorder(), time.monotonic()
         setup = replace(setup, callbacks=(recorder, *setup.callbacks))
-        search = run_search(setup, work, partial(last_words, student, examples))
+        search = run_search(setup, work, partial(attach_best_program, student, examples))
         record = recorder.record(seconds=time.monotonic() - started, log_dir=self.log_dir)
         return deliver(search, student, record, track_stats=self.track_stats)
 

@@ -15,7 +15,7 @@ import dspy
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.messages import Messages, messages_by_predictor
-from dspy_gepa.program.plain import as_data
+from dspy_gepa.program.plain import to_plain
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.pareto import undominated
 from dspy_gepa.report.page import TITLE, Report
@@ -27,7 +27,7 @@ from dspy_gepa.texts import (
     diff_texts,
     finite,
     length_of_texts,
-    render_against_seed,
+    render_against_original,
     render_estimate,
 )
 from dspy_gepa.texts import report as markdown
@@ -74,7 +74,7 @@ class GEPAResult:
             flatters the program on other rows.
         gain: What it is expected to score more than the seed.
         gain_interval: The interval that holds this with probability 0.9.
-        better_than_seed: Probability that it is better than the program as it was given.
+        better_than_original: Probability that it is better than the program as it was given.
         choice_reason: Why it was returned.
         proposals: What every step came to, rejected proposals with their reasons included.
         reflection_calls: Answers asked of the reflection LM.
@@ -110,7 +110,7 @@ class GEPAResult:
     score_is_in_sample: bool
     gain: float
     gain_interval: tuple[float, float]
-    better_than_seed: float
+    better_than_original: float
     choice_reason: str
     proposals: tuple[Proposal, ...]
     reflection_calls: int
@@ -242,7 +242,7 @@ class GEPAResult:
             data[name] = data[name] and {key: sorted(best) for key, best in data[name].items()}
         outputs = self.best_outputs_valset
         data["best_outputs_valset"] = outputs and {
-            row: [(member, as_data(output)) for member, output in best] for row, best in outputs.items()
+            row: [(member, to_plain(output)) for member, output in best] for row, best in outputs.items()
         }
         data["intervals"] = [list(interval) for interval in self.intervals]
         data["group_intervals"] = self.group_intervals and [
@@ -279,8 +279,8 @@ class GEPAResult:
                 "Score",
                 render_estimate(self.score, self.interval) + (IN_SAMPLE if self.score_is_in_sample else ""),
             ),
-            ("By group", render_against_seed(self.group_scores, self.best_idx)),
-            ("Objectives", render_against_seed(self.val_aggregate_subscores, self.best_idx)),
+            ("By group", render_against_original(self.group_scores, self.best_idx)),
+            ("Objectives", render_against_original(self.val_aggregate_subscores, self.best_idx)),
             ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),
             ("Rollouts", f"{self.total_metric_calls:,}; reflections: {self.reflection_calls:,}"),
             ("Tokens", f"{self.total_tokens:,}; US dollars, where prices are known: {self.total_cost:,.4f}"),

@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, JournalError, RunInterrupted
 from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.background import in_background
-from dspy_gepa.events.dispatch import Hub
-from dspy_gepa.events.emit import Narrator
+from dspy_gepa.events.dispatch import EventDispatcher
+from dspy_gepa.events.emit import Emitter
 from dspy_gepa.program.faults import describe
-from dspy_gepa.record.event_log import Chronicle
+from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
@@ -30,7 +30,7 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.remote import RemoteWork
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
-from dspy_gepa.runtime.worker import Worker, crediting
+from dspy_gepa.runtime.worker import Worker, report_usage_to
 from dspy_gepa.search.belief.outputs import best_outputs
 from dspy_gepa.search.loop import Listener, Search
 from dspy_gepa.search.plan import Problem
@@ -100,21 +100,21 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(setup))
         trackers = [stack.enter_context(in_background(tracker())) for tracker in setup.trackers]
-        chronicle = [] if journal is None else [Chronicle(journal)]
-        hub = Hub([*chronicle, *setup.callbacks, *trackers])
-        narrator = Narrator(hub)
+        event_log = [] if journal is None else [EventLog(journal)]
+        hub = EventDispatcher([*event_log, *setup.callbacks, *trackers])
+        emitter = Emitter(hub)
         dispatcher = Dispatcher(
             _submitter(work, setup.executor),
             workers=setup.threads,
             policy=setup.policy,
-            on_failure=_noting_failures(journal, narrator),
+            on_failure=_noting_failures(journal, emitter),
         )
         signalled = stack.enter_context(stopping_on_signals(dispatcher.wake))
         scheduler = Scheduler(
             dispatcher,
             journal,
-            _telling_results(setup, hub, narrator),
-            on_drain=lambda running, interrupted: narrator.stopping(
+            _telling_results(setup, hub, emitter),
+            on_drain=lambda running, interrupted: emitter.stopping(
                 running, interrupted=interrupted, seconds=setup.policy.grace, can_hurry=signalled
             ),
         )
@@ -125,8 +125,8 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
             scheduler=scheduler,
             budget=Budget(setup.limits, _stopwatch(journal, scheduler)),
             width=setup.width,
-            listen=_recording_steps(journal, lambda pool, finished: narrator.committed(search, finished)),
-            begin=narrator.planned,
+            listen=_recording_steps(journal, lambda pool, finished: emitter.committed(search, finished)),
+            begin=emitter.planned,
             stop=StopRule(setup.stop, journal, scheduler),
         )
         try:
@@ -136,7 +136,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
                 if setup.track_best_outputs:
                     # They are read once, here: the journal is open, and the search need not hold outputs.
                     search.best_outputs = best_outputs(search.pool, scheduler.recall)
-                narrator.finished(search)
+                emitter.finished(search)
         except BaseException as error:
             hub.stopping = True
             if isinstance(error, GEPAError):
@@ -144,7 +144,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
                     scheduler.drain()
                 on_error(error, search)
                 _explain(error, setup, dispatcher, search)
-            narrator.failed(search, error)
+            emitter.failed(search, error)
             raise
         return search
 
@@ -167,13 +167,13 @@ def _start_of(setup: Setup, journal: Journal | None) -> RunStarted:
     )
 
 
-def _telling_results(setup: Setup, hub: Hub, narrator: Narrator) -> Callable[[Done, int], None]:
+def _telling_results(setup: Setup, hub: EventDispatcher, emitter: Emitter) -> Callable[[Done, int], None]:
     """Tell every result, and what the run will come to as soon as one was executed."""
     foreseen = False
 
     def tell(done: Done, step: int) -> None:
         nonlocal foreseen
-        narrator.result(done, step)
+        emitter.result(done, step)
         if not foreseen and not done.replayed and isinstance(done.result, Outcome):
             foreseen = True
             hub(ForecastMade(setup.foresee(done)))
@@ -229,18 +229,18 @@ def _submitter(work: Worker, executor: Executor | None) -> Submit:
         threads = executor or ThreadExecutor()
         # A pool's threads know nothing of the settings that hold where the effect was asked for.
         return lambda effect: threads.submit(contextvars.copy_context().run, work, effect)
-    return RemoteWork(work.portable(), executor, crediting())
+    return RemoteWork(work.portable(), executor, report_usage_to())
 
 
 def _submit_coroutine(executor: AsyncExecutor, work: Worker, effect: Effect) -> Future[Any]:
     return executor.submit(work.arun, effect)
 
 
-def _noting_failures(journal: Journal | None, narrator: Narrator) -> Callable[[Effect, Fault], None]:
+def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Effect, Fault], None]:
     def note(effect: Effect, fault: Fault) -> None:
         if journal is not None:
             journal.record_failure(fault.cause, type(effect).__name__.lower(), fault.error)
-        narrator.attempt_failed(effect, fault)
+        emitter.attempt_failed(effect, fault)
 
     return note
 
@@ -292,7 +292,7 @@ class RunState:
         best: Index of the member that would be returned now.
         score: What it is expected to score on rows like these.
         interval: The interval that holds this with probability 0.9.
-        better_than_seed: Probability that it is better than the program as it was given.
+        better_than_original: Probability that it is better than the program as it was given.
         trials_since_best: Trials committed after the one that found this member.
     """
 
@@ -304,7 +304,7 @@ class RunState:
     best: int
     score: float
     interval: tuple[float, float]
-    better_than_seed: float
+    better_than_original: float
     trials_since_best: int
 
 
@@ -368,7 +368,7 @@ class StopRule:
             best=choice.member,
             score=choice.score,
             interval=choice.interval,
-            better_than_seed=choice.better_than_seed,
+            better_than_original=choice.better_than_original,
             trials_since_best=min(pool.trials, after_best),  # the pool may have begun with the best
         )
 

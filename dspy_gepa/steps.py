@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.types import Candidate, Effect, Outcome, Rollout, Row
 
-Kind: TypeAlias = Literal["seed", "mutation", "merge", "deletion"]
+Kind: TypeAlias = Literal["original", "mutation", "merge", "trim"]
 StepKind: TypeAlias = Literal[
-    "seed", "initial", "validation", "top-up", "mutation", "merge", "deletion", "finals"
+    "original", "initial", "validation", "top-up", "mutation", "merge", "trim", "finals"
 ]
 """What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
 new member on all validation rows, or the best on more; improve a member, merge two, shorten the best, or

@@ -84,7 +84,7 @@ def render_estimate(value: float, interval: tuple[float, float]) -> str:
     return f"{value:.3f}, with probability 0.9 between {interval[0]:.3f} and {interval[1]:.3f}"
 
 
-def render_against_seed(levels: Sequence[Mapping[str, float]] | None, candidate: int) -> str:
+def render_against_original(levels: Sequence[Mapping[str, float]] | None, candidate: int) -> str:
     """A candidate's levels beside the seed's; "" where there are none."""
     if levels is None:
         return ""

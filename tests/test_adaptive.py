@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dspy_gepa import GEPA, ConfigurationError
 from dspy_gepa.program.build import read_candidate
 from dspy_gepa.result import GEPAResult
-from dspy_gepa.search.choices.components import Occasion
+from dspy_gepa.search.choices.components import ComponentContext
 from tests.support import (
     OneHop,
     Script,
@@ -118,14 +118,14 @@ def test_a_run_that_finds_nothing_better_returns_the_program_as_it_was() -> None
     assert result.best_idx == 0
     assert dict(read_candidate(program)) == dict(read_candidate(TwoHops()))
     assert "the seed is returned" in result.choice_reason
-    assert result.better_than_seed == 0.5
+    assert result.better_than_original == 0.5
 
 
 def test_the_score_comes_with_an_interval_and_the_chance_of_a_gain() -> None:
     _, result, _ = compile_words()
     low, high = result.interval
     assert low < result.score < high
-    assert result.better_than_seed > 0.9
+    assert result.better_than_original > 0.9
     assert all(not math.isnan(score) for score in result.val_aggregate_scores)
 
 
@@ -191,7 +191,7 @@ def test_round_robin_rewrites_one_component_at_a_time() -> None:
 def test_a_function_of_ones_own_can_choose_the_components() -> None:
     turns: list[int] = []
 
-    def second_only(occasion: Occasion) -> list[str]:
+    def second_only(occasion: ComponentContext) -> list[str]:
         turns.append(occasion.turn)
         return [occasion.components[1]]
 

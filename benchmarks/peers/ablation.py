@@ -24,5 +24,5 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "no-top-ups": {"champion_after": 0},
     "merges": {"max_merges": 5},
     "no-tie": {"tie": 0.0},
-    "no-deletion": {"deletion_share": 0.0},
+    "no-deletion": {"trim_share": 0.0},
 }

@@ -64,7 +64,7 @@ def run_cell(cell: WidthCell) -> dict[str, Any]:
         "latencies": {"rollout": asdict(ROLLOUT), "reflection": asdict(REFLECTION)},
         "processor_seconds": round(time.process_time() - started, 2),
         **point,
-        "work": as_data(work),
+        "work": to_plain(work),
     }
 
 
@@ -90,7 +90,7 @@ def measure(bench: Bench, width: int) -> tuple[Outcome, Work]:
     return outcome, work
 
 
-def as_data(work: Work) -> dict[str, Any]:
+def to_plain(work: Work) -> dict[str, Any]:
     """For a file; a step is a line of text, which takes a tenth of the lines that lists would take."""
     return {
         "seconds": " ".join(f"{seconds:g}" for seconds in work.seconds),

@@ -41,7 +41,7 @@ _FIGURES = (
     _Figure("at least", lambda _, last: last.interval[0], fraction, on_the_scale=True),
     _Figure("at most", lambda _, last: last.interval[1], fraction, on_the_scale=True),
     _Figure("gain", lambda _, last: last.gain, fraction, on_the_scale=True),
-    _Figure("better than seed", lambda _, last: last.better_than_seed, fraction),
+    _Figure("better than seed", lambda _, last: last.better_than_original, fraction),
     _Figure("rollouts", lambda _, last: last.rollouts, partial(amount, "rollouts")),
     _Figure("reflections", lambda _, last: last.reflections, partial(amount, "reflections")),
     _Figure("tokens", lambda _, last: last.tokens, partial(amount, "tokens")),

@@ -72,7 +72,7 @@ def _result(record: RunRecord) -> Iterator[tuple[str, str]]:
     if record.best == 0:
         yield "gain", f"none; {record.choice_reason or 'the program as it was given is the best so far'}"
     else:
-        sure = f"better than the seed program with probability {last.better_than_seed:.2f}"
+        sure = f"better than the seed program with probability {last.better_than_original:.2f}"
         yield "gain", f"{render_estimate(last.gain, last.gain_interval)}; {record.choice_reason or sure}"
     line = " > ".join(map(str, record.lineage(record.best)))
     of = f"member {record.best} of {len(record.members)}" + (f" (lineage {line})" if record.best else "")

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from dspy_gepa.events import Event
-from dspy_gepa.events.dispatch import Handler, Hub
+from dspy_gepa.events.dispatch import EventDispatcher, Handler
 
 
 @contextmanager
@@ -21,7 +21,9 @@ def in_background(opened: AbstractContextManager[Handler]) -> Iterator[Callable[
     with opened as callback:
         events: SimpleQueue[Event | None] = SimpleQueue()
         thread = Thread(
-            target=copy_context().run, args=(_hear, Hub([callback]), events), name="dspy_gepa tracker"
+            target=copy_context().run,
+            args=(_hear, EventDispatcher([callback]), events),
+            name="dspy_gepa tracker",
         )
         thread.start()
         try:
@@ -31,6 +33,6 @@ def in_background(opened: AbstractContextManager[Handler]) -> Iterator[Callable[
             thread.join()
 
 
-def _hear(hub: Hub, events: SimpleQueue[Event | None]) -> None:
+def _hear(hub: EventDispatcher, events: SimpleQueue[Event | None]) -> None:
     while (event := events.get()) is not None:
         hub(event)

@@ -20,7 +20,7 @@ TOLERATED = 3
 Handler = Callable[[Any], Any]
 
 
-class Hub:
+class EventDispatcher:
     """Tells every callback of every event, one after the other, on the thread that calls it.
 
     The first exception of a callback is logged with its traceback. After three in a row, be it over all

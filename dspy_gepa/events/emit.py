@@ -22,7 +22,7 @@ from dspy_gepa.events import (
     StepPlanned,
     Stopping,
 )
-from dspy_gepa.events.dispatch import Hub
+from dspy_gepa.events.dispatch import EventDispatcher
 from dspy_gepa.program.faults import redact
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.scheduler import Finished as FinishedStep
@@ -35,14 +35,14 @@ from dspy_gepa.steps import Evaluation, Proposal, StepKind
 from dspy_gepa.types import Effect, Fault, Levels, Outcome, Reflect, Rollout
 
 
-class Narrator:
+class Emitter:
     """Tells a hub the events of one run.
 
     Args:
         hub: Who listens. Where nobody does, nothing is computed.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: EventDispatcher) -> None:
         self._hub = hub
         self._kinds: dict[int, StepKind] = {}
 
@@ -83,7 +83,7 @@ class Narrator:
                 choice.member,
                 choice.score,
                 choice.interval,
-                choice.better_than_seed,
+                choice.better_than_original,
                 standing(search.pool, choice.member, sparse=search.strategy.sparse),
             )
         )
@@ -101,7 +101,7 @@ class Narrator:
                 candidate=search.pool.members[choice.member].candidate,
                 score=choice.score,
                 interval=choice.interval,
-                better_than_seed=choice.better_than_seed,
+                better_than_original=choice.better_than_original,
                 choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,

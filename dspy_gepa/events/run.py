@@ -88,7 +88,7 @@ class Finished(Event):
         candidate: Its texts.
         score: What it is expected to score on rows like these.
         interval: The interval that holds this with probability 0.9.
-        better_than_seed: Probability that it is better than the program as it was given.
+        better_than_original: Probability that it is better than the program as it was given.
         choice_reason: Why it is returned.
         stop_reason: Why the search ended.
         spent: What the run spent.
@@ -99,7 +99,7 @@ class Finished(Event):
     candidate: Candidate
     score: float
     interval: tuple[float, float]
-    better_than_seed: float
+    better_than_original: float
     choice_reason: str
     stop_reason: str
     spent: Spending

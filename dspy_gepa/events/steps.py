@@ -102,7 +102,7 @@ class BestSoFar(Event):
         best: Index of the member that would be returned.
         score: What it is expected to score on rows like these.
         interval: The interval that holds this with probability 0.9.
-        better_than_seed: Probability that it is better than the program as it was given.
+        better_than_original: Probability that it is better than the program as it was given.
         standing: What every member is believed to score, and what is gained over the seed.
     """
 
@@ -111,7 +111,7 @@ class BestSoFar(Event):
     best: int
     score: float
     interval: tuple[float, float]
-    better_than_seed: float
+    better_than_original: float
     standing: Standing
 
 

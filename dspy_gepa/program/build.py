@@ -7,7 +7,7 @@ from typing import Any
 
 import dspy
 
-from dspy_gepa.program.components.selection import DEFAULT, Selection, read_slots, write_texts
+from dspy_gepa.program.components.selection import DEFAULT, Selection, read_text_places, write_texts
 from dspy_gepa.program.text import Text
 from dspy_gepa.types import Candidate, Component
 
@@ -18,9 +18,9 @@ def read_components(program: dspy.Module, selection: Selection = DEFAULT) -> tup
     Submodules that are compiled already are frozen in DSPy and left out.
 
     Raises:
-        ConfigurationError: The program lacks what is selected, see `slots.selection.read_slots`.
+        ConfigurationError: The program lacks what is selected, see `slots.selection.read_text_places`.
     """
-    return tuple(slot.component for slot in read_slots(program, selection))
+    return tuple(slot.component for slot in read_text_places(program, selection))
 
 
 def read_candidate(program: dspy.Module, selection: Selection = DEFAULT) -> Candidate:
@@ -29,7 +29,7 @@ def read_candidate(program: dspy.Module, selection: Selection = DEFAULT) -> Cand
     Raises:
         ConfigurationError: As `read_components`.
     """
-    return Candidate.of({slot.component.name: slot.text for slot in read_slots(program, selection)})
+    return Candidate.of({slot.component.name: slot.text for slot in read_text_places(program, selection)})
 
 
 def build_program(student: dspy.Module, candidate: Candidate) -> dspy.Module:

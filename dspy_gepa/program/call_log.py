@@ -12,14 +12,14 @@ from dspy.utils.callback import BaseCallback
 
 from dspy_gepa.program.build import component_of
 from dspy_gepa.program.faults import expected_format, is_infrastructure
-from dspy_gepa.program.plain import as_data
+from dspy_gepa.program.plain import to_plain
 from dspy_gepa.types import TraceStep
 
 # Arguments of a call that are no inputs.
 _NO_INPUTS = frozenset({"config", "demos", "lm", "signature"})
 
 
-class CallWatch(BaseCallback):
+class CallLog(BaseCallback):
     """Notes which predictor's call raised, with what inputs, and what successful calls were given.
 
     Args:
@@ -51,7 +51,7 @@ class CallWatch(BaseCallback):
         self.side_by_side |= bool(self._open) or threading.get_ident() != self._thread
         given = {name: value for name, value in inputs.get("kwargs", {}).items() if name not in _NO_INPUTS}
         # As it is now: an agent's history goes on growing, and the trace holds the very same object.
-        self._open[call_id] = (instance, as_data(given) if self._keeps_inputs else given)
+        self._open[call_id] = (instance, to_plain(given) if self._keeps_inputs else given)
 
     def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         """Sort the call among the answered, the failed and the unanswered ones."""
@@ -65,7 +65,7 @@ class CallWatch(BaseCallback):
             self._given[id(outputs)] = (outputs, given)  # kept, so that no other object gets its id
         elif exception is not None and not provider_failed:
             failure = expected_format(exception, predictor.signature)
-            step = TraceStep(component_of(predictor), as_data(given), {}, failure)
+            step = TraceStep(component_of(predictor), to_plain(given), {}, failure)
             self.failed.append((len(dspy.settings.trace or ()), step))
 
     def _settle(self, predictor: dspy.Predict, given: Mapping[str, Any], error: Any) -> None:
@@ -73,7 +73,7 @@ class CallWatch(BaseCallback):
 
         Where calls run side by side, only one with the same inputs does: others are not in its place.
         """
-        caller, inputs = component_of(predictor) or id(predictor), json.dumps(as_data(given), sort_keys=True)
+        caller, inputs = component_of(predictor) or id(predictor), json.dumps(to_plain(given), sort_keys=True)
         for call in list(self.unanswered):
             if call[0] == caller and (call[1] == inputs or not self.side_by_side):
                 self.unanswered.pop(call, None)
@@ -83,4 +83,4 @@ class CallWatch(BaseCallback):
     def inputs_of(self, inputs: Mapping[str, Any], output: Any) -> dict[str, Any]:
         """The inputs of a call that DSPy traced, as they were when it was made."""
         _, given = self._given.get(id(output), (None, {}))
-        return {name: given[name] if name in given else as_data(value) for name, value in inputs.items()}
+        return {name: given[name] if name in given else to_plain(value) for name, value in inputs.items()}

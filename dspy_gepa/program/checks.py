@@ -21,7 +21,7 @@ class UnknownOptionError(ConfigurationError, TypeError):
     """A keyword argument that does not exist. The message names the nearest one that does."""
 
 
-def names_near_options(cls: type[C]) -> type[C]:
+def suggest_closest_option(cls: type[C]) -> type[C]:
     """Make a class answer an unknown keyword with the name that was probably meant.
 
     The signature of its `__init__`, and with it completion and type checking, stays as it is.

@@ -16,7 +16,7 @@ import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
 from dspy_gepa.program.media import disarm
-from dspy_gepa.program.plain import as_data
+from dspy_gepa.program.plain import to_plain
 from dspy_gepa.types import LARGEST_SCORE
 
 _log = logging.getLogger("dspy_gepa")
@@ -165,7 +165,7 @@ def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
 def _fields(fields: dspy.Example) -> str:
     told = {name: value for name, value in fields.items() if name != "logprobs"}  # DSPy's own, and long
     return "; ".join(
-        f"{name} = {json.dumps(as_data(value), ensure_ascii=False)}" for name, value in told.items()
+        f"{name} = {json.dumps(to_plain(value), ensure_ascii=False)}" for name, value in told.items()
     )
 
 

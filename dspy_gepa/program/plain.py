@@ -20,7 +20,7 @@ from dspy_gepa.types import MEDIA_END, MEDIA_START
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")  # where an object lay in memory: another one in every run
 
 
-def as_data(value: Any, media: Sequence[str] = ()) -> Any:
+def to_plain(value: Any, media: Sequence[str] = ()) -> Any:
     """`value` as JSON-like data: what reflections, the journal and reports can hold.
 
     Images and other media stay what DSPy marks for its adapters to send; in texts nothing poses as one.
@@ -30,7 +30,7 @@ def as_data(value: Any, media: Sequence[str] = ()) -> Any:
         media: Marked media that texts may hold.
     """
     if isinstance(value, Enum):
-        return as_data(value.value, media)
+        return to_plain(value.value, media)
     if isinstance(value, str):
         return disarm(str(value), media)
     for plain in (bool, int, float):  # of a subclass, such as numpy's, the plain value
@@ -39,17 +39,17 @@ def as_data(value: Any, media: Sequence[str] = ()) -> Any:
     if value is None:
         return None
     if isinstance(value, dspy.History):
-        return as_data(value.messages, media)
+        return to_plain(value.messages, media)
     if isinstance(value, BaseModel):
         return _model_data(value)
     if isinstance(value, (dspy.Example, Mapping)):
-        return {str(k): as_data(v, media) for k, v in value.items()}
+        return {str(k): to_plain(v, media) for k, v in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: as_data(getattr(value, f.name), media) for f in fields(value)}
+        return {f.name: to_plain(getattr(value, f.name), media) for f in fields(value)}
     if isinstance(value, (list, tuple)):
-        return [as_data(v, media) for v in value]
+        return [to_plain(v, media) for v in value]
     if isinstance(value, (set, frozenset)):
-        return sorted((as_data(v, media) for v in value), key=str)
+        return sorted((to_plain(v, media) for v in value), key=str)
     return disarm(_ADDRESS.sub("", str(value)), media)
 
 
@@ -59,18 +59,18 @@ def _model_data(value: BaseModel) -> Any:
     Documents and citations are marked as media too, but few models take them as such; they are words.
     """
     if isinstance(value, (Citations, Document)):
-        return as_data(vars(value))
+        return to_plain(vars(value))
     try:
-        data = value.model_dump(mode="json", fallback=as_data)
+        data = value.model_dump(mode="json", fallback=to_plain)
     except Exception:  # a type whose own code fails; what it holds can still be told
-        return as_data(vars(value))
+        return to_plain(vars(value))
     if isinstance(value, dspy.Type) and _is_marked(data):
         return _words(data) or data
-    return as_data(data, tuple(media_in(vars(value))))
+    return to_plain(data, tuple(media_in(vars(value))))
 
 
 def media_in(value: Any) -> Iterator[str]:
-    """Every image or other medium in a value, as `as_data` leaves it."""
+    """Every image or other medium in a value, as `to_plain` leaves it."""
     if isinstance(value, dspy.Type) and _is_marked(data := _model_data(value)):
         yield data
     else:
@@ -97,7 +97,7 @@ def _parts_of(value: Any) -> Collection[Any]:
 
 
 def medium_of(data: Any) -> Any:
-    """The image, audio or file that `as_data` made these data of; what is none of these as it is."""
+    """The image, audio or file that `to_plain` made these data of; what is none of these as it is."""
     if not _is_marked(data):
         return data
     match _parts(data):

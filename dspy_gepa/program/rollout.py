@@ -14,14 +14,14 @@ from typing import Any
 import dspy
 
 from dspy_gepa.program.build import build_program, component_of, is_seen_whole, marked
-from dspy_gepa.program.call_log import CallWatch
+from dspy_gepa.program.call_log import CallLog
 from dspy_gepa.program.faults import describe, fault_of, is_infrastructure
 from dspy_gepa.program.media import disarm
 from dspy_gepa.program.metric import Metric, default_feedback
 from dspy_gepa.program.objectives import Run, joined, measure
-from dspy_gepa.program.plain import as_data, media_in
+from dspy_gepa.program.plain import media_in, to_plain
 from dspy_gepa.program.text import TEXTS_READ, Text
-from dspy_gepa.program.usage import Ledger
+from dspy_gepa.program.usage import UsageMeter
 from dspy_gepa.types import MEDIA_START, PROGRAM, Candidate, Fault, Outcome, Rollout, Row, TraceStep
 
 
@@ -89,7 +89,7 @@ class RolloutRunner:
     def _attempt(self, rollout: Rollout, program: dspy.Module) -> Iterator[_Attempt]:
         """Run the body under DSPy settings that record what the program does, and keep what it raises."""
         whole = is_seen_whole(program, rollout.candidate)
-        watch = CallWatch(keeps_inputs=rollout.row.split == "train")
+        watch = CallLog(keeps_inputs=rollout.row.split == "train")
         attempt = _Attempt(rollout.row, program, self._examples[rollout.row], whole, watch)
         callbacks = [*dspy.settings.callbacks, attempt.watch]
         recorders = {TEXTS_READ: attempt.texts, **attempt.ledger.settings()}
@@ -139,7 +139,7 @@ class RolloutRunner:
                 score=self._failure_score,
                 feedback=f"The output could not be scored: {describe(error)}",
                 trace=steps,
-                output=as_data(prediction),
+                output=to_plain(prediction),
                 error=describe(error),
                 cause=type(error).__name__,
                 metric_failed=True,
@@ -151,7 +151,7 @@ class RolloutRunner:
             feedback=_told(attempt, judgement.feedback)
             or default_feedback(example, prediction, judgement.score),
             trace=steps,
-            output=as_data(prediction),
+            output=to_plain(prediction),
         )
         try:
             words = self._component_feedback(attempt, judgement.score) if steps else {}
@@ -195,8 +195,8 @@ class _Attempt:
     program: dspy.Module
     example: dspy.Example
     whole: bool
-    watch: CallWatch
-    ledger: Ledger = field(default_factory=Ledger)
+    watch: CallLog
+    ledger: UsageMeter = field(default_factory=UsageMeter)
     trace: list[Any] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
     measured: Mapping[str, float] = field(default_factory=dict)
@@ -244,13 +244,13 @@ def _trace_steps(attempt: _Attempt) -> tuple[TraceStep, ...]:
     return tuple([_whole_run(attempt), *steps] if attempt.whole else steps)
 
 
-def _step(watch: CallWatch, call: Any) -> TraceStep:
+def _step(watch: CallLog, call: Any) -> TraceStep:
     predictor, inputs, output = call
     order = [*predictor.signature.output_fields, *output.keys()]  # native reasoning would come last
     outputs = {name: output[name] for name in order if name in output}
     if "logprobs" not in predictor.signature.output_fields:
         outputs.pop("logprobs", None)  # DSPy's own, where a model was asked for them
-    return TraceStep(component_of(predictor), watch.inputs_of(inputs, output), as_data(outputs))
+    return TraceStep(component_of(predictor), watch.inputs_of(inputs, output), to_plain(outputs))
 
 
 def _content(step: TraceStep, places: Mapping[str, int]) -> Any:
@@ -265,9 +265,9 @@ def _content(step: TraceStep, places: Mapping[str, int]) -> Any:
 
 def _whole_run(attempt: _Attempt) -> TraceStep:
     """What went into the program and what came out, for texts that no one predictor uses."""
-    inputs = as_data(attempt.example.inputs())
+    inputs = to_plain(attempt.example.inputs())
     texts = tuple(sorted({name for text in attempt.texts if (name := component_of(text))}))
     if attempt.error is not None:
         return TraceStep(PROGRAM, inputs, {}, failure=describe(attempt.error), texts=texts)
-    output = as_data(attempt.prediction)
+    output = to_plain(attempt.prediction)
     return TraceStep(PROGRAM, inputs, output if isinstance(output, dict) else {"output": output}, texts=texts)

@@ -39,7 +39,7 @@ class _Tracker(UsageTracker):
         return self
 
 
-class Ledger:
+class UsageMeter:
     """Collects DSPy's records of every LM call made inside a `dspy.context` with its settings.
 
     DSPy appends each call to the `history` of every module on its stack of callers. The ledger puts a

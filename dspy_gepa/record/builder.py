@@ -228,7 +228,7 @@ def _point(best: Mapping[str, Any], spent: Mapping[str, Any]) -> Point:
         best=best["best"],
         score=best["score"],
         interval=tuple(best["interval"]),
-        better_than_seed=best["better_than_seed"],
+        better_than_original=best["better_than_original"],
         gain=best["standing"]["gain"],
         gain_interval=tuple(best["standing"]["gain_interval"]),
     )

@@ -23,7 +23,7 @@ RECORDED_ELSEWHERE = (RolloutDone, ReflectionDone, AttemptFailed)
 OF_A_SESSION = (RunStarted, ForecastMade, Stopping, Failed)
 
 
-class Chronicle:
+class EventLog:
     """A callback that records every event that the journal does not hold already.
 
     Args:

@@ -46,7 +46,7 @@ class Trial:
 
     Attributes:
         step: The step's number.
-        kind: ``mutation``, ``merge`` or ``deletion``.
+        kind: ``mutation``, ``merge`` or ``trim``.
         parents: The members it came from.
         ancestor: For merges, the common ancestor.
         verdict: ``accepted``, ``rejected``, or ``skipped`` when nothing was put on trial.
@@ -114,7 +114,7 @@ class Point:
         best: The member that would have been returned.
         score: What it was expected to score.
         interval: The interval that held this with probability 0.9.
-        better_than_seed: Probability that it is better than the seed.
+        better_than_original: Probability that it is better than the seed.
         gain: What it was expected to score more than the seed.
         gain_interval: The interval that held this with probability 0.9.
     """
@@ -127,7 +127,7 @@ class Point:
     best: int
     score: float
     interval: Interval
-    better_than_seed: float
+    better_than_original: float
     gain: float
     gain_interval: Interval
 

@@ -11,7 +11,7 @@ import dspy
 
 from dspy_gepa.program.faults import describe, fault_of, is_infrastructure
 from dspy_gepa.program.plain import medium_of
-from dspy_gepa.program.usage import Ledger
+from dspy_gepa.program.usage import UsageMeter
 from dspy_gepa.reflection.reflector import ReflectionRunner
 from dspy_gepa.types import Fault, Reflect, Reflection
 
@@ -54,7 +54,7 @@ class ProposerRunner:
         """Ask once; never raises. A function that raises gives a reflection that says so."""
         if (self._propose_code if request.kind == "module" else self._propose) is None:
             return self._default(request)
-        ledger = Ledger()
+        ledger = UsageMeter()
         own = {} if self._lm is None else {"lm": self._lm}
         with dspy.context(trace=[], **own, **ledger.settings()):
             try:

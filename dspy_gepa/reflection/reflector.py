@@ -11,7 +11,7 @@ from dspy.clients.legacy_outputs import value
 
 from dspy_gepa.program.faults import describe, fault_of, is_infrastructure, is_refusal, is_too_long
 from dspy_gepa.program.media import disarm, elide, mended, with_media
-from dspy_gepa.program.usage import Ledger
+from dspy_gepa.program.usage import UsageMeter
 from dspy_gepa.reflection.prompts import GUIDES
 from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
 
@@ -76,7 +76,7 @@ class ReflectionRunner:
 
         An answer that cannot be parsed is a reflection that says so.
         """
-        ledger = Ledger()
+        ledger = UsageMeter()
         adapter = self._adapter or _adapter()
         with dspy.context(lm=self._lm, adapter=adapter, trace=[], **ledger.settings()):
             while True:
@@ -134,7 +134,7 @@ def _with_less(request: Reflect, error: Exception) -> Reflect | None:
 def _fields(request: Reflect) -> dict[str, str]:
     """The values of the prompt's fields. An empty one would make the model wonder what is missing.
 
-    Only evidence can hold media; see `values.as_data`.
+    Only evidence can hold media; see `values.to_plain`.
     """
     current = "current_instruction" if request.kind == "instructions" else "current_text"
     fields = {

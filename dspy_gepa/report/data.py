@@ -33,7 +33,7 @@ def payload(record: RunRecord) -> dict[str, Any]:
                 p.step,
                 p.rollouts,
                 p.best,
-                *(_short(number, TOLD) for number in (p.score, *p.interval, p.better_than_seed)),
+                *(_short(number, TOLD) for number in (p.score, *p.interval, p.better_than_original)),
             ]
             for p in record.curve
         ],

@@ -112,7 +112,7 @@ def headline(record: RunRecord) -> Headline | None:
         )
         for label, score, interval in told
     )
-    return Headline(point, bars, chance(point.better_than_seed))
+    return Headline(point, bars, chance(point.better_than_original))
 
 
 def facts(record: RunRecord) -> list[Fact]:

@@ -88,7 +88,7 @@ def out_of_time(fault: Fault, score: float) -> Outcome:
     )
 
 
-def obituary(job: Job, fault: Fault, in_a_row: int = 0) -> str:
+def failure_message(job: Job, fault: Fault, in_a_row: int = 0) -> str:
     """Why the run stops at this fault, as one sentence."""
     what = f"rollout on {job.effect.row}" if isinstance(job.effect, Rollout) else "reflection"
     if in_a_row:

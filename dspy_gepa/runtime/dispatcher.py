@@ -20,7 +20,7 @@ from dspy_gepa.runtime.attempts import (
     Attempt,
     Done,
     Job,
-    obituary,
+    failure_message,
     out_of_time,
     refused,
     result_of,
@@ -198,10 +198,10 @@ class Dispatcher:
         if self._draining:
             return None
         if fault.fatal or job.attempts >= self._policy.attempts:
-            raise InfrastructureError(obituary(job, fault), dict(self.causes))
+            raise InfrastructureError(failure_message(job, fault), dict(self.causes))
         in_a_row = self._failures_in_a_row[type(job.effect)]
         if in_a_row >= self._policy.failures_in_a_row:
-            raise InfrastructureError(obituary(job, fault, in_a_row), dict(self.causes))
+            raise InfrastructureError(failure_message(job, fault, in_a_row), dict(self.causes))
         due = self._clock.now() + self._policy.delay(job.attempts, fault.retry_after, self._rng)
         heapq.heappush(self._delayed, (due, next(self._ticket), job))
         return None

@@ -63,7 +63,7 @@ class Worker:
         return Worker(self._rollouts, self._reflections, settings)
 
 
-def crediting() -> Callable[[Result], None]:
+def report_usage_to() -> Callable[[Result], None]:
     """What tells a `dspy.track_usage` around this call of usage that it cannot see, in other processes."""
     tracker = dspy.settings.usage_tracker
 

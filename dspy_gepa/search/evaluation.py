@@ -11,7 +11,7 @@ from dspy_gepa.steps import Evaluation, Step, rollouts
 from dspy_gepa.types import Outcome, Row
 
 
-def evaluate_seed(seed: Member, rows: Sequence[Row], objectives: Sequence[str] = ()) -> Step:
+def evaluate_original(seed: Member, rows: Sequence[Row], objectives: Sequence[str] = ()) -> Step:
     """The first step: the seed on its first rows, the very first alone as a pre-flight check.
 
     Args:

@@ -23,14 +23,14 @@ class Choice:
         member: Its index in the pool.
         score: What it is expected to score on rows like these.
         interval: The central interval that holds that with probability 0.9.
-        better_than_seed: Probability that it is worth more than the seed; a half for the seed itself.
+        better_than_original: Probability that it is worth more than the seed; a half for the seed itself.
         reason: One sentence for people.
     """
 
     member: int
     score: float
     interval: tuple[float, float]
-    better_than_seed: float
+    better_than_original: float
     reason: str
 
 

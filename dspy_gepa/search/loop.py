@@ -23,7 +23,7 @@ from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
 from dspy_gepa.search.finals import Choice, best_by_belief, best_by_mean
-from dspy_gepa.search.plan import Plan, Problem, plan_deletion, plan_evaluation, plan_finals, plan_trial
+from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, plan_trial, plan_trim
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.steps import Evaluation, Proposal
@@ -139,7 +139,7 @@ class Search:
         return math.ceil(self.budget.spent.rollouts * share / (1 - share))
 
     def _plan_deletion(self) -> Plan | None:
-        plan = plan_deletion(self.pool, self.problem, self.strategy, self.seed, self._room_at_the_end)
+        plan = plan_trim(self.pool, self.problem, self.strategy, self.seed, self._room_at_the_end)
         return plan if plan is not None and self.budget.refusal(plan.need) is None else None
 
     def _plan_finals(self) -> Plan | None:

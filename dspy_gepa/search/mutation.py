@@ -18,7 +18,7 @@ from dspy_gepa.reflection.evidence import (
     without_failures,
 )
 from dspy_gepa.reflection.rules import UNCHANGED, TextRules, clean_text, objection_to
-from dspy_gepa.search.choices.components import ComponentChoice, Occasion
+from dspy_gepa.search.choices.components import ComponentChoice, ComponentContext
 from dspy_gepa.search.edit_history import edits_of, render_edits, telling
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
@@ -100,7 +100,7 @@ def mutate(
     if perfect_score is not None and all(score >= perfect_score for score in blank.before):
         return replace(blank, reason="every row of the minibatch is perfect already")
 
-    chosen = _chosen(choose, Occasion(components, turn, before, parent, pool))
+    chosen = _chosen(choose, ComponentContext(components, turn, before, parent, pool))
     shown = before if reflector.show_failures else without_failures(before)
     requests = _requests(parent, chosen, shown, reflector, pool if show_history else None)
     if not requests:
@@ -137,7 +137,7 @@ def _change(was: Sequence[float], now: Sequence[float], *, same_rows: bool) -> s
     return f"scored {math.fsum(now):g} on {len(now)} rows"
 
 
-def _chosen(choose: ComponentChoice, occasion: Occasion) -> Sequence[str]:
+def _chosen(choose: ComponentChoice, occasion: ComponentContext) -> Sequence[str]:
     names = list(choose(occasion))
     unknown = [name for name in names if name not in occasion.components]
     if unknown:

@@ -12,9 +12,9 @@ import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.runtime.budget import Spending
-from dspy_gepa.search.belief.rows import EVEN, RowTraits
+from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.choices.components import most_rewritten
-from dspy_gepa.search.evaluation import evaluate, evaluate_seed
+from dspy_gepa.search.evaluation import evaluate, evaluate_original
 from dspy_gepa.search.finals import contenders, finals
 from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, merge_rows
 from dspy_gepa.search.mutation import Reflector, mutate
@@ -29,7 +29,7 @@ from dspy_gepa.search.sampling import (
     validation_order,
 )
 from dspy_gepa.search.strategy import Strategy, trial_size
-from dspy_gepa.search.trim import delete, find_deletion
+from dspy_gepa.search.trim import find_trim, trim
 from dspy_gepa.steps import Step, StepKind
 from dspy_gepa.types import Candidate, Row
 
@@ -57,7 +57,7 @@ class Problem:
     reflector: Reflector
     initial: tuple[Candidate, ...] = ()
     objectives: tuple[str, ...] = ()
-    traits: RowTraits = EVEN
+    traits: RowWeights = EVEN
     examples: Callable[[], Sequence[str]] = tuple
 
 
@@ -66,7 +66,7 @@ NOTHING = Spending()
 MERGE_EVERY = 4
 TOP_UP_ROWS = 8
 ROWS_OF_A_FINALIST = 4
-LEAST_ROWS_OF_A_DELETION = 6
+LEAST_ROWS_OF_A_TRIM = 6
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,18 @@ def plan_evaluation(
     begun = {plan.evaluates for plan in flying.values()}
     if strategy.sparse and pool.has_begun:
         return _plan_top_up(pool, strategy, seed, begun)
-    rows = tuple(shared_order(pool, seed)[: strategy.seed_rows]) if strategy.sparse else pool.val_rows
+    rows = tuple(shared_order(pool, seed)[: strategy.first_rows]) if strategy.sparse else pool.val_rows
     is_known = pool.is_run if strategy.sparse else pool.is_validated
     for member in pool.members if pool.is_run(0) else pool.members[:1]:
         if not is_known(member.index) and member.index not in begun:
-            step = evaluate(member, rows) if member.index else evaluate_seed(member, rows, problem.objectives)
+            step = (
+                evaluate(member, rows)
+                if member.index
+                else evaluate_original(member, rows, problem.objectives)
+            )
             # A merge was tried on validation rows, which are not paid again.
             unknown = np.isnan(pool.scores[member.index, pool.columns(rows)]).sum()
-            kind: StepKind = "validation" if member.parents else "initial" if member.index else "seed"
+            kind: StepKind = "validation" if member.parents else "initial" if member.index else "original"
             return Plan(kind, step, Spending(rollouts=int(unknown)), evaluates=member.index)
     return None
 
@@ -125,7 +129,7 @@ def _plan_top_up(pool: Pool, strategy: Strategy, seed: int, begun: set[int | Non
         return None
     champion = int(pool.belief.mean.argmax())
     run, met = ~np.isnan(pool.scores[champion]), pool.met[champion]
-    wanted = strategy.seed_rows + trials - int(run.sum())
+    wanted = strategy.first_rows + trials - int(run.sum())
     if wanted <= 0 or champion in begun:
         return None
     open_ = [row for row in training_order(pool, seed) if not run[pool.column(row)]]
@@ -249,7 +253,7 @@ def _merges_tried(pool: Pool) -> int:
     return sum(proposal.kind == "merge" for proposal in pool.proposals)
 
 
-def plan_deletion(pool: Pool, problem: Problem, strategy: Strategy, seed: int, room: int) -> Plan | None:
+def plan_trim(pool: Pool, problem: Problem, strategy: Strategy, seed: int, room: int) -> Plan | None:
     """The member believed best without what quotes an example, on rows it was run on; None without a case.
 
     Args:
@@ -259,20 +263,20 @@ def plan_deletion(pool: Pool, problem: Problem, strategy: Strategy, seed: int, r
         seed: Seed of the random streams.
         room: Rollouts for this trial and the finals.
     """
-    if not strategy.deletion_share:
+    if not strategy.trim_share:
         return None
     champion = int(pool.belief.mean.argmax())
     run = ~np.isnan(pool.scores[champion])
-    most = min(int(strategy.deletion_share * room), trial_size(strategy, pool.trials + 1))
+    most = min(int(strategy.trim_share * room), trial_size(strategy, pool.trials + 1))
     rows = [row for row in training_order(pool, seed) if run[pool.column(row)]][:most]
-    if len(rows) < LEAST_ROWS_OF_A_DELETION or champion == 0:
+    if len(rows) < LEAST_ROWS_OF_A_TRIM or champion == 0:
         return None
     about = problem.reflector.about
     worded = [name for name in problem.components if about(name).kind not in ("code", "module")]
-    found = find_deletion(pool, champion, worded, problem.examples(), problem.reflector.rules.keep)
+    found = find_trim(pool, champion, worded, problem.examples(), problem.reflector.rules.keep)
     if found is None:
         return None
-    return Plan("deletion", delete(found, pool, rows), Spending(rollouts=len(rows)), parents=(champion,))
+    return Plan("trim", trim(found, pool, rows), Spending(rollouts=len(rows)), parents=(champion,))
 
 
 def plan_finals(pool: Pool, strategy: Strategy, seed: int, room: int) -> Plan | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dspy_gepa.search.belief.estimate import Belief, estimate
-from dspy_gepa.search.belief.rows import EVEN, RowTraits
+from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.objectives import Objectives, filled_in, with_row
 from dspy_gepa.steps import Evaluation, Proposal, objectives_of
@@ -73,7 +73,7 @@ class Pool:
     merge_due: bool
     known: frozenset[str]
     all_objectives: Objectives = field(default_factory=dict)
-    traits: RowTraits = EVEN
+    traits: RowWeights = EVEN
 
     @classmethod
     def of(
@@ -82,7 +82,7 @@ class Pool:
         val_rows: tuple[Row, ...],
         train_size: int,
         initial: Sequence[Candidate] = (),
-        traits: RowTraits = EVEN,
+        traits: RowWeights = EVEN,
     ) -> Pool:
         """The pool a search begins with, not yet run: the seed, and what else was given to begin with."""
         roots = list(dict.fromkeys([seed, *initial]))
@@ -99,7 +99,7 @@ class Pool:
             met=np.zeros(shape, dtype=np.int_),
             means=(math.nan,) * len(roots),
             proposals=tuple(
-                Proposal("seed", (), root, "accepted", reason)
+                Proposal("original", (), root, "accepted", reason)
                 for root, reason in zip(roots, reasons, strict=True)
             ),
             turns=(0,) * len(roots),
@@ -154,7 +154,7 @@ class Pool:
     @property
     def near(self) -> tuple[int, ...]:
         """The members that are their parent without some sentences."""
-        return tuple(m.index for m in self.members if self.proposals[m.trial].kind == "deletion")
+        return tuple(m.index for m in self.members if self.proposals[m.trial].kind == "trim")
 
     @property
     def _first_train(self) -> int:
@@ -175,7 +175,7 @@ class Pool:
         """Where rows stand in `scores`."""
         return [self.column(row) for row in rows]
 
-    def met_by_line(self, parents: Sequence[int]) -> Counts:
+    def exposure_of(self, parents: Sequence[int]) -> Counts:
         """`met` of a child that these members would have now. Shape (rows,)."""
         line = list(parents)
         return np.asarray((self.met[line] + ~np.isnan(self.scores[line])).max(axis=0, initial=0))
@@ -206,7 +206,7 @@ class Pool:
     @property
     def trials(self) -> int:
         """How many proposals were made, skipped ones included."""
-        return sum(proposal.kind != "seed" for proposal in self.proposals)
+        return sum(proposal.kind != "original" for proposal in self.proposals)
 
     @property
     def has_begun(self) -> bool:
@@ -254,7 +254,7 @@ class Pool:
         scores, columns = np.full(rows, np.nan), self.columns(proposal.trial_rows)
         scores[columns] = proposal.after
         objectives = with_row(self.all_objectives)
-        met = self.met_by_line(proposal.parents)
+        met = self.exposure_of(proposal.parents)
         return replace(
             self,
             members=(*self.members, member),

@@ -66,7 +66,7 @@ def price(strategy: Strategy, train_size: int, val_size: int) -> Price:
         extra = [TOP_UPS if 0 < strategy.champion_after <= i else 0.0 for i in range(GROWING + 1)]
         early = tuple(size + more for size, more in zip(sizes, extra, strict=False))
         late = min(strategy.most_trial_size, rows) + extra[-1]
-        return Price(min(strategy.seed_rows, rows), early, late, strategy.finals_share)
+        return Price(min(strategy.first_rows, rows), early, late, strategy.finals_share)
     return Price(val_size, (), 2 * strategy.minibatch_size + ACCEPTED * val_size, 0.0)
 
 

@@ -114,7 +114,7 @@ def trial_rows(
     tried on these alone looked 0.05 to 0.2 too good in simulated runs. Validation rows are left for the
     finals; they come when there are too few train rows.
     """
-    met = pool.met_by_line(parents)
+    met = pool.exposure_of(parents)
     met[pool.columns(reflected)] += 1
     order = sorted(shared_order(pool, seed), key=lambda row: (row.split, met[pool.column(row)]))
     return tuple(order[:size])

@@ -81,14 +81,14 @@ class Strategy:
             it improves on them it is run on every validation row. True: failures are reflected on first, a
             child is tried on rows that fewest members of its line were run on, and kept, and members are
             compared by what the pool believes of them.
-        seed_rows: With `sparse`, rows that the seed is run on first.
+        first_rows: With `sparse`, rows that the seed is run on first.
         trial_size: With `sparse`, rows of the first child's trial. One more with every second trial, up to
             `most_trial_size`, since later improvements are smaller and take more rows to be seen.
         most_trial_size: See `trial_size`.
         champion_after: With `sparse`, trials after which the member believed to be best is run on more train
-            rows, 8 at a time, until it is known by `seed_rows` and one for each trial so far. What looks best
-            of many is often only lucky, and all later texts would come from it. 0 never does it.
-        deletion_share: Share of what is kept for the finals that may be spent, before them, on a trial of the
+            rows, 8 at a time, until it is known by `first_rows` and one for each trial so far. What looks
+            best of many is often only lucky, and all later texts would come from it. 0 never does it.
+        trim_share: Share of what is kept for the finals that may be spent, before them, on a trial of the
             member believed best without the sentences that quote an example. 0 never does it.
         finals_share: Share of the budget kept to compare the best members, and the seed, on validation rows.
         finalists: How many members come into the finals, the seed not counted.
@@ -109,8 +109,8 @@ class Strategy:
     trial_size: int = 0
     most_trial_size: int = 0
     champion_after: int = 0
-    seed_rows: int = 0
-    deletion_share: float = 0.0
+    first_rows: int = 0
+    trim_share: float = 0.0
     finals_share: float = 0.0
     finalists: int = 0
     tie: float = 0.0
@@ -140,11 +140,11 @@ ADAPTIVE = Strategy(
     merge_rows=5,
     show_history=True,
     sparse=True,
-    seed_rows=8,
+    first_rows=8,
     trial_size=6,
     most_trial_size=16,
     champion_after=12,
-    deletion_share=0.4,
+    trim_share=0.4,
     finals_share=0.2,
     finalists=5,
     tie=0.25,

@@ -27,7 +27,7 @@ MOST_EXAMPLES = 0.1
 
 
 @dataclass(frozen=True)
-class Deletion:
+class Trim:
     """A deletion that is worth a trial.
 
     Attributes:
@@ -41,9 +41,9 @@ class Deletion:
     dropped: int
 
 
-def find_deletion(
+def find_trim(
     pool: Pool, parent: int, components: Sequence[str], examples: Sequence[str], keep: Sequence[str]
-) -> Deletion | None:
+) -> Trim | None:
     """The member without sentences that quote an example; None where there are none, or it was tried before.
 
     What the user wrote stays, as does a sentence that holds what must be kept.
@@ -67,7 +67,7 @@ def find_deletion(
             dropped += len(parts) - len(kept)
     if not texts or pool.knows(candidate.with_texts(texts)):
         return None
-    return Deletion(parent, texts, dropped)
+    return Trim(parent, texts, dropped)
 
 
 def _is_own(sentence: str, own: Sequence[str]) -> bool:
@@ -81,7 +81,7 @@ def quotes(sentence: str, examples: Sequence[str]) -> bool:
     return any(0 < sum(span in example for example in examples) <= most for span in spans)
 
 
-def delete(found: Deletion, pool: Pool, rows: Sequence[Row]) -> Step:
+def trim(found: Trim, pool: Pool, rows: Sequence[Row]) -> Step:
     """Run the shorter candidate on rows its parent was run on; it is kept when it does not do worse there.
 
     Two candidates that differ in idle sentences do alike on most rows, so that the same rows tell more than
@@ -98,7 +98,7 @@ def delete(found: Deletion, pool: Pool, rows: Sequence[Row]) -> Step:
         what = f"{found.dropped} sentences that quote examples"
     verdict: Verdict = "accepted" if keeps_up(was, now) else "rejected"
     return Proposal(
-        kind="deletion",
+        kind="trim",
         parents=(found.parent,),
         candidate=child,
         changed=tuple(found.texts),

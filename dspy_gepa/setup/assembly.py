@@ -17,7 +17,7 @@ from dspy_gepa.program.components.selection import DEFAULT, Selection
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.media import elide
 from dspy_gepa.program.objectives import render_goals
-from dspy_gepa.program.plain import as_data
+from dspy_gepa.program.plain import to_plain
 from dspy_gepa.program.usage import price_per_token
 from dspy_gepa.reflection.evidence import render_program
 from dspy_gepa.reflection.rules import TextRules
@@ -58,7 +58,7 @@ def same_rows(trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example]) 
     if len(trainset) != len(valset):
         return False
     return all(
-        train is val or (as_data(train) == as_data(val) and train.inputs().keys() == val.inputs().keys())
+        train is val or (to_plain(train) == to_plain(val) and train.inputs().keys() == val.inputs().keys())
         for train, val in zip(trainset, valset, strict=True)
     )
 
@@ -78,7 +78,7 @@ def read_rows(
     return {**examples, **val}, tuple(val)
 
 
-def foresight(setup: Setup, shape: Shape) -> Foresight:
+def forecaster(setup: Setup, shape: Shape) -> Foresight:
     """What the run will come to, before it and as soon as its first rollout is there.
 
     Raises:
@@ -285,7 +285,7 @@ def _overview(student: dspy.Module, components: Sequence[Component]) -> list[Com
     return list((predictors | others).values())
 
 
-def last_words(
+def attach_best_program(
     student: dspy.Module, examples: Mapping[Row, dspy.Example], error: GEPAError, search: Search
 ) -> None:
     """Give an error that ends a run the best program so far, and the example that a metric failed on."""

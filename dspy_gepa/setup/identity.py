@@ -12,8 +12,8 @@ import dspy
 
 from dspy_gepa.program.build import read_candidate
 from dspy_gepa.program.components.selection import DEFAULT, Selection
-from dspy_gepa.program.plain import as_data
-from dspy_gepa.search.belief.rows import EVEN, RowTraits
+from dspy_gepa.program.plain import to_plain
+from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.texts import name_of
 from dspy_gepa.types import Row
@@ -36,7 +36,7 @@ def identify(
     reflection_lm: Any,
     options: Mapping[str, Any],
     selection: Selection = DEFAULT,
-    traits: RowTraits = EVEN,
+    traits: RowWeights = EVEN,
 ) -> dict[str, Any]:
     """A description to compare, as JSON-like data; large parts as digests. It holds no keys and no rows."""
     return {
@@ -64,8 +64,8 @@ def _describe_program(student: dspy.Module) -> dict[str, Any]:
     predictors = {
         name: [
             {n: [str(f.annotation), _described(f)] for n, f in predictor.signature.fields.items()},
-            _digest(as_data(predictor.demos)),
-            _digest(as_data(predictor.config)),
+            _digest(to_plain(predictor.demos)),
+            _digest(to_plain(predictor.config)),
         ]
         for name, predictor in student.named_predictors()
     }
@@ -91,7 +91,7 @@ def _model(lm: Any) -> str:
 
 
 def _digest_rows(examples: Mapping[Row, dspy.Example], split: str) -> str:
-    rows = [as_data(example) for row, example in examples.items() if row.split == split]
+    rows = [to_plain(example) for row, example in examples.items() if row.split == split]
     return f"{len(rows)} rows, {_digest(rows)}" if rows else "the train rows"
 
 

@@ -28,7 +28,7 @@ from dspy_gepa.setup.arguments import (
     read_rules,
     read_strategy,
 )
-from dspy_gepa.setup.assembly import foresight, read_budget, read_problem, read_rows, shape_of
+from dspy_gepa.setup.assembly import forecaster, read_budget, read_problem, read_rows, shape_of
 from dspy_gepa.setup.identity import identify
 from dspy_gepa.setup.rows import read_inputs, read_traits
 from dspy_gepa.texts import name_of
@@ -123,7 +123,7 @@ def prepare(
         traits=traits,
     )
     setup = replace(setup, identity=identity)
-    return replace(setup, foresee=foresight(setup, shape_of(setup, given.reflection_lm))), work
+    return replace(setup, foresee=forecaster(setup, shape_of(setup, given.reflection_lm))), work
 
 
 def _width_to_extend(given: Arguments) -> int:

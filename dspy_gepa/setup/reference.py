@@ -10,7 +10,7 @@ from typing import Any
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.checks import nearest, require_kind
 from dspy_gepa.run import RunState
-from dspy_gepa.search.choices.components import ComponentChoice, Occasion
+from dspy_gepa.search.choices.components import ComponentChoice, ComponentContext
 from dspy_gepa.search.mutation import improves, keeps_up
 from dspy_gepa.texts import name_of
 
@@ -178,7 +178,7 @@ def reference_selector(choose: Callable[..., Any]) -> ComponentChoice:
     """A component selector as it is called here, whether it is written for us or for `dspy.GEPA`.
 
     There it takes ``(state, trajectories, subsample_scores, candidate_idx, candidate)``, and trajectories are
-    dicts with ``trace``, ``score`` and ``feedback``; here it takes an `Occasion`.
+    dicts with ``trace``, ``score`` and ``feedback``; here it takes an `ComponentContext`.
     """
     try:
         parameters = inspect.signature(choose).parameters.values()
@@ -190,7 +190,7 @@ def reference_selector(choose: Callable[..., Any]) -> ComponentChoice:
 
 
 def _adapted(choose: Callable[..., Any]) -> ComponentChoice:
-    def select(occasion: Occasion) -> Any:
+    def select(occasion: ComponentContext) -> Any:
         scores = [outcome.score for outcome in occasion.outcomes]
         trajectories = [
             {"trace": outcome.trace, "score": outcome.score, "feedback": outcome.feedback}
@@ -203,7 +203,7 @@ def _adapted(choose: Callable[..., Any]) -> ComponentChoice:
     return select
 
 
-def _state(occasion: Occasion) -> State:
+def _state(occasion: ComponentContext) -> State:
     pool = occasion.pool
     turns = [0] * len(pool)
     turns[occasion.parent.index] = occasion.turn % len(occasion.components)

@@ -12,7 +12,7 @@ import numpy as np
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.faults import describe
 from dspy_gepa.program.plain import texts_in
-from dspy_gepa.search.belief.rows import RowTraits
+from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.types import Row
 
 Reading: TypeAlias = "str | Callable[[dspy.Example], Any]"
@@ -37,7 +37,7 @@ def read_traits(
     *,
     weights: Reading | None,
     groups: Reading | None,
-) -> RowTraits:
+) -> RowWeights:
     """What the user says of the rows beforehand.
 
     Args:
@@ -54,7 +54,7 @@ def read_traits(
         found = np.array([_weight(row, _read("weights", weights, row, examples[row])) for row in columns])
         found /= found.mean()
     named = () if groups is None else [_read("groups", groups, row, examples[row]) for row in columns]
-    return RowTraits(found, tuple(map(str, named)))
+    return RowWeights(found, tuple(map(str, named)))
 
 
 def read_inputs(examples: Sequence[dspy.Example]) -> list[str]:

@@ -87,7 +87,7 @@ def summarize(search: Search, record: RunRecord, build: Callable[[Candidate], ds
         score_is_in_sample=pool.in_sample,
         gain=stand.gain,
         gain_interval=stand.gain_interval,
-        better_than_seed=choice.better_than_seed,
+        better_than_original=choice.better_than_original,
         choice_reason=choice.reason,
         proposals=pool.proposals,
         reflection_calls=spent.reflections,

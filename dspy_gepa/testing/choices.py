@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dspy_gepa.search.choices.components import Occasion
+from dspy_gepa.search.choices.components import ComponentContext
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.setup.reference import reference_selector
 from dspy_gepa.testing.contract import Part
@@ -209,7 +209,7 @@ def _require_rows(part: Part, given: Any, pool: Pool, parent: int, size: int, *,
     return [int(p) for p in positions]
 
 
-def _components(part: Part, occasion: Occasion, case: str) -> list[str]:
+def _components(part: Part, occasion: ComponentContext, case: str) -> list[str]:
     before = _parts_of(occasion.pool), repr(occasion.outcomes)
     given = part.call(case, occasion)
     _require_unchanged(part, before[0], _parts_of(occasion.pool), case)

@@ -115,7 +115,7 @@ def example_states() -> Iterator[RunState]:
         best=0,
         score=0.2,
         interval=(0.05, 0.35),
-        better_than_seed=0.0,
+        better_than_original=0.0,
         trials_since_best=0,
     )
     yield start
@@ -131,7 +131,7 @@ def example_states() -> Iterator[RunState]:
             best=11,
             score=0.71,
             interval=(0.62, 0.8),
-            better_than_seed=0.98,
+            better_than_original=0.98,
             trials_since_best=6,
         )
         yield replace(
@@ -144,7 +144,7 @@ def example_states() -> Iterator[RunState]:
             best=20,
             score=1.0,
             interval=(1.0, 1.0),
-            better_than_seed=1.0,
+            better_than_original=1.0,
             trials_since_best=70,
         )
 

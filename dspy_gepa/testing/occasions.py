@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dspy_gepa.search.choices.components import Occasion
+from dspy_gepa.search.choices.components import ComponentContext
 from dspy_gepa.testing.pools import Recipe, grow_pool
 from dspy_gepa.types import PROGRAM, Outcome, TraceStep
 
@@ -35,7 +35,7 @@ def example_outcomes(components: Sequence[str]) -> tuple[Outcome, ...]:
     )
 
 
-def example_occasions() -> dict[str, Occasion]:
+def example_occasions() -> dict[str, ComponentContext]:
     """Occasions by what is special about them, new ones at each call, always the same."""
     found = {}
     for names in (("answer",), AGENT, MANY):
@@ -53,6 +53,8 @@ def example_occasions() -> dict[str, Occasion]:
     return found
 
 
-def _occasion(names: Sequence[str], outcomes: tuple[Outcome, ...], turn: int) -> Occasion:
+def _occasion(names: Sequence[str], outcomes: tuple[Outcome, ...], turn: int) -> ComponentContext:
     pool = grow_pool(Recipe(6, sparse=True, components=tuple(names)))
-    return Occasion(components=tuple(names), turn=turn, outcomes=outcomes, parent=pool.members[-1], pool=pool)
+    return ComponentContext(
+        components=tuple(names), turn=turn, outcomes=outcomes, parent=pool.members[-1], pool=pool
+    )

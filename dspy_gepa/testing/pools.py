@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from dspy_gepa.search.belief.rows import EVEN, RowTraits
+from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal, objectives_of
 from dspy_gepa.types import Candidate, Outcome, Row
@@ -140,9 +140,9 @@ def _proposal(pool: Pool, number: int, train: Sequence[Row], recipe: Recipe, rng
     )
 
 
-def _traits(rows: int) -> RowTraits:
+def _traits(rows: int) -> RowWeights:
     weights = 0.5 + np.arange(rows) / max(1, rows - 1)  # 1 on average
-    return RowTraits(weights, tuple("ab"[row % 2] for row in range(rows)))
+    return RowWeights(weights, tuple("ab"[row % 2] for row in range(rows)))
 
 
 def _candidate(recipe: Recipe, version: int) -> Candidate:

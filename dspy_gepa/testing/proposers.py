@@ -40,8 +40,9 @@ def check_instruction_proposer(
     """Check a function for ``instruction_proposer``.
 
     It is called as `dspy_gepa.reflection.proposer.ProposalFn` says, for one component at a time, with
-    instructions, the description of a tool and with a text that is still empty, and with evidence of every kind. Each time
-    it has to give a mapping with a new text that can be tried. Then it is called from several threads at
+    instructions, the description of a tool and with a text that is still empty, and with evidence of every
+    kind. Each time it has to give a mapping with a new text that can be tried. Then it is called from
+    several threads at
     once, and takes part in a short run.
 
     Args:
@@ -75,8 +76,9 @@ def check_code_proposer(
     """Check a function for ``code_proposer``, which writes sources of `dspy.Flex`.
 
     It is called as `dspy_gepa.reflection.proposer.CodeProposalFn` says, and has to give a mapping with a
-    source that parses and defines a class with a method ``forward``. Then it is called from several threads at once.
-    The source is never run.
+    source that parses and defines a class with a method ``forward``. Then it is called from several
+    threads at
+    once. The source is never run.
 
     Args:
         propose: The function.

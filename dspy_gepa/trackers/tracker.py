@@ -103,7 +103,7 @@ def metrics_of(event: Event) -> dict[str, float]:
             "best/score": event.score,
             "best/interval_low": low,
             "best/interval_high": high,
-            "best/better_than_seed": event.better_than_seed,
+            "best/better_than_original": event.better_than_original,
             "best/gain": event.standing.gain,
             "best/gain_low": gain_low,
             "best/gain_high": gain_high,

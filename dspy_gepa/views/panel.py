@@ -104,7 +104,7 @@ def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text
     if progress.score is not None:
         rows.append(("score", Text.assemble((score_text(progress), "bold"))))
         rows += [("seed", Text(seed_text(progress))), ("best", Text(best_text(progress)))]
-        rows.append(("hope", Text(hope_text(progress))))
+        rows.append(("contender", Text(hope_text(progress))))
     rows += _listed("now", steps_text(progress))
     rows.append(("trials", Text(trials_text(progress))))
     rows += _listed("kept", change_text(progress))

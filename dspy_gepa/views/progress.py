@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 from dspy_gepa.events import Event, ReflectionDone, RolloutDone
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.texts import added_sentences, removed_sentences
-from dspy_gepa.views.state import Change, Hope, Phase, Progress, StepInFlight, Wait
+from dspy_gepa.views.state import Change, Contender, Phase, Progress, StepInFlight, Wait
 from dspy_gepa.views.tidy import one_line, short_name
 
 __all__ = ["Progress", "advance", "brief"]
@@ -75,7 +75,7 @@ def _foreseen(progress: Progress, data: Mapping[str, Any], at: float) -> Progres
 def _planned(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
     kind, need = data["kind"], data["need"]
     step = StepInFlight(data["step"], kind, tuple(data["members"]), need["rollouts"])
-    phase: Phase = "seed" if kind in ("seed", "initial") else "finals" if kind == "finals" else "search"
+    phase: Phase = "seed" if kind in ("original", "initial") else "finals" if kind == "finals" else "search"
     progress = replace(progress, phase=phase, steps=(*progress.steps, step))
     return _fresh(progress, at) if data["step"] >= progress.resumed_steps else progress
 
@@ -167,19 +167,19 @@ def _best(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
         best=data["best"],
         score=data["score"],
         interval=tuple(data["interval"]),
-        better_than_seed=data["better_than_seed"],
+        better_than_original=data["better_than_original"],
         seed_score=data["score"] - standing["gain"] if standing else progress.seed_score,
-        hope=_hope_of(standing, data["best"]) if standing else None,
+        contender=_hope_of(standing, data["best"]) if standing else None,
     )
 
 
-def _hope_of(standing: Mapping[str, Any], best: int) -> Hope | None:
+def _hope_of(standing: Mapping[str, Any], best: int) -> Contender | None:
     scores = standing["scores"]
     known = [member for member, score in enumerate(scores) if score is not None]
     top = max(known, key=lambda member: scores[member], default=best)
     if top == best or scores[top] <= scores[best]:
         return None
-    return Hope(top, scores[top], tuple(standing["intervals"][top]))
+    return Contender(top, scores[top], tuple(standing["intervals"][top]))
 
 
 def _spent(progress: Progress, data: Mapping[str, Any], at: float) -> Progress:
@@ -197,7 +197,7 @@ def _finished(progress: Progress, data: Mapping[str, Any], at: float) -> Progres
         best=data["best"],
         score=data["score"],
         interval=tuple(data["interval"]),
-        better_than_seed=data["better_than_seed"],
+        better_than_original=data["better_than_original"],
         committed=Spending(**data["spent"]),
         stop_reason=one_line(data["stop_reason"] or "nothing more to try", 300),
         choice_reason=one_line(data["choice_reason"], 300),

@@ -57,7 +57,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Hope:
+class Contender:
     """A member that is believed to be better than the one that would be returned now.
 
     Attributes:
@@ -111,10 +111,10 @@ class Progress:
         members: How many the pool has.
         score: What the best member is believed to score; None before the first commit, as the next three.
         interval: The interval that holds this with probability 0.9.
-        better_than_seed: Probability that it is better than the seed.
+        better_than_original: Probability that it is better than the seed.
         seed_score: What the seed is believed to score.
         best: The best member: the one that would be returned now.
-        hope: The one that is believed to be better still, if there is one and the run tells.
+        contender: The one that is believed to be better still, if there is one and the run tells.
         accepted: Proposals that became members.
         rejected: Proposals that did not.
         skipped: Trials in which nothing was proposed.
@@ -146,10 +146,10 @@ class Progress:
     members: int = 0
     score: float | None = None
     interval: tuple[float, float] | None = None
-    better_than_seed: float | None = None
+    better_than_original: float | None = None
     seed_score: float | None = None
     best: int = 0
-    hope: Hope | None = None
+    contender: Contender | None = None
     accepted: int = 0
     rejected: int = 0
     skipped: int = 0

@@ -99,8 +99,8 @@ def best_text(progress: Progress) -> str:
     """Which member would be returned now, or is, and why."""
     who = "the program as it was given" if progress.best == 0 else f"member {progress.best}"
     reason = progress.choice_reason
-    if progress.best and not reason and progress.better_than_seed is not None:
-        reason = f"better than the seed with probability {progress.better_than_seed:.2f}"
+    if progress.best and not reason and progress.better_than_original is not None:
+        reason = f"better than the seed with probability {progress.better_than_original:.2f}"
     said = f"{who}, {reason}" if reason else who
     return f"{said}; {_count(progress.members, 'member')} in all"
 
@@ -110,13 +110,14 @@ def hope_text(progress: Progress) -> str:
 
     A run that ended before its finals says how to get its texts all the same.
     """
-    hope = progress.hope
-    if progress.phase == "finished" or hope is None:
+    contender = progress.contender
+    if progress.phase == "finished" or contender is None:
         return ""
-    text = f"member {hope.member} may have {_interval(hope.score, hope.interval)}, which is not sure yet"
+    reached = _interval(contender.score, contender.interval)
+    text = f"member {contender.member} may have {reached}, which is not sure yet"
     if not progress.over or progress.log_dir is None:
         return text
-    return f"{text}; its texts: dspy-gepa export {_quoted(progress.log_dir)} --member {hope.member}"
+    return f"{text}; its texts: dspy-gepa export {_quoted(progress.log_dir)} --member {contender.member}"
 
 
 def step_text(step: StepInFlight) -> str:

@@ -172,7 +172,7 @@ plt.show()
 # all finalists on a few, the better half on more, and so on. The seed always takes part. Who wins is
 # returned only if it is better than the seed with confidence; of those that cannot be told apart the
 # shortest is taken, so it need not be the one with the most rows or the highest mean. Just before, the best
-# member may have been tried without its sentences about single examples: a step of the kind `deletion`.
+# member may have been tried without its sentences about single examples: a step of the kind `trim`.
 
 # %%
 for event in recorder.of(Evaluated):

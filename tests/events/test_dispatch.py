@@ -19,7 +19,7 @@ from dspy_gepa.events import (
     RunStarted,
     StepPlanned,
 )
-from dspy_gepa.events.dispatch import Hub
+from dspy_gepa.events.dispatch import EventDispatcher
 from dspy_gepa.runtime.budget import Limits, Spending
 from dspy_gepa.runtime.forecast import Forecast
 from tests.recorder import Recorder
@@ -27,7 +27,7 @@ from tests.support import TwoHops
 from tests.test_resume import Words, told
 
 STARTED = ForecastMade(Forecast(1, 1, 1))
-PLANNED = StepPlanned(0, "seed", (0,), Spending())
+PLANNED = StepPlanned(0, "original", (0,), Spending())
 SPENT = BudgetSpent(0, Spending(), Limits(1))
 
 
@@ -46,7 +46,7 @@ class Fails:
 
 def test_a_function_is_called_with_every_event() -> None:
     heard = Recorder()
-    hub = Hub([heard])
+    hub = EventDispatcher([heard])
     for event in (STARTED, PLANNED, SPENT):
         hub(event)
     assert heard.events == [STARTED, PLANNED, SPENT]
@@ -64,7 +64,7 @@ def test_an_object_is_called_by_the_names_of_events() -> None:
             self.heard.append(event)
 
     listens = Listens()
-    hub = Hub([listens])
+    hub = EventDispatcher([listens])
     for event in (STARTED, PLANNED, SPENT):
         hub(event)
     assert listens.heard == [PLANNED, SPENT]
@@ -90,7 +90,7 @@ def test_the_first_failure_of_a_callback_is_logged_with_its_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     fails = Fails(1, 3)
-    hub = Hub([fails])
+    hub = EventDispatcher([fails])
     for _ in range(4):
         hub(SPENT)
     (record,) = caplog.records
@@ -109,7 +109,7 @@ def test_the_traceback_of_a_callback_holds_no_keys(
     def leaks(event: Event) -> None:
         raise OSError("refused for 0123456789abcdef, api_key=fedcba9876543210")
 
-    Hub([leaks])(SPENT)
+    EventDispatcher([leaks])(SPENT)
     assert "refused for [redacted], api_key=[redacted]" in caplog.text
 
 
@@ -117,7 +117,7 @@ def test_after_three_failures_in_a_row_a_callback_is_dropped_with_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     fails, heard = Fails(1, 2, 4, 5, 6), Recorder()
-    hub = Hub([fails, heard])
+    hub = EventDispatcher([fails, heard])
     for _ in range(10):
         hub(SPENT)
     assert fails.count == 6
@@ -135,7 +135,7 @@ def test_failures_in_a_row_are_also_counted_for_each_kind_of_event(caplog: pytes
         if event is SPENT:
             raise OSError("disk full")
 
-    hub = Hub([writes])
+    hub = EventDispatcher([writes])
     for _ in range(10):
         hub(PLANNED)
         hub(SPENT)
@@ -210,7 +210,7 @@ def test_all_callbacks_hear_an_event_on_which_one_interrupts() -> None:
         raise KeyboardInterrupt
 
     heard = Recorder()
-    hub = Hub([interrupts, heard])
+    hub = EventDispatcher([interrupts, heard])
     with pytest.raises(KeyboardInterrupt):
         hub(SPENT)
     hub(SPENT)  # it is stopping already

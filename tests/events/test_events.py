@@ -134,7 +134,7 @@ def test_a_trial_in_which_nothing_is_proposed_is_skipped() -> None:
 def test_validations_tell_the_scores_of_all_rows(paper: Any) -> None:
     heard, result, _ = paper
     first, *later = heard.of(Evaluated)
-    assert (first.kind, {event.kind for event in later}) == ("seed", {"validation"})
+    assert (first.kind, {event.kind for event in later}) == ("original", {"validation"})
     for event in heard.of(Evaluated):
         ((member, scores),) = event.scores.items()
         assert event.val_means == {member: pytest.approx(result.val_aggregate_scores[member])}
@@ -145,7 +145,7 @@ def test_validations_tell_the_scores_of_all_rows(paper: Any) -> None:
 def test_with_the_adaptive_strategy_there_are_top_ups_and_finals(adaptive: Any) -> None:
     heard, _, _ = adaptive
     kinds = [event.kind for event in heard.of(Evaluated)]
-    assert (kinds[0], kinds[-1]) == ("seed", "finals")
+    assert (kinds[0], kinds[-1]) == ("original", "finals")
     assert set(kinds[1:-1]) == {"top-up"}
     assert len(heard.of(Evaluated)[-1].scores) > 1
 
@@ -153,7 +153,7 @@ def test_with_the_adaptive_strategy_there_are_top_ups_and_finals(adaptive: Any) 
 def test_initial_candidates_are_told_at_the_start_and_when_they_are_run() -> None:
     heard, _, _ = listened(initial_candidates=[{"a": "Other."}])
     assert heard.one(RunStarted).candidates[1]["a"] == "Other."
-    assert [event.kind for event in heard.of(Evaluated)][:2] == ["seed", "initial"]
+    assert [event.kind for event in heard.of(Evaluated)][:2] == ["original", "initial"]
 
 
 @pytest.mark.parametrize("run", ["paper", "adaptive"])

@@ -15,7 +15,7 @@ from dspy.utils.exceptions import (
     LMUnsupportedFeatureError,
 )
 
-from dspy_gepa.program.plain import as_data
+from dspy_gepa.program.plain import to_plain
 from dspy_gepa.reflection.reflector import SHORTEST_EVIDENCE, ReflectionRunner
 from dspy_gepa.types import Fault, Reflect
 from tests.inputs.study import KNOW, answers, is_yes, knows, rows_of, study
@@ -188,7 +188,7 @@ def test_an_agents_history_is_shown_as_it_was_at_every_turn(native: bool) -> Non
 # Reflection models that refuse what they are shown ----------------------------------------------------------
 
 REQUEST = Reflect("b", "Answer.", "- b: picture -> answer", "# Example 1\nthe evidence")
-PICTURED = Reflect("b", "Answer.", "- b: picture -> answer", f"the evidence {as_data(IMAGE)} goes on")
+PICTURED = Reflect("b", "Answer.", "- b: picture -> answer", f"the evidence {to_plain(IMAGE)} goes on")
 
 
 def refusing(error: Exception) -> dspy.LM:

@@ -16,7 +16,7 @@ from dspy.adapters.types.citation import Citations
 from dspy.adapters.types.document import Document
 
 from dspy_gepa.program.media import LEFT_OUT, disarm
-from dspy_gepa.program.plain import as_data, media_in, medium_of, texts_in
+from dspy_gepa.program.plain import media_in, medium_of, texts_in, to_plain
 from dspy_gepa.types import MEDIA_END, MEDIA_START
 from tests.inputs.study import KNOW, answers, is_yes, rows_of, study
 from tests.support import scripted_lm
@@ -209,32 +209,32 @@ CITED = {"cited_text": "so it is", "document_index": 0, "start_char_index": 0, "
         (Unfinished(text="x"), {"text": "x"}),
         (Marks(text="x"), f"{MEDIA_START}x{MEDIA_END}"),
         (Account(name="a", number="secret"), {"name": "a"}),
-        (Point(1, IMAGE), {"x": 1, "picture": as_data(IMAGE)}),
+        (Point(1, IMAGE), {"x": 1, "picture": to_plain(IMAGE)}),
         (dspy.History(messages=[{"q": "a"}]), [{"q": "a"}]),
-        (Page(scan=IMAGE, caption=FORGED), {"scan": as_data(IMAGE), "caption": disarm(FORGED)}),
-        (dspy.File(filename=FORGED), disarm(as_data(dspy.File(filename=FORGED)))),
+        (Page(scan=IMAGE, caption=FORGED), {"scan": to_plain(IMAGE), "caption": disarm(FORGED)}),
+        (dspy.File(filename=FORGED), disarm(to_plain(dspy.File(filename=FORGED)))),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_values_become_data(value: Any, data: Any) -> None:
-    assert as_data(value) == data
+    assert to_plain(value) == data
 
 
 @pytest.mark.parametrize("value", [Plain(), lambda: None, dspy.History(messages=[{"q": Plain()}])])
 def test_data_do_not_depend_on_where_an_object_lies_in_memory(value: Any) -> None:
-    assert "0x" not in json.dumps(as_data(value))
+    assert "0x" not in json.dumps(to_plain(value))
 
 
 def test_results_of_tool_calls_keep_their_images() -> None:
     calls = dspy.ToolCalls.from_dict_list([{"name": "draw", "args": {"what": "a cat"}}])
     calls = calls.model_copy(update={"tool_call_results": [{"value": IMAGE}]})
-    assert as_data(calls)["tool_call_results"] == [{"value": as_data(IMAGE)}]
-    assert list(media_in(calls)) == [as_data(IMAGE)]
+    assert to_plain(calls)["tool_call_results"] == [{"value": to_plain(IMAGE)}]
+    assert list(media_in(calls)) == [to_plain(IMAGE)]
 
 
 @pytest.mark.parametrize("medium", [IMAGE, AUDIO, FILE], ids=lambda medium: type(medium).__name__)
 def test_data_of_a_medium_can_be_made_a_medium_again(medium: dspy.Type) -> None:
-    assert medium_of(as_data(medium)) == medium
+    assert medium_of(to_plain(medium)) == medium
 
 
 @pytest.mark.parametrize(

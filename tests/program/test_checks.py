@@ -10,17 +10,17 @@ import pytest
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.checks import (
     UnknownOptionError,
-    names_near_options,
     pick,
     require_budget,
     require_examples,
     require_positive,
     require_score,
     require_whole,
+    suggest_closest_option,
 )
 
 
-@names_near_options
+@suggest_closest_option
 class Thing:
     def __init__(self, metric: object, *, max_calls: int = 1, seed: int = 0) -> None:
         self.made = (metric, max_calls, seed)

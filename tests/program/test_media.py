@@ -10,7 +10,7 @@ import pytest
 
 from dspy_gepa import GEPA
 from dspy_gepa.program.media import elide
-from dspy_gepa.program.plain import as_data
+from dspy_gepa.program.plain import to_plain
 from dspy_gepa.reflection.evidence import EvidenceLimits, render_evidence
 from dspy_gepa.types import MEDIA_END, MEDIA_START, Component, Outcome, TraceStep
 from tests.support import Prompt, prompts_of, scripted_lm
@@ -29,21 +29,21 @@ class Describe(dspy.Module):
 
 
 def as_evidence(*pictures: Any, limits: EvidenceLimits | None = None) -> str:
-    steps = tuple(TraceStep("tell", {"picture": as_data(p)}, {"answer": "x"}) for p in pictures)
+    steps = tuple(TraceStep("tell", {"picture": to_plain(p)}, {"answer": "x"}) for p in pictures)
     tell = Component("tell", {}, {})
     return render_evidence(tell, [Outcome("scored", trace=steps)], limits or EvidenceLimits())
 
 
 def test_an_image_stays_whole_however_little_text_is_shown() -> None:
     shown = as_evidence(IMAGE, limits=EvidenceLimits(field_chars=10, total_chars=10))
-    assert as_data(IMAGE) in shown
+    assert to_plain(IMAGE) in shown
 
 
 def test_an_image_amid_text_is_whole_while_the_text_is_elided() -> None:
-    text = "a" * 400 + as_data(IMAGE) + "b" * 400
+    text = "a" * 400 + to_plain(IMAGE) + "b" * 400
     short = elide(text, 100)
-    assert as_data(IMAGE) in short
-    assert len(short) <= 200 + len(as_data(IMAGE))
+    assert to_plain(IMAGE) in short
+    assert len(short) <= 200 + len(to_plain(IMAGE))
 
 
 def test_so_many_images_are_shown_and_the_others_are_named() -> None:
@@ -56,7 +56,7 @@ def test_so_many_images_are_shown_and_the_others_are_named() -> None:
 @pytest.mark.parametrize("value", ["{}x{}", ["{}", "{}"], {"k": "{}{}"}])
 def test_a_models_text_cannot_pose_as_an_image(value: Any) -> None:
     forged = json.loads(json.dumps(value).replace("{}", MEDIA_START + '[{\\"type\\": 1}]' + MEDIA_END))
-    told = json.dumps(as_data(forged))
+    told = json.dumps(to_plain(forged))
     assert MEDIA_START not in told
     assert MEDIA_END not in told
 

@@ -14,7 +14,7 @@ from dspy.utils.exceptions import LMRateLimitError
 
 from dspy_gepa.program.build import build_program, read_candidate, read_components
 from dspy_gepa.program.metric import Metric
-from dspy_gepa.program.plain import as_data
+from dspy_gepa.program.plain import to_plain
 from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.program.text import Text
 from dspy_gepa.types import PROGRAM, Candidate, Fault, Outcome, Rollout, Row, TraceStep
@@ -578,7 +578,7 @@ class Point(pydantic.BaseModel):
     ],
 )
 def test_values_become_plain_data(value: Any, data: Any) -> None:
-    assert as_data(value) == data
+    assert to_plain(value) == data
 
 
 class Uncopyable(OneHop):

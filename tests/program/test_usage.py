@@ -7,7 +7,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_gepa.program.usage import Call, Ledger
+from dspy_gepa.program.usage import Call, UsageMeter
 from dspy_gepa.types import Outcome
 from tests.support import TOKENS_IN, TOKENS_OUT, OneHop, PricedLM, TwoHops, knows_words, scripted_lm
 
@@ -15,7 +15,7 @@ ASK = {"question": "0: b needs w0"}
 
 
 def test_calls_and_tokens_are_counted_by_model() -> None:
-    ledger, program = Ledger(), TwoHops()
+    ledger, program = UsageMeter(), TwoHops()
     program.b.lm = scripted_lm(knows_words, "scripted/other")
     with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
         program(**ASK)
@@ -28,7 +28,7 @@ def test_calls_and_tokens_are_counted_by_model() -> None:
 
 
 def test_calls_made_outside_are_not_counted() -> None:
-    ledger, other = Ledger(), Ledger()
+    ledger, other = UsageMeter(), UsageMeter()
     with dspy.context(lm=scripted_lm(knows_words)):
         with dspy.context(**ledger.settings()):
             OneHop()(**ASK)
@@ -39,7 +39,7 @@ def test_calls_made_outside_are_not_counted() -> None:
 
 
 def test_an_lm_that_is_called_directly_is_counted() -> None:
-    ledger = Ledger()
+    ledger = UsageMeter()
     lm = scripted_lm(knows_words)
     with dspy.context(lm=lm, **ledger.settings()):
         lm("0: b needs w0")
@@ -47,12 +47,12 @@ def test_an_lm_that_is_called_directly_is_counted() -> None:
 
 
 def test_nothing_used_is_nothing_counted() -> None:
-    usage = Ledger().usage()
+    usage = UsageMeter().usage()
     assert (usage.calls, usage.tokens, usage.cost) == (0, {}, 0.0)
 
 
 def test_a_result_is_signed_with_the_usage() -> None:
-    ledger = Ledger()
+    ledger = UsageMeter()
     with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
         OneHop()(**ASK)
     signed = ledger.sign(Outcome("scored", score=0.5))
@@ -61,7 +61,7 @@ def test_a_result_is_signed_with_the_usage() -> None:
 
 def test_a_tracker_around_the_whole_gets_the_usage_too() -> None:
     with dspy.context(lm=scripted_lm(knows_words)), dspy.track_usage() as outer:
-        ledger = Ledger()
+        ledger = UsageMeter()
         with dspy.context(**ledger.settings()):
             OneHop()(**ASK)
         assert not outer.usage_data
@@ -71,7 +71,7 @@ def test_a_tracker_around_the_whole_gets_the_usage_too() -> None:
 
 def test_a_prediction_is_given_its_usage_under_track_usage() -> None:
     with dspy.context(lm=scripted_lm(knows_words), track_usage=True):
-        ledger = Ledger()
+        ledger = UsageMeter()
         with dspy.context(**ledger.settings()):
             prediction = OneHop()(**ASK)
         ledger.stamp(prediction)
@@ -79,14 +79,14 @@ def test_a_prediction_is_given_its_usage_under_track_usage() -> None:
 
 
 def test_every_call_is_told_apart_with_its_tokens_and_no_price_where_none_is_known() -> None:
-    ledger = Ledger()
+    ledger = UsageMeter()
     with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
         TwoHops()(**ASK)
     assert ledger.calls() == (Call(TOKENS_IN + TOKENS_OUT, cost=None, cached=False),) * 2
 
 
 def test_dollars_are_counted_by_model_where_a_price_is_known() -> None:
-    ledger, program = Ledger(), TwoHops()
+    ledger, program = UsageMeter(), TwoHops()
     program.b.lm = PricedLM(knows_words, 0.25, "priced/b")
     with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
         program(**ASK)
@@ -99,7 +99,7 @@ def test_dollars_are_counted_by_model_where_a_price_is_known() -> None:
 
 @pytest.mark.parametrize("setting", [{"disable_history": True}, {"max_history_size": 1}])
 def test_without_complete_histories_calls_are_not_known(setting: dict[str, Any]) -> None:
-    ledger = Ledger()
+    ledger = UsageMeter()
     with dspy.context(lm=scripted_lm(knows_words), **setting, **ledger.settings()):
         TwoHops()(**ASK)
         assert ledger.calls() is None

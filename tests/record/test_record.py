@@ -83,7 +83,7 @@ def test_a_record_says_what_the_result_says(run: tuple[Path, GEPAResult]) -> Non
     assert {row: set(best) for row, best in record.frontier.items()} == {
         f"val/{row}": best for row, best in result.per_val_instance_best_candidates.items()
     }
-    tried = [p for p in result.proposals if p.kind != "seed"]
+    tried = [p for p in result.proposals if p.kind != "original"]
     assert [(t.verdict, t.reason) for t in record.trials] == [(p.verdict, p.reason) for p in tried]
 
 

@@ -70,7 +70,7 @@ def point(rollouts: int, score: float, *, best: int = 0, gain: float = 0.0) -> P
         best=best,
         score=score,
         interval=(score - 0.1, score + 0.1),
-        better_than_seed=0.97,
+        better_than_original=0.97,
         gain=gain,
         gain_interval=(gain - 0.1, gain + 0.1),
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dspy_gepa.errors import ConfigurationError, MetricError, ProgramError
-from dspy_gepa.search.evaluation import evaluate, evaluate_seed
+from dspy_gepa.search.evaluation import evaluate, evaluate_original
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Candidate, Effect, Outcome, Result, Rollout
 from tests.support import Entry, drive, pool_of, val_rows
@@ -21,7 +21,7 @@ def try_seed(*outcomes: Outcome, objectives: Sequence[str] = ()) -> tuple[Evalua
         assert isinstance(effect, Rollout)
         return outcomes[effect.row.position]
 
-    return drive(evaluate_seed(SEED, val_rows(len(outcomes)), objectives), execute)
+    return drive(evaluate_original(SEED, val_rows(len(outcomes)), objectives), execute)
 
 
 FINE = Outcome("scored", score=0.5)
@@ -39,7 +39,7 @@ def test_the_seed_is_run_on_one_row_first_and_on_the_others_then() -> None:
 
 
 def test_a_metric_that_fails_on_the_first_row_stops_the_run_there() -> None:
-    step = evaluate_seed(SEED, val_rows(3))
+    step = evaluate_original(SEED, val_rows(3))
     step.send(None)  # type: ignore[arg-type]
     with pytest.raises(MetricError, match=r"The metric gave None\. Return a number"):
         step.send([BAD_METRIC])
@@ -80,7 +80,7 @@ MEASURED = replace(FINE, objectives={"cost": -0.1, "latency": -2.0})
 
 
 def test_an_objective_that_cannot_be_measured_stops_the_run_after_one_row() -> None:
-    step = evaluate_seed(SEED, val_rows(3), ["latency", "cost"])
+    step = evaluate_original(SEED, val_rows(3), ["latency", "cost"])
     step.send(None)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"names 'cost', which cannot be told .* No price is known"):
         step.send([replace(FINE, objectives={"latency": -2.0})])

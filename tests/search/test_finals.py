@@ -248,7 +248,7 @@ def test_the_member_believed_to_be_worth_most_is_returned() -> None:
     pool = believing(field_of(4, 1), [0.2, 0.5, 0.9, 0.7])
     choice = choose(pool, confidence=0.9, tie=0.0)
     assert (choice.member, choice.score) == (2, 0.9)
-    assert choice.better_than_seed == pool.belief.probability_better(2, 0) > 0.99
+    assert choice.better_than_original == pool.belief.probability_better(2, 0) > 0.99
     assert choice.interval == pool.belief.interval(2)
     assert choice.reason == "better than the seed program with probability 1.00"
 
@@ -256,7 +256,7 @@ def test_the_member_believed_to_be_worth_most_is_returned() -> None:
 def test_the_seed_is_returned_when_nobody_is_better_with_confidence() -> None:
     pool = believing(field_of(3, 1), [0.5, 0.52, 0.55])
     choice = choose(pool, confidence=0.9, tie=0.0)
-    assert (choice.member, choice.score, choice.better_than_seed) == (0, 0.5, 0.5)
+    assert (choice.member, choice.score, choice.better_than_original) == (0, 0.5, 0.5)
     assert choice.interval == pool.belief.interval(0)
     better = pool.belief.probability_better(2, 0)
     assert choice.reason == (
@@ -285,7 +285,7 @@ def test_whoever_is_returned_is_the_seed_or_better_than_it_with_confidence(
     worths: list[float], confidence: float, tie: float
 ) -> None:
     choice = choose(believing(field_of(len(worths), 1), worths), confidence, tie)
-    assert choice.member == 0 or choice.better_than_seed >= confidence
+    assert choice.member == 0 or choice.better_than_original >= confidence
 
 
 @given(means, st.floats(0, 1))
@@ -359,7 +359,7 @@ def test_the_best_validation_mean_is_returned_whatever_is_believed() -> None:
     pool = believing(scored((0.0, 0.5), (1.0, 0.5), (1.0, 0.25)), [0.9, 0.3, 0.8])
     choice = best_by_mean(pool)
     assert (choice.member, choice.score, choice.interval) == (1, 0.3, pool.belief.interval(1))
-    assert choice.better_than_seed == pool.belief.probability_better(1, 0) < 0.5
+    assert choice.better_than_original == pool.belief.probability_better(1, 0) < 0.5
     assert choice.reason == "best validation mean, 0.7500"
 
 
@@ -374,7 +374,7 @@ def test_a_mean_over_some_rows_only_is_no_validation_mean() -> None:
 
 def test_a_program_that_nothing_improved_on_is_returned_as_it_was() -> None:
     choice = best_by_mean(scored((0.25, 0.75)))
-    assert (choice.member, choice.better_than_seed) == (0, 0.5)
+    assert (choice.member, choice.better_than_original) == (0, 0.5)
 
 
 def test_a_tie_with_one_that_is_not_surely_better_does_not_lose_the_gain() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.reflection.rules import TextRules
-from dspy_gepa.search.choices.components import ComponentChoice, Occasion
+from dspy_gepa.search.choices.components import ComponentChoice, ComponentContext
 from dspy_gepa.search.mutation import Acceptance, Reflector, improves, mutate
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal
@@ -282,7 +282,7 @@ def test_a_child_can_be_tried_on_other_rows_than_those_reflected_on() -> None:
 def test_the_components_are_chosen_with_the_parents_outcomes_at_hand() -> None:
     seen: list[float] = []
 
-    def choose(occasion: Occasion) -> list[str]:
+    def choose(occasion: ComponentContext) -> list[str]:
         seen.extend(outcome.score for outcome in occasion.outcomes)
         return ["b"]
 

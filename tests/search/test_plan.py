@@ -224,7 +224,7 @@ def test_after_some_trials_the_member_believed_best_is_run_on_more_train_rows() 
     early = replace(ADAPTIVE, champion_after=5)
     pool = searched(replace(early, champion_after=0), 10)
     champion = int(pool.belief.mean.argmax())
-    assert known_rows(pool, champion) < early.seed_rows + 10
+    assert known_rows(pool, champion) < early.first_rows + 10
     plan = plan_evaluation(pool, problem(60, 3), early, seed=4)
     assert plan is not None
     assert plan.evaluates == champion

@@ -13,13 +13,13 @@ import pytest
 from dspy_gepa import RunInterrupted
 from dspy_gepa.events import Event, RolloutDone, StepPlanned
 from dspy_gepa.reflection.rules import TextRules
-from dspy_gepa.search.belief.rows import RowTraits
+from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.finals import contenders
 from dspy_gepa.search.mutation import Reflector
-from dspy_gepa.search.plan import Problem, plan_deletion
+from dspy_gepa.search.plan import Problem, plan_trim
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER
-from dspy_gepa.search.trim import Deletion, delete, find_deletion, quotes
+from dspy_gepa.search.trim import Trim, find_trim, quotes, trim
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.testing import Prompt
 from dspy_gepa.testing.practice import learns_words, practice_run
@@ -32,10 +32,10 @@ QUOTING = "When it reads 'Korran, Frida', write Frida Korran."
 TEXT = f"{GENERAL}\n{QUOTING}\nBe short."
 
 
-def found(*texts: str, keep: tuple[str, ...] = (), seed: str = "Give the name.") -> Deletion | None:
+def found(*texts: str, keep: tuple[str, ...] = (), seed: str = "Give the name.") -> Trim | None:
     """What is found in the last of the texts, the first of which comes from the seed."""
     members = [Entry({"a": text}, (0.5,), (i,)) for i, text in enumerate(texts)]
-    return find_deletion(pool_of(Entry({"a": seed}, (0.5,)), *members), len(texts), ["a"], EXAMPLES, keep)
+    return find_trim(pool_of(Entry({"a": seed}, (0.5,)), *members), len(texts), ["a"], EXAMPLES, keep)
 
 
 # What quotes ----------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_words_of_the_only_example_are_quoted() -> None:
 
 
 def test_sentences_that_quote_are_dropped_and_the_rest_stays_as_it_is() -> None:
-    assert found(TEXT) == Deletion(1, {"a": f"{GENERAL}\nBe short."}, 1)
+    assert found(TEXT) == Trim(1, {"a": f"{GENERAL}\nBe short."}, 1)
 
 
 def test_texts_without_quotes_are_left_alone() -> None:
@@ -100,7 +100,7 @@ def test_a_text_that_was_tried_before_is_not_proposed_again() -> None:
 
 def test_only_the_components_named_are_looked_through() -> None:
     pool = pool_of(Entry({"a": "", "b": ""}, (0.5,)), Entry({"a": TEXT, "b": TEXT}, (0.5,), (0,)))
-    deletion = find_deletion(pool, 1, ["b"], EXAMPLES, ())
+    deletion = find_trim(pool, 1, ["b"], EXAMPLES, ())
     assert deletion is not None
     assert list(deletion.texts) == ["b"]
 
@@ -113,7 +113,7 @@ def grown(scores: tuple[float, ...], weights: list[float] | None = None) -> Pool
     pool = pool_of(Entry({"a": "Give the name."}, (0.0,)), Entry({"a": TEXT}, (1.0,), (0,)))
     filled = pool.scores.copy()
     filled[1, 1 : 1 + len(scores)] = scores
-    traits = RowTraits(None if weights is None else np.array([1.0, *weights, *[1.0] * (9 - len(weights))]))
+    traits = RowWeights(None if weights is None else np.array([1.0, *weights, *[1.0] * (9 - len(weights))]))
     return replace(pool, scores=filled, traits=traits)
 
 
@@ -125,9 +125,9 @@ def tried(pool: Pool, after: tuple[float, ...]) -> Proposal:
         assert QUOTING not in effect.candidate["a"]
         return Outcome("scored", score=after[effect.row.position])
 
-    deletion = find_deletion(pool, 1, ["a"], EXAMPLES, ())
+    deletion = find_trim(pool, 1, ["a"], EXAMPLES, ())
     assert deletion is not None
-    proposal, _ = drive(delete(deletion, pool, train_rows(len(after))), execute)
+    proposal, _ = drive(trim(deletion, pool, train_rows(len(after))), execute)
     assert isinstance(proposal, Proposal)
     return proposal
 
@@ -138,7 +138,7 @@ def tried(pool: Pool, after: tuple[float, ...]) -> Proposal:
 def test_a_shorter_text_is_kept_when_it_does_not_do_worse_on_the_same_rows(after: Any, verdict: str) -> None:
     proposal = tried(grown((0, 1)), after)
     assert (proposal.verdict, proposal.before, proposal.after) == (verdict, (0, 1), after)
-    assert (proposal.kind, proposal.parents, proposal.changed) == ("deletion", (1,), ("a",))
+    assert (proposal.kind, proposal.parents, proposal.changed) == ("trim", (1,), ("a",))
     assert (proposal.reflections, proposal.rows, proposal.trial_rows) == (0, train_rows(2), train_rows(2))
     assert proposal.reason == (
         f"without a sentence that quotes an example it scored {sum(after)} on 2 rows, with it 1"
@@ -168,7 +168,7 @@ def problem(**known: Any) -> Problem:
 
 def planned(room: int, rows: int = 9, **options: Any) -> Any:
     strategy = options.pop("strategy", ADAPTIVE)
-    return plan_deletion(grown((1.0,) * rows), problem(**options), strategy, 0, room)
+    return plan_trim(grown((1.0,) * rows), problem(**options), strategy, 0, room)
 
 
 @pytest.mark.parametrize(("room", "rollouts"), [(15, 6), (17, 6), (200, 7)])
@@ -178,7 +178,7 @@ def test_it_takes_a_share_of_what_is_kept_for_the_finals_and_no_more_rows_than_a
     strategy = replace(ADAPTIVE, trial_size=6)  # and one more with every second trial
     plan = planned(room, strategy=strategy)
     assert (plan.kind, plan.parents, plan.need.rollouts, plan.need.reflections) == (
-        "deletion",
+        "trim",
         (1,),
         rollouts,
         0,
@@ -197,7 +197,7 @@ def test_there_is_none_with_room_for_fewer_than_six_rows_or_on_fewer_known_ones(
 
 
 def test_there_is_none_when_the_strategy_has_no_share_for_it() -> None:
-    assert planned(100, strategy=replace(ADAPTIVE, deletion_share=0.0)) is None
+    assert planned(100, strategy=replace(ADAPTIVE, trim_share=0.0)) is None
     assert planned(100, strategy=PAPER) is None
 
 
@@ -239,14 +239,14 @@ def quotes_what_it_saw(prompt: Prompt) -> dict[str, str]:
     return {"new_instruction": f"For '{question}' think twice.\n{text}"}
 
 
-@pytest.mark.parametrize("share", [ADAPTIVE.deletion_share, 0.0])
+@pytest.mark.parametrize("share", [ADAPTIVE.trim_share, 0.0])
 def test_a_run_returns_texts_without_quotes_unless_that_is_switched_off(share: float) -> None:
     result = practice_run(
         reflection_lm=scripted_lm(quotes_what_it_saw, "scripted/reflection"),
-        strategy=replace(ADAPTIVE, deletion_share=share),
+        strategy=replace(ADAPTIVE, trim_share=share),
         max_metric_calls=200,
     )
-    deletions = [proposal for proposal in result.proposals if proposal.kind == "deletion"]
+    deletions = [proposal for proposal in result.proposals if proposal.kind == "trim"]
     assert [proposal.verdict for proposal in deletions] == ["accepted"] * (share > 0)
     assert any("think twice" in text for text in result.texts[result.best_idx].values()) == (share == 0)
     assert result.total_metric_calls <= 200
@@ -266,7 +266,7 @@ def test_a_run_that_is_killed_in_its_deletion_ends_as_if_nothing_had_happened(
         left: list[int] = []
 
         def listen(event: Event) -> None:
-            if isinstance(event, StepPlanned) and event.kind == "deletion":
+            if isinstance(event, StepPlanned) and event.kind == "trim":
                 left.append(rollouts)
             elif isinstance(event, RolloutDone) and left:
                 left[0] -= 1
@@ -279,6 +279,6 @@ def test_a_run_that_is_killed_in_its_deletion_ends_as_if_nothing_had_happened(
     with pytest.raises(RunInterrupted):
         practice_run(**options, log_dir=tmp_path, callbacks=[killed()])
     resumed = practice_run(**options, log_dir=tmp_path)
-    assert [p for p in resumed.proposals if p.kind == "deletion"]
+    assert [p for p in resumed.proposals if p.kind == "trim"]
     assert resumed.proposals == whole.proposals
     assert (resumed.best_idx, resumed.score, resumed.texts) == (whole.best_idx, whole.score, whole.texts)

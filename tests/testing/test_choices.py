@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dspy_gepa.search.choices.components import COMPONENT_CHOICES, ComponentChoice, Occasion
+from dspy_gepa.search.choices.components import COMPONENT_CHOICES, ComponentChoice, ComponentContext
 from dspy_gepa.search.mutation import improves, keeps_up
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.sampling import failures_first
@@ -161,19 +161,19 @@ class Turns:
     def __init__(self) -> None:
         self.turn = 0
 
-    def __call__(self, occasion: Occasion) -> Sequence[str]:
+    def __call__(self, occasion: ComponentContext) -> Sequence[str]:
         self.turn += 1
         return [occasion.components[self.turn % len(occasion.components)]]
 
 
-def edits_the_trace(occasion: Occasion) -> Sequence[str]:
+def edits_the_trace(occasion: ComponentContext) -> Sequence[str]:
     for outcome in occasion.outcomes:
         for step in outcome.trace:
             step.inputs.clear()  # type: ignore[attr-defined]
     return occasion.components
 
 
-def clears_scores(occasion: Occasion) -> Sequence[str]:
+def clears_scores(occasion: ComponentContext) -> Sequence[str]:
     occasion.pool.scores[:] = 0.0
     return occasion.components
 

@@ -11,7 +11,7 @@ NUMBERS: Mapping[str, Callable[[Point], float]] = {
     "best/score": lambda point: point.score,
     "best/interval_low": lambda point: point.interval[0],
     "best/interval_high": lambda point: point.interval[1],
-    "best/better_than_seed": lambda point: point.better_than_seed,
+    "best/better_than_original": lambda point: point.better_than_original,
     "best/gain": lambda point: point.gain,
     "best/gain_low": lambda point: point.gain_interval[0],
     "best/gain_high": lambda point: point.gain_interval[1],

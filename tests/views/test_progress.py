@@ -250,9 +250,9 @@ def test_who_is_believed_to_be_better_than_the_best_is_kept(
 ) -> None:
     standing = {"scores": scores, "intervals": [[0.1, 0.6]] * len(scores), "gain": 0.15}
     told = {"event": "best_so_far", "members": 3, "best": best, "score": 0.2, "interval": [0.1, 0.3]}
-    told |= {"better_than_seed": 0.5, "standing": standing}
+    told |= {"better_than_original": 0.5, "standing": standing}
     progress = folded(STARTED, told)
-    assert (progress.hope and progress.hope.member) == member
+    assert (progress.contender and progress.contender.member) == member
     assert progress.seed_score == pytest.approx(0.05)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dspy_gepa.runtime.budget import Spending
-from dspy_gepa.views.state import Change, Hope, Progress, StepInFlight, Wait
+from dspy_gepa.views.state import Change, Contender, Progress, StepInFlight, Wait
 from dspy_gepa.views.words import (
     amount,
     best_text,
@@ -39,7 +39,7 @@ RUNNING = Progress(
     best=3,
     score=0.712,
     interval=(0.65, 0.77),
-    better_than_seed=0.97,
+    better_than_original=0.97,
     seed_score=0.58,
     accepted=5,
     rejected=9,
@@ -122,15 +122,15 @@ def test_the_best_is_told_with_its_probability_and_at_the_end_with_the_reason() 
 
 
 def test_a_member_that_may_be_better_is_told_while_it_is_not_sure() -> None:
-    hope = Hope(4, 0.8, (0.6, 0.9))
-    told = hope_text(replace(RUNNING, hope=hope))
+    contender = Contender(4, 0.8, (0.6, 0.9))
+    told = hope_text(replace(RUNNING, contender=contender))
     assert told == "member 4 may have 0.800 (90 %: 0.600 to 0.900), which is not sure yet"
-    assert hope_text(replace(RUNNING, hope=hope, phase="finished")) == hope_text(RUNNING) == ""
+    assert hope_text(replace(RUNNING, contender=contender, phase="finished")) == hope_text(RUNNING) == ""
 
 
 @pytest.mark.parametrize("phase", ["interrupted", "failed"])
 def test_a_run_that_ends_before_its_finals_says_how_to_get_who_may_be_better(phase: Any) -> None:
-    ended = replace(RUNNING, hope=Hope(4, 0.8, (0.6, 0.9)), phase=phase, log_dir="my runs")
+    ended = replace(RUNNING, contender=Contender(4, 0.8, (0.6, 0.9)), phase=phase, log_dir="my runs")
     assert hope_text(ended).endswith("not sure yet; its texts: dspy-gepa export 'my runs' --member 4")
     assert hope_text(ended) in line_of(ended, 1.0)
     assert hope_text(replace(ended, log_dir=None)).endswith("not sure yet")

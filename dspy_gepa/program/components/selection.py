@@ -39,7 +39,7 @@ DEFAULT = Selection()
 
 
 def select(optimize: Sequence[str], freeze: Sequence[str]) -> Selection:
-    """The selection that a user asked for; whether the program has such texts is checked by `read_slots`.
+    """The selection that a user asked for; `read_text_places` checks it against the program.
 
     Raises:
         ConfigurationError: A kind is unknown, or one of the two is a bare string or holds anything else.
@@ -51,7 +51,7 @@ def select(optimize: Sequence[str], freeze: Sequence[str]) -> Selection:
     return Selection(tuple(kind for kind in KINDS if kind in optimize), tuple(freeze))
 
 
-def read_slots(program: dspy.Module, selection: Selection) -> list[Slot]:
+def read_text_places(program: dspy.Module, selection: Selection) -> list[Slot]:
     """The program's texts that are optimized, in the program's order.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.search.belief.estimate import Belief
-from dspy_gepa.search.belief.rows import RowTraits
+from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.belief.scales import Array
 from dspy_gepa.search.belief.wins import frontier_wins
 from dspy_gepa.search.frontier import Scores
@@ -84,7 +84,7 @@ def _objectives(pool: Pool, kind: FrontierType, found: dict[str, T]) -> dict[str
     return found
 
 
-def _means(scores: Scores, traits: RowTraits) -> Array:
+def _means(scores: Scores, traits: RowWeights) -> Array:
     seen = ~np.isnan(scores)
     sums = np.where(seen, traits.weighted(scores), 0.0).sum(axis=1)
     counts = traits.weighted(seen.astype(np.float64)).sum(axis=1)

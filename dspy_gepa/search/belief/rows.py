@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class RowTraits:
+class RowWeights:
     """Weights and groups of the rows, each in the order of the pool's columns.
 
     Attributes:
@@ -52,7 +52,7 @@ class RowTraits:
         return self.groups[column] if self.groups else ""
 
 
-EVEN = RowTraits()
+EVEN = RowWeights()
 
 
 def interleaved(items: Sequence[T], group: Callable[[T], str]) -> list[T]:

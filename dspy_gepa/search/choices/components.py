@@ -13,7 +13,7 @@ from dspy_gepa.types import Outcome
 
 
 @dataclass(frozen=True)
-class Occasion:
+class ComponentContext:
     """What a choice of components can go by.
 
     Attributes:
@@ -31,21 +31,21 @@ class Occasion:
     pool: Pool
 
 
-ComponentChoice = Callable[[Occasion], Sequence[str]]
+ComponentChoice = Callable[[ComponentContext], Sequence[str]]
 """Gives the names of the components to rewrite; none ends the step."""
 
 
-def round_robin(occasion: Occasion) -> tuple[str, ...]:
+def round_robin(occasion: ComponentContext) -> tuple[str, ...]:
     """One component, each in its turn; a child goes on where its parent stood (Algorithm 1)."""
     return (occasion.components[occasion.turn % len(occasion.components)],)
 
 
-def all_components(occasion: Occasion) -> tuple[str, ...]:
+def all_components(occasion: ComponentContext) -> tuple[str, ...]:
     """Every component, each time."""
     return tuple(occasion.components)
 
 
-def blamed(occasion: Occasion) -> tuple[str, ...]:
+def blamed(occasion: ComponentContext) -> tuple[str, ...]:
     """The components that the failures point at; all where they point at none.
 
     A failure points at a component when a call of it failed, or when the feedback names it or a field that it

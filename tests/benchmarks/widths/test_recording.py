@@ -13,7 +13,7 @@ from benchmarks.experiment import Cell, cut, instructions
 from benchmarks.models import Models
 from benchmarks.peers.arms import Bench
 from benchmarks.tasks import Task, load
-from benchmarks.widths.cells import as_data, from_data, measure
+from benchmarks.widths.cells import from_data, measure, to_plain
 from benchmarks.widths.clockwork import Work, simulate
 from benchmarks.widths.recording import REFLECTION, RecordedGEPA, latencies
 from dspy_gepa.search.loop import Search
@@ -72,7 +72,7 @@ def test_no_more_trials_than_the_width_are_in_flight_and_what_comes_after_the_se
     # The seed's first row alone, then the others.
     assert [len(batch) for batch in work.steps[0].batches] == [1, 7]
     assert outcome.metric_calls <= BUDGET
-    assert from_data(as_data(work)) == work
+    assert from_data(to_plain(work)) == work
     assert simulate(work, 32).seconds < simulate(work, 2).seconds < simulate(work, 1).seconds
 
 

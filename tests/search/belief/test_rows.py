@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.search.belief.frontier import FrontierType, observed_tracks, track_weights
-from dspy_gepa.search.belief.rows import EVEN, RowTraits, interleaved
+from dspy_gepa.search.belief.rows import EVEN, RowWeights, interleaved
 from dspy_gepa.search.finals import best_by_mean
 from dspy_gepa.search.merge import Merge, merge
 from dspy_gepa.search.mutation import Reflector, improves, mutate
@@ -41,7 +41,7 @@ labels = st.lists(st.sampled_from("abc"), min_size=1, max_size=40)
 
 def weighted(pool: Pool, *by_val_row: float) -> Pool:
     """The pool with weights on its validation rows; its train rows weigh 1 each."""
-    traits = RowTraits(np.array([*by_val_row, *[1.0] * len(pool.train_rows)]))
+    traits = RowWeights(np.array([*by_val_row, *[1.0] * len(pool.train_rows)]))
     evaluations = [
         {row: Outcome("scored", score=score) for row, score in zip(pool.val_rows, line, strict=True)}
         for line in pool.val_scores.tolist()
@@ -56,7 +56,7 @@ def weighted(pool: Pool, *by_val_row: float) -> Pool:
 def test_a_mean_is_over_the_known_scores_by_weight(weights: list[float], rng: Any) -> None:
     scores = np.array([rng.choice([0.0, 0.5, 1.0, NAN]) for _ in weights])
     known = ~np.isnan(scores)
-    mean = RowTraits(np.array(weights)).mean(scores)
+    mean = RowWeights(np.array(weights)).mean(scores)
     if known.any():
         assert mean == pytest.approx(np.average(scores[known], weights=np.array(weights)[known]))
     else:
@@ -70,7 +70,7 @@ def test_without_weights_all_rows_count_the_same() -> None:
 
 
 def test_scores_are_weighed_by_their_rows() -> None:
-    traits = RowTraits(np.array([1.0, 2.0, 3.0]))
+    traits = RowWeights(np.array([1.0, 2.0, 3.0]))
     assert traits.weigh([2, 0], [0.5, 1.0]) == (1.5, 1.0)
     assert traits.weighted(np.ones((2, 2))).tolist() == [[1.0, 2.0]] * 2
 
@@ -171,7 +171,7 @@ def test_every_track_has_the_weight_of_its_row(kind: FrontierType, expected: lis
 def mutated(weights: Sequence[float], before: Sequence[float], after: Sequence[float]) -> Proposal:
     """A mutation's gate on as many train rows as there are weights."""
     pool = pool_of(Entry({"a": "old"}, (0.0,)))
-    traits = RowTraits(np.array([1.0, *weights, *[1.0] * (TRAIN_SIZE - len(weights))]))
+    traits = RowWeights(np.array([1.0, *weights, *[1.0] * (TRAIN_SIZE - len(weights))]))
 
     def execute(effect: Effect) -> Result:
         if isinstance(effect, Reflect):
@@ -229,7 +229,7 @@ def grouped(train: str, val: str) -> Pool:
         Candidate.of({"a": "seed"}),
         val_rows(len(val)),
         len(train),
-        traits=RowTraits(groups=(*val, *train)),
+        traits=RowWeights(groups=(*val, *train)),
     )
 
 

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from dspy_gepa.search.choices.components import Occasion, all_components, blamed, most_rewritten, round_robin
+from dspy_gepa.search.choices.components import (
+    ComponentContext,
+    all_components,
+    blamed,
+    most_rewritten,
+    round_robin,
+)
 from dspy_gepa.types import Outcome, TraceStep
 from tests.support import Entry, pool_of
 
@@ -25,9 +31,9 @@ def outcome(score: float, feedback: str = "", *, failed: Sequence[str] = (), **o
     return Outcome("scored", score=score, feedback=feedback, component_feedback=own, trace=trace)
 
 
-def occasion(names: Sequence[str], outcomes: Sequence[Outcome] = (), turn: int = 0) -> Occasion:
+def occasion(names: Sequence[str], outcomes: Sequence[Outcome] = (), turn: int = 0) -> ComponentContext:
     pool = pool_of(Entry(dict.fromkeys(names, "text"), (0.0,)))
-    return Occasion(names, turn, outcomes, pool.members[0], pool)
+    return ComponentContext(names, turn, outcomes, pool.members[0], pool)
 
 
 def blame(outcomes: Sequence[Outcome]) -> Sequence[str]:
