@@ -20,7 +20,7 @@ from benchmarks.matrix.prices import Prices
 from benchmarks.optimizers import BASELINE, unfit
 from benchmarks.setting import RefusedError
 from benchmarks.tasks import DataNotFound
-from dspy_gepa.program.faults import describe
+from dspy_gepa.program.redaction import describe
 
 USAGE, JOURNAL = "usage", "journal"
 

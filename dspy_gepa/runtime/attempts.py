@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from dspy_gepa.program.faults import describe
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout
 
 

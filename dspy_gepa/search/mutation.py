@@ -35,7 +35,7 @@ class Reflector:
     """How evidence is shown and what texts must respect.
 
     Attributes:
-        program: The program's components in words, see `render_program`.
+        program: The program's components in words, see `reflection.prompts.describe_program`.
         limits: How much evidence is shown.
         rules: What proposed texts must respect.
         show_failures: Whether calls that failed are evidence.
