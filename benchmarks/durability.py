@@ -32,11 +32,11 @@ from benchmarks.tables import markdown
 from benchmarks.tasks import Task, load
 from dspy_gepa import GEPA, GEPAResult
 from dspy_gepa.record.file import FILE_NAME, read_journal
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.run import Setup, run_search
 from dspy_gepa.runtime.budget import Limits
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.worker import Worker
-from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.strategy import PAPER
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflection, Rollout, Row, TraceStep, Usage
@@ -228,11 +228,11 @@ def instant_search(rollouts: int, log_dir: Path | None) -> tuple[float, int]:
     components = ("first", "second", "third", "fourth")
     setup = Setup(
         problem=Problem(
-            seed=Candidate.of(dict.fromkeys(components, "Answer.")),
+            original=Candidate.of(dict.fromkeys(components, "Answer.")),
             components=components,
             train_size=200,
             val_rows=tuple(Row("val", i) for i in range(50)),
-            reflector=Reflector(""),
+            reflection=ReflectionSettings(""),
         ),
         strategy=PAPER,
         limits=Limits(rollouts),
