@@ -204,7 +204,7 @@ class InstantWorker(Worker):
     def __init__(self) -> None:
         self.executed = 0
 
-    def __call__(self, effect: Effect) -> Outcome | Reflection:
+    def execute(self, effect: Effect) -> Outcome | Reflection:
         self.executed += 1
         usage = Usage(4, {"simulated/model": (2_000, 300)}, {"simulated/model": 0.002})
         if not isinstance(effect, Rollout):

@@ -125,7 +125,7 @@ def fly(road: str, count: int, call_seconds: float) -> Flown:
     examples = {row: task.test[row.position % len(task.test)] for row in rows}
     work = Worker(RolloutRunner(program, Metric(task.metric), examples), ReflectionRunner(None))
     executor = AsyncExecutor() if road.startswith("async") else ThreadExecutor()
-    run = work.arun if isinstance(executor, AsyncExecutor) else work
+    run = work.aexecute if isinstance(executor, AsyncExecutor) else work.execute
     before = _peak_megabytes()
     with _lm(road, task, call_seconds, meter) as lm, tempfile.TemporaryDirectory() as directory:
         journal = Journal(Path(directory), {}, {})

@@ -23,8 +23,8 @@ from dspy_gepa.reflection.evidence import render_program
 from dspy_gepa.reflection.rules import TextRules
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.run import Foresight, Setup
-from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
+from dspy_gepa.runtime.dispatcher import Done
 from dspy_gepa.runtime.executors import ThreadExecutor
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.runtime.worker import Worker
@@ -118,7 +118,7 @@ def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:
     started = time.perf_counter()
     # In a thread, as in a run: here, in a notebook say, an event loop may be running.
     rollout = Rollout(setup.problem.original, setup.problem.val_rows[0])
-    outcome = ThreadExecutor().submit(work, rollout).result()
+    outcome = ThreadExecutor().submit(work.execute, rollout).result()
     if not isinstance(outcome, Outcome):
         raise InfrastructureError(f"The pre-flight rollout failed: {outcome.error}", {outcome.cause: 1})
     sample = sample_of(outcome, time.perf_counter() - started)
