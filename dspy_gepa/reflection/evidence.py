@@ -150,7 +150,7 @@ def _most_informative(calls: list[TraceStep], most: int, tool: str = "") -> list
 
 
 def _render_call(call: TraceStep, label: str, seen: Mapping[str, Any], chars: int) -> str:
-    """Return one call; of inputs that continue those of the call before, such as trajectories, the new part."""
+    """Return one call; of inputs that continue the call before, such as trajectories, only the new part."""
     fresh = {name: _without_prefix(value, seen.get(name)) for name, value in call.inputs.items()}
     inputs = _render_fields(fresh, chars)
     if call.failure is not None:
