@@ -36,9 +36,7 @@ def test_the_program_is_described_component_by_component() -> None:
 
 
 def test_other_texts_are_described_by_their_subject() -> None:
-    text = Component(
-        "rules", {}, {}, purpose="house rules", kind="text", subject="the text `rules`: house rules"
-    )
+    text = Component("rules", {}, {}, purpose="house rules", kind="text", subject="a text: house rules")
     assert describe_components([text]) == "- rules: a text: house rules"
 
 
