@@ -8,8 +8,8 @@
 `check` works with any test framework or none. It calls the part as a run does and raises a `ContractError`,
 which is an AssertionError, with the broken rule, the finding and the remedy. Nothing leaves the process.
 
-For tests of your own: `ScriptedLM`, `EventRecorder` and `practice_run`. docs/extending.md shows a part of each
-kind with its check.
+For tests of your own: `ScriptedLM`, `EventRecorder` and `practice_run`. docs/extending.md shows a part of
+each kind with its check.
 """
 
 from dspy_gepa.errors import ContractError

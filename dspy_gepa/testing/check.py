@@ -147,8 +147,8 @@ class _Watched:
     error: ContractError | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
-        case = f"call {len(self.answers) + 1} of a practice run{f' with {shown}' if shown else ''}"
+        plain = [f"{name}={value!r}" for name, value in self.options.items() if isinstance(value, (str, int))]
+        case = ", ".join([f"call {len(self.answers) + 1} of a practice run", *plain])
         try:
             answer = self._ask(case, args, kwargs)
             if self.deterministic:
