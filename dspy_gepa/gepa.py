@@ -22,10 +22,8 @@ from dspy_gepa.reflection.proposer import CodeProposalFn, ProposalFn
 from dspy_gepa.run import Stopper, run_search
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.search import Acceptance, ComponentChoice, ParentChoice, RowChoice, Strategy
 from dspy_gepa.search.belief.frontier import FrontierType
-from dspy_gepa.search.choices.components import ComponentChoice
-from dspy_gepa.search.mutation import Acceptance
-from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
 from dspy_gepa.setup.arguments import check_arguments, read_strategy
 from dspy_gepa.setup.assembly import attach_best_program, check_data, forecast_run, read_rows
 from dspy_gepa.setup.prepare import prepare
@@ -59,7 +57,7 @@ class GEPA(Teleprompter):
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         reflection_minibatch_size: Train rows per mutation (paper: 3).
         candidate_selection_strategy: Which member to improve: ``"pareto"``, ``"current_best"``,
-            ``"thompson"``, ``"robust_frontier"``, ``"mixed"`` or a `dspy_gepa.search.strategy.ParentChoice`.
+            ``"thompson"``, ``"robust_frontier"``, ``"mixed"`` or a `dspy_gepa.search.ParentChoice`.
         frontier_type: What members compete on to become parents: ``"instance"`` (rows), ``"objective"`` (the
             metric's `objective_scores`), ``"hybrid"`` (both), ``"cartesian"`` (each objective on each row).
         objectives: Ready objectives that join the metric's: ``"cost"``, ``"tokens"``, ``"latency"``,
@@ -70,8 +68,8 @@ class GEPA(Teleprompter):
         groups: The group of an example, as a field or a function: rows are drawn with all groups in
             proportion, and the result has scores by group.
         component_selector: What a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"`` (what the
-            feedback points at) or a function, `dspy_gepa.search.choices.components.ComponentChoice`.
-        batch_sampler: Which train rows a mutation reflects on, a `dspy_gepa.search.strategy.RowChoice`;
+            feedback points at) or a function, `dspy_gepa.search.ComponentChoice`.
+        batch_sampler: Which train rows a mutation reflects on, a `dspy_gepa.search.RowChoice`;
             default minibatches in epochs with ``"paper"``, known failures first with ``"adaptive"``.
         acceptance: With ``"paper"``: whether a child is kept, by its parent's scores and its own on the same
             rows; default a strictly larger sum.

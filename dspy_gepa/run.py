@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,22 +19,17 @@ from dspy_gepa.events.emit import Emitter
 from dspy_gepa.program.faults import describe
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
-from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.runtime.codec import encode_step
-from dspy_gepa.runtime.dispatcher import Dispatcher, Submit
-from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
+from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.runtime.remote import RemoteWork
-from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
-from dspy_gepa.runtime.worker import Worker, report_usage_to
-from dspy_gepa.search.belief.outputs import best_outputs
-from dspy_gepa.search.loop import Listener, Search
-from dspy_gepa.search.plan import Problem
-from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.runtime.worker import Worker, submitter
+from dspy_gepa.search.belief.summary import best_outputs
+from dspy_gepa.search.loop import Committed, Search, run
+from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.types import Effect, Fault, Outcome, Row
 
 Foresight = Callable[["Done | None"], Forecast]
@@ -104,7 +98,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
         hub = EventDispatcher([*event_log, *setup.callbacks, *trackers])
         emitter = Emitter(hub)
         dispatcher = Dispatcher(
-            _submitter(work, setup.executor),
+            submitter(work, setup.executor),
             workers=setup.threads,
             policy=setup.policy,
             on_failure=_noting_failures(journal, emitter),
@@ -122,17 +116,19 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
             problem=setup.problem,
             strategy=setup.strategy,
             seed=setup.seed,
-            scheduler=scheduler,
             budget=Budget(setup.limits, _stopwatch(journal, scheduler)),
             width=setup.width,
-            listen=_recording_steps(journal, lambda pool, finished: emitter.committed(search, finished)),
-            begin=emitter.planned,
             stop=StopRule(setup.stop, journal, scheduler),
         )
         try:
             with _interrupted_by_callbacks(scheduler):
                 hub(_start_of(setup, journal))
-                search.run()
+                run(
+                    search,
+                    scheduler,
+                    begin=emitter.planned,
+                    listen=_recording_steps(journal, lambda committed: emitter.committed(search, committed)),
+                )
                 if setup.track_best_outputs:
                     # They are read once, here: the journal is open, and the search need not hold outputs.
                     search.best_outputs = best_outputs(search.pool, scheduler.recall)
@@ -221,21 +217,6 @@ def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], fl
     return elapsed
 
 
-def _submitter(work: Worker, executor: Executor | None) -> Submit:
-    """How effects reach the executor: called there, awaited there, or sent there."""
-    if isinstance(executor, AsyncExecutor):
-        return lambda effect: _submit_coroutine(executor, work, effect)
-    if executor is None or isinstance(executor, (ThreadExecutor, ThreadPoolExecutor)):
-        threads = executor or ThreadExecutor()
-        # A pool's threads know nothing of the settings that hold where the effect was asked for.
-        return lambda effect: threads.submit(contextvars.copy_context().run, work, effect)
-    return RemoteWork(work.portable(), executor, report_usage_to())
-
-
-def _submit_coroutine(executor: AsyncExecutor, work: Worker, effect: Effect) -> Future[Any]:
-    return executor.submit(work.arun, effect)
-
-
 def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Effect, Fault], None]:
     def note(effect: Effect, fault: Fault) -> None:
         if journal is not None:
@@ -245,11 +226,14 @@ def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Eff
     return note
 
 
-def _recording_steps(journal: Journal | None, listen: Listener) -> Listener:
-    def commit(pool: Pool, finished: Finished) -> None:
+def _recording_steps(
+    journal: Journal | None, listen: Callable[[Committed], None]
+) -> Callable[[Committed], None]:
+    def commit(committed: Committed) -> None:
         if journal is not None:
-            journal.record_step(finished.step, encode_step(finished.result), finished.spent.rollouts)
-        listen(pool, finished)
+            result, spent = encode_step(committed.result), committed.spent.rollouts
+            journal.record_step(committed.step.number, result, spent)
+        listen(committed)
 
     return commit
 

@@ -52,8 +52,8 @@ AUTO_TRIALS = {"light": 12, "medium": 25, "heavy": 60}
 # best: 2 to 5 in eight simulated worlds.
 GROWING = 64
 TOP_UPS = 3.0
-# Improvements stack: a run needs this many generations one upon another before it can afford breadth. In eight
-# simulated worlds width 3 at 300 metric calls and width 5 at 600 lost nothing that could be measured.
+# Improvements stack: a run needs this many generations one upon another before it can afford breadth. In
+# eight simulated worlds width 3 at 300 metric calls and width 5 at 600 lost nothing that could be measured.
 GENERATIONS = 8
 MERGE_EVERY = 4
 TOP_UP_ROWS = 8
@@ -75,7 +75,7 @@ class Adaptive(Strategy):
             only lucky, and all later texts would come from it. 0 never does it.
         trim_share: Share of what is kept for the finals that the trial of a trimmed best member may spend
             before them. 0 turns trimming off.
-        finals_share: Share of the budget kept to compare the best members and the original on validation rows.
+        finals_share: Share of the budget kept for the finals.
         finalists: Number of members in the finals, the original not counted.
         tie: Among members within this many standard errors of the best, the shortest is returned.
     """

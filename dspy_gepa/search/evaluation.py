@@ -17,10 +17,7 @@ from dspy_gepa.types import Outcome, Row
 
 def first_evaluation(problem: Problem, pool: Pool, member: Member, rows: Sequence[Row]) -> PlannedStep:
     """Return the first evaluation of a member."""
-    if member.index:
-        work = evaluate(member, rows)
-    else:
-        work = evaluate_original(member, rows, problem.objectives)
+    work = evaluate(member, rows) if member.index else evaluate_original(member, rows, problem.objectives)
     kind: StepKind = "validation" if member.parents else "initial" if member.index else "original"
     # A merge was tried on validation rows, which are not paid again.
     unknown = int(np.isnan(pool.scores[member.index, pool.columns(rows)]).sum())

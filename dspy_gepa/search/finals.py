@@ -94,10 +94,10 @@ def ranked(pool: Pool, members: Sequence[int]) -> list[int]:
 
 
 def best_by_belief(pool: Pool, tie: float, among: Sequence[int] = ()) -> Choice:
-    """Return the member to return, see `choose`; if the validation rows are the train rows, the best on these.
+    """Return the best member as `choose` does, with the confidence and the tie that the data call for.
 
-    In that case a lucky score or a long text is not held against a member, since these very rows count.
-    Otherwise the original stays unless another member is better with confidence.
+    If the validation rows are the train rows, the best member on these very rows is wanted, so that neither a
+    lucky score nor a long text is held against it. Otherwise it has to be better with confidence.
     """
     if pool.in_sample:
         return choose(pool, confidence=0.5, tie=0.0, among=among)

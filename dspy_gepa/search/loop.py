@@ -1,13 +1,13 @@
 """The search as a loop: ask for a step, run it, tell its result, until the budget ends.
 
-Points where the artifact (the authors' own code) or the reference (`dspy.GEPA`, which wraps the `gepa` package)
-differ from the published algorithm, and the way taken here:
+The artifact (the authors' own code) and the reference (`dspy.GEPA`, which wraps the `gepa` package) differ
+from the published algorithm in some points. The way taken here:
 
 - *Budget.* They check it at the top of an iteration only and overshoot by up to a validation pass. Here a
   trial is begun only if there is room for the validation it may lead to.
 - *Rollouts.* They run a parent again on train rows it has been run on. Here each is run once and reused.
-- *Domination* (frontier.py), *padding of minibatches* (choices/rows.py), *order and ties of merges, weights of
-  ancestors* (merge.py), *which merges count* (strategy.py): see there.
+- *Domination* (frontier.py), *padding of minibatches* (choices/rows.py), *order and ties of merges, weights
+  of ancestors* (merge.py), *which merges count* (strategy.py): see there.
 - *Trace steps* belong to predictors by identity, not by equal signature (program/rollout.py).
 - *Failed parses* are shown to the reflection model with the raw text; they drop them by default.
 """

@@ -54,7 +54,7 @@ def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
 
 
 def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
-    """Run the child on a few validation rows and accept it if it is as good as the better parent (artifact)."""
+    """Run the child on a few validation rows; accept it if it is as good as the better parent (artifact)."""
     columns = pool.columns(trial_rows)
     parents = [tuple(float(s) for s in pool.scores[p, columns]) for p in (found.first, found.second)]
 
@@ -161,4 +161,5 @@ def _tried(pool: Pool) -> Iterator[tuple[int, int, int]]:
 
 
 def differences(parent: Candidate, child: Candidate) -> tuple[str, ...]:
+    """Return the components whose texts differ."""
     return tuple(name for name in child if child[name] != parent[name])

@@ -1,9 +1,8 @@
 """The algorithm as published: `strategy="paper"`.
 
-Comments give the lines of the paper's algorithms (Algorithm 1 is the loop, 2 the choice of a candidate, 3 and 4
-the merge). Lines 6 and 20 of Algorithm 1, the loop itself, are `dspy_gepa.search.loop`; Algorithm 2 is in
-`dspy_gepa.search.frontier`, the inside of a mutation in `dspy_gepa.search.mutation`, Algorithms 3 and 4 in
-`dspy_gepa.search.merge`.
+Comments give the lines of the paper's algorithms: Algorithm 1 is the loop, 2 the choice of a candidate, 3 and
+4 the merge. Top to bottom: `PaperSearch` is Algorithm 1, but for its `while`, which is `loop.Search`, and for
+lines 8 and 10 to 14, which are `mutation.mutate`; Algorithm 2 is in `frontier`, 3 and 4 are in `merge`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from dspy_gepa.search.choices.rows import chosen_rows, minibatch
 from dspy_gepa.search.evaluation import first_evaluation
 from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.merge import find_merge, merge, merge_rows
-from dspy_gepa.search.mutation import Mutation, mutate, most_spent
+from dspy_gepa.search.mutation import Mutation, most_spent, mutate
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.sampling import stream
 from dspy_gepa.search.strategy import (
@@ -163,7 +162,10 @@ class PaperSearch:
 
     def choice(self, pool: Pool, finalists: Sequence[int] = ()) -> Choice:
         """Return the member with the best mean on the validation rows."""
-        best, belief = best_on_average(pool.row_weights.weighted(pool.val_scores)), pool.belief  # Alg. 1, line 21
+        best, belief = (
+            best_on_average(pool.row_weights.weighted(pool.val_scores)),
+            pool.belief,
+        )  # Alg. 1, line 21
         reason = f"best validation mean, {pool.mean(best):.4f}"
         better = belief.probability_better(best, 0)
         return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)

@@ -53,8 +53,8 @@ class Pool:
         exposure: Same shape. Number of ancestors already evaluated on the row when the member was created, in
             its longest lineage. Scores are unbiased only where this is 0: elsewhere the text was written for
             the row, or the row is easy for this lineage.
-        means: Mean validation score of each member over the rows it was run on, weighted if rows have weights;
-            NaN without any.
+        means: Mean validation score of each member over the rows it was run on, weighted if rows have
+            weights; NaN without any.
         proposals: Results of all trials in order, after an entry for each member the pool began with.
         turns: Number of times that a component of each member was chosen for rewriting.
         merge_due: True if no trial has ended since a member found by mutation was first validated.

@@ -151,7 +151,7 @@ class Price:
 
 
 class Planner(Protocol):
-    """The decisions of a search on one problem: pure functions of the pool, the steps in flight and the seed."""
+    """The decisions of a search on one problem: pure functions of the pool and the steps in flight."""
 
     def evaluation(self, pool: Pool, in_flight: InFlight) -> PlannedStep | None:
         """Return the next evaluation of a member that is due, or None. It precedes trials."""

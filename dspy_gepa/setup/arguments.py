@@ -29,10 +29,10 @@ from dspy_gepa.record.journal import Resume
 from dspy_gepa.reflection.rules import TextRules
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.search import COMPONENT_CHOICES, STRATEGIES, Strategy
 from dspy_gepa.search.belief.frontier import FrontierType
-from dspy_gepa.search.choices.components import COMPONENT_CHOICES
-from dspy_gepa.search.pricing import AUTO_TRIALS
-from dspy_gepa.search.strategy import STRATEGIES, Strategy, parent_choices
+from dspy_gepa.search.choices.parents import on_frontier
+from dspy_gepa.search.strategy import AUTO_SIZES
 from dspy_gepa.setup.reference import reference_selector
 from dspy_gepa.setup.rows import check_reading
 from dspy_gepa.setup.user_functions import guarded
@@ -65,7 +65,7 @@ def check_arguments(given: Arguments) -> None:
     """
     Metric(given.metric)
     require_budget(_values(given, SIZES), _values(given, LIMITS))
-    pick("auto", given.auto, AUTO_TRIALS)
+    pick("auto", given.auto, dict.fromkeys(AUTO_SIZES, True))
     if pick("frontier_type", given.frontier_type, dict.fromkeys(get_args(FrontierType), True)) is None:
         raise ConfigurationError(f"frontier_type=None: choose one of {', '.join(get_args(FrontierType))}.")
     _check_objectives(given.objectives)
@@ -118,16 +118,15 @@ def read_strategy(given: Arguments) -> Strategy:
     )
     if base is None:
         raise ConfigurationError(f"strategy=None: choose one of {', '.join(STRATEGIES)}.")
-    if given.acceptance is not None and base.sparse:
+    if given.acceptance is not None and not hasattr(base, "accept"):
         raise ConfigurationError(
             f"acceptance compares a child with its parent on the same rows, and strategy={base.name!r} tries "
             "children on rows of their own and keeps them all. Use strategy='paper' with it."
         )
-    parents = parent_choices(base, given.frontier_type)
-    choose_parent = _choice("candidate_selection_strategy", given, parents)
+    choose_parent = _choice("candidate_selection_strategy", given, base.parents(given.frontier_type))
     choose_components = _choice("component_selector", given, COMPONENT_CHOICES, reference_selector)
-    if choose_parent is None and given.frontier_type != "instance":
-        choose_parent = parents["mixed" if base.sparse else "pareto"]
+    if choose_parent is None:
+        choose_parent = on_frontier(base.choose_parent, given.frontier_type)
     explicit = {
         "minibatch_size": given.reflection_minibatch_size,
         "choose_parent": choose_parent,

@@ -23,16 +23,14 @@ from dspy_gepa.reflection.evidence import render_program
 from dspy_gepa.reflection.rules import TextRules
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.run import Foresight, Setup
-from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
+from dspy_gepa.runtime.dispatcher import Done
 from dspy_gepa.runtime.executors import ThreadExecutor
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search.choices.components import most_rewritten
 from dspy_gepa.search.loop import Search
-from dspy_gepa.search.plan import Problem
-from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search.strategy import Problem
 from dspy_gepa.types import Candidate, Component, Outcome, Rollout, Row
 
 
@@ -118,7 +116,7 @@ def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:
     started = time.perf_counter()
     # In a thread, as in a run: here, in a notebook say, an event loop may be running.
     rollout = Rollout(setup.problem.original, setup.problem.val_rows[0])
-    outcome = ThreadExecutor().submit(work, rollout).result()
+    outcome = ThreadExecutor().submit(work.execute, rollout).result()
     if not isinstance(outcome, Outcome):
         raise InfrastructureError(f"The pre-flight rollout failed: {outcome.error}", {outcome.cause: 1})
     sample = sample_of(outcome, time.perf_counter() - started)
@@ -128,11 +126,11 @@ def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:
 def shape_of(setup: Setup, reflection_lm: Any) -> Shape:
     """The sizes that decide what a run costs."""
     components, strategy = setup.problem.components, setup.strategy
-    cost = price(strategy, *_sizes(setup.problem))
+    cost = strategy.price(*_sizes(setup.problem))
     return Shape(
         first=cost.first,
         step=cost.average(setup.limits.rollouts),
-        waves=_waves(strategy, len(setup.problem.val_rows), setup.threads),
+        waves=strategy.waves(len(setup.problem.val_rows), setup.threads),
         evidence=strategy.minibatch_size,
         components=len(components),
         rewritten=most_rewritten(strategy.choose_components, components),
@@ -140,13 +138,6 @@ def shape_of(setup: Setup, reflection_lm: Any) -> Shape:
         kept=cost.kept,
         reflection_price=price_per_token(reflection_lm),
     )
-
-
-def _waves(strategy: Strategy, val_size: int, threads: int) -> float:
-    """What a step waits for, one after the other: parent's rollouts, a reflection, the child's rollouts."""
-    if strategy.sparse:
-        return 1 + -(-strategy.most_trial_size // threads)
-    return 2 * -(-strategy.minibatch_size // threads) + 1 + ACCEPTED * -(-val_size // threads)
 
 
 def read_budget(
@@ -161,7 +152,7 @@ def read_budget(
 
     Args:
         setup: The run.
-        auto: A size from `AUTO_TRIALS`.
+        auto: A size from `AUTO_SIZES`.
         max_full_evals: Passes over train and validation set together, as `dspy.GEPA` counts them.
         max_metric_calls: Rollouts.
         full_eval: Rollouts of one such pass.
@@ -176,8 +167,8 @@ def read_budget(
     elif max_full_evals is not None:
         limit, origin = max_full_evals * full_eval, f"max_full_evals={max_full_evals}"
     elif auto is not None:
-        limit = auto_rollouts(auto, setup.strategy, *sizes, components=len(problem.components))
-    first = price(setup.strategy, *sizes).first * (1 + len(problem.initial))
+        limit = setup.strategy.auto_rollouts(auto, *sizes, components=len(problem.components))
+    first = setup.strategy.price(*sizes).first * (1 + len(problem.initial))
     if limit < first:
         who = "the program and each initial candidate are" if problem.initial else "the program itself is"
         raise ConfigurationError(
@@ -185,7 +176,7 @@ def read_budget(
             f"{who} run on the first rows. Raise it to {10 * first} or so."
         )
     limits = replace(setup.limits, rollouts=limit)
-    return replace(setup, limits=limits, width=setup.width or default_width(setup.strategy, limit, *sizes))
+    return replace(setup, limits=limits, width=setup.width or setup.strategy.default_width(limit, *sizes))
 
 
 def _sizes(problem: Problem) -> tuple[int, int]:

@@ -11,9 +11,7 @@ import numpy as np
 from dspy_gepa.program.build import build_program
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.result import GEPAResult
-from dspy_gepa.search.belief.levels import levels
-from dspy_gepa.search.belief.outputs import best_members
-from dspy_gepa.search.belief.standing import standing
+from dspy_gepa.search.belief.summary import best_members
 from dspy_gepa.search.loop import Search
 from dspy_gepa.types import Candidate, Levels
 
@@ -57,8 +55,7 @@ def deliver(search: Search, student: dspy.Module, record: RunRecord, *, track_st
 def summarize(search: Search, record: RunRecord, build: Callable[[Candidate], dspy.Module]) -> GEPAResult:
     """The result of a search that ended; `build` makes a candidate's program."""
     pool, spent, choice = search.pool, search.budget.spent, search.choice
-    stand = standing(pool, choice.member, sparse=search.strategy.sparse)
-    reached = levels(pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
+    stand, reached = search.summary, search.levels
     scores = pool.scores[:, : len(pool.val_rows)]
     known = ~np.isnan(scores)
     return GEPAResult(

@@ -54,7 +54,7 @@ def example_occasions() -> dict[str, ComponentContext]:
 
 
 def _occasion(names: Sequence[str], outcomes: tuple[Outcome, ...], turn: int) -> ComponentContext:
-    pool = grow_pool(Recipe(6, sparse=True, components=tuple(names)))
+    pool = grow_pool(Recipe(6, adaptive=True, components=tuple(names)))
     return ComponentContext(
         components=tuple(names), turn=turn, outcomes=outcomes, parent=pool.members[-1], pool=pool
     )

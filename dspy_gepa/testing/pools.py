@@ -32,7 +32,7 @@ class Recipe:
         val: Validation rows.
         train: Train rows.
         levels: The scores there are.
-        sparse: Whether members are run on a few rows only, none of them on the whole validation set.
+        adaptive: True for members that are run on a few rows only, none of them on the whole validation set.
         in_sample: Whether the validation rows are the train rows.
         objectives: Whether the metric gives objectives.
         pending: Whether the last member's validation is still under way.
@@ -44,7 +44,7 @@ class Recipe:
     val: int = 8
     train: int = 12
     levels: tuple[float, ...] = (0.0, 0.5, 1.0)
-    sparse: bool = False
+    adaptive: bool = False
     in_sample: bool = False
     objectives: bool = False
     pending: bool = False
@@ -63,13 +63,13 @@ _PAPER = {
     "200 members on 100 rows": Recipe(200, val=100, train=60),
 }
 _ADAPTIVE = {
-    "the seed alone, with one row": Recipe(1, val=1, train=1, sparse=True),
-    "two members that are equal on every row": Recipe(2, levels=(1.0,), sparse=True),
-    "seven members, none of them validated, with objectives": Recipe(7, objectives=True, sparse=True),
-    "six members with scores below zero": Recipe(6, levels=(-3.0, -2.0, -0.5), sparse=True),
-    "six members, the validation rows being the train rows": Recipe(6, val=12, in_sample=True, sparse=True),
-    "five members on rows of other weights, in two groups": Recipe(5, weighted=True, sparse=True),
-    "200 members on 100 rows": Recipe(200, val=100, train=60, sparse=True),
+    "the seed alone, with one row": Recipe(1, val=1, train=1, adaptive=True),
+    "two members that are equal on every row": Recipe(2, levels=(1.0,), adaptive=True),
+    "seven members, none of them validated, with objectives": Recipe(7, objectives=True, adaptive=True),
+    "six members with scores below zero": Recipe(6, levels=(-3.0, -2.0, -0.5), adaptive=True),
+    "six members, the validation rows being the train rows": Recipe(6, val=12, in_sample=True, adaptive=True),
+    "five members on rows of other weights, in two groups": Recipe(5, weighted=True, adaptive=True),
+    "200 members on 100 rows": Recipe(200, val=100, train=60, adaptive=True),
 }
 
 
@@ -104,13 +104,13 @@ def _grown(recipe: Recipe) -> Pool:
     val = train if recipe.in_sample else [Row("val", i) for i in range(recipe.val)]
     row_weights = _traits(len({*val, *train})) if recipe.weighted else EVEN
     pool = Pool.of(_candidate(recipe, 0), tuple(val), recipe.train, row_weights=row_weights)
-    first = train[:FIRST_ROWS] if recipe.sparse else val
+    first = train[:FIRST_ROWS] if recipe.adaptive else val
     pool = pool.evaluated(Evaluation({0: dict(zip(first, _outcomes(first, recipe, rng), strict=True))}))
     for index in range(1, recipe.members):
         if index % 3 == 0:
             pool = pool.commit(_proposal(pool, -index, train, recipe, rng), spent=10 * index)
         pool = pool.commit(_proposal(pool, index, train, recipe, rng), spent=10 * index)
-        if not recipe.sparse and not (recipe.pending and index == recipe.members - 1):
+        if not recipe.adaptive and not (recipe.pending and index == recipe.members - 1):
             scores = dict(zip(val, _outcomes(val, recipe, rng), strict=True))
             pool = pool.evaluated(Evaluation({index: scores}))
     return pool
@@ -122,7 +122,7 @@ def _proposal(pool: Pool, number: int, train: Sequence[Row], recipe: Recipe, rng
     parents = tuple(sorted(rng.sample(range(len(pool)), 2 if merges else 1)))
     rows = tuple(rng.sample(train, min(MINIBATCH, len(train))))
     others = [row for row in train if row not in rows] or list(train)
-    trial = tuple(others[:TRIAL_ROWS]) if recipe.sparse else rows
+    trial = tuple(others[:TRIAL_ROWS]) if recipe.adaptive else rows
     before, after = _outcomes(rows, recipe, rng), _outcomes(trial, recipe, rng)
     return Proposal(
         kind="merge" if merges else "mutation",

@@ -9,7 +9,7 @@ import dspy
 import pytest
 
 from dspy_gepa.program.components.selection import select
-from dspy_gepa.search.strategy import PAPER
+from dspy_gepa.search import Paper
 from dspy_gepa.setup.identity import identify
 from dspy_gepa.types import Row
 from tests.support import TwoHops, knows_words, scripted_lm, word_rows
@@ -24,7 +24,7 @@ def identity(student: dspy.Module | None = None, **changes: Any) -> dict[str, An
         "student": student or TwoHops(),
         "examples": rows,
         "metric": "is_right",
-        "strategy": PAPER,
+        "strategy": Paper(),
         "seed": 0,
         "width": 1,
         "reflection_lm": dspy.LM("openai/reflector", temperature=1.0, max_tokens=32_000),

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dspy_gepa.search import Adaptive, Paper, ParentChoice
+from dspy_gepa.search.choices.acceptance import improves, keeps_up
 from dspy_gepa.search.choices.components import COMPONENT_CHOICES, ComponentChoice, ComponentContext
-from dspy_gepa.search.mutation import improves, keeps_up
+from dspy_gepa.search.choices.rows import failures_first
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import failures_first
-from dspy_gepa.search.strategy import ADAPTIVE, PAPER, ParentChoice, parent_choices
 from dspy_gepa.testing import (
     ContractError,
     check_acceptance,
@@ -25,18 +25,18 @@ from dspy_gepa.testing import (
 )
 from tests.testing.broken import refused
 
-PARENTS = list(dict.fromkeys(parent_choices(ADAPTIVE).values()))
+PARENTS = list(dict.fromkeys(Adaptive().parents().values()))
 
 # Parents --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("choose", parent_choices(PAPER).values(), ids=lambda choose: choose.__name__)
+@pytest.mark.parametrize("choose", Paper().parents().values(), ids=lambda choose: choose.__name__)
 def test_built_in_parent_choices_keep_their_contract_in_the_paper_strategy(choose: ParentChoice) -> None:
     check_parent_choice(choose, strategies=("paper",))
 
 
 @pytest.mark.parametrize(
-    "choose", dict.fromkeys(parent_choices(ADAPTIVE).values()), ids=lambda choose: choose.__name__
+    "choose", dict.fromkeys(Adaptive().parents().values()), ids=lambda choose: choose.__name__
 )
 def test_built_in_parent_choices_keep_their_contract_in_the_adaptive_strategy(choose: ParentChoice) -> None:
     check_parent_choice(choose, strategies=("adaptive",))
@@ -133,8 +133,8 @@ def test_a_choice_that_fails_only_in_a_run_fails_its_check() -> None:
 
 def test_strategies_that_a_choice_is_not_meant_for_can_be_left_out() -> None:
     with pytest.raises(ContractError):
-        check_parent_choice(parent_choices(PAPER)["pareto"])
-    check_parent_choice(parent_choices(PAPER)["pareto"], strategies=("paper",))
+        check_parent_choice(Paper().parents()["pareto"])
+    check_parent_choice(Paper().parents()["pareto"], strategies=("paper",))
 
 
 # Components -----------------------------------------------------------------------------------------------

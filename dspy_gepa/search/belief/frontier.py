@@ -1,7 +1,7 @@
 """The frontier of the members: observed wins, and wins expected without noise.
 
 A track is a column on which one member can be the best: a validation row, an objective, or an objective on a
-row. The names of the kinds are those of the gepa package. Symbols are those of `dspy_gepa.search.belief.estimate`.
+row. The names of the kinds are those of the gepa package, the symbols those of `estimate`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def track_weights(pool: Pool, kind: FrontierType) -> Array | None:
 
 
 def expected_wins(pool: Pool, kind: FrontierType, rng: Random) -> Array:
-    """Return the number of tracks on which each member is expected to be best without noise. Shape (members,).
+    """Return the expected number of tracks each member wins without noise. Shape (members,).
 
     Raises:
         ConfigurationError: The kind needs objectives, and the metric gives none.
@@ -97,7 +97,7 @@ def _means(scores: Scores, row_weights: RowWeights) -> Array:
 def frontier_wins(
     scores: Scores, belief: Belief, rng: Random, count: int = 64, weights: Array | None = None
 ) -> Array:
-    """Return the number of rows on which each member is expected to be best without noise. Shape (members,).
+    """Return the expected number of rows each member wins without noise. Shape (members,).
 
     A frontier of observed scores rewards luck. Here e_ir is the sum of an effect of the member on the row, of
     variance PERSISTENT noise^2, and chance, so that an observation counts by that share and a row that was

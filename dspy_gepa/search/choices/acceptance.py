@@ -10,7 +10,7 @@ Acceptance = Callable[[Sequence[float], Sequence[float]], bool]
 
 
 def improves(before: Sequence[float], after: Sequence[float]) -> bool:
-    """Return True if the sum over the same rows is strictly better (paper, section 3; the artifact's rule)."""
+    """Return True if the sum over the same rows is strictly better (the artifact's rule)."""
     return math.fsum(after) > math.fsum(before)
 
 
