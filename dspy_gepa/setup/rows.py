@@ -31,7 +31,7 @@ def check_reading(option: str, reading: Any) -> None:
         )
 
 
-def read_traits(
+def read_row_weights(
     examples: Mapping[Row, dspy.Example],
     columns: Sequence[Row],
     *,

@@ -24,8 +24,7 @@ from dspy.utils.exceptions import (
     LMUnsupportedModelError,
 )
 
-from benchmarks.faults import HEAD, Bench, show_fault
-from benchmarks.models import Models
+from benchmarks.harness.models import Models
 from benchmarks.simulated.faults import (
     TRANSIENT,
     Between,
@@ -38,6 +37,7 @@ from benchmarks.simulated.faults import (
 )
 from benchmarks.simulated.latency import Latency
 from benchmarks.simulated.server import SimulatedServer
+from benchmarks.studies.faults import HEAD, Bench, show_fault
 from benchmarks.tasks import bundled
 from dspy_gepa.program.faults import describe, fault_of, is_infrastructure
 from tests.support import ScriptedEngine, knows_words
