@@ -57,6 +57,10 @@ class Screen:
 
     def run(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a program in a session of its own, with this terminal as stdin, stdout and stderr."""
+        # Else Ctrl-C makes the system drop what is written and not read yet, be it half of a drawing.
+        attributes = termios.tcgetattr(self._writing)
+        attributes[3] |= termios.NOFLSH
+        termios.tcsetattr(self._writing, termios.TCSANOW, attributes)
         streams = {"stdin": self._writing, "stdout": self._writing, "stderr": self._writing}
         return subprocess.Popen(command, start_new_session=True, **streams)
 

@@ -50,7 +50,8 @@ def test_all_that_a_program_writes_stays_whole_above_the_panel_and_ctrl_c_leaves
     careful = [line for line in above if "be careful" in line or "warnings.warn(" in line]
     assert len(careful) == 2
     assert [line for line in above if line not in {*bars, *careful}] == written
-    assert not any(line.startswith("GEPA") for line in lines[first + 1 : second])
+    between = lines[first + 1 : second]
+    assert not any(line.startswith("GEPA") for line in between), between
     assert lines[second].startswith("GEPA interrupted")
     assert lines[-1] == "second run: interrupted"
     assert screen.cursor[1:] == (0, True)
