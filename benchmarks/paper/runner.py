@@ -20,7 +20,7 @@ from benchmarks.harness.setting import RefusedError
 from benchmarks.paper.forecast import Forecast
 from benchmarks.paper.prices import Prices
 from benchmarks.tasks import DataNotFound
-from dspy_gepa.program.faults import describe
+from dspy_gepa.program.redaction import describe
 
 USAGE, JOURNAL = "usage", "journal"
 

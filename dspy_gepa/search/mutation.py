@@ -19,6 +19,7 @@ from dspy_gepa.reflection.evidence import (
     training_texts,
     without_failures,
 )
+from dspy_gepa.reflection.prompts import describe_context, describe_subject
 from dspy_gepa.reflection.rules import UNCHANGED, TextRules, clean_text, objection_to
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
@@ -168,8 +169,8 @@ def _requests(
             texts=parent.candidate if reflection.with_records else None,
             records=evidence_records(about, outcomes) if reflection.with_records else "",
             kind=about.kind,
-            subject=about.subject,
-            context=about.context,
+            subject=describe_subject(about),
+            context=describe_context(about),
         )
         for about in map(reflection.about, components)
         if has_evidence(about, outcomes)
