@@ -21,7 +21,7 @@ _DEPTH, _MOST = 2, 5
 
 
 def run_argument(name: str = "run") -> Callable[[Command], Command]:
-    """Add an argument to a command: a folder with a run's journal, or the journal. The command gets the folder."""
+    """Add an argument: a run's folder, or the journal in it. The command gets the folder."""
     return click.argument(name, type=click.Path(path_type=Path), callback=_folder_of, metavar="RUN")
 
 

@@ -46,7 +46,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def clean(text: str) -> str:
-    """Return text of a model, of data or of a user without anything a terminal would obey; lines stay lines."""
+    """Return text of any origin without anything that a terminal would obey; lines stay lines."""
     return "\n".join(visible(line.expandtabs(4)) for line in text.splitlines())
 
 
