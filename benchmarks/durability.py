@@ -32,12 +32,12 @@ from benchmarks.tables import markdown
 from benchmarks.tasks import Task, load
 from dspy_gepa import GEPA, GEPAResult
 from dspy_gepa.record.file import FILE_NAME, read_journal
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.run import RunSettings, run_search
-from dspy_gepa.runtime.forecast import Shape
 from dspy_gepa.runtime.budget import Limits
+from dspy_gepa.runtime.forecast import Shape
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.worker import Worker
-from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.strategy import PAPER
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflection, Rollout, Row, TraceStep, Usage
@@ -232,11 +232,11 @@ def instant_search(rollouts: int, log_dir: Path | None) -> tuple[float, int]:
         examples={},
         shape=Shape(first=50, step=21.0, waves=1.0, evidence=3, components=4, rewritten=1, threads=1),
         problem=Problem(
-            seed=Candidate.of(dict.fromkeys(components, "Answer.")),
+            original=Candidate.of(dict.fromkeys(components, "Answer.")),
             components=components,
             train_size=200,
             val_rows=tuple(Row("val", i) for i in range(50)),
-            reflector=Reflector(""),
+            reflection=ReflectionSettings(""),
         ),
         strategy=PAPER,
         limits=Limits(rollouts),

@@ -29,9 +29,9 @@ from benchmarks.in_flight import in_flight_report
 from benchmarks.random_pools import KINDS, TRAIN_SIZE, one_more, outcome, random_pool
 from benchmarks.tables import markdown
 from dspy_gepa.record.journal import Journal
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.search.frontier import sample_parent, winners
 from dspy_gepa.search.merge import find_merge
-from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem, plan_evaluation, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.sampling import minibatch
@@ -78,7 +78,7 @@ def step_cost(members: int, rows: int, kind: str) -> StepCost:
     pool = random_pool(members, rows, kind)
     due = replace(pool, merge_due=True)
     first = pool.members[0].candidate
-    problem = Problem(first, list(first), TRAIN_SIZE, pool.val_rows, Reflector(""))
+    problem = Problem(first, list(first), TRAIN_SIZE, pool.val_rows, ReflectionSettings(""))
     (proposal, validation), rng, seeds = one_more(pool, kind), Random(0), itertools.count()
 
     def step(before: Pool) -> None:

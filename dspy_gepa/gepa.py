@@ -285,7 +285,7 @@ class GEPA(Teleprompter):
             InfrastructureError: The rollout failed because of its provider.
         """
         settings, work = self._prepare(student, trainset, teacher, valset)
-        first = Rollout(settings.problem.seed, settings.problem.val_rows[0])
+        first = Rollout(settings.problem.original, settings.problem.val_rows[0])
         return forecast_by_trial(settings.limits, settings.shape, work, first)
 
     def get_params(self) -> dict[str, Any]:

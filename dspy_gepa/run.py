@@ -173,7 +173,7 @@ def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
         train_rows=problem.train_size,
         val_rows=len(problem.val_rows),
         in_sample=Row("train", 0) in problem.val_rows,
-        candidates=tuple(dict.fromkeys([problem.seed, *problem.initial])),
+        candidates=tuple(dict.fromkeys([problem.original, *problem.initial])),
         resumed_steps=0 if journal is None else journal.last_step + 1,
         seconds_before=0.0 if journal is None else journal.seconds_before,
     )

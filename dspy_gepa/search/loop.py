@@ -78,7 +78,7 @@ class Search:
     def __post_init__(self) -> None:
         problem = self.problem
         self.pool = Pool.of(
-            problem.seed, problem.val_rows, problem.train_size, problem.initial, problem.traits
+            problem.original, problem.val_rows, problem.train_size, problem.initial, problem.row_weights
         )
 
     def run(self) -> Pool:

@@ -19,7 +19,7 @@ from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.pool import columns_of
 from dspy_gepa.types import Row
 
-Reading: TypeAlias = "str | Callable[[dspy.Example], Any]"
+Reading: TypeAlias = str | Callable[[dspy.Example], Any]
 """A value read from every example: the name of a field, or a function of the example."""
 
 

@@ -42,11 +42,11 @@ def identify(
         seed: The random seed, drawn if the options have none.
         width: Trials in flight.
     """
-    weights, groups = problem.traits.weights, problem.traits.groups
+    weights, groups = problem.row_weights.weights, problem.row_weights.groups
     strategy = options.search
     return {
         "program": _describe_program(student),
-        "instructions": dict(problem.seed),
+        "instructions": dict(problem.original),
         "optimize": list(options.selection.optimize),
         "freeze": list(options.selection.freeze),
         "task model": _models(student),

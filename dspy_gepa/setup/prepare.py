@@ -22,6 +22,7 @@ from dspy_gepa.record.file import FILE_NAME, UNREADABLE, read_journal
 from dspy_gepa.record.read import noted
 from dspy_gepa.reflection.evidence import render_program
 from dspy_gepa.reflection.proposer import reflections_of
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.report.live import ReportKeeper
 from dspy_gepa.result import DETAILS
 from dspy_gepa.run import RunSettings
@@ -29,7 +30,6 @@ from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.runtime.forecast import Shape
 from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search.choices.components import most_rewritten
-from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
 from dspy_gepa.search.strategy import Strategy
@@ -118,26 +118,26 @@ def _read_problem(options: Options, student: dspy.Module, data: Data) -> Problem
     original = Candidate.of({place.component.name: place.text for place in places})
     initial = (_candidate_of(given, original, selection) for given in options.initial_candidates)
     return Problem(
-        seed=original,
+        original=original,
         initial=tuple(dict.fromkeys(initial)),
         components=[component.name for component in components],
         train_size=data.train_size,
         val_rows=data.val_rows,
-        reflector=_reflector(options, student, components, original),
+        reflection=_reflection(options, student, components, original),
         objectives=tuple(options.objectives),
-        traits=data.row_weights(options.weights, options.groups),
+        row_weights=data.row_weights(options.weights, options.groups),
         examples=data.train_inputs,
     )
 
 
-def _reflector(
+def _reflection(
     options: Options, student: dspy.Module, components: Sequence[Component], original: Candidate
-) -> Reflector:
+) -> ReflectionSettings:
     compete = options.objectives and options.frontier_type != "instance"
     goals = f"\n\n{render_goals(options.objectives)}" if compete else ""
     listed = tuple(found for text in original.values() for found in PLACEHOLDER.findall(text))
     rules = options.rules
-    return Reflector(
+    return ReflectionSettings(
         render_program(_overview(student, components, options.selection)) + goals,
         rules=replace(rules, keep=(*rules.keep, *listed)),
         show_failures=options.add_format_failure_as_feedback,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Budget, Limits
 from dspy_gepa.runtime.scheduler import Finished, Scheduler
 from dspy_gepa.search.loop import Search
-from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
@@ -39,7 +39,7 @@ def search(
     world, told, beside = World(behave), [], []
     scheduler = Scheduler(dispatcher_in(world, workers=100))
     found = Search(
-        problem=Problem(SEED, list(SEED), 9, val_rows(val), Reflector("a and b")),
+        problem=Problem(SEED, list(SEED), 9, val_rows(val), ReflectionSettings("a and b")),
         strategy=strategy,
         seed=seed,
         scheduler=scheduler,
