@@ -286,7 +286,7 @@ class GEPA(Teleprompter):
         """
         settings, work = self._prepare(student, trainset, teacher, valset)
         first = Rollout(settings.problem.original, settings.problem.val_rows[0])
-        return forecast_by_trial(settings.limits, settings.shape, work, first)
+        return forecast_by_trial(settings.limits, settings.shape, work.execute, first)
 
     def get_params(self) -> dict[str, Any]:
         """Return the options, without those of Weights & Biases that may hold secrets."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,23 +23,20 @@ from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.background import in_background
 from dspy_gepa.events.dispatch import EventDispatcher
 from dspy_gepa.events.emit import Emitter
-from dspy_gepa.program.faults import describe
 from dspy_gepa.program.media import elide
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.record.builder import Recorder
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
 from dspy_gepa.record.model import RunRecord
-from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.runtime.codec import encode_step
-from dspy_gepa.runtime.dispatcher import Dispatcher, Submit
-from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
+from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.runtime.remote import RemoteWork
-from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
-from dspy_gepa.runtime.worker import Worker, report_usage_to
+from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.outputs import best_outputs
 from dspy_gepa.search.loop import Listener, Search
 from dspy_gepa.search.plan import Problem
@@ -115,7 +111,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
         hub = EventDispatcher([*event_log, recorder, *settings.callbacks, *trackers])
         emitter = Emitter(hub)
         dispatcher = Dispatcher(
-            _submitter(work, settings.executor),
+            submitter(work, settings.executor),
             workers=settings.threads,
             policy=settings.policy,
             on_failure=_noting_failures(journal, emitter),
@@ -239,23 +235,6 @@ def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], fl
     return elapsed
 
 
-def _submitter(work: Worker, executor: Executor | None) -> Submit:
-    """Return the function that hands effects to the executor: called, awaited or sent there."""
-    if isinstance(executor, AsyncExecutor):
-        return lambda effect: _submit_coroutine(executor, work, effect)
-    if executor is None or isinstance(executor, ThreadExecutor):
-        threads = executor or ThreadExecutor()
-        return lambda effect: threads.submit(work, effect)
-    if isinstance(executor, ThreadPoolExecutor):
-        # Threads of a pool know nothing of the DSPy settings of the caller.
-        return lambda effect: executor.submit(contextvars.copy_context().run, work, effect)
-    return RemoteWork(work.portable(), executor, report_usage_to())
-
-
-def _submit_coroutine(executor: AsyncExecutor, work: Worker, effect: Effect) -> Future[Any]:
-    return executor.submit(work.arun, effect)
-
-
 def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Effect, Fault], None]:
     def note(effect: Effect, fault: Fault) -> None:
         if journal is not None:
@@ -266,7 +245,7 @@ def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Eff
 
 
 def _recording_steps(journal: Journal | None, listen: Listener) -> Listener:
-    def commit(pool: Pool, finished: Finished) -> None:
+    def commit(pool: Pool, finished: FinishedStep) -> None:
         if journal is not None:
             journal.record_step(finished.step, encode_step(finished.result), finished.spent.rollouts)
         listen(pool, finished)

@@ -12,15 +12,14 @@ from pathlib import Path
 import dspy
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.program.build import build_program, read_candidate
+from dspy_gepa.program.build import build_program, read_candidate, read_components
 from dspy_gepa.program.components.listing import PLACEHOLDER
 from dspy_gepa.program.components.selection import DEFAULT, Selection, read_text_places
-from dspy_gepa.program.objectives import render_goals
 from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.program.usage import price_per_token
 from dspy_gepa.record.file import FILE_NAME, UNREADABLE, read_journal
 from dspy_gepa.record.read import noted
-from dspy_gepa.reflection.evidence import render_program
+from dspy_gepa.reflection.prompts import describe_program
 from dspy_gepa.reflection.proposer import reflections_of
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.report.live import ReportKeeper
@@ -133,28 +132,18 @@ def _read_problem(options: Options, student: dspy.Module, data: Data) -> Problem
 def _reflection(
     options: Options, student: dspy.Module, components: Sequence[Component], original: Candidate
 ) -> ReflectionSettings:
-    compete = options.objectives and options.frontier_type != "instance"
-    goals = f"\n\n{render_goals(options.objectives)}" if compete else ""
+    # The overview names all predictors; by default these are the components, which are read already.
+    predictors = components if options.selection == DEFAULT else read_components(student)
+    competing = () if options.frontier_type == "instance" else options.objectives
     listed = tuple(found for text in original.values() for found in PLACEHOLDER.findall(text))
     rules = options.rules
     return ReflectionSettings(
-        render_program(_overview(student, components, options.selection)) + goals,
+        describe_program(predictors, components, competing),
         rules=replace(rules, keep=(*rules.keep, *listed)),
         show_failures=options.add_format_failure_as_feedback,
         with_records=bool(options.instruction_proposer or options.code_proposer),
         components={component.name: component for component in components},
     )
-
-
-def _overview(
-    student: dspy.Module, components: Sequence[Component], selection: Selection
-) -> Sequence[Component]:
-    """All predictors plus any other optimized text. Fields are described with their predictor."""
-    if selection == DEFAULT:
-        return components
-    predictors = {place.component.name: place.component for place in read_text_places(student, DEFAULT)}
-    others = {c.name: c for c in components if c.kind not in ("field", "argument")}
-    return list((predictors | others).values())
 
 
 def _candidate_of(
