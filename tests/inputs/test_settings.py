@@ -164,7 +164,7 @@ def test_so_does_plan() -> None:
     def plan() -> Any:
         with dspy.context(lm=answers(YES, NO)):
             optimizer = GEPA(is_yes, reflection_lm=teaches(), max_metric_calls=40)
-            return optimizer.plan(Awaits(), ROWS)
+            return optimizer.plan(Awaits(), trainset=ROWS)
 
     async def cell() -> Any:
         return plan()
