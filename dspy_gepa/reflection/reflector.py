@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import dspy
 
-from dspy_gepa.program.dspy_api import read_key
+from dspy_gepa.program.dspy_api import adapter_in_use
 from dspy_gepa.program.faults import fault_of, is_infrastructure, is_refusal, is_too_long
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.program.usage import UsageMeter
+from dspy_gepa.reflection.answer import read_answer
 from dspy_gepa.reflection.prompts import build_prompt
 from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
 
@@ -26,7 +29,7 @@ class ReflectionRunner:
 
     Args:
         lm: The reflection LM.
-        adapter: A DSPy adapter for its prompts; None for the configured one.
+        adapter: A DSPy adapter for its prompts; None for the one in use.
     """
 
     def __init__(self, lm: Any, adapter: Any = None) -> None:
@@ -37,14 +40,16 @@ class ReflectionRunner:
     def __call__(self, request: Reflect) -> Reflection | Fault:
         """Ask, and ask with less evidence if the model refuses the prompt; never raises.
 
-        An answer that cannot be parsed gives a `Reflection` with an error.
+        An answer that holds no text gives a `Reflection` with an error.
         """
         meter = UsageMeter()
-        adapter = self._adapter or _adapter()
+        adapter = _without_grammar(self._adapter or adapter_in_use())
         with dspy.context(lm=self._lm, adapter=adapter, trace=[], **meter.settings()):
             while True:
                 try:
-                    return meter.with_usage(_ask(request))
+                    answer = _ask(request)
+                    cut_off = any(call.cut_off for call in meter.calls())
+                    return meter.with_usage(replace(answer, truncated=cut_off))
                 except Exception as error:
                     less = _with_less(request, error)
                     if less is not None:
@@ -67,35 +72,39 @@ class ReflectionRunner:
             )
 
 
-def _adapter() -> Any:
-    """Return the configured adapter, but ChatAdapter in place of TwoStepAdapter.
+class _Verbatim:
+    """Makes an adapter hand on the completion as it came, for `read_answer` to read."""
 
-    The latter has a second model extract texts from the answer. It is chosen for short values, and would have
-    to copy a long text word for word.
+    def parse(self, signature: Any, completion: str) -> dict[str, Any]:
+        """Return the completion as the value of the only output field."""
+        return dict.fromkeys(signature.output_fields, completion)
+
+
+@cache
+def _verbatim(kind: Any) -> Any:
+    return type(kind.__name__, (_Verbatim, kind), {})
+
+
+def _without_grammar(adapter: Any) -> Any:
+    """Return an adapter that lays out prompts like `adapter` and leaves the answer alone.
+
+    ChatAdapter stands in for adapters of the user's own, which are made for the program's signatures, and for
+    TwoStepAdapter, which would have a second model copy the text.
     """
-    configured = dspy.settings.adapter
-    return dspy.ChatAdapter() if isinstance(configured, dspy.TwoStepAdapter) else configured
+    kind = type(adapter)
+    if kind not in (dspy.ChatAdapter, dspy.JSONAdapter, dspy.XMLAdapter):
+        return _verbatim(dspy.ChatAdapter)()
+    verbatim = copy.copy(adapter)
+    verbatim.__class__ = _verbatim(kind)
+    return verbatim
 
 
 def _ask(request: Reflect) -> Reflection:
     signature, fields = build_prompt(request)
-    predictor = dspy.Predict(signature)
-    return _read_answer(predictor, predictor(**fields))
-
-
-def _read_answer(predictor: dspy.Predict, answer: dspy.Prediction) -> Reflection:
-    """Return the new text, as it stands in the answer; `rules.clean_text` and `objection_to` judge it."""
-    (output,) = predictor.signature.output_fields
-    return Reflection(text=str(answer[output] or ""), truncated=_was_truncated(predictor))
-
-
-def _was_truncated(predictor: dspy.Predict) -> bool:
-    """Return True if the provider reports it, in any of the forms of its answers."""
-    if not predictor.history:
-        return False
-    response = predictor.history[-1]["response"]
-    ends = [read_key(part, "finish_reason") for part in (response, *(read_key(response, "choices") or []))]
-    return "length" in ends or read_key(response, "status") == "incomplete"
+    (output,) = signature.output_fields
+    completion = dspy.Predict(signature)(**fields)[output]
+    answer = read_answer(str(completion or ""), output, tuple(signature.input_fields))
+    return Reflection(text=answer.text, error=answer.objection)
 
 
 def _with_less(request: Reflect, error: Exception) -> Reflect | None:

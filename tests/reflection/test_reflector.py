@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import dspy
 import pytest
@@ -84,11 +85,38 @@ def test_an_answer_that_was_cut_off_is_marked() -> None:
     assert ReflectionRunner(lm)(REQUEST).truncated
 
 
-def test_an_answer_without_the_field_is_the_models_error() -> None:
+def test_an_answer_without_a_plain_text_is_the_models_error() -> None:
     reflection = ReflectionRunner(scripted_lm(lambda prompt: "rubbish"))(REQUEST)
     assert isinstance(reflection, Reflection)
-    assert (reflection.text, reflection.cause) == ("", "AdapterParseError")
-    assert reflection.error.startswith("AdapterParseError: ")
+    assert (reflection.text, bool(reflection.error)) == ("", True)
+
+
+def test_a_model_that_ignores_the_layout_is_asked_once() -> None:
+    lm = scripted_lm(lambda prompt: "Answer the question with one word.")
+    assert ReflectionRunner(lm)(REQUEST).text == "Answer the question with one word."
+    assert len(prompts_of(lm)) == 1
+
+
+class Template(dspy.Adapter):
+    """An adapter made for the signature of one program."""
+
+    def format(self, signature: Any, demos: Any, inputs: Any) -> Any:
+        return [{"role": "user", "content": inputs["question"]}]
+
+    def parse(self, signature: Any, completion: str) -> dict[str, Any]:
+        return {"answer": completion}
+
+
+@pytest.mark.parametrize("adapter", [Template(), dspy.TwoStepAdapter(WRITES)])
+def test_an_adapter_made_for_the_program_is_not_forced_on_the_reflection(adapter: dspy.Adapter) -> None:
+    with dspy.context(adapter=adapter):
+        assert ReflectionRunner(WRITES)(REQUEST).text == "Answer well."
+
+
+def test_an_answer_that_was_cut_off_is_marked_without_a_history() -> None:
+    lm = scripted_lm(lambda prompt: {"new_instruction": "Answer we"}, finish_reason="length")
+    with dspy.context(disable_history=True):
+        assert ReflectionRunner(lm)(REQUEST).truncated
 
 
 def test_a_provider_that_fails_gives_no_reflection_but_a_fault() -> None:
