@@ -11,11 +11,19 @@ from typing import Any
 import dspy
 
 from dspy_gepa.program.dspy_api import adapter_in_use
-from dspy_gepa.program.faults import fault_of, is_infrastructure, is_refusal, is_too_long
+from dspy_gepa.program.faults import (
+    fault_of,
+    is_filtered,
+    is_infrastructure,
+    is_refusal,
+    is_too_long,
+    is_wrong_parameter,
+)
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.program.usage import UsageMeter
-from dspy_gepa.reflection.answer import read_answer
+from dspy_gepa.reflection.answer import EMPTY, read_answer
+from dspy_gepa.reflection.evidence import split_examples
 from dspy_gepa.reflection.prompts import build_prompt
 from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
 
@@ -35,7 +43,7 @@ class ReflectionRunner:
     def __init__(self, lm: Any, adapter: Any = None) -> None:
         self._lm = lm
         self._adapter = adapter
-        self._warns = True
+        self._warned: set[str] = set()
 
     def __call__(self, request: Reflect) -> Reflection | Fault:
         """Ask, and ask with less evidence if the model refuses the prompt; never raises.
@@ -45,31 +53,38 @@ class ReflectionRunner:
         meter = UsageMeter()
         adapter = _without_grammar(self._adapter or adapter_in_use())
         with dspy.context(lm=self._lm, adapter=adapter, trace=[], **meter.settings()):
-            while True:
-                try:
-                    answer = _ask(request)
-                    cut_off = any(call.cut_off for call in meter.calls())
-                    return meter.with_usage(replace(answer, truncated=cut_off))
-                except Exception as error:
-                    less = _with_less(request, error)
-                    if less is not None:
-                        self._warn(request, less, error)
-                        request = less
-                    elif is_infrastructure(error):
-                        return fault_of(error)
-                    else:
-                        failed = Reflection(error=describe(error), cause=type(error).__name__)
-                        return meter.with_usage(failed)
+            return self._ask(request, meter)
 
-    def _warn(self, asked: Reflect, less: Reflect, error: Exception) -> None:
-        """Warn once that media are left out: an LM without images may be the wrong one for the program."""
-        if self._warns and MEDIA_START in asked.evidence and MEDIA_START not in less.evidence:
-            self._warns = False
-            _log.warning(
-                "the reflection LM refused a prompt with images or other media; such prompts are sent again "
-                "without them. It said: %s",
-                describe(error, 300),
-            )
+    def _ask(self, request: Reflect, meter: UsageMeter) -> Reflection | Fault:
+        prompts, error = [request], None
+        while prompts:
+            asked = prompts.pop()
+            try:
+                answer = _ask(asked)
+            except dspy.AdapterParseError as empty:
+                return meter.with_usage(Reflection(error=EMPTY.objection, cause=type(empty).__name__))
+            except Exception as refusal:
+                error = refusal
+                if is_infrastructure(error):
+                    break
+                why, smaller = _smaller(asked, error)
+                self._warn(why, error)
+                prompts += reversed(smaller)
+            else:
+                cut_off = any(call.cut_off for call in meter.calls()[-1:])
+                return meter.with_usage(replace(answer, truncated=cut_off))
+        assert error is not None  # nothing else ends the loop
+        if is_infrastructure(error):
+            return fault_of(error)
+        if is_wrong_parameter(error):  # no evidence and no text changes what this provider objects to
+            return replace(fault_of(error), fatal=True)
+        return meter.with_usage(Reflection(error=describe(error), cause=type(error).__name__))
+
+    def _warn(self, why: str, error: Exception) -> None:
+        """Warn once for each reason why less is shown than there is."""
+        if why and why not in self._warned:
+            self._warned.add(why)
+            _log.warning("%s The reflection LM said: %s", why, describe(error, 300))
 
 
 class _Verbatim:
@@ -107,11 +122,24 @@ def _ask(request: Reflect) -> Reflection:
     return Reflection(text=answer.text, error=answer.objection)
 
 
-def _with_less(request: Reflect, error: Exception) -> Reflect | None:
-    """Return the request without media if they were refused, or with half the evidence if it was too long."""
+def _smaller(request: Reflect, error: Exception) -> tuple[str, list[Reflect]]:
+    """Return why the model refused a prompt, and the prompts to try in its place, the best first."""
     evidence = request.evidence
+    if is_filtered(error):
+        why = "The content filter of the reflection LM refused some examples; they are left out of prompts."
+        return why, [replace(request, evidence=part) for part in _halves(evidence)]
     if is_refusal(error) and MEDIA_START in evidence:
-        return replace(request, evidence=with_media(evidence, 0))
-    if is_too_long(error) and len(evidence) > SHORTEST_EVIDENCE:
-        return replace(request, evidence=elide(evidence, len(evidence) // 2))
-    return None
+        why = "The reflection LM refused images or other media; such prompts are sent again without them."
+        return why, [replace(request, evidence=with_media(evidence, 0))]
+    # Some servers say no more than that the request was bad.
+    too_long = is_too_long(error) or (is_refusal(error) and not is_wrong_parameter(error))
+    if too_long and len(evidence) > SHORTEST_EVIDENCE:
+        return "", [replace(request, evidence=elide(evidence, len(evidence) // 2))]
+    return "", []
+
+
+def _halves(evidence: str) -> list[str]:
+    """Return the two halves of the examples; none if there is only one."""
+    examples = split_examples(evidence)
+    middle = len(examples) // 2
+    return ["".join(examples[:middle]).strip(), "".join(examples[middle:]).strip()] if middle else []
