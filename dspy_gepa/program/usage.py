@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import dspy
 
 from dspy_gepa.program.dspy_api import UsageTracker, forget_call, model_prices, read_key
-from dspy_gepa.types import Outcome, Reflection, Usage
+from dspy_gepa.types import Fault, Outcome, Reflection, Usage
 
-Used = TypeVar("Used", "Outcome", "Reflection")
+Used = TypeVar("Used", "Outcome", "Reflection", "Outcome | Fault", "Reflection | Fault", "Fault")
 
 
 @dataclass(frozen=True)

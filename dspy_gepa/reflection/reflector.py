@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import dspy
@@ -75,9 +74,9 @@ class ReflectionRunner:
                 return meter.with_usage(replace(answer, truncated=cut_off))
         assert error is not None  # nothing else ends the loop
         if is_infrastructure(error):
-            return fault_of(error)
+            return meter.with_usage(fault_of(error))
         if is_wrong_parameter(error):  # no evidence and no text changes what this provider objects to
-            return replace(fault_of(error), fatal=True)
+            return meter.with_usage(replace(fault_of(error), fatal=True))
         return meter.with_usage(Reflection(error=describe(error), cause=type(error).__name__))
 
     def _warn(self, why: str, error: Exception) -> None:
@@ -95,22 +94,16 @@ class _Verbatim:
         return dict.fromkeys(signature.output_fields, completion)
 
 
-@cache
-def _verbatim(kind: Any) -> Any:
-    return type(kind.__name__, (_Verbatim, kind), {})
-
-
 def _without_grammar(adapter: Any) -> Any:
     """Return an adapter that lays out prompts like `adapter` and leaves the answer alone.
 
     ChatAdapter stands in for adapters of the user's own, which are made for the program's signatures, and for
     TwoStepAdapter, which would have a second model copy the text.
     """
-    kind = type(adapter)
-    if kind not in (dspy.ChatAdapter, dspy.JSONAdapter, dspy.XMLAdapter):
-        return _verbatim(dspy.ChatAdapter)()
-    verbatim = copy.copy(adapter)
-    verbatim.__class__ = _verbatim(kind)
+    known = type(adapter) in (dspy.ChatAdapter, dspy.JSONAdapter, dspy.XMLAdapter)
+    verbatim: Any = copy.copy(adapter) if known else dspy.ChatAdapter()
+    kind = type(verbatim)
+    verbatim.__class__ = type(kind.__name__, (_Verbatim, kind), {})
     return verbatim
 
 
