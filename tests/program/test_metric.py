@@ -85,7 +85,7 @@ class AsyncCallable:
         return True
 
 
-@pytest.mark.parametrize("metric", [CallableMetric(), CallableMetric().method, AsyncCallableMetric()])
+@pytest.mark.parametrize("metric", [CallableMetric(), CallableMetric().method, AsyncCallable()])
 def test_callable_objects_and_methods_are_metrics(metric: Any) -> None:
     assert Metric(metric).judge(GOLD, PRED).score == 1.0
 
