@@ -1,10 +1,13 @@
-"""Variants of our optimizer: what each changes in the adaptive `Strategy`."""
+"""Variants of our optimizer, each with its changes to the adaptive `Strategy`; run by `peers --ablate`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from benchmarks.harness.arms import ours
+from benchmarks.harness.setting import Arm
 from dspy_gepa.search.choices.components import COMPONENT_CHOICES
 from dspy_gepa.search.strategy import ADAPTIVE, PARENT_CHOICES, parent_choices
 
@@ -26,3 +29,4 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "no-tie": {"tie": 0.0},
     "no-deletion": {"trim_share": 0.0},
 }
+VARIANTS: dict[str, Arm] = {name: ours(replace(ADAPTIVE, **changes)) for name, changes in ABLATIONS.items()}
