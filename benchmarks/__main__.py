@@ -17,6 +17,7 @@ from benchmarks.commands.serve import serve
 from benchmarks.commands.verify import verify
 from benchmarks.paper.report import report
 from benchmarks.paper.run import run
+from benchmarks.scorers.retrieval.wikipedia import wikipedia
 from benchmarks.studies.calibration import calibrate
 from benchmarks.studies.durability import durability
 from benchmarks.studies.faults import faults
@@ -26,7 +27,6 @@ from benchmarks.studies.peers import peers
 from benchmarks.studies.retrieval import retrieval
 from benchmarks.studies.speed import speed
 from benchmarks.studies.widths import widths
-from benchmarks.wikipedia import wikipedia
 
 
 @click.group()

@@ -16,7 +16,7 @@ from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.background import in_background
 from dspy_gepa.events.dispatch import EventDispatcher
 from dspy_gepa.events.emit import Emitter
-from dspy_gepa.program.faults import describe
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
 from dspy_gepa.runtime.budget import Budget, Limits, Spending

@@ -17,7 +17,7 @@ import dspy
 
 from benchmarks.harness.cell import Cell
 from benchmarks.harness.files import write_json
-from dspy_gepa.program.faults import describe
+from dspy_gepa.program.redaction import describe
 
 AnyCell = TypeVar("AnyCell", bound=Cell)
 Result: TypeAlias = dict[str, Any]

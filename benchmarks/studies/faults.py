@@ -20,7 +20,7 @@ import dspy
 from benchmarks.harness.cell import Rows
 from benchmarks.harness.options import AT_LEAST_ONE
 from benchmarks.harness.tables import markdown
-from benchmarks.retrieval import Retriever
+from benchmarks.scorers.retrieval.retriever import Retriever
 from benchmarks.simulated.engine import SimulatedEngine
 from benchmarks.simulated.faults import Between, ByPrompt, FaultKind, FaultPlan, OfModel, Randomly, Rule
 from benchmarks.simulated.server import SimulatedServer

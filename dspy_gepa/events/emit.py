@@ -23,7 +23,7 @@ from dspy_gepa.events import (
     Stopping,
 )
 from dspy_gepa.events.dispatch import EventDispatcher
-from dspy_gepa.program.faults import redact
+from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.dispatcher import Done
 from dspy_gepa.runtime.scheduler import FinishedStep
 from dspy_gepa.search.belief.levels import levels

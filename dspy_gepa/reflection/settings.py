@@ -15,7 +15,7 @@ class ReflectionSettings:
     """Settings that apply to every request to the reflection model.
 
     Attributes:
-        program: Description of the program's components, see `render_program`.
+        program: Description of the program's components, see `prompts.describe_program`.
         limits: Limits on the evidence shown.
         rules: Rules for proposed texts.
         show_failures: True to include failed calls in the evidence.

@@ -17,7 +17,7 @@ from random import Random
 from statistics import median
 
 from dspy_gepa.errors import InfrastructureError
-from dspy_gepa.program.faults import describe
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
 from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout

@@ -10,8 +10,8 @@ import dspy
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.program.faults import describe
 from dspy_gepa.program.plain import texts_in
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.types import Row
 

@@ -21,7 +21,7 @@ from dspy_gepa.events import (
     RolloutDone,
     RunStarted,
 )
-from dspy_gepa.program.faults import redact
+from dspy_gepa.program.redaction import redact
 
 # What the names of metrics may not hold in every tracker.
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_.-]")

@@ -39,7 +39,8 @@ from benchmarks.simulated.latency import Latency
 from benchmarks.simulated.server import SimulatedServer
 from benchmarks.studies.faults import HEAD, Bench, show_fault
 from benchmarks.tasks import bundled
-from dspy_gepa.program.faults import describe, fault_of, is_infrastructure
+from dspy_gepa.program.faults import fault_of, is_infrastructure
+from dspy_gepa.program.redaction import describe
 from tests.support import ScriptedEngine, knows_words
 
 KEY = "correct-horse-battery-staple"

@@ -13,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from dspy_gepa.views.choice import open_display
-from dspy_gepa.views.notebook import NotebookCanvas, bundle_of, in_notebook
+from dspy_gepa.views.notebook import NotebookDisplay, bundle_of, in_notebook
 from tests.test_resume import Words
 from tests.views.test_words import RUNNING
 
@@ -65,11 +65,11 @@ def test_a_view_of_another_run_is_shown_in_the_cell_too() -> None:
 
 
 @pytest.mark.usefixtures("kernel")
-def test_the_canvas_replaces_what_it_drew() -> None:
-    canvas = NotebookCanvas()
+def test_the_panel_replaces_what_it_drew() -> None:
+    display = NotebookDisplay()
     with capture_output() as captured:
-        canvas.draw(RUNNING, 60.0)
-        canvas.end(replace(RUNNING, phase="finished"), 60.0)
+        display.draw(RUNNING, 60.0)
+        display.close(replace(RUNNING, phase="finished"), 60.0)
     assert [output.update for output in captured.outputs] == [False, True]
 
 
