@@ -117,7 +117,7 @@ def _ended(
 ) -> Ended[AnyCell]:
     try:
         return Ended(cell, cell.file(out), measure())
-    except fatal:
+    except (KeyboardInterrupt, *fatal):  # an interrupted run of ours raises an Exception that is one, too
         raise
     except Exception as error:  # whatever an optimizer or a dying worker raises is that cell's result
         return Ended(cell, cell.file(out), error=describe(error))
