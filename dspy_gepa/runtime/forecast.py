@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from dspy_gepa.runtime.budget import Limits
+from dspy_gepa.errors import ConfigurationError, InfrastructureError
+from dspy_gepa.program.log import log_warning
+from dspy_gepa.runtime.budget import UNLIMITED, Limits
+from dspy_gepa.runtime.executors import ThreadExecutor
+from dspy_gepa.types import Outcome, Rollout
 
 # Tokens of a reflection besides its evidence: the task description, the current text, the answer.
 REFLECTION_TOKENS = 1_500
@@ -23,6 +30,11 @@ class Sample:
     tokens: int
     cost: float | None
     seconds: float
+
+    @classmethod
+    def of(cls, outcome: Outcome, seconds: float) -> Sample:
+        """Measure a rollout that was executed."""
+        return cls(outcome.usage.total_tokens, outcome.usage.cost or None, seconds)
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,37 @@ def forecast(limits: Limits, shape: Shape, sample: Sample | None = None) -> Fore
         else:
             most = middle
     return _run_of(least, shape, sample)
+
+
+def forecast_by_trial(
+    limits: Limits, shape: Shape, execute: Callable[[Rollout], Any], rollout: Rollout
+) -> Forecast:
+    """Execute one rollout, which is paid for, and return the forecast that follows from it.
+
+    Raises:
+        InfrastructureError: The rollout failed because of its provider.
+    """
+    started = time.perf_counter()
+    # On a thread, as in a run: the caller, a notebook say, may be inside a running event loop.
+    outcome = ThreadExecutor().submit(execute, rollout).result()
+    if not isinstance(outcome, Outcome):
+        raise InfrastructureError(f"The pre-flight rollout failed: {outcome.error}", {outcome.cause: 1})
+    return forecast(limits, shape, Sample.of(outcome, time.perf_counter() - started))
+
+
+def require_price(limits: Limits, first: Outcome) -> None:
+    """Refuse a run that only a limit in dollars would end, if the first rollout shows no price.
+
+    Raises:
+        ConfigurationError: There is no other limit; with another one, a warning is logged.
+    """
+    if limits.cost is None or first.usage.cost or not first.usage.total_tokens:
+        return
+    problem = f"no price is known of {', '.join(first.usage.tokens)}, so that max_cost cannot limit its use"
+    others = (limits.reflections, limits.tokens, limits.seconds)
+    if limits.rollouts == UNLIMITED and others == (None, None, None):
+        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}. Set max_metric_calls or max_tokens.")
+    log_warning(problem)
 
 
 def _fits(found: Forecast, limits: Limits) -> bool:
