@@ -10,13 +10,13 @@ from operator import index
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar
 
-import dspy
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.program.dspy_api import Example, Module, Prediction
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.messages import Messages, messages_by_predictor
-from dspy_gepa.program.plain import to_plain
+from dspy_gepa.program.plain import as_prediction, to_plain
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.pareto import undominated
 from dspy_gepa.report.page import TITLE, Report
@@ -94,7 +94,7 @@ class GEPAResult:
         record: The course of the run, step by step: the data of its reports.
     """
 
-    candidates: list[dspy.Module]
+    candidates: list[Module]
     texts: list[dict[str, str]]
     parents: list[list[int | None]]
     val_aggregate_scores: list[float]
@@ -102,7 +102,7 @@ class GEPAResult:
     coverage: list[int]
     val_subscores: list[dict[int, float]]
     per_val_instance_best_candidates: dict[int, set[int]]
-    best_outputs_valset: dict[int, list[tuple[int, dspy.Prediction]]] | None
+    best_outputs_valset: dict[int, list[tuple[int, Prediction]]] | None
     discovery_eval_counts: list[int]
     val_aggregate_subscores: list[dict[str, float]] | None
     per_objective_best_candidates: dict[str, set[int]] | None
@@ -130,7 +130,7 @@ class GEPAResult:
     record: RunRecord
 
     @classmethod
-    def of(cls, search: Search, record: RunRecord, build: Callable[[Candidate], dspy.Module]) -> GEPAResult:
+    def of(cls, search: Search, record: RunRecord, build: Callable[[Candidate], Module]) -> GEPAResult:
         """Return the result of a search that ended; `build` makes the program of a candidate."""
         pool, spent, choice = search.pool, search.budget.spent, search.choice
         stand = standing(pool, choice.member, sparse=search.strategy.sparse)
@@ -182,7 +182,7 @@ class GEPAResult:
         return self
 
     @property
-    def best_candidate(self) -> dspy.Module:
+    def best_candidate(self) -> Module:
         """A copy of the program that `compile` returned."""
         return self.candidates[self.best_idx]
 
@@ -260,7 +260,7 @@ class GEPAResult:
         return markdown(TITLE, self._facts(), self.texts[self.best_idx])
 
     def to_messages(
-        self, example: dspy.Example | Mapping[str, Any], candidate: int | None = None
+        self, example: Example | Mapping[str, Any], candidate: int | None = None
     ) -> Messages | dict[str, Messages]:
         """Return the chat messages that a candidate sends for an example, for use without DSPy.
 
@@ -350,10 +350,10 @@ class GEPAResult:
 def deliver(
     search: Search,
     record: RunRecord,
-    build: Callable[[Candidate], dspy.Module],
+    build: Callable[[Candidate], Module],
     *,
     track_stats: bool,
-) -> dspy.Module:
+) -> Module:
     """Return the best program, a new module; with `track_stats`, its ``detailed_results`` hold the result."""
     program = build(search.pool.members[search.choice.member].candidate)
     if track_stats:
@@ -376,14 +376,5 @@ def by_member(named: Mapping[str, Sequence[T]]) -> list[dict[str, T]]:
 
 def _predictions(
     outputs: Mapping[Row, list[tuple[int, Any]]],
-) -> dict[int, list[tuple[int, dspy.Prediction]]]:
+) -> dict[int, list[tuple[int, Prediction]]]:
     return {row.position: [(m, as_prediction(o)) for m, o in best] for row, best in outputs.items()}
-
-
-def as_prediction(output: Any) -> dspy.Prediction:
-    """Return a prediction with the fields of a recorded output; a bare value becomes the field `output`."""
-    prediction = dspy.Prediction()
-    # One by one: as keyword arguments, fields named like a parameter of Prediction would be taken for it.
-    for name, value in (output if isinstance(output, Mapping) else {"output": output}).items():
-        prediction[name] = value
-    return prediction

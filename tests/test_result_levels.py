@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.result import as_prediction, best_by_level, by_member
+from dspy_gepa.program.plain import as_prediction
+from dspy_gepa.result import best_by_level, by_member
 from dspy_gepa.search.belief.levels import levels
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import dspy
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.checks import require_examples
+from dspy_gepa.program.dspy_api import Example
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.plain import texts_in, to_plain
 from dspy_gepa.program.redaction import describe
@@ -19,7 +19,7 @@ from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.pool import columns_of
 from dspy_gepa.types import Row
 
-Reading: TypeAlias = str | Callable[[dspy.Example], Any]
+Reading: TypeAlias = str | Callable[[Example], Any]
 """A value read from every example: the name of a field, or a function of the example."""
 
 
@@ -37,13 +37,13 @@ class Data:
         full_eval: Rollouts of one pass over both sets as they were passed, as `dspy.GEPA` counts them.
     """
 
-    examples: Mapping[Row, dspy.Example]
+    examples: Mapping[Row, Example]
     train_size: int
     val_rows: tuple[Row, ...]
     full_eval: int
 
     @classmethod
-    def read(cls, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] | None) -> Data:
+    def read(cls, trainset: Sequence[Example], valset: Sequence[Example] | None) -> Data:
         """Check both sets and compare them; warn if scores will be in-sample.
 
         Raises:
@@ -102,7 +102,7 @@ class Data:
             raise ConfigurationError(f"{option}= raised for {_place(row)}: {describe(error)}") from error
 
 
-def same_rows(trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example]) -> bool:
+def same_rows(trainset: Sequence[Example], valset: Sequence[Example]) -> bool:
     """Return True if two data sets have equal fields, values and inputs, row by row."""
     if len(trainset) != len(valset):
         return False

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-import dspy
-
+from dspy_gepa.program.context import configured_adapter, default_language_model
+from dspy_gepa.program.dspy_api import BaseLM, Example, Module
 from dspy_gepa.program.plain import to_plain
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.setup.options import Options
@@ -25,9 +25,9 @@ _SAMPLING = (
 
 def identify(
     options: Options,
-    student: dspy.Module,
+    student: Module,
     problem: Problem,
-    examples: Mapping[Row, dspy.Example],
+    examples: Mapping[Row, Example],
     *,
     seed: int,
     width: int,
@@ -50,7 +50,7 @@ def identify(
         "optimize": list(options.selection.optimize),
         "freeze": list(options.selection.freeze),
         "task model": _models(student),
-        "adapter": type(dspy.settings.adapter).__name__ if dspy.settings.adapter else None,
+        "adapter": type(adapter).__name__ if (adapter := configured_adapter()) else None,
         "reflection model": _model(options.reflection_lm),
         "train rows": _digest_rows(examples, "train"),
         "validation rows": _digest_rows(examples, "val"),
@@ -75,7 +75,7 @@ def identify(
     }
 
 
-def _describe_program(student: dspy.Module) -> dict[str, Any]:
+def _describe_program(student: Module) -> dict[str, Any]:
     """Return the type and, per predictor, its fields and digests of its demos and settings."""
     predictors = {
         name: [
@@ -92,21 +92,21 @@ def _described(field: Any) -> str:
     return str((field.json_schema_extra or {}).get("desc", ""))
 
 
-def _models(student: dspy.Module) -> str | dict[str, str]:
+def _models(student: Module) -> str | dict[str, str]:
     """Return the model that all predictors use, or the model of each."""
-    models = {name: _model(p.lm or dspy.settings.lm) for name, p in student.named_predictors()}
+    models = {name: _model(p.lm or default_language_model()) for name, p in student.named_predictors()}
     return next(iter(models.values())) if len(set(models.values())) == 1 else models
 
 
 def _model(lm: Any) -> str:
     """Return name and sampling parameters of a model, without its address and key."""
-    if not isinstance(lm, dspy.BaseLM):
+    if not isinstance(lm, BaseLM):
         return type(lm).__name__
     given = {name: lm.kwargs[name] for name in _SAMPLING if lm.kwargs.get(name) is not None}
     return str(lm.model) + (f" {json.dumps(given, default=str)}" if given else "")
 
 
-def _digest_rows(examples: Mapping[Row, dspy.Example], split: str) -> str:
+def _digest_rows(examples: Mapping[Row, Example], split: str) -> str:
     rows = [to_plain(example) for row, example in examples.items() if row.split == split]
     return f"{len(rows)} rows, {_digest(rows)}" if rows else "the train rows"
 

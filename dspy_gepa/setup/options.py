@@ -9,8 +9,6 @@ from functools import cached_property, partial
 from os import PathLike
 from typing import Any, Literal, get_args
 
-import dspy
-
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events.dispatch import check_callbacks
 from dspy_gepa.program.checks import (
@@ -27,6 +25,7 @@ from dspy_gepa.program.checks import (
     require_whole,
 )
 from dspy_gepa.program.components.selection import Selection, select
+from dspy_gepa.program.dspy_api import BaseLM, Module
 from dspy_gepa.program.metric import Metric
 from dspy_gepa.program.objectives import MEASURES
 from dspy_gepa.record.journal import Resume
@@ -100,7 +99,7 @@ class Options:
     max_seconds: float | None = field(metadata=_AMOUNT)
     stop: Stopper | None = field(metadata=_FUNCTION)
 
-    reflection_lm: dspy.BaseLM | None
+    reflection_lm: BaseLM | None
     reflection_minibatch_size: int | None = field(metadata=_COUNT)
     skip_perfect_score: bool = field(metadata=_FLAG)
     perfect_score: float = field(metadata=_SCORE)
@@ -127,8 +126,8 @@ class Options:
 
     optimize: Sequence[str]
     freeze: Sequence[str]
-    initial_candidates: Sequence[Mapping[str, str] | dspy.Module] = field(
-        metadata=_several((Mapping, dspy.Module), "mappings of texts, or programs")
+    initial_candidates: Sequence[Mapping[str, str] | Module] = field(
+        metadata=_several((Mapping, Module), "mappings of texts, or programs")
     )
     keep: Sequence[str] = field(metadata=_several(str, "texts"))
     max_chars: int | None = field(metadata=_COUNT)

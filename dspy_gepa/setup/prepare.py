@@ -9,12 +9,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import dspy
-
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.build import build_program, read_candidate, read_components
 from dspy_gepa.program.components.listing import PLACEHOLDER
 from dspy_gepa.program.components.selection import DEFAULT, Selection, read_text_places
+from dspy_gepa.program.context import default_threads
+from dspy_gepa.program.dspy_api import Module
 from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.program.usage import price_per_token
 from dspy_gepa.record.file import FILE_NAME, UNREADABLE, read_journal
@@ -40,7 +40,7 @@ from dspy_gepa.views.choice import choose_views
 from dspy_gepa.views.log import LogEvents
 
 
-def prepare(options: Options, student: dspy.Module, data: Data) -> tuple[RunSettings, Worker]:
+def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings, Worker]:
     """Return the settings of a run and the worker that executes its effects.
 
     Raises:
@@ -54,7 +54,7 @@ def prepare(options: Options, student: dspy.Module, data: Data) -> tuple[RunSett
         or _width_to_extend(options, log_dir)
         or default_width(options.search, rollouts, *_sizes(problem))
     )
-    threads = options.num_threads or dspy.settings.num_threads
+    threads = options.num_threads or default_threads()
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     settings = RunSettings(
         build=partial(_program_of, student),
@@ -90,16 +90,16 @@ def prepare(options: Options, student: dspy.Module, data: Data) -> tuple[RunSett
     return settings, Worker(runner, proposers)
 
 
-def _program_of(student: dspy.Module, candidate: Candidate) -> dspy.Module:
+def _program_of(student: Module, candidate: Candidate) -> Module:
     program = build_program(student, candidate)
     # A student that comes from an earlier run has the result of that run attached, which is not this one's.
     vars(program).pop(DETAILS, None)
     return program
 
 
-def _read_problem(options: Options, student: dspy.Module, data: Data) -> Problem:
+def _read_problem(options: Options, student: Module, data: Data) -> Problem:
     selection = options.selection
-    if not isinstance(student, dspy.Module):
+    if not isinstance(student, Module):
         raise ConfigurationError(
             f"The program is {type(student).__name__}, not a dspy.Module. What dspy.streamify and "
             "dspy.asyncify give is none: compile the module itself, and wrap what compile returns."
@@ -130,7 +130,7 @@ def _read_problem(options: Options, student: dspy.Module, data: Data) -> Problem
 
 
 def _reflection(
-    options: Options, student: dspy.Module, components: Sequence[Component], original: Candidate
+    options: Options, student: Module, components: Sequence[Component], original: Candidate
 ) -> ReflectionSettings:
     # The overview names all predictors; by default these are the components, which are read already.
     predictors = components if options.selection == DEFAULT else read_components(student)
@@ -146,15 +146,13 @@ def _reflection(
     )
 
 
-def _candidate_of(
-    given: Mapping[str, str] | dspy.Module, original: Candidate, selection: Selection
-) -> Candidate:
+def _candidate_of(given: Mapping[str, str] | Module, original: Candidate, selection: Selection) -> Candidate:
     """Return the original program with the texts of an initial candidate.
 
     Raises:
         ConfigurationError: It has a component that the original has not.
     """
-    texts = dict(read_candidate(given, selection) if isinstance(given, dspy.Module) else given)
+    texts = dict(read_candidate(given, selection) if isinstance(given, Module) else given)
     unknown = [name for name in texts if name not in original]
     if unknown:
         raise ConfigurationError(

@@ -100,7 +100,7 @@ def test_a_bare_string_is_refused(option: str, value: Any) -> None:
 
 
 def test_tools_are_not_asked_of_a_program_that_has_none() -> None:
-    with pytest.raises(ConfigurationError, match="optimize.*'tools'.*TwoHops"):
+    with pytest.raises(ConfigurationError, match=r"optimize.*'tools'.*TwoHops"):
         read_candidate(TwoHops(), select(("instructions", "tools"), ()))
 
 
