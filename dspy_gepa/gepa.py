@@ -20,10 +20,8 @@ from dspy_gepa.run import RunSettings, Stopper, run_search
 from dspy_gepa.runtime.forecast import Forecast, forecast_by_trial
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.worker import Worker
+from dspy_gepa.search import Acceptance, ComponentChoice, ParentChoice, RowChoice, Strategy
 from dspy_gepa.search.belief.frontier import FrontierType
-from dspy_gepa.search.choices.components import ComponentChoice
-from dspy_gepa.search.mutation import Acceptance
-from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
 from dspy_gepa.setup.data import Data, Reading
 from dspy_gepa.setup.options import Options
 from dspy_gepa.setup.prepare import prepare

@@ -34,14 +34,12 @@ from dspy_gepa.runtime.codec import encode_step
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
+from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
-from dspy_gepa.search.belief.outputs import best_outputs
-from dspy_gepa.search.loop import Listener, Search
-from dspy_gepa.search.plan import Problem
-from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search.belief.summary import best_outputs
+from dspy_gepa.search.loop import Committed, Search, run
+from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.types import Candidate, Effect, Fault, Outcome, Row
 
 
@@ -129,17 +127,19 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             problem=settings.problem,
             strategy=settings.strategy,
             seed=settings.seed,
-            scheduler=scheduler,
             budget=Budget(settings.limits, _stopwatch(journal, scheduler)),
             width=settings.width,
-            listen=_recording_steps(journal, lambda pool, finished: emitter.committed(search, finished)),
-            begin=emitter.planned,
             stop=StopRule(settings.stop, journal, scheduler),
         )
         try:
             with _interrupted_by_callbacks(scheduler):
                 hub(_start_of(settings, journal))
-                search.run()
+                run(
+                    search,
+                    scheduler,
+                    begin=emitter.planned,
+                    listen=_recording_steps(journal, lambda committed: emitter.committed(search, committed)),
+                )
                 if settings.track_best_outputs:
                     # They are read once, here: the journal is open, and the search need not hold outputs.
                     search.best_outputs = best_outputs(search.pool, scheduler.recall)
@@ -244,11 +244,14 @@ def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Eff
     return note
 
 
-def _recording_steps(journal: Journal | None, listen: Listener) -> Listener:
-    def commit(pool: Pool, finished: FinishedStep) -> None:
+def _recording_steps(
+    journal: Journal | None, listen: Callable[[Committed], None]
+) -> Callable[[Committed], None]:
+    def commit(committed: Committed) -> None:
         if journal is not None:
-            journal.record_step(finished.step, encode_step(finished.result), finished.spent.rollouts)
-        listen(pool, finished)
+            result, spent = encode_step(committed.result), committed.spent.rollouts
+            journal.record_step(committed.step.number, result, spent)
+        listen(committed)
 
     return commit
 

@@ -17,7 +17,7 @@ from benchmarks.harness.others.miprov2 import miprov2
 from benchmarks.harness.others.transfer import transfer
 from benchmarks.harness.setting import Arm, Found, RefusedError, Setting, Validated, quiet
 from benchmarks.tasks import WITHOUT_PREDICTORS
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search import Strategy
 
 
 def optimize(name: str, setting: Setting, told: Callable[[int], None] | None = None) -> Found:

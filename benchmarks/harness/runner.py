@@ -115,9 +115,11 @@ def _measure(work: Callable[[AnyCell], Result], cell: AnyCell, out: Path) -> Res
 def _ended(
     cell: AnyCell, out: Path, measure: Callable[[], Result], fatal: tuple[type[Exception], ...]
 ) -> Ended[AnyCell]:
+    # An interrupted run of ours raises a KeyboardInterrupt that is an Exception, too.
+    stops: tuple[type[BaseException], ...] = (KeyboardInterrupt, *fatal)
     try:
         return Ended(cell, cell.file(out), measure())
-    except (KeyboardInterrupt, *fatal):  # an interrupted run of ours raises an Exception that is one, too
+    except stops:
         raise
     except Exception as error:  # whatever an optimizer or a dying worker raises is that cell's result
         return Ended(cell, cell.file(out), error=describe(error))

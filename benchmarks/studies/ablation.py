@@ -1,15 +1,13 @@
-"""Variants of our optimizer, each with its changes to the adaptive `Strategy`; run by `peers --ablate`."""
+"""Variants of our optimizer, each with its changes to the `Adaptive` strategy; run by `peers --ablate`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from benchmarks.harness.arms import ours
 from benchmarks.harness.setting import Arm
-from dspy_gepa.search.choices.components import COMPONENT_CHOICES
-from dspy_gepa.search.strategy import ADAPTIVE, PARENT_CHOICES, parent_choices
+from dspy_gepa.search import COMPONENT_CHOICES, PARENT_CHOICES, Adaptive
 
 FULL = "full"
 ABLATIONS: dict[str, Mapping[str, Any]] = {
@@ -18,7 +16,7 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "blame": {"choose_components": COMPONENT_CHOICES["blame"]},
     "thompson-only": {"choose_parent": PARENT_CHOICES["thompson"]},
     "robust-frontier-only": {"choose_parent": PARENT_CHOICES["robust_frontier"]},
-    "believed-best-only": {"choose_parent": parent_choices(ADAPTIVE)["current_best"]},
+    "believed-best-only": {"choose_parent": Adaptive().parents()["current_best"]},
     "no-history": {"show_history": False},
     "no-finals": {"finals_share": 0.0, "finalists": 0},
     "minibatch-3": {"minibatch_size": 3},
@@ -29,4 +27,4 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "no-tie": {"tie": 0.0},
     "no-deletion": {"trim_share": 0.0},
 }
-VARIANTS: dict[str, Arm] = {name: ours(replace(ADAPTIVE, **changes)) for name, changes in ABLATIONS.items()}
+VARIANTS: dict[str, Arm] = {name: ours(Adaptive(**changes)) for name, changes in ABLATIONS.items()}

@@ -32,8 +32,7 @@ from benchmarks.harness.setting import Found, Setting
 from benchmarks.harness.tables import Table, page
 from benchmarks.tasks import WORLD_NAMES
 from dspy_gepa.program.build import build_program
-from dspy_gepa.search.pricing import default_width
-from dspy_gepa.search.strategy import ADAPTIVE
+from dspy_gepa.search import Adaptive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -190,7 +189,7 @@ def widths_of(results: WidthResults) -> list[int]:
 def default_of(results: WidthResults, budget: int) -> int:
     """Return the default width of our optimizer."""
     sizes = results.parameters[0]
-    return default_width(ADAPTIVE, budget, sizes["train"], sizes["val"])
+    return Adaptive().default_width(budget, sizes["train"], sizes["val"])
 
 
 def report(results: WidthResults) -> str:

@@ -25,14 +25,11 @@ from dspy_gepa.events import (
 from dspy_gepa.events.dispatch import EventDispatcher
 from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.dispatcher import Done
-from dspy_gepa.runtime.scheduler import FinishedStep
-from dspy_gepa.search.belief.levels import levels
-from dspy_gepa.search.belief.standing import standing
-from dspy_gepa.search.loop import Search
-from dspy_gepa.search.plan import Plan
+from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.strategy import PlannedStep
 from dspy_gepa.steps import Evaluation, Proposal, StepKind
-from dspy_gepa.types import Effect, Fault, Levels, Outcome, Reflect, Rollout
+from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
 
 
 class Emitter:
@@ -44,13 +41,11 @@ class Emitter:
 
     def __init__(self, hub: EventDispatcher) -> None:
         self._hub = hub
-        self._kinds: dict[int, StepKind] = {}
 
-    def planned(self, step: int, plan: Plan) -> None:
+    def planned(self, step: PlannedStep) -> None:
         """A step is about to start."""
-        self._kinds[step] = plan.kind
-        members = plan.parents if plan.evaluates is None else (plan.evaluates,)
-        self._hub(StepPlanned(step, plan.kind, () if plan.finalists else members, plan.need))
+        members = step.parents if step.evaluates is None else (step.evaluates,)
+        self._hub(StepPlanned(step.number, step.kind, () if step.finalists else members, step.need))
 
     def result(self, done: Done, step: int) -> None:
         """An effect has its result."""
@@ -66,16 +61,15 @@ class Emitter:
         kind: Literal["rollout", "reflect"] = "rollout" if isinstance(effect, Rollout) else "reflect"
         self._hub(AttemptFailed(kind, fault.cause, fault.error))
 
-    def committed(self, search: Search, finished: FinishedStep) -> None:
+    def committed(self, search: Search, committed: Committed) -> None:
         """A step was committed, and the pool has grown."""
-        kind = self._kinds.pop(finished.step)
         if not self._hub:
             return
-        step, result, choice = finished.step, finished.result, search.choice
+        step, result, choice = committed.step.number, committed.result, search.choice
         if isinstance(result, Proposal):
             self._hub(_verdict(step, result, search.pool))
         else:
-            self._hub(_evaluated(step, kind, result, search.pool))
+            self._hub(_evaluated(step, committed.step.kind, result, search.pool))
         self._hub(
             BestSoFar(
                 step,
@@ -84,7 +78,7 @@ class Emitter:
                 choice.score,
                 choice.interval,
                 choice.better_than_original,
-                standing(search.pool, choice.member, sparse=search.strategy.sparse),
+                search.summary,
             )
         )
         self._hub(BudgetSpent(step, search.budget.spent, search.budget.limits))
@@ -105,7 +99,7 @@ class Emitter:
                 choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
-                levels=_levels(search),
+                levels=search.levels,
             )
         )
 
@@ -121,11 +115,7 @@ class Emitter:
         """An error ends the run."""
         if self._hub:
             said = (type(error).__name__, redact(str(error)))
-            self._hub(Failed(*said, search.budget.spent, _levels(search)))
-
-
-def _levels(search: Search) -> Levels:
-    return levels(search.pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
+            self._hub(Failed(*said, search.budget.spent, search.levels))
 
 
 def _verdict(step: int, proposal: Proposal, pool: Pool) -> Event:

@@ -12,7 +12,7 @@ from dspy_gepa.steps import Proposal, StepKind
 from dspy_gepa.types import Row
 
 if TYPE_CHECKING:  # see session.py
-    from dspy_gepa.search.belief.standing import Standing
+    from dspy_gepa.search.belief.summary import PoolSummary
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class BestSoFar(Event):
     score: float
     interval: tuple[float, float]
     better_than_original: float
-    standing: Standing
+    standing: PoolSummary
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from benchmarks.harness.meter import CountingMetric
 from benchmarks.harness.setting import Found, Setting
 from benchmarks.studies.ablation import ABLATIONS
 from benchmarks.studies.peers import OWN, PEERS, READ_OFF, cells, goals, peers, report, run_cell
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search import Adaptive
 from tests.support_points import points, results
 
 TINY = [
@@ -109,7 +109,7 @@ def test_other_peers_run_on_few_rows(arm: str) -> None:
 
 
 def test_variants_change_fields_that_the_strategy_has() -> None:
-    names = set(Strategy.__dataclass_fields__)
+    names = set(Adaptive.__dataclass_fields__)
     assert all(set(changes) <= names for changes in ABLATIONS.values())
     assert all("/" not in name and "," not in name for name in ABLATIONS)
 
