@@ -69,7 +69,7 @@ class GEPA(Teleprompter):
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         candidate_selection_strategy: Member to improve: ``"pareto"``, ``"current_best"``, ``"thompson"``,
             ``"robust_frontier"``, ``"mixed"`` or a function of the pool and a random stream.
-        frontier_type: What members compete on: ``"instance"`` (rows), ``"objective"`` (`objective_scores` of
+        frontier_type: Members compete on ``"instance"`` (rows), ``"objective"`` (`objective_scores` of
             the metric), ``"hybrid"`` (both) or ``"cartesian"`` (each objective on each row).
         component_selector: Components that a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"``
             (those the feedback points at) or a function.

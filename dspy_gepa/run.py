@@ -50,8 +50,8 @@ class RunSettings:
     Attributes:
         build: Makes the program of a candidate.
         examples: Every row with its example.
-        problem: What is searched.
-        strategy: How it is searched.
+        problem: Texts, rows and weights of the search.
+        strategy: Numbers and choices of the search.
         limits: Maximum spending.
         shape: The sizes behind the forecast.
         seed: Seed of all random choices.
@@ -60,8 +60,8 @@ class RunSettings:
         policy: When to retry and when to give up.
         executor: Where effects run; None for threads of this process.
         log_dir: Directory of the journal, or None for a run that cannot be resumed.
-        resume: What to do with an existing journal.
-        identity: What the journal's results depend on.
+        resume: Treatment of an existing journal.
+        identity: Everything that the results in the journal depend on.
         track_best_outputs: True to look up the best outputs for every validation row at the end.
         callbacks: Receive every event, see `dspy_gepa.events`.
         trackers: Each opens a callback before the run and closes it afterwards.

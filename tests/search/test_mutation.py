@@ -217,12 +217,6 @@ def test_a_child_that_was_tried_before_is_not_run_again() -> None:
     assert shape(asked) == ["parent on 3 train", "reflect on 1", "reflect on 1"]
 
 
-def test_think_blocks_and_fences_do_not_get_into_the_text() -> None:
-    proposal, _ = run(World(answers=("<think>hm</think>\n```text\na new text\n```",)))
-    assert proposal.candidate is not None
-    assert proposal.candidate["a"] == "a new text"
-
-
 def test_the_reflector_is_told_the_program_the_text_and_the_evidence() -> None:
     world = World()
     run(world)

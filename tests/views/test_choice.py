@@ -25,7 +25,7 @@ from dspy_gepa.views.state import Progress
 from dspy_gepa.views.terminal import TerminalDisplay
 from tests.recorder import Insists, Recorder
 from tests.support import is_right
-from tests.test_resume import Words
+from tests.support_runs import Words
 from tests.views.screen import Screen, on, vanishing
 from tests.views.test_words import RUNNING, WAIT
 

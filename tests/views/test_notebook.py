@@ -14,7 +14,7 @@ from IPython.utils.capture import capture_output
 
 from dspy_gepa.views.choice import open_display
 from dspy_gepa.views.notebook import NotebookDisplay, bundle_of, in_notebook
-from tests.test_resume import Words
+from tests.support_runs import Words
 from tests.views.test_words import RUNNING
 
 

@@ -29,7 +29,7 @@ from dspy_gepa.views.progress import _FOLDS, Progress, advance, brief
 from dspy_gepa.views.state import Wait
 from tests.recorder import Recorder
 from tests.support import word_rows
-from tests.test_resume import Words
+from tests.support_runs import Words
 
 # What depends on the clock, or on rollouts, of which the journal has no events.
 OF_THE_CLOCK = ("started_at", "ended_at", "fresh_from", "told", "seconds_foreseen")
