@@ -18,8 +18,8 @@ Parents = Sequence[tuple[int, ...]]
 # tenths of that variance is noise.
 TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
 # In spreads: drift is log-normal, with a standard deviation of a factor, its mean normal around 0. In
-# simulated runs a drift of 0.15 covered less if rewritings did much, and was hardly less optimistic if they did little.
-# The mean is held near 0, since otherwise early gains would be expected of late rewritings too.
+# simulated runs a drift of 0.15 covered less if rewritings did much, and was hardly less optimistic if they
+# did little. The mean is held near 0, since otherwise early gains would be expected of late rewritings too.
 DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
 TINY = 1e-100
 
