@@ -49,8 +49,8 @@ Run = Callable[[Setting], Found]
 
 
 _EVALUATED = """
-SELECT cast(found.key AS INTEGER), committed_at FROM steps, json_each(result, '$.scores') AS found
-WHERE json_extract(result, '$.kind') = 'evaluation' ORDER BY number
+SELECT cast(found.key AS INTEGER), at FROM events, json_each(data, '$.evaluated') AS found
+WHERE committed IS NOT NULL ORDER BY number
 """
 
 

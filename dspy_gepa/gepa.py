@@ -16,7 +16,7 @@ from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events.dispatch import check_callbacks
 from dspy_gepa.program.checks import suggest_closest_option
 from dspy_gepa.program.components.selection import select
-from dspy_gepa.record.builder import Recorder
+from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.journal import Resume
 from dspy_gepa.reflection.proposer import CodeProposalFn, ProposalFn
 from dspy_gepa.run import Stopper, run_search
@@ -32,7 +32,7 @@ from dspy_gepa.setup.prepare import prepare
 from dspy_gepa.setup.reference import translate
 from dspy_gepa.setup.rows import Reading
 from dspy_gepa.setup.summary import deliver
-from dspy_gepa.trackers.choice import choose_trackers
+from dspy_gepa.trackers import choose_trackers
 from dspy_gepa.views.choice import Mode
 
 
@@ -215,7 +215,7 @@ class GEPA(Teleprompter):
         check_data(trainset, valset)
         setup, work = prepare(self, student, trainset, valset)
         examples, _ = read_rows(trainset, valset)
-        recorder, started = Recorder(), time.monotonic()
+        recorder, started = RecordBuilder(), time.monotonic()
         setup = replace(setup, callbacks=(recorder, *setup.callbacks))
         search = run_search(setup, work, partial(attach_best_program, student, examples))
         record = recorder.record(seconds=time.monotonic() - started, log_dir=self.log_dir)

@@ -14,27 +14,25 @@ from typing import Any, TypeAlias
 
 from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, JournalError, RunInterrupted
 from dspy_gepa.events import ForecastMade, RunStarted
-from dspy_gepa.events.background import in_background
-from dspy_gepa.events.dispatch import EventDispatcher
+from dspy_gepa.events.dispatch import EventDispatcher, in_background
 from dspy_gepa.events.emit import Emitter
 from dspy_gepa.program.faults import describe
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
 from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
-from dspy_gepa.runtime.codec import encode_step
+from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Submit
 from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.remote import RemoteWork
-from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, report_usage_to
 from dspy_gepa.search.belief.outputs import best_outputs
-from dspy_gepa.search.loop import Listener, Search
+from dspy_gepa.search.loop import Search
 from dspy_gepa.search.plan import Problem
-from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.types import Effect, Fault, Outcome, Row
 
@@ -125,7 +123,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
             scheduler=scheduler,
             budget=Budget(setup.limits, _stopwatch(journal, scheduler)),
             width=setup.width,
-            listen=_recording_steps(journal, lambda pool, finished: emitter.committed(search, finished)),
+            listen=lambda pool, finished: emitter.committed(search, finished),
             begin=emitter.planned,
             stop=StopRule(setup.stop, journal, scheduler),
         )
@@ -155,7 +153,7 @@ def _start_of(setup: Setup, journal: Journal | None) -> RunStarted:
         forecast=setup.foresee(None),
         limits=setup.limits,
         seed=setup.seed,
-        strategy=setup.strategy,
+        strategy=as_json(setup.strategy),
         width=setup.width,
         threads=setup.threads,
         train_rows=problem.train_size,
@@ -243,15 +241,6 @@ def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Eff
         emitter.attempt_failed(effect, fault)
 
     return note
-
-
-def _recording_steps(journal: Journal | None, listen: Listener) -> Listener:
-    def commit(pool: Pool, finished: Finished) -> None:
-        if journal is not None:
-            journal.record_step(finished.step, encode_step(finished.result), finished.spent.rollouts)
-        listen(pool, finished)
-
-    return commit
 
 
 def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher, search: Search) -> None:

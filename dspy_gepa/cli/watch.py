@@ -15,15 +15,15 @@ from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean_line, is_terminal, say
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.follow import Follower
-from dspy_gepa.record.model import State
+from dspy_gepa.record.model import RunState
+from dspy_gepa.record.progress import Progress, ProgressBuilder
 from dspy_gepa.views.canvas import Canvas
 from dspy_gepa.views.plain import PlainLines
-from dspy_gepa.views.progress import Progress, advance
 
 # What a shell reports of a command that was ended by Ctrl-C.
 _INTERRUPTED = 130
 
-View: TypeAlias = Callable[[Progress, State], None]
+View: TypeAlias = Callable[[Progress, RunState], None]
 """Shows how a run stands; for the last time when it is not running any more."""
 
 
@@ -53,7 +53,7 @@ def watch(ctx: click.Context, run: Path, *, interval: float, plain: bool, check:
         ctx.exit(1)
 
 
-def follow(run: Path, view: View, interval: float) -> State:
+def follow(run: Path, view: View, interval: float) -> RunState:
     """Show a run's progress until it ends; how it ended.
 
     Args:
@@ -61,15 +61,14 @@ def follow(run: Path, view: View, interval: float) -> State:
         view: What shows it.
         interval: Seconds between two looks.
     """
-    start = progress = Progress(log_dir=str(run))
+    build = ProgressBuilder(log_dir=str(run))
     with read_journal(run) as db:
         follower = Follower(db, run)
         while True:
             news = follower.look()
-            progress = start if news.anew else progress
-            for data, at in news.told:
-                progress = advance(progress, data, at)
-            view(progress, news.state)
+            for event, at in news.events:
+                build(event, at)
+            view(build.progress, news.state)
             if news.state != "running":
                 return news.state
             time.sleep(interval)
@@ -85,7 +84,7 @@ def _view(*, plain: bool) -> Iterator[View]:
         return
     shown = Progress()
 
-    def view(progress: Progress, state: State) -> None:
+    def view(progress: Progress, state: RunState) -> None:
         nonlocal shown
         shown = progress
         canvas.draw(progress, time.time())

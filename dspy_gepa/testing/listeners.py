@@ -12,7 +12,7 @@ import dspy
 from dspy.utils.callback import BaseCallback
 
 from dspy_gepa.errors import ConfigurationError, ContractError, InfrastructureError, RunInterrupted
-from dspy_gepa.events import EVENTS, Event, RolloutDone
+from dspy_gepa.events import TOPICS, Event, RolloutDone
 from dspy_gepa.events.dispatch import check_callbacks, handlers_of
 from dspy_gepa.program.checks import nearest
 from dspy_gepa.run import RunState
@@ -56,7 +56,8 @@ def check_callback(callback: Any) -> None:
     _require_known_names(part, callback)
     for events in example_events():
         for event in events:
-            if event.name() in handlers and not _heard(part, handlers[event.name()], event):
+            topics = [topic for topic in event.topics if topic in handlers]
+            if not all(_heard(part, handlers[topic], topic, event) for topic in topics):
                 break
 
 
@@ -162,7 +163,7 @@ def _refuses(prompt: Prompt) -> dspy.LMError:
 def _require_known_names(part: Part, callback: Any) -> None:
     if callable(callback):
         return
-    known = [f"on_{event.name()}" for event in EVENTS]
+    known = [f"on_{topic}" for topic in TOPICS]
     dspys = set(dir(BaseCallback))
     unknown = [m for m in dir(callback) if m.startswith("on_") and m not in known and m not in dspys]
     part.require(
@@ -173,11 +174,11 @@ def _require_known_names(part: Part, callback: Any) -> None:
     )
 
 
-def _heard(part: Part, handler: Callable[[Any], Any], event: Event) -> bool:
+def _heard(part: Part, handler: Callable[[Any], Any], topic: str, event: Event) -> bool:
     """Tell it one event; whether it wants to hear more."""
     before = event.to_dict()
     try:
-        replace(part, function=handler).answer(event.name(), event)
+        replace(part, function=handler).answer(topic, event)
     except KeyboardInterrupt:
         return False
     part.require(

@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Protocol
 
 from dspy_gepa.program.log import log_failure
-from dspy_gepa.views.state import Progress
+from dspy_gepa.record.progress import Progress
 
 # Seconds between two drawings: a drawing takes a few milliseconds, less than one per cent of that.
 PERIOD = 0.5

@@ -14,10 +14,10 @@ from typing import Literal, TypeAlias
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events import Event
+from dspy_gepa.record.progress import ProgressBuilder
 from dspy_gepa.views.canvas import Clock, Show, refreshed
 from dspy_gepa.views.passage import is_terminal, passages
 from dspy_gepa.views.plain import PlainLines
-from dspy_gepa.views.progress import Progress, advance, brief
 from dspy_gepa.views.region import Region
 from dspy_gepa.views.suspension import erased_when_suspended
 
@@ -34,18 +34,17 @@ class View:
 
     Args:
         show: Shows it.
-        progress: What it begins with: the log_dir, which events do not tell.
+        build: Builds the progress from events.
         clock: Seconds.
     """
 
     show: Show
-    progress: Progress = field(default_factory=Progress)
+    build: ProgressBuilder = field(default_factory=ProgressBuilder)
     clock: Clock = time.monotonic
 
     def __call__(self, event: Event) -> None:
         """Show what has changed."""
-        self.progress = advance(self.progress, brief(event), self.clock())
-        self.show(self.progress)
+        self.show(self.build(event, self.clock()))
 
 
 def choose_views(mode: Mode, log_dir: Path | None) -> tuple[Callable[[], AbstractContextManager[View]], ...]:
@@ -57,7 +56,7 @@ def choose_views(mode: Mode, log_dir: Path | None) -> tuple[Callable[[], Abstrac
 def open_view(mode: Mode, log_dir: Path | None, clock: Clock = time.monotonic) -> Iterator[View]:
     """A callback that shows a run of this process."""
     with open_display(mode, clock) as show:
-        yield View(show, Progress(log_dir=None if log_dir is None else str(log_dir)), clock)
+        yield View(show, ProgressBuilder(None if log_dir is None else str(log_dir)), clock)
 
 
 @contextmanager

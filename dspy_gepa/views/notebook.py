@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.panel import Sheet, lines_of, panel
-from dspy_gepa.views.state import Progress
 
 # Colours are set only where a text has one, so that it can be read on light and dark pages.
 _HTML = '<pre style="line-height:1.35;white-space:pre-wrap;font-family:monospace">{code}</pre>'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.canvas import Clock
-from dspy_gepa.views.state import Progress
 from dspy_gepa.views.words import line_of
 
 EVERY = 60.0

@@ -9,10 +9,10 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.panel import Sheet, lines_of, panel
 from dspy_gepa.views.passage import Passage
 from dspy_gepa.views.region import Region
-from dspy_gepa.views.state import Progress
 
 
 def can_be_drawn_on(stream: TextIO) -> bool:

@@ -80,12 +80,12 @@ class Misspelt:
 
 class ExpectsAnIndex:
     def on_evaluated(self, event: Any) -> None:
-        assert event.scores[1]
+        assert event.evaluated[1]
 
 
 def clears(event: Event) -> None:
     for name, value in vars(event).items():
-        if name == "scores":
+        if name == "val_means":
             value.clear()
 
 
@@ -98,7 +98,7 @@ def clears(event: Event) -> None:
         (Misspelt(), "a method on_rollout_don.*\n.*Did you mean 'on_rollout_done'"),
         (Misspelt, "Pass an object of it"),
         (object(), "named after an event"),
-        (clears, "leaves events as they are.*\n.*Evaluated changed"),
+        (clears, "leaves events as they are.*\n.*StepCommitted changed"),
     ],
 )
 def test_a_broken_callback_is_told_what_it_broke(callback: Any, words: str) -> None:

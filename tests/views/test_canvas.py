@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.canvas import refreshed
-from dspy_gepa.views.state import Progress
 
 
 class Paper:
@@ -41,10 +41,10 @@ def test_the_first_progress_is_drawn_at_once_and_later_ones_on_another_thread() 
     with refreshed(paper, clock, period=0.001) as show:
         show(Progress())
         assert paper.drawn == [Progress()]
-        show(Progress(members=2))
+        show(Progress(retries=2))
         assert paper.twice.wait(30)
     assert paper.threads[0] is threading.main_thread() is not paper.threads[1]
-    assert paper.ended == [Progress(members=2)]
+    assert paper.ended == [Progress(retries=2)]
 
 
 def test_time_goes_on_when_nothing_else_does() -> None:
@@ -57,9 +57,9 @@ def test_time_goes_on_when_nothing_else_does() -> None:
 def test_what_is_shown_in_between_is_left_out() -> None:
     paper = Paper()
     with refreshed(paper, clock, period=3600) as show:
-        for members in range(100):
-            show(replace(Progress(), members=members))
-    assert [progress.members for progress in [*paper.drawn, *paper.ended]] == [0, 99]
+        for retries in range(100):
+            show(replace(Progress(), retries=retries))
+    assert [progress.retries for progress in [*paper.drawn, *paper.ended]] == [0, 99]
 
 
 def test_where_nothing_was_shown_nothing_is_drawn() -> None:
@@ -76,7 +76,7 @@ def test_an_error_in_drawing_is_logged_and_nothing_is_drawn_any_more(
     paper.breaks = True
     with refreshed(paper, clock, period=0.001) as show:
         show(Progress())
-        show(Progress(members=2))
+        show(Progress(retries=2))
     assert (len(paper.drawn), paper.ended) == (1, [])
     assert "the live view failed and is not drawn any more; the run goes on" in caplog.text
     assert "ZeroDivisionError" in caplog.text

@@ -17,19 +17,19 @@ import pytest
 import tqdm
 
 from dspy_gepa import ConfigurationError, ReflectionError, RunInterrupted
-from dspy_gepa.events import BudgetSpent, RolloutDone
+from dspy_gepa.events import RolloutDone, StepCommitted
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.views import canvas
 from dspy_gepa.views import choice as views
 from dspy_gepa.views.choice import open_display
 from dspy_gepa.views.passage import Passage
-from dspy_gepa.views.state import Progress
 from dspy_gepa.views.terminal import TerminalCanvas
 from tests.recorder import Insists, Recorder
 from tests.support import is_right
+from tests.support_progress import RUNNING, WAIT
 from tests.test_resume import Words
 from tests.views.screen import Screen, on, vanishing
-from tests.views.test_words import RUNNING, WAIT
 
 RULE = re.compile(r"^GEPA [\w: ]+ ─+$")
 
@@ -81,7 +81,7 @@ def test_log_lines_prints_and_bars_stay_whole_and_one_panel_is_left(screen: Scre
 
     class Typist:
         def __call__(self, event: Any) -> None:
-            if isinstance(event, BudgetSpent):
+            if isinstance(event, StepCommitted):
                 sys.stderr.write(f"committed {event.step}\n")
 
     screen.resize(200, 24)
@@ -100,7 +100,7 @@ def test_log_lines_prints_and_bars_stay_whole_and_one_panel_is_left(screen: Scre
     assert [line for line in above if line.startswith("printed")] == [
         f"printed {n + 1}" for n in range(len(calls))
     ]
-    commits = len(heard.of(BudgetSpent))
+    commits = len(heard.of(StepCommitted))
     assert [line for line in above if line.startswith("committed")] == [
         f"committed {n}" for n in range(commits)
     ]
@@ -201,7 +201,7 @@ def test_a_terminal_that_goes_away_changes_nothing_in_the_result(monkeypatch: py
 
 def test_an_interrupt_is_shown_with_the_way_to_go_on(screen: Screen, tmp_path: Path) -> None:
     class Stops:
-        def on_budget_spent(self, event: BudgetSpent) -> None:
+        def on_step_committed(self, event: StepCommitted) -> None:
             raise KeyboardInterrupt
 
     with on(screen), pytest.raises(RunInterrupted):

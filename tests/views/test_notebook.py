@@ -14,8 +14,8 @@ from IPython.utils.capture import capture_output
 
 from dspy_gepa.views.choice import open_display
 from dspy_gepa.views.notebook import NotebookCanvas, bundle_of, in_notebook
+from tests.support_progress import RUNNING
 from tests.test_resume import Words
-from tests.views.test_words import RUNNING
 
 
 @pytest.fixture
