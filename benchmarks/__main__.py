@@ -12,19 +12,19 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 import click
 import dspy
 
-from benchmarks.demo import demo
-from benchmarks.durability import durability
-from benchmarks.faults import faults
-from benchmarks.forecasts import forecasts
-from benchmarks.matrix.command import run
-from benchmarks.overhead import overhead
+from benchmarks.commands.demo import demo
+from benchmarks.commands.serve import serve
+from benchmarks.commands.verify import verify
+from benchmarks.paper.report import report
+from benchmarks.paper.run import run
 from benchmarks.peers.command import peers
-from benchmarks.report.command import report
-from benchmarks.report_page import report_size
-from benchmarks.retrieval_figures import retrieval
-from benchmarks.serve import serve
 from benchmarks.speed import speed
-from benchmarks.verify import verify
+from benchmarks.studies.calibration import calibrate
+from benchmarks.studies.durability import durability
+from benchmarks.studies.faults import faults
+from benchmarks.studies.forecasts import forecasts
+from benchmarks.studies.overhead import overhead
+from benchmarks.studies.retrieval import retrieval
 from benchmarks.widths.command import widths
 from benchmarks.wikipedia import wikipedia
 
@@ -36,10 +36,10 @@ def main() -> None:
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
 
 
+main.add_command(calibrate)
 main.add_command(demo)
 main.add_command(run)
 main.add_command(report)
-main.add_command(report_size)
 main.add_command(serve)
 main.add_command(speed)
 main.add_command(overhead)

@@ -21,12 +21,12 @@ from pathlib import Path
 import click
 import dspy
 
-from benchmarks.choices import chosen
-from benchmarks.counts import AT_LEAST_ONE, FINITE, POSITIVE, numbers
-from benchmarks.evaluation import scores
-from benchmarks.experiment import Cell, cut
-from benchmarks.models import Models
-from benchmarks.setting import CountingMetric
+from benchmarks.harness.cell import Cell, cut
+from benchmarks.harness.choices import chosen
+from benchmarks.harness.evaluation import scores
+from benchmarks.harness.models import Models
+from benchmarks.harness.options import AT_LEAST_ONE, FINITE, POSITIVE, numbers
+from benchmarks.harness.setting import CountingMetric
 from benchmarks.simulated.latency import Latency, Meter, delayed_lm
 from benchmarks.speed_arms import ARMS, BASELINE, Curve, Setting
 from benchmarks.speed_report import report

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import dspy
 
 import dspy_gepa
-from benchmarks.optimizers import PARALLEL
-from benchmarks.setting import CountingMetric
+from benchmarks.harness.arms import PARALLEL
+from benchmarks.harness.setting import CountingMetric
 from benchmarks.tasks import Task
 from dspy_gepa.record.file import read_journal
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Protocol
 
-from benchmarks.tables import markdown
+from benchmarks.harness.tables import markdown
 
 COLUMNS = (
     "arm",

@@ -1,9 +1,11 @@
 """dspy_gepa: reflective prompt evolution (GEPA, arXiv 2507.19457) as a DSPy optimizer."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-if TYPE_CHECKING:
+__version__ = "0.1.0"
+
+if _TYPE_CHECKING:
     from dspy_gepa.errors import (
         ConfigurationError,
         GEPAError,
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     )
     from dspy_gepa.gepa import GEPA
     from dspy_gepa.program.text import Text
+    from dspy_gepa.record.model import RunRecord
+    from dspy_gepa.record.read import read_run
     from dspy_gepa.result import GEPAResult
     from dspy_gepa.run import RunState
     from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
@@ -41,11 +45,13 @@ __all__ = [
     "ReflectionError",
     "RetryPolicy",
     "RunInterrupted",
+    "RunRecord",
     "RunState",
     "Text",
+    "read_run",
 ]
 
-# Imported when they are asked for: DSPy takes seconds to import, and the command line has no use for it.
+# Modules are imported on first use: DSPy takes seconds to import, and the command line does not need it.
 _HOME = {
     "GEPA": "gepa",
     "AsyncExecutor": "runtime.executors",
@@ -55,21 +61,23 @@ _HOME = {
     "Proposal": "steps",
     "RayExecutor": "runtime.executors",
     "RetryPolicy": "runtime.policy",
+    "RunRecord": "record.model",
     "RunState": "run",
     "Text": "program.text",
+    "read_run": "record.read",
 }
 
 
-if not TYPE_CHECKING:  # else type checkers would take any name for one of ours
+if not _TYPE_CHECKING:  # with it, type checkers would accept any name
 
-    def __getattr__(name: str) -> Any:
-        """What `__all__` names, from the module where it is."""
+    def __getattr__(name):
+        """Import a public name from its module."""
         if name not in __all__:
             raise AttributeError(f"module 'dspy_gepa' has no attribute {name!r}")
-        value = getattr(import_module(f"dspy_gepa.{_HOME.get(name, 'errors')}"), name)
+        value = getattr(_import(f"dspy_gepa.{_HOME.get(name, 'errors')}"), name)
         globals()[name] = value
         return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,20 +15,17 @@ from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError,
 from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.dispatch import EventDispatcher, in_background
 from dspy_gepa.events.emit import Emitter
-from dspy_gepa.program.faults import describe
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
-from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.runtime.codec import as_json
-from dspy_gepa.runtime.dispatcher import Dispatcher, Submit
-from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
+from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.runtime.remote import RemoteWork
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
-from dspy_gepa.runtime.worker import Worker, report_usage_to
+from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.outputs import best_outputs
 from dspy_gepa.search.loop import Search
 from dspy_gepa.search.plan import Problem
@@ -102,7 +98,7 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
         hub = EventDispatcher([*event_log, *setup.callbacks, *trackers])
         emitter = Emitter(hub)
         dispatcher = Dispatcher(
-            _submitter(work, setup.executor),
+            submitter(work, setup.executor),
             workers=setup.threads,
             policy=setup.policy,
             on_failure=_noting_failures(journal, emitter),
@@ -159,7 +155,7 @@ def _start_of(setup: Setup, journal: Journal | None) -> RunStarted:
         train_rows=problem.train_size,
         val_rows=len(problem.val_rows),
         in_sample=Row("train", 0) in problem.val_rows,
-        candidates=tuple(dict.fromkeys([problem.seed, *problem.initial])),
+        candidates=tuple(dict.fromkeys([problem.original, *problem.initial])),
         resumed_steps=0 if journal is None else journal.last_step + 1,
         seconds_before=0.0 if journal is None else journal.seconds_before,
     )
@@ -217,21 +213,6 @@ def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], fl
         return 0.0 if replaying else before + time.monotonic() - started
 
     return elapsed
-
-
-def _submitter(work: Worker, executor: Executor | None) -> Submit:
-    """How effects reach the executor: called there, awaited there, or sent there."""
-    if isinstance(executor, AsyncExecutor):
-        return lambda effect: _submit_coroutine(executor, work, effect)
-    if executor is None or isinstance(executor, (ThreadExecutor, ThreadPoolExecutor)):
-        threads = executor or ThreadExecutor()
-        # A pool's threads know nothing of the settings that hold where the effect was asked for.
-        return lambda effect: threads.submit(contextvars.copy_context().run, work, effect)
-    return RemoteWork(work.portable(), executor, report_usage_to())
-
-
-def _submit_coroutine(executor: AsyncExecutor, work: Worker, effect: Effect) -> Future[Any]:
-    return executor.submit(work.arun, effect)
 
 
 def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Effect, Fault], None]:

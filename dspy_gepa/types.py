@@ -220,12 +220,11 @@ class Rollout:
 
     candidate: Candidate
     row: Row
-    replicate: int = 0
 
     @cached_property
     def key(self) -> str:
-        """What makes two rollouts the same: candidate, row and replicate."""
-        return f"{self.candidate.id}:{self.row}:{self.replicate}"
+        """Text that is equal for equal candidates and rows."""
+        return f"{self.candidate.id}:{self.row}:0"
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ def pool_of(*entries: Entry) -> Pool:
         if index > 0:
             first = pool.members[entry.parents[0]].candidate if entry.parents else candidate
             proposal = Proposal(
-                kind=("seed", "mutation", "merge")[len(entry.parents)],
+                kind=("original", "mutation", "merge")[len(entry.parents)],
                 parents=entry.parents,
                 candidate=candidate,
                 verdict="accepted",

@@ -72,15 +72,14 @@ def test_a_candidate_cannot_be_changed() -> None:
         Candidate.of({"a": "x"})["a"] = "y"  # type: ignore[index]
 
 
-def test_a_rollout_is_told_apart_by_candidate_row_and_replicate() -> None:
+def test_a_rollout_is_told_apart_by_candidate_and_row() -> None:
     one, other = Candidate.of({"a": "x"}), Candidate.of({"a": "y"})
     keys = {
-        Rollout(candidate, row, replicate).key
+        Rollout(candidate, row).key
         for candidate in (one, other)
         for row in (Row("train", 0), Row("val", 0), Row("val", 1))
-        for replicate in (0, 1)
     }
-    assert len(keys) == 12
+    assert len(keys) == 6
 
 
 def test_rollouts_come_back_in_the_order_of_the_rows() -> None:

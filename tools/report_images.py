@@ -14,10 +14,10 @@ import dspy
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from benchmarks.browser import chromium, wait_until_drawn
-from benchmarks.experiment import Cell, run_cell
-from benchmarks.models import Models
+from benchmarks.harness.cell import Cell, run_cell
+from benchmarks.harness.models import Models
 from dspy_gepa import GEPAResult
+from tests.support_browser import chromium, wait_until_drawn
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 BUDGET = 600

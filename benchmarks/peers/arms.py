@@ -9,12 +9,12 @@ from typing import Any, Literal, Protocol
 import dspy
 
 import dspy_gepa
-from benchmarks.optimizers import AS_PUBLISHED, AS_PUBLISHED_WITH_MERGES, PARALLEL
-from benchmarks.others.fewshot import SIMBA_BATCH, simba_steps
+from benchmarks.harness.arms import AS_PUBLISHED, AS_PUBLISHED_WITH_MERGES, PARALLEL
+from benchmarks.harness.others.fewshot import SIMBA_BATCH, simba_steps
+from benchmarks.harness.setting import CountingMetric, quiet
 from benchmarks.peers.ablation import ABLATIONS
 from benchmarks.peers.readoff import best_within
 from benchmarks.peers.tally import Tally, tallied
-from benchmarks.setting import CountingMetric, quiet
 from benchmarks.tasks import Task
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
 

@@ -18,11 +18,11 @@ import dspy
 import numpy as np
 
 import dspy_gepa
-from benchmarks import experiment
-from benchmarks.evaluation import scores
-from benchmarks.experiment import instructions
-from benchmarks.files import write_json
-from benchmarks.models import Models
+from benchmarks.harness import cell as experiment
+from benchmarks.harness.cell import instructions
+from benchmarks.harness.evaluation import scores
+from benchmarks.harness.files import write_json
+from benchmarks.harness.models import Models
 from benchmarks.peers.arms import PEERS, VARIANTS, Bench, Outcome
 from benchmarks.tasks import Task, load
 

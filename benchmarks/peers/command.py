@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.choices import chosen
-from benchmarks.counts import AT_LEAST_ONE, numbers
+from benchmarks.harness.choices import chosen
+from benchmarks.harness.options import AT_LEAST_ONE, numbers
 from benchmarks.peers.ablation import FULL
 from benchmarks.peers.arms import OURS, PEERS, VARIANTS
 from benchmarks.peers.cells import OtherParametersError, Size

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from benchmarks.harness.tables import markdown
 from benchmarks.peers.ablation import FULL
 from benchmarks.peers.arms import OURS
 from benchmarks.peers.figures import coverage, difference, mean_over_worlds, optimism, plain_mean
 from benchmarks.peers.goals import goals
 from benchmarks.peers.results import NO_HEADROOM, Results
 from benchmarks.peers.targets import SHARES, curve_of, reached, target_of, told
-from benchmarks.tables import markdown
 
 
 def report(results: Results, *, ours: str) -> str:

@@ -26,7 +26,7 @@ SPREAD = 0.2
 
 @dataclass(frozen=True)
 class Figures:
-    """How a world was found to behave, by `python -m benchmarks.calibrate_worlds`.
+    """How a world was found to behave, by `python -m benchmarks calibrate worlds`.
 
     Attributes:
         seed: Test score of the seed prompt.
@@ -103,7 +103,7 @@ _WORLDS: dict[str, WorldSpec] = {
         clerk=ClerkKnobs(noise=0.1, restless=0.5, habit=0.3),
         scoring="binary",
     ),
-    # `python -m benchmarks.calibrate_choice`, 12 seeds: a bare search of 120 steps ends at 0.72 when parents
+    # `python -m benchmarks calibrate choice`, 12 seeds: a bare search of 120 steps ends at 0.72 when parents
     # are drawn from the frontier and at 0.645 when the best average is the only parent (0.074 +- 0.016 apart;
     # in the tuning variant 0.067 +- 0.016). General conventions alone reach about 0.65.
     "specialists": WorldSpec(

@@ -12,8 +12,8 @@ from typing import Any
 import dspy
 import numpy as np
 
-from benchmarks import experiment
-from benchmarks.models import Models
+from benchmarks.harness import cell as experiment
+from benchmarks.harness.models import Models
 from benchmarks.peers.arms import Bench, Meters, Outcome
 from benchmarks.peers.cells import VERSIONS, Cell, Size, Tester, parameters
 from benchmarks.tasks import load

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.choices import chosen
-from benchmarks.counts import AT_LEAST_ONE, numbers
+from benchmarks.harness.choices import chosen
+from benchmarks.harness.options import AT_LEAST_ONE, numbers
 from benchmarks.peers.cells import OtherParametersError, Size
 from benchmarks.peers.runner import run_all
 from benchmarks.tasks import WORLD_NAMES

@@ -11,10 +11,9 @@ import dspy
 import dspy_gepa
 from benchmarks.simulated.latency import Latency
 from benchmarks.widths.clockwork import Batch, StepWork, Work
-from dspy_gepa.runtime.attempts import settled
 from dspy_gepa.runtime.budget import Budget
-from dspy_gepa.runtime.dispatcher import Dispatcher
-from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.runtime.dispatcher import Dispatcher, finished_future
+from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
 from dspy_gepa.search.loop import Search
 from dspy_gepa.setup.prepare import prepare
 from dspy_gepa.steps import Step
@@ -91,7 +90,7 @@ class RecordingScheduler(Scheduler):
     def start(self, number: int, step: Step) -> None:
         super().start(number, self._recorder.watched(step, after=self._finished))
 
-    def finish(self) -> Finished:
+    def finish(self) -> FinishedStep:
         finished = super().finish()
         self._finished += 1
         return finished
@@ -104,11 +103,11 @@ class RecordedGEPA(dspy_gepa.GEPA):
         self, student: dspy.Module, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example]
     ) -> tuple[Search, Work]:
         """Search as `compile` would; what was found, and what was done for it."""
-        setup, execute = prepare(self, student, trainset, valset)
+        setup, worker = prepare(self, student, trainset, valset)
         recorder = Recorder(latencies(setup.seed))
 
         def submit(effect: Effect) -> Future[Result | Fault]:
-            return settled(execute(effect))
+            return finished_future(worker.execute(effect))
 
         search = Search(
             problem=setup.problem,

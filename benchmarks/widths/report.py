@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.tables import markdown
+from benchmarks.harness.tables import markdown
 from benchmarks.widths.results import Mean, Results, score, seconds, used
 
 

@@ -18,9 +18,9 @@ from dspy_gepa.events.events import (
     StepPlanned,
     Stopping,
 )
-from dspy_gepa.program.faults import redact
-from dspy_gepa.runtime.attempts import Done
-from dspy_gepa.runtime.scheduler import Finished as FinishedStep
+from dspy_gepa.program.redaction import redact
+from dspy_gepa.runtime.dispatcher import Done
+from dspy_gepa.runtime.scheduler import FinishedStep
 from dspy_gepa.search.belief.levels import levels
 from dspy_gepa.search.loop import Search
 from dspy_gepa.search.plan import Plan

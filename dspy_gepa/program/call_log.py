@@ -8,79 +8,79 @@ from collections.abc import Mapping
 from typing import Any
 
 import dspy
-from dspy.utils.callback import BaseCallback
 
 from dspy_gepa.program.build import component_of
-from dspy_gepa.program.faults import expected_format, is_infrastructure
+from dspy_gepa.program.dspy_api import BaseCallback
+from dspy_gepa.program.failed_call import describe_failed_call
+from dspy_gepa.program.faults import is_infrastructure
 from dspy_gepa.program.plain import to_plain
 from dspy_gepa.types import TraceStep
 
-# Arguments of a call that are no inputs.
-_NO_INPUTS = frozenset({"config", "demos", "lm", "signature"})
+# Arguments of a predictor's call that are not input fields.
+_NOT_INPUTS = frozenset({"config", "demos", "lm", "signature"})
 
 
 class CallLog(BaseCallback):
-    """Notes which predictor's call raised, with what inputs, and what successful calls were given.
+    """Records failed calls, calls that a provider failed to answer, and the inputs of the others.
 
     Args:
-        keeps_inputs: Whether to note what successful calls were given, which only traces need.
+        keep_inputs: True to keep the inputs of successful calls, which only traces need.
 
     Attributes:
-        failed: Steps that failed by the candidate's fault, each with its place in the trace.
-        unanswered: By predictor and inputs the provider's error, unless the call was made up for. A program
-            may catch such an error and go on with an empty answer; what it scores then says nothing about
-            the candidate.
-        side_by_side: Whether calls ran beside each other, so that the order in which they ended means
-            nothing and may be another the next time.
+        failed: Steps that failed by the candidate's fault, each with its position in the trace.
+        unanswered: The provider's error by predictor and inputs, unless a later call made up for it. A
+            program may catch such an error and continue with an empty answer, whose score would then say
+            nothing about the candidate.
+        parallel: True if calls ran at the same time, so that the order in which they ended is arbitrary.
     """
 
-    def __init__(self, *, keeps_inputs: bool) -> None:
+    def __init__(self, *, keep_inputs: bool) -> None:
         self.failed: list[tuple[int, TraceStep]] = []
         self.unanswered: dict[tuple[str | int, str], Exception] = {}
-        self.side_by_side = False
-        self._keeps_inputs = keeps_inputs
+        self.parallel = False
+        self._keep_inputs = keep_inputs
         self._thread: int | None = None
         self._open: dict[str, tuple[dspy.Predict, Mapping[str, Any]]] = {}
-        self._given: dict[int, tuple[Any, Mapping[str, Any]]] = {}
+        self._inputs: dict[int, tuple[Any, Mapping[str, Any]]] = {}
 
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
-        """The first call is that of the program, in whose thread the others belong."""
+        """Note the inputs of a predictor's call. The first call is the program's, in the main thread."""
         self._thread = self._thread or threading.get_ident()
         if not isinstance(instance, dspy.Predict):
             return
-        self.side_by_side |= bool(self._open) or threading.get_ident() != self._thread
-        given = {name: value for name, value in inputs.get("kwargs", {}).items() if name not in _NO_INPUTS}
-        # As it is now: an agent's history goes on growing, and the trace holds the very same object.
-        self._open[call_id] = (instance, to_plain(given) if self._keeps_inputs else given)
+        self.parallel |= bool(self._open) or threading.get_ident() != self._thread
+        given = {name: value for name, value in inputs.get("kwargs", {}).items() if name not in _NOT_INPUTS}
+        # A copy: an agent's history keeps growing, and the trace holds the same object.
+        self._open[call_id] = (instance, to_plain(given) if self._keep_inputs else given)
 
     def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
-        """Sort the call among the answered, the failed and the unanswered ones."""
+        """Sort the call into answered, failed or unanswered."""
         predictor, given = self._open.pop(call_id, (None, {}))
         if predictor is None:
             return
         provider_failed = isinstance(exception, Exception) and is_infrastructure(exception)
         if provider_failed or self.unanswered:
             self._settle(predictor, given, exception if provider_failed else None)
-        if exception is None and self._keeps_inputs:
-            self._given[id(outputs)] = (outputs, given)  # kept, so that no other object gets its id
+        if exception is None and self._keep_inputs:
+            self._inputs[id(outputs)] = (outputs, given)  # the object too, so that its id is not reused
         elif exception is not None and not provider_failed:
-            failure = expected_format(exception, predictor.signature)
+            failure = describe_failed_call(exception, predictor.signature)
             step = TraceStep(component_of(predictor), to_plain(given), {}, failure)
             self.failed.append((len(dspy.settings.trace or ()), step))
 
     def _settle(self, predictor: dspy.Predict, given: Mapping[str, Any], error: Any) -> None:
-        """A later call of a predictor makes up for one that its provider failed.
+        """Drop unanswered calls that this call of the same predictor makes up for, and add its own error.
 
-        Where calls run side by side, only one with the same inputs does: others are not in its place.
+        If calls run in parallel, only a call with the same inputs makes up for another.
         """
         caller, inputs = component_of(predictor) or id(predictor), json.dumps(to_plain(given), sort_keys=True)
         for call in list(self.unanswered):
-            if call[0] == caller and (call[1] == inputs or not self.side_by_side):
+            if call[0] == caller and (call[1] == inputs or not self.parallel):
                 self.unanswered.pop(call, None)
         if error is not None:
             self.unanswered[caller, inputs] = error
 
     def inputs_of(self, inputs: Mapping[str, Any], output: Any) -> dict[str, Any]:
-        """The inputs of a call that DSPy traced, as they were when it was made."""
-        _, given = self._given.get(id(output), (None, {}))
+        """Return the inputs of a call in DSPy's trace as they were when it was made."""
+        _, given = self._inputs.get(id(output), (None, {}))
         return {name: given[name] if name in given else to_plain(value) for name, value in inputs.items()}

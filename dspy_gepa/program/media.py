@@ -1,4 +1,4 @@
-"""Images and other media within texts: DSPy marks them, and its adapters send what is marked as media."""
+"""Images and other media within texts: DSPy marks them, and its adapters send marked parts as media."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MEDIUM = re.compile(f"({re.escape(MEDIA_START)}.*?{re.escape(MEDIA_END)})", re.
 
 
 def disarm(text: str, media: Sequence[str] = ()) -> str:
-    """`text` in which nothing is marked but these media.
+    """Return `text` with all marks removed except those of `media`.
 
-    The marks are ours alone to set: between them a model's text would be sent as an image or a file.
+    Otherwise a model could make its text be sent as an image or a file.
     """
     if MEDIA_START not in text and MEDIA_END not in text:
         return text
@@ -25,7 +25,7 @@ def disarm(text: str, media: Sequence[str] = ()) -> str:
 
 
 def with_media(text: str, most: int) -> str:
-    """The text with its first media, and a note in place of each of the others."""
+    """Return the text with its first `most` media, and a note in place of each of the others."""
     shown = 0
 
     def judge(medium: re.Match[str]) -> str:
@@ -37,14 +37,14 @@ def with_media(text: str, most: int) -> str:
 
 
 def mended(text: str) -> str:
-    """`text` without halves of surrogate pairs, which no provider takes; two that fit are put together."""
+    """Return `text` with surrogate pairs joined and lone surrogates replaced, which no provider accepts."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def elide(text: str, chars: int) -> str:
-    """`text`, or at most `chars` characters of it: beginning and end around a note of how much is missing.
+    """Return at most `chars` characters of `text`: its beginning and end around a note on the omission.
 
-    Images and other media are whole or nothing, and do not count.
+    Images and other media stay whole and do not count.
     """
     if MEDIA_START in text:
         return "".join(

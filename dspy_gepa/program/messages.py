@@ -1,4 +1,4 @@
-"""The chat messages that a program's predictors send, for use without DSPy."""
+"""Chat messages that a program's predictors send, for use without DSPy."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from typing import Any, TypeAlias, get_args
 import dspy
 from pydantic_core import PydanticUndefined
 
+from dspy_gepa.program.dspy_api import adapter_in_use
+
 Messages: TypeAlias = list[dict[str, Any]]
 
 
 def messages_by_predictor(
     program: dspy.Module, example: dspy.Example | Mapping[str, Any]
 ) -> tuple[dict[str, Messages], dict[str, list[str]]]:
-    """What every predictor would send for an example, in the configured adapter's format.
+    """Return the messages that every predictor would send for an example, in the configured adapter's format.
 
     Args:
         program: The program.
-        example: A `dspy.Example`, of which the inputs count where it says which these are; or a mapping,
-            which may also hold what earlier predictors would have handed on.
+        example: A `dspy.Example`, of which only the inputs count if it declares them; or a mapping, which may
+            also hold outputs of earlier predictors.
 
     Returns:
-        By predictor its messages, as the adapter writes them for a model without native tools or reasoning;
-        and by each of the other predictors the names of the input fields that the example does not have.
+        The messages by predictor, as the adapter writes them for a model without native tools or reasoning;
+        and by predictor without messages, the names of the input fields that the example lacks.
     """
     values = _values(example)
-    adapter = dspy.settings.adapter or dspy.ChatAdapter()
+    adapter = adapter_in_use()
     found: dict[str, Messages] = {}
     missing: dict[str, list[str]] = {}
     for name, predictor in program.named_predictors():
@@ -44,7 +46,7 @@ def _values(example: dspy.Example | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(example, dspy.Example):
         try:
             return dict(example.inputs())
-        except ValueError:  # it does not say which fields are inputs
+        except ValueError:  # it does not declare its inputs
             return {str(name): value for name, value in example.items()}
     return dict(example)
 

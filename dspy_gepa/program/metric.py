@@ -1,4 +1,4 @@
-"""The metric's contract: how a user's function is called, and what its answer means."""
+"""The metric's contract: how a user's function is called, and how its answer is read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Judgement:
 
     Attributes:
         score: Finite, at most `LARGEST_SCORE` in size; higher is better.
-        feedback: The metric's text, or None when it gave none.
+        feedback: The metric's text, or None if it gave none.
         objectives: The metric's `objective_scores`, or empty.
     """
 
@@ -52,13 +52,12 @@ class Metric:
 
     The score comes from one call with ``trace=None``, which is how `dspy.Evaluate` calls a metric on a
     test set: many metrics turn strict when they see a trace. A metric that takes `pred_name` is called
-    once more per component with the trace, for feedback only; a score in that answer is ignored. A parameter
-    ``program_trace`` of the metric's own gets the whole trace at scoring, for metrics that judge how an
-    answer came about.
+    once more per component with the trace, for feedback only; a score in that answer is ignored. A metric
+    with a parameter ``program_trace`` also receives the whole trace for scoring.
 
     Args:
         function: The user's metric.
-        warn_on_mismatch: Whether to warn, once, when that ignored score is another one.
+        warn_on_mismatch: True to warn, once, if that ignored score differs.
 
     Raises:
         ConfigurationError: `function` cannot be called with two arguments (gold, pred).
@@ -74,7 +73,7 @@ class Metric:
         self._takes_program_trace = signature is not None and PROGRAM_TRACE in signature.parameters
 
     def judge(self, gold: dspy.Example, pred: Any, trace: Trace = ()) -> Judgement:
-        """Score and feedback for a whole rollout, from one call.
+        """Return score and feedback for a whole rollout, from one call.
 
         Args:
             gold: The example.
@@ -97,7 +96,7 @@ class Metric:
         component_trace: Trace,
         score: float | None = None,
     ) -> str | None:
-        """The metric's words on one component, or None when it has none. They need no score with them.
+        """Return the metric's feedback on one component, or None. It needs no score in the answer.
 
         Args:
             gold: The example.
@@ -105,7 +104,7 @@ class Metric:
             trace: All calls of the rollout as (predictor, inputs, prediction).
             component: The component's name, passed as `pred_name`.
             component_trace: This component's calls alone, in order, passed as `pred_trace`.
-            score: The rollout's score; once, it is warned of an answer here that gives another.
+            score: The rollout's score, to warn once of an answer with a different score.
         """
         answer = self._call(gold, pred, trace, component, component_trace)
         feedback = answer.get("feedback") if isinstance(answer, (dspy.Example, Mapping)) else None
@@ -132,7 +131,7 @@ class Metric:
 
 
 def read_answer(answer: Any) -> Judgement:
-    """Turn what a metric returned into a `Judgement`.
+    """Return a metric's answer as a `Judgement`.
 
     Raises:
         MetricError: It is None, a string, NaN, infinite, beyond `LARGEST_SCORE`, or has no score.
@@ -151,7 +150,7 @@ def read_answer(answer: Any) -> Judgement:
 
 
 def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
-    """What a reflector can use when the metric gives a bare number: score, expected and given fields."""
+    """Return feedback for a metric that gives a bare number: the score, expected and given fields."""
     expected = _fields(gold.labels())
     given = _fields(pred) if isinstance(pred, dspy.Example) else disarm(repr(pred))
     parts = [f"The score of this output is {score:g}."]
@@ -163,15 +162,15 @@ def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
 
 
 def _fields(fields: dspy.Example) -> str:
-    told = {name: value for name, value in fields.items() if name != "logprobs"}  # DSPy's own, and long
+    shown = {name: value for name, value in fields.items() if name != "logprobs"}  # added by DSPy, and long
     return "; ".join(
-        f"{name} = {json.dumps(to_plain(value), ensure_ascii=False)}" for name, value in told.items()
+        f"{name} = {json.dumps(to_plain(value), ensure_ascii=False)}" for name, value in shown.items()
     )
 
 
 def _number(value: Any) -> float:
     if isinstance(value, (int, float, np.integer, np.floating, np.bool_)):
-        number = value if isinstance(value, int) else float(value)  # there are ints that no float holds
+        number = value if isinstance(value, int) else float(value)  # some ints exceed every float
         if abs(number) <= LARGEST_SCORE:
             return float(number)
         if isinstance(number, int) or math.isfinite(number):
@@ -184,19 +183,19 @@ def _number(value: Any) -> float:
 
 
 def _brief(number: float) -> str:
-    # Python refuses to write out whole numbers of more than some thousand digits.
+    # Python refuses to print integers of more than some thousand digits.
     return f"a whole number of {number.bit_length()} bits" if isinstance(number, int) else repr(number)
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
-    except (TypeError, ValueError):  # some callables written in C have no signature
+    except (TypeError, ValueError):  # some callables written in C have none
         return None
 
 
 def _positional_parameters(function: Callable[..., Any]) -> list[str] | None:
-    """Names of the parameters a metric takes by position; None when it takes any number."""
+    """Return the names of a metric's positional parameters; None if it accepts any number."""
     if not callable(function):
         raise ConfigurationError(f"metric={function!r} is not callable. Pass a function metric(gold, pred).")
     signature = _signature(function)

@@ -1,7 +1,7 @@
-"""Ready objectives: what a run of the program takes, beside what the metric says of its answer.
+"""Ready objectives: cost, tokens, latency and length, measured on each run of the program.
 
-All are negated, so that higher is better as with any score. What the metric does, a judge's call for one, is
-no part of the run: it costs nothing once the program is in use.
+All are negated, so that higher is better as with any score. The metric's own work, such as calls of a judge,
+is not part of the run: a program in use does not pay for it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Run:
 
     Attributes:
         candidate: Its texts.
-        seconds: How long it took.
-        calls: Its language model calls; None where DSPy keeps no record of them (``disable_history=True``).
+        seconds: Its duration.
+        calls: Its language model calls; None if DSPy keeps no record of them (``disable_history=True``).
     """
 
     candidate: Candidate
@@ -35,9 +35,9 @@ class Measure:
     """A ready objective.
 
     Attributes:
-        take: What it comes to for a run, negated; None where that cannot be told.
-        unit: What is counted.
-        remedy: Why it cannot be told of a run, and what helps.
+        take: Returns the negated value for a run; None if it is unknown.
+        unit: Unit, in words.
+        remedy: Why it may be unknown, and what helps.
     """
 
     take: Callable[[Run], float | None]
@@ -46,33 +46,33 @@ class Measure:
 
 
 def cost(run: Run) -> float | None:
-    """US dollars of all calls, those that DSPy's cache answered at the price they had."""
-    return _less([call.cost for call in run.calls]) if run.calls is not None else None
+    """Return US dollars of all calls; cached answers count at their original price."""
+    return _negated_sum([call.cost for call in run.calls]) if run.calls is not None else None
 
 
 def tokens(run: Run) -> float | None:
-    """Prompt and completion tokens of all calls, those that DSPy's cache answered included."""
-    return _less([call.tokens for call in run.calls]) if run.calls is not None else None
+    """Return prompt and completion tokens of all calls, cached answers included."""
+    return _negated_sum([call.tokens for call in run.calls]) if run.calls is not None else None
 
 
 def latency(run: Run) -> float | None:
-    """Seconds; unknown where DSPy's cache answered a call, since that says nothing about the model."""
+    """Return seconds; None if DSPy's cache answered a call, which says nothing about the model."""
     if run.calls is None or any(call.cached for call in run.calls):
         return None
     return -run.seconds
 
 
 def length(run: Run) -> float:
-    """Characters of all texts of the candidate together, whatever the run."""
+    """Return the characters of all texts of the candidate, which do not depend on the run."""
     return length_of(run.candidate)
 
 
 def length_of(candidate: Candidate) -> float:
-    """The objective "length" of a candidate, which takes no run to be known."""
+    """Return the objective "length" of a candidate, which requires no run."""
     return -float(sum(map(len, candidate.values())))
 
 
-def _less(amounts: Sequence[float | None]) -> float | None:
+def _negated_sum(amounts: Sequence[float | None]) -> float | None:
     known = [amount for amount in amounts if amount is not None]
     return 0.0 - math.fsum(known) if len(known) == len(amounts) else None
 
@@ -98,16 +98,16 @@ MEASURES: Mapping[str, Measure] = {
 
 
 def measure(names: Sequence[str], run: Run) -> dict[str, float]:
-    """The ready objectives of a run, by name; without those that cannot be told of it."""
+    """Return the ready objectives of a run, by name; unavailable ones are omitted."""
     found = {name: MEASURES[name].take(run) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def joined(own: Mapping[str, float], measured: Mapping[str, float]) -> dict[str, float]:
-    """The metric's own objectives and the ready ones.
+    """Return the metric's own objectives and the ready ones together.
 
     Raises:
-        MetricError: Both have one of that name.
+        MetricError: A name is in both.
     """
     twice = [name for name in measured if name in own]
     if twice:
@@ -116,9 +116,3 @@ def joined(own: Mapping[str, float], measured: Mapping[str, float]) -> dict[str,
             "name. Leave it out of objectives=, or give the metric's another name."
         )
     return {**own, **measured}
-
-
-def render_goals(names: Sequence[str]) -> str:
-    """What the reflection model is told where members compete by these objectives."""
-    units = "; ".join(MEASURES[name].unit for name in names)
-    return f"Beside their scores, texts are compared by these, of which less is better: {units}."

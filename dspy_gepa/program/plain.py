@@ -1,4 +1,4 @@
-"""Values as data: what programs take and give, in a form that can be recorded, compared and shown."""
+"""Values as plain data: inputs and outputs of programs in a form to record, compare and show."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from enum import Enum
 from typing import Any, TypeGuard
 
 import dspy
-from dspy.adapters.types.citation import Citations
-from dspy.adapters.types.document import Document
 from pydantic import BaseModel
 
+from dspy_gepa.program.dspy_api import Citations, Document
 from dspy_gepa.program.media import disarm
 from dspy_gepa.types import MEDIA_END, MEDIA_START
 
-_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")  # where an object lay in memory: another one in every run
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")  # an object's address in memory, another one in every run
 
 
 def to_plain(value: Any, media: Sequence[str] = ()) -> Any:
-    """`value` as JSON-like data: what reflections, the journal and reports can hold.
+    """Return `value` as JSON-like data, as reflections, the journal and reports hold it.
 
-    Images and other media stay what DSPy marks for its adapters to send; in texts nothing poses as one.
+    Images and other media stay marked, so that DSPy's adapters send them; marks in texts are removed.
 
     Args:
-        value: Anything; what has no data of its own becomes its string.
+        value: Anything; an object of no known type becomes its string.
         media: Marked media that texts may hold.
     """
     if isinstance(value, Enum):
         return to_plain(value.value, media)
     if isinstance(value, str):
         return disarm(str(value), media)
-    for plain in (bool, int, float):  # of a subclass, such as numpy's, the plain value
+    for plain in (bool, int, float):  # subclasses, such as numpy's, become the plain type
         if isinstance(value, plain):
             return plain(value)
     if value is None:
@@ -54,15 +53,15 @@ def to_plain(value: Any, media: Sequence[str] = ()) -> Any:
 
 
 def _model_data(value: BaseModel) -> Any:
-    """A Pydantic model, or one of DSPy's own types, as DSPy shows it to a model.
+    """Return a Pydantic model, or one of DSPy's own types, as DSPy shows it to a model.
 
-    Documents and citations are marked as media too, but few models take them as such; they are words.
+    DSPy marks documents and citations as media too, but few models accept them as such; here they are text.
     """
     if isinstance(value, (Citations, Document)):
         return to_plain(vars(value))
     try:
         data = value.model_dump(mode="json", fallback=to_plain)
-    except Exception:  # a type whose own code fails; what it holds can still be told
+    except Exception:  # a type whose own code fails still has fields
         return to_plain(vars(value))
     if isinstance(value, dspy.Type) and _is_marked(data):
         return _words(data) or data
@@ -70,7 +69,7 @@ def _model_data(value: BaseModel) -> Any:
 
 
 def media_in(value: Any) -> Iterator[str]:
-    """Every image or other medium in a value, as `to_plain` leaves it."""
+    """Yield every image or other medium in a value, in the form that `to_plain` gives it."""
     if isinstance(value, dspy.Type) and _is_marked(data := _model_data(value)):
         yield data
     else:
@@ -79,7 +78,7 @@ def media_in(value: Any) -> Iterator[str]:
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Every string in a value, but for images and other media."""
+    """Yield every string in a value, without images and other media."""
     if isinstance(value, str):
         yield value
     elif not (isinstance(value, dspy.Type) and any(media_in(value))):
@@ -88,7 +87,7 @@ def texts_in(value: Any) -> Iterator[str]:
 
 
 def _parts_of(value: Any) -> Collection[Any]:
-    """What a value holds; nothing where it is no container."""
+    """Return the parts of a container; nothing for any other value."""
     if isinstance(value, BaseModel):
         return vars(value).values()
     if isinstance(value, (dspy.Example, Mapping)):
@@ -97,7 +96,7 @@ def _parts_of(value: Any) -> Collection[Any]:
 
 
 def medium_of(data: Any) -> Any:
-    """The image, audio or file that `to_plain` made these data of; what is none of these as it is."""
+    """Return the image, audio or file that `to_plain` turned into `data`; any other data as they are."""
     if not _is_marked(data):
         return data
     match _parts(data):
@@ -111,7 +110,7 @@ def medium_of(data: Any) -> Any:
 
 
 def _is_marked(data: Any) -> TypeGuard[str]:
-    """Whether it is one medium; one whose own data holds further marks is not to be trusted."""
+    """Return True for exactly one medium; data with marks inside could be forged and do not count."""
     return isinstance(data, str) and data == f"{MEDIA_START}{_inside(data)}{MEDIA_END}"
 
 
@@ -122,12 +121,12 @@ def _inside(data: str) -> str:
 def _parts(marked_data: str) -> Any:
     try:
         return json.loads(_inside(marked_data))
-    except ValueError:  # a type that writes the marks itself, around something else
+    except ValueError:  # a type that writes the marks itself, around other data
         return []
 
 
 def _words(marked_data: str) -> str:
-    """The text of a user's own type that is nothing but text, "" for any other."""
+    """Return the text of a user's own type that consists of text only; "" for any other."""
     parts = _parts(marked_data)
     if not all(isinstance(part, dict) and part.get("type") == "text" for part in parts):
         return ""

@@ -5,31 +5,31 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 import dspy
-from dspy.predict.parameter import Parameter
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.program.dspy_api import Parameter
 
 Written = Literal["text", "code"]
 
-# A key of `dspy.settings` for a list of texts that were read. Unlike a context variable of our own, DSPy
-# takes its settings along into the threads it starts.
+# Key in `dspy.settings` of the list of texts that were read. DSPy passes its settings on to the threads it
+# starts, which it would not do with a context variable of ours.
 TEXTS_READ = "dspy_gepa_texts_read"
 
 
 class Text(Parameter):
-    """A text that a module holds, uses as it likes, and wants improved.
+    """A text of a module, to be optimized along with the predictors' instructions.
 
-    Hold it as an attribute of a module, or in a list or dict that is one; DSPy then saves and loads it with
-    the module. `GEPA` rewrites it unless it is named in ``freeze``. Where it is used, ``str(text)``, an
-    f-string or ``text.value`` gives the text.
+    Make it an attribute of a module, or an item of a list or dict that is one; DSPy then saves and loads it
+    with the module. `GEPA` rewrites it unless it is named in ``freeze``. ``str(text)``, an f-string and
+    ``text.value`` give the text.
 
         self.rules = dspy_gepa.Text("Be brief.", desc="house rules, shown to the model before every question")
 
     Attributes:
-        value: The text; read it where it is used, as each rollout runs.
-        desc: What it is for, in words; the reflection LM reads it.
-        kind: ``"text"``, or ``"code"`` for Python source: then only what parses is ever tried. It is never
-            run by this package; run it where you trust it to run.
+        value: The text; read it where it is used, in each rollout.
+        desc: Its purpose in words, for the reflection LM.
+        kind: ``"text"``, or ``"code"`` for Python source: only source that parses is tried. This package
+            never runs it.
 
     Raises:
         ConfigurationError: The text or its description is not a string, or the kind is unknown.
@@ -49,7 +49,7 @@ class Text(Parameter):
 
     @property
     def value(self) -> str:
-        """The text. A rollout notes that it was read: its outcome is then evidence on this text."""
+        """The text. A rollout records that it was read, and its outcome is then evidence on this text."""
         reads = dspy.settings.get(TEXTS_READ)
         if reads is not None:
             reads.append(self)
@@ -66,11 +66,11 @@ class Text(Parameter):
         return f"Text({self._value!r}, desc={self.desc!r}, kind={self.kind!r})"
 
     def dump_state(self, json_mode: bool = True) -> dict[str, Any]:
-        """What ``module.save`` keeps: the text. What it is for belongs to the code that made it."""
+        """Return the state that ``module.save`` keeps: the text. The description belongs to the code."""
         return {"text": self._value}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take the text over from what `dump_state` gave."""
+        """Take the text from a state of `dump_state`."""
         self.value = str(state["text"])
 
     def reset(self) -> None:

@@ -1,18 +1,17 @@
-"""What one effect used of language models: calls, tokens, dollars, by model."""
+"""Language model use of one effect: calls, tokens and dollars by model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import dspy
-from dspy.clients.model_metadata import model_info
-from dspy.utils.usage_tracker import UsageTracker
 
-from dspy_gepa.types import Outcome, Reflection, Usage
+from dspy_gepa.program.dspy_api import UsageTracker, model_prices
+from dspy_gepa.types import Outcome, Reflection, Result, Usage
 
-Signed = TypeVar("Signed", "Outcome", "Reflection")
+Used = TypeVar("Used", "Outcome", "Reflection")
 
 
 @dataclass(frozen=True)
@@ -20,11 +19,11 @@ class Call:
     """One language model call.
 
     Attributes:
-        tokens: Prompt and completion tokens; for an answer from DSPy's cache those it took when it was asked
-            for. None where they are not known.
-        cost: US dollars, or None where no price is known; from the cache as above.
-        cached: Whether DSPy's cache answered, which brings no usage along. A model that reports none looks
-            the same.
+        tokens: Prompt and completion tokens; for an answer from DSPy's cache those of the original call.
+            None if they are not known.
+        cost: US dollars, None if no price is known; from the cache as above.
+        cached: True if DSPy's cache answered, which reports no usage. A model that reports none looks the
+            same.
     """
 
     tokens: int | None
@@ -33,18 +32,18 @@ class Call:
 
 
 class _Tracker(UsageTracker):
-    """DSPy gives every thread of a `dspy.Parallel` a copy of the tracker, whose counts would be lost."""
+    """A tracker that threads share: DSPy deep-copies it for each thread of a `dspy.Parallel`."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Tracker:
         return self
 
 
 class UsageMeter:
-    """Collects DSPy's records of every LM call made inside a `dspy.context` with its settings.
+    """Collects DSPy's records of all LM calls made inside a `dspy.context` with its settings.
 
-    DSPy appends each call to the `history` of every module on its stack of callers. The ledger puts a
-    module of its own at the bottom of that stack, so that it sees the calls of the program, of the metric
-    and of judges alike, and no one else's.
+    DSPy appends each call to the `history` of every module on its stack of callers. The meter puts a module
+    of its own at the bottom of that stack, so that it sees the calls of the program, the metric and judges,
+    and no others.
     """
 
     def __init__(self) -> None:
@@ -53,10 +52,9 @@ class UsageMeter:
         self._tracker = _Tracker()
 
     def settings(self) -> dict[str, Any]:
-        """Overrides for `dspy.context`.
+        """Return overrides for `dspy.context`.
 
-        They also keep what is spent here out of a stream that is open around the run: no one who listens to
-        it waits for the tokens of an optimizer's rollouts.
+        They also keep the tokens of rollouts out of a stream that is open around the run.
         """
         return {
             "caller_modules": [*(dspy.settings.caller_modules or []), self._collector],
@@ -65,35 +63,35 @@ class UsageMeter:
             "stream_listeners": [],
         }
 
-    def stamp(self, prediction: Any) -> None:
+    def attach(self, prediction: Any) -> None:
         """Give the prediction its usage, as DSPy does under `track_usage=True`; the metric may read it."""
         if dspy.settings.track_usage and isinstance(prediction, dspy.Prediction):
             prediction.set_lm_usage(self._tracker.get_total_tokens())
 
-    def sign(self, result: Signed) -> Signed:
-        """`result` with the usage recorded so far; a tracker around the whole run gets it too."""
+    def with_usage(self, result: Used) -> Used:
+        """Return `result` with the usage recorded so far, and add it to a tracker around the whole run."""
         if self._outer is not None:
             for lm, entries in self._tracker.usage_data.items():
                 self._outer.usage_data[lm].extend(entries)
         return replace(result, usage=self.usage())
 
     def calls(self) -> tuple[Call, ...] | None:
-        """Every call so far, in order; None where the user has histories switched off or cut short."""
+        """Return every call so far, in order; None if the user has histories disabled or limited."""
         history = self._collector.history
         if dspy.settings.disable_history or len(history) < sum(map(len, self._tracker.usage_data.values())):
             return None
         return tuple(map(_call, history))
 
     def usage(self) -> Usage:
-        """Calls, and per model tokens and known cost, so far."""
-        # Tokens are tracked even when the user has switched histories off; calls and cost are not.
+        """Return the calls, tokens and known costs so far."""
+        # Tokens are tracked even if the user has histories disabled; calls and costs are not.
         entries = self._tracker.usage_data
         tokens = {
             lm: (_sum(used, "prompt_tokens"), _sum(used, "completion_tokens")) for lm, used in entries.items()
         }
         costs: dict[str, float] = {}
         for entry in self._collector.history:
-            if entry["usage"] and entry["cost"] is not None:  # what the cache answered had its price before
+            if entry["usage"] and entry["cost"] is not None:  # cached answers were paid for before
                 costs[entry["model"]] = costs.get(entry["model"], 0.0) + entry["cost"]
         return Usage(
             calls=max(len(self._collector.history), sum(map(len, entries.values()))),
@@ -107,7 +105,7 @@ def _call(entry: Mapping[str, Any]) -> Call:
     counts: list[int | None] = [None]
     if used:
         counts = [int(used.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-    elif isinstance(response, dspy.lm15.Response):  # the cache keeps what the answer took at first
+    elif isinstance(response, dspy.lm15.Response):  # the cache keeps the usage of the original call
         counts = [response.usage.input_tokens, response.usage.output_tokens]
     known = [count for count in counts if count is not None]
     total = sum(known) if len(known) == len(counts) else None
@@ -118,11 +116,24 @@ def _sum(entries: list[dict[str, Any]], name: str) -> int:
     return sum(int(entry.get(name) or 0) for entry in entries)
 
 
+def usage_reporter() -> Callable[[Result], None]:
+    """Return a function that adds a result's usage to the `dspy.track_usage` around this call, if any.
+
+    For results of other processes, whose calls that tracker does not see.
+    """
+    tracker = dspy.settings.usage_tracker
+
+    def report(result: Result) -> None:
+        for lm, (asked, answered) in result.usage.tokens.items():
+            used = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+            tracker.add_usage(lm, used)
+
+    return (lambda result: None) if tracker is None else report
+
+
 def price_per_token(lm: Any) -> float | None:
-    """US dollars per prompt token of a language model, by the price list in DSPy; None if it is not there."""
+    """Return US dollars per prompt token of a language model by DSPy's price list; None if it has none."""
     if not isinstance(lm, dspy.BaseLM):
         return None
-    provider, _, model = str(lm.model).rpartition("/")
-    prices = model_info(provider or "openai", model) or {}
-    price = prices.get("input_cost_per_token")
+    price = model_prices(str(lm.model)).get("input_cost_per_token")
     return None if price is None else float(price)

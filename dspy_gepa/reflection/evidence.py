@@ -1,7 +1,6 @@
-"""What the reflector is shown: rollouts as evidence, and the program's components in words.
+"""Rollouts as evidence: the calls of a component with inputs, outputs, score and feedback, as text and data.
 
-Everything here is pure. Asking the language model is an effect (`Reflect`); turning the request into a
-prompt is the business of `dspy_gepa.reflection.reflector`.
+Everything here is pure. Asking the language model is an effect (`Reflect`), which `reflector` runs.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from dspy_gepa.types import PROGRAM, Component, Outcome, TraceStep
 
 @dataclass(frozen=True)
 class EvidenceLimits:
-    """How much of the rollouts a reflection may show.
+    """Limits on the evidence of one reflection.
 
     Attributes:
-        field_chars: Longest value of one field; more is elided in the middle.
-        total_chars: Longest evidence as a whole, about four characters a token; the fields share it.
-        calls: Most calls of one predictor shown per rollout, the failed and the last ones first.
-        media: Most images and other media shown.
+        field_chars: Maximum characters of one field's value; the middle of longer ones is left out.
+        total_chars: Maximum characters in all, about four per token; shared by the fields.
+        calls: Maximum number of calls of one predictor per rollout, the failed and the last ones first.
+        media: Maximum number of images and other media.
     """
 
     field_chars: int = 6_000
@@ -33,17 +32,17 @@ class EvidenceLimits:
 
 
 def has_evidence(component: Component, outcomes: Sequence[Outcome]) -> bool:
-    """Whether any rollout shows what the component's text does, so that there is something to reflect on."""
+    """Return True if any rollout shows the effect of the component's text, so that it can be reflected on."""
     return any(_calls(component, outcome) for outcome in outcomes)
 
 
 def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: EvidenceLimits) -> str:
-    """The rollouts of one component as Markdown: inputs, outputs or the failure, score and feedback.
+    """Return the rollouts of one component as Markdown: inputs, outputs or the failure, score and feedback.
 
     Args:
-        component: The component that is rewritten. Rollouts that never called, or read, it are left out.
-        outcomes: Outcomes with traces, in the order in which they are shown.
-        limits: How long fields and the whole may be.
+        component: The component to rewrite. Rollouts that never called or read it are left out.
+        outcomes: Outcomes with traces, in the order to show them.
+        limits: Limits on fields and the whole.
     """
     shown = [o for o in outcomes if has_evidence(component, [o])]
     calls = [call for outcome in shown for call in _calls(component, outcome)]
@@ -57,7 +56,7 @@ def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: E
 
 
 def evidence_records(component: Component, outcomes: Sequence[Outcome]) -> str:
-    """The calls of one component as JSON data, under the names that `dspy.GEPA` gives to proposers."""
+    """Return the calls of one component as JSON, with the keys that `dspy.GEPA` passes to proposers."""
     records = [
         {
             "Inputs": dict(step.inputs),
@@ -71,7 +70,7 @@ def evidence_records(component: Component, outcomes: Sequence[Outcome]) -> str:
 
 
 def without_failures(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """The outcomes without the calls that failed."""
+    """Return the outcomes without the calls that failed."""
     return tuple(replace(o, trace=tuple(s for s in o.trace if s.failure is None)) for o in outcomes)
 
 
@@ -80,7 +79,7 @@ def _callers(component: Component) -> tuple[str, ...]:
 
 
 def _calls(component: Component, outcome: Outcome) -> list[TraceStep]:
-    """The calls that show what the text does: its predictors' own; where it has none, the whole rollout.
+    """Return the calls that show the text's effect: those of its predictors, or all if it has none.
 
     A rollout that read other texts, but not this one, shows nothing of it.
     """
@@ -92,32 +91,22 @@ def _calls(component: Component, outcome: Outcome) -> list[TraceStep]:
 
 
 def feedback_for(component: str, outcome: Outcome) -> str:
-    """The component's own feedback where the metric gave one, else that of the whole rollout."""
+    """Return the component's own feedback if the metric gave one, else that of the whole rollout."""
     return outcome.component_feedback.get(component) or outcome.feedback
 
 
-def render_program(components: Sequence[Component]) -> str:
-    """One line per component: its name, what goes in, what comes out, and what it was first told to do."""
-    lines = []
-    for c in components:
-        purpose = elide(" ".join(c.purpose.split()), 300)
-        what = c.subject or f"{_fields(c.inputs)} -> {_fields(c.outputs)}"
-        lines.append(f"- {c.name}: {what}" + (f". {purpose}" if purpose and purpose not in what else ""))
-    return "\n".join(lines)
-
-
 def training_texts(outcomes: Sequence[Outcome]) -> list[str]:
-    """Input values of all shown calls, as text."""
+    """Return the input values of all calls as text."""
     return [as_text(v) for outcome in outcomes for step in outcome.trace for v in step.inputs.values()]
 
 
 def as_text(value: Any) -> str:
-    """A field value as the reflector reads it: strings as they are, all else as JSON."""
+    """Return a field value as the reflection model reads it: strings unchanged, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=1)
 
 
 def _render_rollout(component: Component, outcome: Outcome, chars: int, most_calls: int) -> str:
-    calls = _most_telling(_calls(component, outcome), most_calls, component.tool)
+    calls = _most_informative(_calls(component, outcome), most_calls, component.tool)
     several = len(calls) > 1
     lines = []
     before: dict[str | None, Mapping[str, Any]] = {}
@@ -142,7 +131,7 @@ def _label(call: TraceStep, number: str, component: Component) -> str:
 
 
 def _asks_for(call: TraceStep, tool: str) -> bool:
-    """Whether the outputs, as DSPy's agents and adapters give them, ask for the tool."""
+    """Return True if the outputs, in the form of DSPy's agents and adapters, ask for the tool."""
     named = [call.outputs.get("next_tool_name")]
     for value in call.outputs.values():
         asked = value.get("tool_calls") if isinstance(value, Mapping) else None
@@ -150,8 +139,8 @@ def _asks_for(call: TraceStep, tool: str) -> bool:
     return tool in named
 
 
-def _most_telling(calls: list[TraceStep], most: int, tool: str = "") -> list[TraceStep]:
-    """The whole program's run, then failed calls, those that ask for the tool in question, and the last."""
+def _most_informative(calls: list[TraceStep], most: int, tool: str = "") -> list[TraceStep]:
+    """Return up to `most` calls: the whole run, then failed calls, those that ask for the tool, the last."""
 
     def weight(i: int) -> tuple[bool, bool, bool, int]:
         asks = bool(tool) and _asks_for(calls[i], tool)
@@ -161,7 +150,7 @@ def _most_telling(calls: list[TraceStep], most: int, tool: str = "") -> list[Tra
 
 
 def _render_call(call: TraceStep, label: str, seen: Mapping[str, Any], chars: int) -> str:
-    """One call. Of inputs that go on from the call before, as agents' trajectories do, only what is new."""
+    """Return one call; of inputs that continue the call before, such as trajectories, only the new part."""
     fresh = {name: _without_prefix(value, seen.get(name)) for name, value in call.inputs.items()}
     inputs = _render_fields(fresh, chars)
     if call.failure is not None:
@@ -177,7 +166,7 @@ def _without_prefix(value: Any, before: Any) -> str:
 
 
 def _rest(value: Any, before: Any) -> Any:
-    """What a text, a list or a mapping adds to that of the call before; None if it does not go on from it."""
+    """Return the part that a text, list or mapping adds to that of the call before; None if it adds none."""
     if before in (None, "", [], {}):
         return None
     if value == before:
@@ -195,7 +184,3 @@ def _rest(value: Any, before: Any) -> Any:
 
 def _render_fields(fields: Mapping[str, Any], chars: int) -> str:
     return "\n".join(f"### {name}\n{elide(as_text(value), chars)}" for name, value in fields.items())
-
-
-def _fields(fields: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} ({desc})" if desc else name for name, desc in fields.items())

@@ -1,8 +1,63 @@
-"""What the reflection model is told about writing each sort of text but instructions."""
+"""The prompts of the reflection model: signatures, a guide for each kind of text, and wording of fields.
+
+A prompt consists of a signature's instructions and these fields, in this order:
+    program                 `describe_program`, once per run
+    component, subject, context, current text
+                            the component, in words of `dspy_gepa.program.components`
+    examples_with_feedback  `evidence.render_evidence`
+    earlier_edits           `edit_history.render_edits`
+    objection               `rules.objection_to`
+"""
 
 from __future__ import annotations
 
-from dspy_gepa.types import TextKind
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dspy
+
+from dspy_gepa.program.media import disarm, elide, mended
+from dspy_gepa.program.objectives import MEASURES
+from dspy_gepa.types import Component, Reflect, TextKind
+
+
+class RewriteInstruction(dspy.Signature):
+    """Rewrite the instruction text of one component of a language model program.
+
+    The component gets nothing but this text and its inputs. Below are its text today and real calls of it,
+    each with a score and feedback on what was wrong or right.
+
+    Write a better text. First find out from the examples what the component's task really is, in which
+    format its inputs come and what a good output looks like. Then go through the feedback: what does each
+    failure have in common with the others, and which rule would have prevented it? State such rules
+    plainly. Learn from earlier edits: do not repeat what did harm, take back what the examples show to be
+    wrong. Put in facts about the domain that the feedback reveals and that the component cannot know by
+    itself. Keep what already works in the current text, and keep what the good examples show to work. Do not
+    mention the examples themselves: the text must help with inputs that nobody has seen yet.
+    """
+
+    program: str = dspy.InputField(desc="The components of the program, each with its inputs and outputs")
+    component: str = dspy.InputField(desc="The component whose instruction text you rewrite")
+    current_instruction: str = dspy.InputField(desc="Its instruction text today")
+    examples_with_feedback: str = dspy.InputField(desc="Calls of this component, scored, with feedback")
+    earlier_edits: str = dspy.InputField(desc="What was added (+) and removed (-) before, and what it did")
+    objection: str = dspy.InputField(desc="Why your previous answer could not be used")
+    new_instruction: str = dspy.OutputField(desc="The complete new instruction text and nothing else")
+
+
+class RewriteText(dspy.Signature):
+    """Rewrite one text of a language model program."""  # what sort of text and how, is in `GUIDES`
+
+    program: str = dspy.InputField(desc="The components of the program, each with its inputs and outputs")
+    component: str = dspy.InputField(desc="The name of what you rewrite")
+    subject: str = dspy.InputField(desc="What it is")
+    context: str = dspy.InputField(desc="What you have to know to write it")
+    current_text: str = dspy.InputField(desc="What it is today; it may be empty")
+    examples_with_feedback: str = dspy.InputField(desc="What happened with it, scored, with feedback")
+    earlier_edits: str = dspy.InputField(desc="What was added (+) and removed (-) before, and what it did")
+    objection: str = dspy.InputField(desc="Why your previous answer could not be used")
+    new_text: str = dspy.OutputField(desc="All of what takes its place and nothing else")
+
 
 _LEARN = """
 Go through the feedback: what do the failures have in common, and which words here would have prevented
@@ -81,3 +136,76 @@ GUIDES: dict[TextKind, str] = {
     "code": _CODE,
     "module": _MODULE,
 }
+
+
+def build_prompt(request: Reflect) -> tuple[Any, dict[str, str]]:
+    """Return the signature to ask with and the values of its input fields."""
+    fields = _fields(request)
+    signature: Any = RewriteInstruction
+    if request.kind == "instructions" and request.context:
+        signature = signature.insert(2, "context", RewriteText.input_fields["context"], str)
+    elif request.kind != "instructions":
+        signature = RewriteText.with_instructions(GUIDES[request.kind])
+    for name in signature.input_fields:
+        if name not in fields:
+            signature = signature.delete(name)
+    return signature, fields
+
+
+def _fields(request: Reflect) -> dict[str, str]:
+    """Return the fields' values, without the empty ones: the model would wonder what is missing.
+
+    Only evidence can hold media; see `dspy_gepa.program.plain.to_plain`.
+    """
+    current = "current_instruction" if request.kind == "instructions" else "current_text"
+    fields = {
+        "program": request.program,
+        "component": request.component,
+        "subject": request.subject,
+        "context": request.context,
+        current: request.current_text,
+        "examples_with_feedback": request.evidence,
+        "earlier_edits": request.history,
+        "objection": request.objection,
+    }
+    return {
+        name: mended(text if name == "examples_with_feedback" else disarm(text))
+        for name, text in fields.items()
+        if text or name == current
+    }
+
+
+def describe_program(
+    predictors: Iterable[Component], rewritten: Iterable[Component], competing: Sequence[str] = ()
+) -> str:
+    """Return the program in words: its predictors, its other optimized texts, and the search's goals.
+
+    Args:
+        predictors: All predictors, optimized or not.
+        rewritten: All optimized components. Fields and arguments are described with their predictors.
+        competing: Names of the ready objectives by which candidates compete.
+    """
+    components = {c.name: c for c in predictors}
+    components |= {c.name: c for c in rewritten if c.kind not in ("field", "argument")}
+    overview = describe_components(components.values())
+    return f"{overview}\n\n{describe_goals(competing)}" if competing else overview
+
+
+def describe_components(components: Iterable[Component]) -> str:
+    """Return one line per component: its name, inputs, outputs, and its original text."""
+    lines = []
+    for c in components:
+        purpose = elide(" ".join(c.purpose.split()), 300)
+        what = c.subject or f"{_describe_fields(c.inputs)} -> {_describe_fields(c.outputs)}"
+        lines.append(f"- {c.name}: {what}" + (f". {purpose}" if purpose and purpose not in what else ""))
+    return "\n".join(lines)
+
+
+def _describe_fields(fields: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({desc})" if desc else name for name, desc in fields.items())
+
+
+def describe_goals(names: Sequence[str]) -> str:
+    """Return the sentence on the ready objectives by which candidates compete."""
+    units = "; ".join(MEASURES[name].unit for name in names)
+    return f"Beside their scores, texts are compared by these, of which less is better: {units}."

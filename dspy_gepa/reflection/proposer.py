@@ -1,4 +1,4 @@
-"""Proposers of the user's own, in the form that `dspy.GEPA` calls `instruction_proposer`."""
+"""Custom proposers of the user, in the form of `dspy.GEPA`'s `instruction_proposer`."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from typing import Any
 
 import dspy
 
-from dspy_gepa.program.faults import describe, fault_of, is_infrastructure
+from dspy_gepa.program.faults import fault_of, is_infrastructure
 from dspy_gepa.program.plain import medium_of
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.program.usage import UsageMeter
 from dspy_gepa.reflection.reflector import ReflectionRunner
 from dspy_gepa.types import Fault, Reflect, Reflection
 
 ProposalFn = Callable[[dict[str, str], Mapping[str, list[dict[str, Any]]], list[str]], Mapping[str, str]]
-"""Called with the parent's texts, the evidence by component (dicts with ``Inputs``, ``Generated Outputs`` and
-``Feedback``, where images, audio and files are DSPy's types) and the components to update; gives new texts by
-component. As in `dspy.GEPA` these go by the names ``candidate``, ``reflective_dataset`` and
-``components_to_update`` to a function that has them; to others in this order."""
+"""Receives the parent's texts, the evidence by component (dicts with ``Inputs``, ``Generated Outputs`` and
+``Feedback``, with images, audio and files as DSPy's types) and the components to update; returns new texts by
+component. As in `dspy.GEPA` the arguments are passed by the names ``candidate``, ``reflective_dataset`` and
+``components_to_update`` if the function has them, else in this order."""
 
 
 CodeProposalFn = Callable[
     [dict[str, str], Mapping[str, list[dict[str, Any]]], list[str], dict[str, str], dict[str, str]],
     Mapping[str, str],
 ]
-"""The same for sources of `dspy.Flex`; also called with what each source is for, and what its author has to
-know, by component: ``task_descriptions`` and ``context_blurbs``."""
+"""The same for sources of `dspy.Flex`; also receives the purpose of each source and notes for its author, by
+component: ``task_descriptions`` and ``context_blurbs``."""
 
 
 class ProposerRunner:
-    """Runs `Reflect` effects through functions of the user's. As safe to use from many threads as they are.
+    """Runs `Reflect` effects through the user's functions. As thread-safe as they are.
 
-    A function is called once for each component, with that one in ``components_to_update``, so that the
-    components of a step are rewritten side by side; and under the reflection LM, where there is one.
+    A function is called once per component, with that one in ``components_to_update``, so that the components
+    of a step are rewritten in parallel; and under the reflection LM, if there is one.
 
     Args:
-        lm: The reflection LM, or None. It answers what no function is there for.
+        lm: The reflection LM, or None. It answers requests that no function is given for.
         propose: Proposes texts of all kinds but sources of `dspy.Flex`.
         propose_code: Proposes sources of `dspy.Flex`.
     """
@@ -51,18 +52,18 @@ class ProposerRunner:
         self._default = ReflectionRunner(lm)
 
     def __call__(self, request: Reflect) -> Reflection | Fault:
-        """Ask once; never raises. A function that raises gives a reflection that says so."""
+        """Ask once; never raises. A function that raises gives a `Reflection` with an error."""
         if (self._propose_code if request.kind == "module" else self._propose) is None:
             return self._default(request)
-        ledger = UsageMeter()
+        meter = UsageMeter()
         own = {} if self._lm is None else {"lm": self._lm}
-        with dspy.context(trace=[], **own, **ledger.settings()):
+        with dspy.context(trace=[], **own, **meter.settings()):
             try:
-                return ledger.sign(_reflection(self._ask(request), request.component))
+                return meter.with_usage(_reflection(self._ask(request), request.component))
             except Exception as error:
                 if is_infrastructure(error):
                     return fault_of(error)
-                return ledger.sign(Reflection(error=describe(error), cause=type(error).__name__))
+                return meter.with_usage(Reflection(error=describe(error), cause=type(error).__name__))
 
     def _ask(self, request: Reflect) -> Any:
         propose = self._propose_code if request.kind == "module" else self._propose
@@ -71,7 +72,7 @@ class ProposerRunner:
 
 
 def arguments_of(request: Reflect) -> dict[str, Any]:
-    """What a proposer is called with, by name and in the order of `ProposalFn`; made anew each time."""
+    """Return a proposer's arguments by name, in the order of `ProposalFn`; new objects each time."""
     name = request.component
     given: dict[str, Any] = {
         "candidate": dict(request.texts or {}),
@@ -85,7 +86,7 @@ def arguments_of(request: Reflect) -> dict[str, Any]:
 
 
 def call_proposer(propose: Callable[..., Any], given: Mapping[str, Any]) -> Any:
-    """Call a proposer as `dspy.GEPA` does, by name; or by position, where it has names of its own."""
+    """Call a proposer as `dspy.GEPA` does, by name; or by position if its parameters have other names."""
     try:
         inspect.signature(propose).bind(**given)
     except (TypeError, ValueError):  # other names; or written in C, without a signature
@@ -94,7 +95,7 @@ def call_proposer(propose: Callable[..., Any], given: Mapping[str, Any]) -> Any:
 
 
 def _with_types(data: Any) -> Any:
-    """Evidence in which media are DSPy's types again, as `dspy.GEPA` hands them to proposers."""
+    """Return evidence with media as DSPy's types, as `dspy.GEPA` passes them to proposers."""
     if isinstance(data, dict):
         return {name: _with_types(part) for name, part in data.items()}
     if isinstance(data, list):
@@ -113,7 +114,7 @@ def _reflection(texts: Any, name: str) -> Reflection:
 def reflections_of(
     lm: Any, propose: ProposalFn | None, propose_code: CodeProposalFn | None
 ) -> ReflectionRunner | ProposerRunner:
-    """What answers `Reflect` effects: the reflection LM, or the user's own proposers."""
+    """Return the runner of `Reflect` effects: the reflection LM, or the user's own proposers."""
     if propose is None and propose_code is None:
         return ReflectionRunner(lm)
     return ProposerRunner(lm, propose, propose_code)

@@ -1,4 +1,4 @@
-"""What a proposed text must pass before a rollout is spent on it."""
+"""Checks of a proposed text before a rollout is spent on it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dspy_gepa.types import TextKind
 
 _THINK = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OPEN_THINK = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
-# Beside texts that do change it is no objection: not every component is at fault.
+# No objection if other components did change: not every component is at fault.
 UNCHANGED = "The answer equals the current text. Change what the feedback shows to be wrong."
 _FENCED = re.compile(r"\A```[\w-]*\n(.*?)\n?```\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class TextRules:
-    """What a proposed text must respect.
+    """Rules that proposed texts must respect.
 
     Attributes:
-        max_chars: Longest allowed text, or None.
+        max_chars: Maximum number of characters, or None.
         keep: Placeholders and sentences that must survive if the current text has them.
-        max_copied_words: Longest run of words that may be copied from a training row's inputs.
+        max_copied_words: Maximum number of consecutive words copied from a training row's inputs, or None.
     """
 
     max_chars: int | None = None
@@ -33,9 +33,9 @@ class TextRules:
 
 
 def clean_text(text: str) -> str:
-    """The proposed text without closed think blocks and without a fence around the whole of it.
+    """Return the proposed text without closed think blocks and without a fence around the whole.
 
-    Half of a surrogate pair, which no provider takes, is replaced.
+    Lone surrogates, which no provider accepts, are replaced.
     """
     stripped = _THINK.sub("", mended(text)).strip()
     fenced = _FENCED.match(stripped)
@@ -51,15 +51,15 @@ def objection_to(
     training_texts: Sequence[str],
     kind: TextKind = "instructions",
 ) -> str | None:
-    """Why a cleaned text cannot be tried, as a sentence that the reflector can act on; None if it can.
+    """Return why a cleaned text cannot be tried, in words for the reflection model; None if it can.
 
     Args:
         text: The proposed text after `clean_text`.
-        current: The component's text today.
-        truncated: Whether the provider cut the answer off.
-        rules: What the user demands of texts.
+        current: The component's current text.
+        truncated: True if the provider cut the answer off.
+        rules: The user's rules for texts.
         training_texts: Inputs of the rows shown as evidence, against verbatim copying.
-        kind: What sort of text it is; source code has to parse.
+        kind: Kind of text; source code has to parse.
     """
     if truncated:
         return "The answer was cut off at the model's length limit. Write a shorter text."
@@ -82,7 +82,7 @@ def objection_to(
 
 
 def _syntax_objection(source: str, kind: TextKind) -> str | None:
-    """Why source code cannot be tried. It is parsed, never run."""
+    """Return why source code cannot be tried. It is parsed, never run."""
     try:
         tree = ast.parse(source)
     except SyntaxError as error:

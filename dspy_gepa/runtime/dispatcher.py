@@ -1,7 +1,7 @@
-"""Runs effects on an executor until each has a result: retries, concurrency, time limits, giving up.
+"""Execute effects until each has a result: retries, concurrency, time limits, giving up.
 
-One thread, the caller's, makes all decisions; workers only execute. Nothing here depends on what is
-searched, and nothing decided here can change what a search finds, only how long it takes.
+The caller's thread makes all decisions; workers only execute. Nothing here depends on what is searched,
+and no decision made here can change what a search finds, only how long it takes.
 """
 
 from __future__ import annotations
@@ -12,40 +12,80 @@ import queue
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from random import Random
 from statistics import median
 
 from dspy_gepa.errors import InfrastructureError
-from dspy_gepa.runtime.attempts import (
-    Attempt,
-    Done,
-    Job,
-    failure_message,
-    out_of_time,
-    refused,
-    result_of,
-    settled,
-)
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
-from dspy_gepa.types import Effect, Fault, Result, Rollout
+from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout
 
 Submit = Callable[[Effect], "Future[Result | Fault]"]
-Completion = tuple[Attempt, "Future[Result | Fault] | None"]
 
-# Rollouts that must have been timed before any of them can be called a straggler.
+# Number of timed rollouts from which on a slow one counts as a straggler.
 TIMED_ROLLOUTS = 20
 
 
+@dataclass(frozen=True)
+class Done:
+    """An effect with its result.
+
+    Attributes:
+        key: The key it was requested under.
+        effect: The effect.
+        result: Its result.
+        attempts: Number of attempts; 0 when replayed.
+        seconds: Run time of the last attempt; 0 when replayed.
+        replayed: True if an earlier session executed it.
+    """
+
+    key: str
+    effect: Effect
+    result: Result
+    attempts: int
+    seconds: float
+    replayed: bool = False
+
+
+@dataclass(eq=False)
+class _Job:
+    """A requested effect, its number of attempts and timeouts, and the attempts that may still answer."""
+
+    key: str
+    effect: Effect
+    attempts: int = 0
+    timeouts: int = 0
+    running: list[_Attempt] = field(default_factory=list)
+    finished: bool = False
+
+
+@dataclass(eq=False)
+class _Attempt:
+    """One start of a job. The answer of an abandoned attempt is ignored."""
+
+    job: _Job
+    started: float
+    abandoned: bool = False
+
+
+_Completion = tuple[_Attempt, "Future[Result | Fault] | None"]
+
+
 class Dispatcher:
-    """Gets results for effects.
+    """Get results for effects.
+
+    Attributes:
+        causes: Number of failed attempts per cause.
+        duplicates: Number of stragglers that were started a second time.
 
     Args:
         submit: Hands an effect to the executor.
-        workers: Most effects that run at a time.
+        workers: Maximum number of effects that run at a time.
         policy: When to retry and when to give up.
-        clock: Time; tests pass their own.
-        on_failure: Told of every failed attempt.
+        clock: Source of time; tests pass their own.
+        on_failure: Called with every failed attempt's effect and fault.
     """
 
     def __init__(
@@ -63,11 +103,11 @@ class Dispatcher:
         self._clock = clock or SystemClock()
         self._on_failure = on_failure
         self._rng = Random(0)
-        self._ready: deque[Job] = deque()
-        self._delayed: list[tuple[float, int, Job]] = []
+        self._ready: deque[_Job] = deque()
+        self._delayed: list[tuple[float, int, _Job]] = []
         self._ticket = itertools.count()
-        self._attempts: dict[Attempt, None] = {}  # in the order of their starts
-        self._completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
+        self._attempts: dict[_Attempt, None] = {}  # in order of their starts
+        self._completions: queue.SimpleQueue[_Completion] = queue.SimpleQueue()
         self._durations: deque[float] = deque(maxlen=200)
         self._straggling_after: float | None = None
         self._failures_in_a_row: Counter[type[Effect]] = Counter()
@@ -78,17 +118,17 @@ class Dispatcher:
 
     @property
     def running(self) -> int:
-        """Attempts that occupy a worker."""
+        """Number of attempts that occupy a worker."""
         return len(self._attempts)
 
     @property
     def in_hand(self) -> list[Effect]:
-        """The effects of these, each once, although a straggler has two attempts."""
+        """Effects that are running, each once: a straggler has two attempts."""
         return [job.effect for job in dict.fromkeys(attempt.job for attempt in self._attempts)]
 
     def request(self, effect: Effect, key: str) -> None:
-        """Ask for an effect's result; `next` gives it, with the key, when it is there."""
-        self._ready.append(Job(key, effect))
+        """Request an effect's result, which `next` returns together with the key."""
+        self._ready.append(_Job(key, effect))
         self._start_ready()
 
     def wake(self) -> None:
@@ -96,17 +136,17 @@ class Dispatcher:
         self._completions.put((_WAKE, None))
 
     def next(self) -> Done | None:
-        """Wait for the next result; None when `wake` was called.
+        """Wait for the next result and return it; None if `wake` was called.
 
         Raises:
-            InfrastructureError: An effect failed too often, or too many failed in a row, or for a reason that
-                trying again cannot mend.
+            InfrastructureError: An effect failed too often, too many effects failed in a row, or one failed
+                for a reason that a retry cannot fix.
         """
         while True:
             self._start_ready()
             completion = self._clock.wait(self._completions, self._patience())
             if completion is None:
-                self._look_after_slow_ones()
+                self._check_slow_attempts()
                 continue
             attempt, future = completion
             if future is None:
@@ -116,10 +156,9 @@ class Dispatcher:
                 return done
 
     def drain(self) -> Iterator[Done]:
-        """Start nothing more; then the results of what is running, until nothing is, or time is up.
+        """Start nothing more and yield the results of what is running, until all ended or time is up.
 
-        An attempt that fails now is not tried again: the run that resumes this one will. Calling `wake` ends
-        the waiting too.
+        An attempt that fails now is not retried: the run that resumes this one will. `wake` ends the wait.
         """
         until = self._clock.now() + self._policy.grace
         self._draining = True
@@ -146,23 +185,23 @@ class Dispatcher:
     def _has_room(self) -> bool:
         return self.running < self._limit.value
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: _Job) -> None:
         job.attempts += 1
-        attempt = Attempt(job, self._clock.now())
+        attempt = _Attempt(job, self._clock.now())
         job.running.append(attempt)
         self._attempts[attempt] = None
         try:
             future = self._submit(job.effect)
-        except Exception as error:  # a pool that broke says so here
-            future = refused(error)
+        except Exception as error:  # a broken pool raises here
+            future = rejected_future(error)
         future.add_done_callback(lambda done: self._completions.put((attempt, done)))
 
-    def _complete(self, attempt: Attempt, future: Future[Result | Fault]) -> Done | None:
+    def _complete(self, attempt: _Attempt, future: Future[Result | Fault]) -> Done | None:
         job = attempt.job
         self._release(attempt)
         if attempt.abandoned or job.finished:
             return None
-        result = result_of(future)
+        result = _result_of(future)
         seconds = self._clock.now() - attempt.started
         if isinstance(result, Fault):
             return self._fail(attempt, result)
@@ -179,38 +218,41 @@ class Dispatcher:
             usual = self._policy.straggler_factor * median(self._durations)
             self._straggling_after = max(self._policy.straggler_seconds, usual)
 
-    def _finish(self, job: Job, result: Result, seconds: float) -> Done:
+    def _finish(self, job: _Job, result: Result, seconds: float) -> Done:
         job.finished = True
         for other in list(job.running):
             self._abandon(other)
         return Done(job.key, job.effect, result, job.attempts, seconds)
 
-    def _fail(self, attempt: Attempt, fault: Fault) -> Done | None:
+    def _fail(self, attempt: _Attempt, fault: Fault) -> Done | None:
         job = attempt.job
         job.timeouts += fault.timeout and self._others_finish(attempt)
         self._count(attempt, fault)
         self._on_failure(job.effect, fault)
-        if job.running:  # the twin of a straggler is still at work
+        if job.running:  # a straggler's other attempt may still answer
             return None
         if job.timeouts >= self._policy.timeouts:
-            result = out_of_time(fault, self._policy.timeout_score)
+            result = _timed_out(fault, self._policy.timeout_score)
             return self._finish(job, result, self._policy.timeout or 0.0)
         if self._draining:
             return None
-        if fault.fatal or job.attempts >= self._policy.attempts:
-            raise InfrastructureError(failure_message(job, fault), dict(self.causes))
         in_a_row = self._failures_in_a_row[type(job.effect)]
+        if fault.fatal or job.attempts >= self._policy.attempts:
+            raise InfrastructureError(
+                failure_message(job.effect, fault, attempts=job.attempts), dict(self.causes)
+            )
         if in_a_row >= self._policy.failures_in_a_row:
-            raise InfrastructureError(failure_message(job, fault, in_a_row), dict(self.causes))
+            message = failure_message(job.effect, fault, attempts=job.attempts, in_a_row=in_a_row)
+            raise InfrastructureError(message, dict(self.causes))
         due = self._clock.now() + self._policy.delay(job.attempts, fault.retry_after, self._rng)
         heapq.heappush(self._delayed, (due, next(self._ticket), job))
         return None
 
-    def _count(self, attempt: Attempt, fault: Fault) -> None:
-        """Keep the books of failures.
+    def _count(self, attempt: _Attempt, fault: Fault) -> None:
+        """Count a failure by cause, and in a row.
 
-        Neither the rest of a burst that was refused as one, nor a rollout that does not end while others
-        do, is a sign of a provider that is down.
+        The rest of a burst of requests refused together is no sign of a provider that is down, and neither
+        is a rollout that times out while others finish.
         """
         self.causes[fault.cause] += 1
         burst = fault.overload and not self._limit.overloaded(attempt.started, self._clock.now())
@@ -218,14 +260,14 @@ class Dispatcher:
         if not burst and not slow:
             self._failures_in_a_row[type(attempt.job.effect)] += 1
 
-    def _others_finish(self, attempt: Attempt) -> bool:
-        """Whether a rollout ended while this attempt ran. If none did, the provider may have gone silent."""
+    def _others_finish(self, attempt: _Attempt) -> bool:
+        """True if a rollout ended while this attempt ran. Otherwise the provider may be silent."""
         return self._last_rollout_done >= attempt.started
 
     def _patience(self) -> float | None:
-        """Seconds until something has to be looked at again."""
+        """Seconds until a delayed job is due or a slow attempt must be checked, or None."""
         deadlines = [self._delayed[0][0]] if self._delayed else []
-        # Limits are the same for all attempts, and these stand in the order of their starts.
+        # Limits are the same for all attempts, so the one that started first is due first.
         if self._policy.timeout is not None:
             deadlines += [a.started + self._policy.timeout for a in itertools.islice(self._rollouts(), 1)]
         if self._straggling_after is not None and self._has_room():
@@ -233,14 +275,14 @@ class Dispatcher:
             deadlines += [a.started + self._straggling_after for a in itertools.islice(single, 1)]
         return max(0.0, min(deadlines) - self._clock.now()) if deadlines else None
 
-    def _rollouts(self) -> Iterator[Attempt]:
+    def _rollouts(self) -> Iterator[_Attempt]:
         return (attempt for attempt in self._attempts if isinstance(attempt.job.effect, Rollout))
 
-    def _may_be_doubled(self, attempt: Attempt) -> bool:
+    def _may_be_doubled(self, attempt: _Attempt) -> bool:
         job = attempt.job
         return len(job.running) == 1 and job.attempts < self._policy.attempts
 
-    def _look_after_slow_ones(self) -> None:
+    def _check_slow_attempts(self) -> None:
         now, timeout, straggling = self._clock.now(), self._policy.timeout, self._straggling_after
         for attempt in list(self._rollouts()):
             if timeout is not None and now >= attempt.started + timeout:
@@ -254,21 +296,65 @@ class Dispatcher:
                 self.duplicates += 1
                 self._start(attempt.job)
 
-    def _time_out(self, attempt: Attempt) -> None:
-        """Treat an attempt as failed; its worker cannot be stopped, but nobody waits for it any more."""
+    def _time_out(self, attempt: _Attempt) -> None:
+        """Treat an attempt as failed. Its worker cannot be stopped, but its answer will be ignored."""
         self._abandon(attempt)
         error = f"the rollout did not finish within {self._policy.timeout:g} seconds"
-        verdict = settled(Fault("RolloutTimeout", error, timeout=True))
-        self._completions.put((Attempt(attempt.job, attempt.started), verdict))
+        answer = finished_future(Fault("RolloutTimeout", error, timeout=True))
+        self._completions.put((_Attempt(attempt.job, attempt.started), answer))
 
-    def _abandon(self, attempt: Attempt) -> None:
+    def _abandon(self, attempt: _Attempt) -> None:
         attempt.abandoned = True
         self._release(attempt)
 
-    def _release(self, attempt: Attempt) -> None:
+    def _release(self, attempt: _Attempt) -> None:
         self._attempts.pop(attempt, None)
         if attempt in attempt.job.running:
             attempt.job.running.remove(attempt)
 
 
-_WAKE = Attempt(Job("", effect=None), 0.0)  # type: ignore[arg-type]  # a token, never an attempt
+_WAKE = _Attempt(_Job("", effect=None), 0.0)  # type: ignore[arg-type]  # a token, not an attempt
+
+
+def finished_future(answer: Result | Fault) -> Future[Result | Fault]:
+    """Return a future that already has its answer."""
+    future: Future[Result | Fault] = Future()
+    future.set_result(answer)
+    return future
+
+
+def rejected_future(error: Exception) -> Future[Result | Fault]:
+    """Return the future of an effect that the executor refused."""
+    return finished_future(
+        Fault(type(error).__name__, f"the executor did not take the work: {describe(error)}")
+    )
+
+
+def failure_message(effect: Effect, fault: Fault, *, attempts: int, in_a_row: int = 0) -> str:
+    """Explain in one sentence why the run stops at this fault."""
+    kind = f"rollout on {effect.row}" if isinstance(effect, Rollout) else "reflection"
+    if in_a_row:
+        return f"{in_a_row} attempts in a row failed without a success, the last a {kind}: {fault.error}"
+    after = "the first attempt" if attempts == 1 else f"{attempts} attempts"
+    return f"A {kind} failed for good after {after}: {fault.error}"
+
+
+def _result_of(future: Future[Result | Fault]) -> Result | Fault:
+    """Return a future's result; an executor that broke, or lost its worker, is a fault like any other."""
+    if future.cancelled():
+        return Fault("CancelledError", "the executor cancelled the work")
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return Fault(type(error).__name__, f"the worker died: {describe(error)}")
+
+
+def _timed_out(fault: Fault, score: float) -> Outcome:
+    """Return the outcome of a rollout that ran out of time too often."""
+    return Outcome(
+        "program_failed",
+        score=score,
+        feedback=f"The program was stopped: {fault.error}.",
+        error=fault.error,
+        cause=fault.cause,
+    )

@@ -1,10 +1,11 @@
-"""Work on its way to other processes: pickled by value where it must be, and what cannot travel is named.
+"""Pickle work for other processes: by value where they lack its code, naming what cannot be pickled.
 
 Only for workers that the user has chosen to trust: unpickling runs code.
 """
 
 from __future__ import annotations
 
+import inspect
 import io
 import pickle
 import sys
@@ -14,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-import dspy
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.program.context import reduce_language_model
 
 _by_value = threading.Lock()
 
-# How the parts of a `Worker` are called by the one who handed them over.
+# The user's names of a worker's parts.
 _NAMES = {
     "work.rollouts.student": "the program",
     "work.rollouts.metric.function": "the metric",
@@ -30,73 +31,57 @@ _NAMES = {
 }
 
 
-class AbsentModuleError(ImportError):
-    """The parcel needs a module that cannot be imported here; ``error.name`` names it."""
-
-
 def pack(work: Any, modules: Sequence[str] = ()) -> bytes:
-    """`work` as bytes.
+    """Return `work` as bytes.
 
     Args:
         work: Any object.
-        modules: Modules whose functions and classes are pickled by value, with their code.
+        modules: Modules whose functions and classes are pickled by value, with their code. Those of
+            ``__main__`` always are.
 
     Raises:
         ConfigurationError: A part of it cannot be pickled. The message names the part and the remedy.
     """
     try:
         return _dumps(work, modules)
-    except Exception as error:  # any class's own pickling may raise anything
-        where, culprit, reason = _find_culprit(work, "work", error)
+    except Exception as error:  # the pickling methods of any class may raise anything
+        path, culprit, reason = _find_culprit(work, "work", error)
         raise ConfigurationError(
-            f"The executor's workers share no memory with this process, and {_name(where)} cannot be sent to "
+            f"The executor's workers share no memory with this process, and {_name(path)} cannot be sent to "
             f"them: {type(culprit).__name__} cannot be pickled ({reason}). Make it where it is used, inside "
             "forward or the metric, or give its class a __getstate__ that leaves it out; or use an executor "
             "of this process: threads (executor=None) or AsyncExecutor()."
         ) from error
 
 
-def unpack(parcel: bytes) -> Any:
-    """What `pack` packed.
+def unpack(packed: bytes) -> Any:
+    """Return what `pack` packed.
 
     Raises:
-        AbsentModuleError: Something in it is known here by name only, and the name is not known.
+        ImportError: A module, or a name in it, is missing here; ``error.name`` is the module.
     """
-    try:
-        return _Unpickler(io.BytesIO(parcel)).load()
-    except ImportError as error:
-        raise AbsentModuleError(str(error), name=error.name) from error
+    return _Unpickler(io.BytesIO(packed)).load()
 
 
-def can_travel(module: str) -> bool:
-    """Whether a module is code of the user's own, that can be sent along by value.
+def is_users_own(module: str) -> bool:
+    """True if a module is the user's own code, which can be pickled by value.
 
-    Installed packages are not: they may hold compiled code, and belong on the workers.
+    Installed packages are not: they may hold compiled code, and must be installed for the workers too.
     """
-    found = sys.modules.get(module)
-    file = None if found is None else found.__dict__.get("__file__")
-    if file is None:
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None or not file.endswith(".py"):
         return False
-    parts = Path(file).parts
-    standard = Path(io.__file__).parent
-    installed = "site-packages" in parts or "dist-packages" in parts
-    return file.endswith(".py") and not installed and standard not in Path(file).parents
+    is_installed = {"site-packages", "dist-packages"} & set(Path(file).parts)
+    return not is_installed and Path(io.__file__).parent not in Path(file).parents
 
 
 class _Pickler(cloudpickle.Pickler):
-    """Language models travel without their histories: nobody asks for these there, and they grow."""
-
     def reducer_override(self, obj: Any) -> Any:
-        if not isinstance(obj, dspy.BaseLM):
-            return super().reducer_override(obj)
-        make, args, *rest = obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
-        if rest and isinstance(rest[0], dict):
-            rest[0] = rest[0] | {"history": []}
-        return (make, args, *rest)
+        return reduce_language_model(obj) or super().reducer_override(obj)
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reports a name that its module lacks in the same way as a module that is not there."""
+    """Reports a name that is missing in its module like a missing module."""
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -107,8 +92,7 @@ class _Unpickler(pickle.Unpickler):
 
 def _dumps(value: Any, modules: Sequence[str] = ()) -> bytes:
     with _by_value:  # cloudpickle keeps one list for the whole process
-        already = cloudpickle.list_registry_pickle_by_value()
-        added = [sys.modules[name] for name in modules if name not in already]
+        added = [sys.modules[name] for name in set(modules) - cloudpickle.list_registry_pickle_by_value()]
         for module in added:
             cloudpickle.register_pickle_by_value(module)
         try:
@@ -121,29 +105,27 @@ def _dumps(value: Any, modules: Sequence[str] = ()) -> bytes:
 
 
 def _find_culprit(value: Any, path: str, error: Exception, depth: int = 0) -> tuple[str, Any, Exception]:
-    """The innermost part that cannot be pickled: where it is, itself, and why."""
-    if depth < 12:
-        for name, part in _parts(value):
-            try:
-                _dumps(part)
-            except Exception as reason:
-                return _find_culprit(part, path + name, reason, depth + 1)
+    """Find the innermost part that cannot be pickled: its path, itself, and the error."""
+    for name, part in _parts(value) if depth < 12 else ():
+        try:
+            _dumps(part)
+        except Exception as reason:
+            return _find_culprit(part, path + name, reason, depth + 1)
     return path, value, error
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """What pickling `value` would pickle, each with how it is written after the value's own name."""
-    if isinstance(value, Mapping) and type(value).__module__ != "dspy.primitives.example":
+    """Yield the parts that are pickled with `value`, each with the notation that follows its name."""
+    if isinstance(value, Mapping):
         yield from ((f"[{key!s}]" if isinstance(key, tuple) else f"[{key!r}]", v) for key, v in value.items())
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield from ((f"[{i}]", part) for i, part in enumerate(value))
-    elif hasattr(value, "__closure__"):
-        cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
-        yield from ((f" (its variable {name})", cell.cell_contents) for name, cell in cells)
-        used = [name for name in value.__code__.co_names if name in value.__globals__]
-        yield from ((f" (its global {name})", value.__globals__[name]) for name in used)
-    elif hasattr(value, "__func__"):
-        yield from ((".__self__", value.__self__), ("", value.__func__))
+    elif inspect.ismethod(value):
+        yield from (("", value.__self__), ("", value.__func__))
+    elif inspect.isfunction(value):
+        used = inspect.getclosurevars(value)
+        yield from ((f" (its variable {name})", v) for name, v in used.nonlocals.items())
+        yield from ((f" (its global {name})", v) for name, v in used.globals.items())
     else:
         yield from ((f".{name.lstrip('_')}", part) for name, part in _state(value).items())
 

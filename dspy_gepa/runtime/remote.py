@@ -1,8 +1,8 @@
-"""Running effects in other processes: the work travels to each once, results come back as JSON text.
+"""Run effects in other processes: the work is sent to each once, results come back as JSON text.
 
-An effect is sent alone first. A worker process that does not have the work yet says so and is sent it with
-the effect; it keeps it for all that follow. Work is pickled (`dspy_gepa.runtime.pickling`) on its way to
-workers that the user has chosen to trust; what comes back is text.
+An effect is sent alone first. A worker process that lacks the work replies so, and is sent it with the
+effect; it keeps it for later effects. Work is pickled (`dspy_gepa.runtime.pickling`) on its way to workers
+that the user has chosen to trust; results come back as text, never as pickles.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass
 from uuid import uuid4
 
 from dspy_gepa.runtime.codec import decode, decode_fault, encode, encode_fault
-from dspy_gepa.runtime.pickling import AbsentModuleError, can_travel, pack, unpack
+from dspy_gepa.runtime.pickling import is_users_own, pack, unpack
 from dspy_gepa.types import Effect, Fault, Result
 
-Work = Callable[[Effect], "Result | Fault"]
-Answer = Future["Result | Fault"]
+Execute = Callable[[Effect], "Result | Fault"]
 
-_MISSING = "missing"
-_ABSENT = "absent "
+# Replies of a worker in place of a result: it lacks the work, or a module that the work needs.
+_NO_WORK = "missing"
+_NO_MODULE = "absent "
 _KEPT = 4
 
-_works: dict[str, Work] = {}
+_works: dict[str, Execute] = {}
 _lock = threading.Lock()
 
 
@@ -33,47 +34,49 @@ class RemoteWork:
     """Submits effects to an executor whose workers share no memory with this process.
 
     Args:
-        work: What to run.
-        executor: Where to run it.
-        on_result: Told of every result that arrives, on whatever thread it arrives.
+        execute: Executes an effect.
+        executor: Runs it elsewhere.
+        on_result: Called with every result that arrives, on whatever thread it arrives.
 
     Raises:
-        ConfigurationError: The work cannot be pickled.
+        ConfigurationError: `execute` cannot be pickled.
     """
 
     def __init__(
-        self, work: Work, executor: Executor, on_result: Callable[[Result], None] = lambda result: None
+        self, execute: Execute, executor: Executor, on_result: Callable[[Result], None] = lambda result: None
     ) -> None:
-        self._work = work
+        self._execute = execute
         self._executor = executor
         self._on_result = on_result
-        self._parcel = Parcel(work)
+        self._packed = _Packed(pack(execute))
         self._lock = threading.Lock()
         # Dask takes equal tasks for one task and answers the second from the first: no two may be equal.
         self._tickets = (f"{uuid4().hex}-{number}" for number in itertools.count())
 
-    def __call__(self, effect: Effect) -> Answer:
-        """The future result of `effect`."""
-        answer: Answer = Future()
+    def __call__(self, effect: Effect) -> Future[Result | Fault]:
+        """Return the future result of `effect`."""
+        answer: Future[Result | Fault] = Future()
         try:
             self._send(effect, answer)
         except Exception as error:
             _fail(answer, error, _REFUSED)
         return answer
 
-    def _send(self, effect: Effect, answer: Answer, *, with_work: bool = False) -> None:
+    def _send(self, effect: Effect, answer: Future[Result | Fault], *, with_work: bool = False) -> None:
         with self._lock:
-            parcel, ticket = self._parcel, next(self._tickets)
-        payload = parcel.payload if with_work else None
-        sent = self._executor.submit(execute_remotely, parcel.digest, payload, effect, ticket)
-        sent.add_done_callback(lambda done: self._receive(effect, parcel, done, answer))
+            packed, ticket = self._packed, next(self._tickets)
+        payload = packed.payload if with_work else None
+        sent = self._executor.submit(execute_remotely, packed.digest, payload, effect, ticket)
+        sent.add_done_callback(lambda done: self._receive(effect, packed, done, answer))
 
-    def _receive(self, effect: Effect, parcel: Parcel, done: Future[str], answer: Answer) -> None:
+    def _receive(
+        self, effect: Effect, packed: _Packed, done: Future[str], answer: Future[Result | Fault]
+    ) -> None:
         try:
             text = done.result()
-            if text.startswith(_ABSENT):
-                self._take_along(text.removeprefix(_ABSENT), parcel)
-            if text == _MISSING or text.startswith(_ABSENT):
+            if text.startswith(_NO_MODULE):
+                self._include(text.removeprefix(_NO_MODULE), packed)
+            if text == _NO_WORK or text.startswith(_NO_MODULE):
                 self._send(effect, answer, with_work=True)
                 return
             result = decode_answer(text)
@@ -83,45 +86,41 @@ class RemoteWork:
         except BaseException as error:  # a lost worker is the dispatcher's business
             _fail(answer, error)
 
-    def _take_along(self, module: str, parcel: Parcel) -> None:
-        """From now on send the code of a module that workers cannot import."""
+    def _include(self, module: str, packed: _Packed) -> None:
+        """Send the code of a module along from now on, since workers cannot import it."""
+        if module in packed.modules or not is_users_own(module):
+            raise ImportError(f"No module named {module!r} on the workers", name=module)
         with self._lock:
-            if self._parcel is parcel:  # else another effect has seen to it already
-                self._parcel = Parcel(self._work, (*parcel.modules, module))
+            if self._packed is packed:  # else another effect's reply has led to it already
+                modules = (*packed.modules, module)
+                self._packed = _Packed(pack(self._execute, modules), modules)
 
 
-class Parcel:
-    """Work made ready to be sent.
+@dataclass(frozen=True)
+class _Packed:
+    """Pickled work, and the modules whose code it includes."""
 
-    Args:
-        work: The work.
-        modules: Modules whose code is sent along.
+    payload: bytes
+    modules: tuple[str, ...] = ()
 
-    Raises:
-        ImportError: The last of the modules is an installed package, or sending it along is no help.
-    """
-
-    def __init__(self, work: Work, modules: tuple[str, ...] = ()) -> None:
-        if modules and (modules[-1] in modules[:-1] or not can_travel(modules[-1])):
-            raise ImportError(f"No module named {modules[-1]!r} on the workers", name=modules[-1])
-        self.modules = modules
-        self.payload = pack(work, modules)
-        self.digest = hashlib.sha256(self.payload).hexdigest()
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.payload).hexdigest()
 
 
 def execute_remotely(digest: str, payload: bytes | None, effect: Effect, ticket: str) -> str:
-    """Runs in the worker: the result as JSON, or a request for what is missing here."""
+    """Execute an effect in the worker: return its result as text, or a request for what is missing."""
     try:
-        work = _work_of(digest, payload)
-    except AbsentModuleError as error:
-        return _ABSENT + (error.name or "")
-    return _MISSING if work is None else encode_answer(work(effect))
+        execute = _work_of(digest, payload)
+    except ImportError as error:
+        return _NO_MODULE + (error.name or "")
+    return _NO_WORK if execute is None else encode_answer(execute(effect))
 
 
-def _work_of(digest: str, payload: bytes | None) -> Work | None:
-    """The work of that digest, unpacked when it is new here. The few used last are kept."""
+def _work_of(digest: str, payload: bytes | None) -> Execute | None:
+    """Return the work of that digest, unpacked if it is new here. The last few used are kept."""
     with _lock:
-        work: Work | None = _works.pop(digest, None)
+        work = _works.pop(digest, None)
         if work is None and payload is not None:
             work = unpack(payload)
         if work is not None:
@@ -132,17 +131,13 @@ def _work_of(digest: str, payload: bytes | None) -> Work | None:
 
 
 def encode_answer(answer: Result | Fault) -> str:
-    """A result or a fault as text."""
-    if isinstance(answer, Fault):
-        return "fault " + encode_fault(answer)
-    return encode(answer)
+    """Return a result or a fault as text."""
+    return "fault " + encode_fault(answer) if isinstance(answer, Fault) else encode(answer)
 
 
 def decode_answer(text: str) -> Result | Fault:
-    """The result or fault that `encode_answer` wrote."""
-    if text.startswith("fault "):
-        return decode_fault(text.removeprefix("fault "))
-    return decode(text)
+    """Return the result or fault that `encode_answer` encoded."""
+    return decode_fault(text.removeprefix("fault ")) if text.startswith("fault ") else decode(text)
 
 
 _REFUSED = "the executor takes no more work"
@@ -156,8 +151,8 @@ _NOT_THERE = (
 )
 
 
-def _fail(answer: Answer, error: BaseException, why: str | None = None) -> None:
-    """Trying again helps against a lost worker, but not against these."""
+def _fail(answer: Future[Result | Fault], error: BaseException, why: str | None = None) -> None:
+    """Fail in a way that is retried, as for a lost worker, or, where a retry cannot help, for good."""
     if isinstance(error, BrokenExecutor):
         why = _BROKEN
     elif isinstance(error, ImportError):

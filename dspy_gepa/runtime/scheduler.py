@@ -1,8 +1,8 @@
-"""Runs steps: several in flight, each rollout at most once, finished in the order of the steps.
+"""Run steps: several in flight, each rollout at most once, finished in the order they were started.
 
-The scheduler pulls effects out of the steps' generators, gets their results from the journal or from the
-dispatcher, and hands them back in. Because a step sees nothing but the results of its own effects, and
-because steps are finished in order, what a run finds does not depend on timing.
+The scheduler takes effects from the steps' generators, gets their results from the journal or from the
+dispatcher, and sends them back. A step sees only the results of its own effects, and steps finish in order,
+so the findings of a run do not depend on timing.
 """
 
 from __future__ import annotations
@@ -13,50 +13,49 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dspy_gepa.errors import InfrastructureError, RunInterrupted
-from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import Spending
-from dspy_gepa.runtime.dispatcher import Dispatcher
+from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.steps import Evaluation, Proposal, Step
 from dspy_gepa.types import Effect, Outcome, Result, Rollout, Usage
 
 
 class Memory(Protocol):
-    """Where results outlive the process; see `dspy_gepa.record.journal.Journal`."""
+    """Storage of results; `dspy_gepa.record.journal.Journal` keeps them beyond the process."""
 
     def recall(self, key: str) -> Result | None:
-        """The recorded result of an effect, or None."""
+        """Return the recorded result of an effect, or None."""
 
     def record(
         self, key: str, kind: str, step: int, result: Result, *, attempts: int, seconds: float
     ) -> None:
-        """Write a result down before it is used."""
+        """Record a result before it is used."""
 
 
 class ProcessMemory:
-    """Remembers results as long as the process lives."""
+    """Results kept for the lifetime of the process."""
 
     def __init__(self) -> None:
         self._results: dict[str, Result] = {}
 
     def recall(self, key: str) -> Result | None:
-        """The result of an effect that was executed before, or None."""
+        """Return the result of an effect that was executed before, or None."""
         return self._results.get(key)
 
     def record(
         self, key: str, kind: str, step: int, result: Result, *, attempts: int, seconds: float
     ) -> None:
-        """Keep a result."""
+        """Record a result."""
         self._results[key] = result
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedStep:
     """A step that ran to its end.
 
     Attributes:
-        step: Its number.
-        result: What it came to.
-        spent: What it is charged for: its reflections, and the rollouts that no earlier step was charged for.
+        step: Number of the step.
+        result: Its proposal or evaluation.
+        spent: Its charges: its reflections, and the rollouts that no earlier step was charged for.
         usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
     """
 
@@ -68,36 +67,34 @@ class Finished:
 
 @dataclass(eq=False)
 class _Flight:
-    """A step between its start and its end, with the results it waits for and those it was given."""
+    """A started step: the batch of results it waits for, and every result it has used."""
 
     number: int
     step: Step
     results: list[Result | None] | None = None
     missing: int = 0
-    used: dict[str, tuple[str, Result]] = field(default_factory=dict)
+    used: dict[str, tuple[Effect, Result]] = field(default_factory=dict)
     reflections: int = 0
     result: Proposal | Evaluation | None = None
 
 
-@dataclass(frozen=True)
-class _Slot:
-    flight: _Flight
-    place: int
-    phase: str
+# A place in the batch of a step in flight.
+_Slot = tuple[_Flight, int]
 
 
 class Scheduler:
-    """Drives steps to their ends.
+    """Drive steps to their ends.
 
     Attributes:
-        started: How many steps were started so far.
+        started: Number of steps started so far.
 
     Args:
         dispatcher: Executes effects.
-        memory: Records results and answers what was executed before; default `ProcessMemory`.
-        on_result: Told of every result, executed or replayed, when it is first there, and which step asked.
-        on_drain: Told what is running when the run has to stop and it is going to be waited for, and whether
-            an interrupt is the reason.
+        memory: Records results and recalls those of effects executed before; default `ProcessMemory`.
+        on_result: Called with every result, executed or replayed, when it first arrives, and with the number
+            of the step that requested it.
+        on_drain: Called when the run has to stop and running effects will be waited for: with these effects,
+            and True if an interrupt is the reason.
     """
 
     def __init__(
@@ -114,29 +111,29 @@ class Scheduler:
         self._flights: deque[_Flight] = deque()
         self._awaited: dict[str, list[_Slot]] = {}
         self._charged: set[str] = set()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._drained = False
         self.started = 0
 
     @property
     def in_flight(self) -> int:
-        """Steps that are started and not yet finished."""
+        """Number of steps started and not yet finished."""
         return len(self._flights)
 
     def start(self, number: int, step: Step) -> None:
-        """Begin a step; its first effects are on their way when this returns."""
+        """Start a step and request its first effects."""
         flight = _Flight(number, step)
         self._flights.append(flight)
         self.started += 1
         self._advance(flight)
 
-    def finish(self) -> Finished:
-        """Wait for the oldest step in flight and take it out.
+    def finish(self) -> FinishedStep:
+        """Wait for the oldest step in flight, remove it and return it.
 
         Raises:
             InfrastructureError: An effect failed for good.
             RunInterrupted: The dispatcher was woken up.
-            In both cases what was running was waited for and recorded, so that it need not be paid again.
+            In both cases running effects were waited for and recorded, so that they need not be paid again.
         """
         oldest = self._flights[0]
         while oldest.result is None:
@@ -152,29 +149,29 @@ class Scheduler:
         return self._charge(oldest, oldest.result)
 
     def recall(self, rollout: Rollout) -> Outcome | None:
-        """The remembered outcome of a rollout; None when it was never executed."""
+        """Return the recorded outcome of a rollout; None if it was never executed."""
         result = self._memory.recall(rollout.key)
         return result if isinstance(result, Outcome) else None
 
     def interrupt(self) -> RunInterrupted:
-        """Wait for what is running and record it; the error to raise then."""
+        """Wait for running effects, record them, and return the error to raise."""
         self.drain(interrupted=True)
         lost = self._dispatcher.running
         rest = f"; {lost} that were still running were not waited for" if lost else ""
         return RunInterrupted(f"The run was interrupted{rest}.")
 
     def drain(self, *, interrupted: bool = False) -> None:
-        """Let what is running finish and record it, so that it need not be paid again. Once is enough."""
+        """Wait for running effects and record them, so that they need not be paid again. Works once."""
         if self._drained:
             return
         self._drained = True
         if running := self._dispatcher.in_hand:
             self._on_drain(running, interrupted)
         for done in self._dispatcher.drain():
-            self._record(done, self._awaited[done.key][0].flight)
+            self._record(done, self._awaited[done.key][0][0])
 
     def _advance(self, flight: _Flight) -> None:
-        """Give a step its results and ask for its next effects, until some have to be waited for."""
+        """Send a step its results and request its next effects, until some must be waited for."""
         while True:
             try:
                 effects = flight.step.send(flight.results)  # type: ignore[arg-type]  # None starts a generator
@@ -184,71 +181,70 @@ class Scheduler:
             flight.results = [None] * len(effects)
             flight.missing = len(effects)
             for place, effect in enumerate(effects):
-                self._request(effect, _Slot(flight, place, _phase_of(effect)))
+                self._request(effect, flight, place)
             if flight.missing:
                 return
 
-    def _request(self, effect: Effect, slot: _Slot) -> None:
-        key = self._key(effect, slot.flight)
+    def _request(self, effect: Effect, flight: _Flight, place: int) -> None:
+        key = self._key(effect, flight)
         if key in self._awaited:
-            self._awaited[key].append(slot)
+            self._awaited[key].append((flight, place))
             return
         result = self._memory.recall(key)
         if result is None:
-            self._awaited[key] = [slot]
+            self._awaited[key] = [(flight, place)]
             self._dispatcher.request(effect, key)
         else:
-            if key not in self._told:
-                self._tell(Done(key, effect, result, attempts=0, seconds=0.0, replayed=True), slot.flight)
-            self._fill(slot, key, result)
+            if key not in self._reported:
+                self._report(Done(key, effect, result, attempts=0, seconds=0.0, replayed=True), flight)
+            self._fill(flight, place, key, effect, result)
 
     def _key(self, effect: Effect, flight: _Flight) -> str:
         if isinstance(effect, Rollout):
             return effect.key
-        # A reflection model may answer the same question differently: each question is its own.
-        # What is asked is part of the key: a recorded answer is never taken for one to another question.
+        # The same question may be answered differently each time, so that each request has its own key. The
+        # digest is part of it so that a recorded answer is never used for another question.
         flight.reflections += 1
         return f"step {flight.number} reflection {flight.reflections}: {effect.digest}"
 
     def _receive(self, done: Done) -> None:
         slots = self._awaited.pop(done.key)
-        self._record(done, slots[0].flight)
-        for slot in slots:
-            self._fill(slot, done.key, done.result)
-            if slot.flight.missing == 0:
-                self._advance(slot.flight)
+        self._record(done, slots[0][0])
+        for flight, place in slots:
+            self._fill(flight, place, done.key, done.effect, done.result)
+            if flight.missing == 0:
+                self._advance(flight)
 
     def _record(self, done: Done, flight: _Flight) -> None:
         kind = "rollout" if isinstance(done.effect, Rollout) else "reflection"
         self._memory.record(
             done.key, kind, flight.number, done.result, attempts=done.attempts, seconds=done.seconds
         )
-        self._tell(done, flight)
+        self._report(done, flight)
 
-    def _tell(self, done: Done, flight: _Flight) -> None:
-        self._told.add(done.key)
+    def _report(self, done: Done, flight: _Flight) -> None:
+        self._reported.add(done.key)
         self._on_result(done, flight.number)
 
-    def _fill(self, slot: _Slot, key: str, result: Result) -> None:
-        flight = slot.flight
+    def _fill(self, flight: _Flight, place: int, key: str, effect: Effect, result: Result) -> None:
         assert flight.results is not None  # it is waiting
-        flight.used[key] = (slot.phase, result)
-        flight.results[slot.place] = result
+        flight.used[key] = (effect, result)
+        flight.results[place] = result
         flight.missing -= 1
 
-    def _charge(self, flight: _Flight, result: Proposal | Evaluation) -> Finished:
+    def _charge(self, flight: _Flight, result: Proposal | Evaluation) -> FinishedStep:
         fresh = {key: used for key, used in flight.used.items() if key not in self._charged}
         self._charged.update(fresh)
         usage: dict[str, Usage] = {}
-        for phase, used in fresh.values():
-            usage[phase] = usage.get(phase, Usage()) + used.usage
+        for effect, used in fresh.values():
+            usage[_phase_of(effect)] = usage.get(_phase_of(effect), Usage()) + used.usage
         spent = Spending(
             rollouts=sum(isinstance(used, Outcome) for _, used in fresh.values()),
             reflections=flight.reflections,
             tokens=sum(phase.total_tokens for phase in usage.values()),
             cost=sum(phase.cost for phase in usage.values()),
         )
-        return Finished(flight.number, result, spent, usage)
+        return FinishedStep(flight.number, result, spent, usage)
 
 
 def _phase_of(effect: Effect) -> str:

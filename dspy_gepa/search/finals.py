@@ -39,7 +39,7 @@ def contenders(pool: Pool, count: int) -> list[int]:
 
     A member whose shorter version was kept leaves its place to that.
     """
-    out = {0, *(pool.members[near].parents[0] for near in pool.near)}
+    out = {0, *(pool.members[shorter].parents[0] for shorter in pool.trimmed)}
     ranked = np.argsort(-pool.belief.mean, kind="stable").tolist()
     return [0, *[member for member in ranked if member not in out][:count]]
 
@@ -115,7 +115,7 @@ def ranked(pool: Pool, members: Sequence[int]) -> list[int]:
 
 def best_by_mean(pool: Pool) -> Choice:
     """The member with the best validation mean, as the paper returns it."""
-    best, belief = best_on_average(pool.traits.weighted(pool.val_scores)), pool.belief
+    best, belief = best_on_average(pool.row_weights.weighted(pool.val_scores)), pool.belief
     reason = f"best validation mean, {pool.mean(best):.4f}"
     better = belief.probability_better(best, 0)
     return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)

@@ -21,7 +21,7 @@ from typing import Any
 
 from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
-from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
 from dspy_gepa.search.finals import Choice, best_by_belief, best_by_mean
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, plan_trial, plan_trim
 from dspy_gepa.search.pool import Pool
@@ -29,7 +29,7 @@ from dspy_gepa.search.strategy import Strategy
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Row, Usage
 
-Listener = Callable[[Pool, Finished], None]
+Listener = Callable[[Pool, FinishedStep], None]
 StepListener = Callable[[int, Plan], None]
 
 # Empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
@@ -78,7 +78,7 @@ class Search:
     def __post_init__(self) -> None:
         problem = self.problem
         self.pool = Pool.of(
-            problem.seed, problem.val_rows, problem.train_size, problem.initial, problem.traits
+            problem.original, problem.val_rows, problem.train_size, problem.initial, problem.row_weights
         )
 
     def run(self) -> Pool:
@@ -169,7 +169,7 @@ class Search:
         self.begin(number, plan)
         self.scheduler.start(number, plan.step)
 
-    def _commit(self, finished: Finished) -> None:
+    def _commit(self, finished: FinishedStep) -> None:
         plan = self._flying.pop(finished.step)
         self.budget.settle(finished.step, finished.spent)
         for phase, used in finished.usage.items():
@@ -189,7 +189,7 @@ class Search:
             return proposal
         return replace(proposal, verdict="rejected", reason=f"{proposal.reason}, but {refusal}")
 
-    def _commit_trial(self, finished: Finished, proposal: Proposal) -> None:
+    def _commit_trial(self, finished: FinishedStep, proposal: Proposal) -> None:
         self.pool = self.pool.commit(proposal, spent=self.budget.spent.rollouts)
         proposal = self.pool.proposals[-1]
         self._trials_without_rollout = 0 if finished.spent.rollouts else self._trials_without_rollout + 1

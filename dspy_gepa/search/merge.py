@@ -108,7 +108,7 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     parents = [tuple(float(s) for s in pool.scores[p, columns]) for p in (found.first, found.second)]
 
     def total(scores: Sequence[float]) -> float:
-        return math.fsum(pool.traits.weigh(columns, scores))
+        return math.fsum(pool.row_weights.weigh(columns, scores))
 
     before = max(parents, key=total)
     trial = yield from rollouts(found.candidate, trial_rows)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError, MetricError
+from dspy_gepa.reflection.edit_history import most_informative, render_edits
 from dspy_gepa.reflection.evidence import (
-    EvidenceLimits,
     evidence_records,
     has_evidence,
     render_evidence,
@@ -18,41 +18,17 @@ from dspy_gepa.reflection.evidence import (
     without_failures,
 )
 from dspy_gepa.reflection.rules import UNCHANGED, TextRules, clean_text, objection_to
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.search.choices.components import ComponentChoice, ComponentContext
-from dspy_gepa.search.edit_history import edits_of, render_edits, telling
+from dspy_gepa.search.edit_history import edits_of
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
-from dspy_gepa.types import Component, Effect, Outcome, Reflect, Reflection, Row
+from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
 
 EDITS_SHOWN = 6
 Acceptance = Callable[[Sequence[float], Sequence[float]], bool]
 Judge = Callable[[Sequence[Reflect], Sequence[Reflection]], tuple[dict[str, str], dict[str, str]]]
 Reflected = tuple[dict[str, str], list[str], Sequence[Reflection]]
-
-
-@dataclass(frozen=True)
-class Reflector:
-    """How evidence is shown and what texts must respect.
-
-    Attributes:
-        program: The program's components in words, see `render_program`.
-        limits: How much evidence is shown.
-        rules: What proposed texts must respect.
-        show_failures: Whether calls that failed are evidence.
-        with_records: Whether evidence is handed on as data too, for a proposer of the user's own.
-        components: What is known of the components, by name; one that is not here has instructions.
-    """
-
-    program: str
-    limits: EvidenceLimits = field(default_factory=EvidenceLimits)
-    rules: TextRules = field(default_factory=TextRules)
-    show_failures: bool = True
-    with_records: bool = False
-    components: Mapping[str, Component] = field(default_factory=dict)
-
-    def about(self, name: str) -> Component:
-        """What is known of a component."""
-        return self.components.get(name) or Component(name, {}, {})
 
 
 def mutate(
@@ -62,7 +38,7 @@ def mutate(
     components: Sequence[str],
     *,
     pool: Pool,
-    reflector: Reflector,
+    reflection: ReflectionSettings,
     perfect_score: float | None,
     show_history: bool,
     turn: int = 0,
@@ -77,7 +53,7 @@ def mutate(
         choose: Which of the components to rewrite.
         components: The components that may be rewritten.
         pool: The pool as of the step's start.
-        reflector: How to reflect.
+        reflection: How to reflect.
         perfect_score: A minibatch on which every row reaches this has nothing to teach; None never skips.
         show_history: Whether the reflector sees earlier edits of the components.
         turn: How often the parent was chosen before.
@@ -101,12 +77,12 @@ def mutate(
         return replace(blank, reason="every row of the minibatch is perfect already")
 
     chosen = _chosen(choose, ComponentContext(components, turn, before, parent, pool))
-    shown = before if reflector.show_failures else without_failures(before)
-    requests = _requests(parent, chosen, shown, reflector, pool if show_history else None)
+    shown = before if reflection.show_failures else without_failures(before)
+    requests = _requests(parent, chosen, shown, reflection, pool if show_history else None)
     if not requests:
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
-    judge = partial(_judge, parent=parent, pool=pool, rules=reflector.rules, shown=training_texts(before))
+    judge = partial(_judge, parent=parent, pool=pool, rules=reflection.rules, shown=training_texts(before))
     texts, objections, answers = yield from _reflect(requests, judge)
     blank = replace(
         blank,
@@ -125,8 +101,8 @@ def mutate(
     trial_rows = tuple(rows if trial_rows is None else trial_rows)
     after = yield from rollouts(child, trial_rows)
     trial = replace(blank, trial_rows=trial_rows, after=_scores(after), after_objectives=objectives_of(after))
-    was = pool.traits.weigh(pool.columns(rows), trial.before)
-    now = pool.traits.weigh(pool.columns(trial_rows), trial.after)
+    was = pool.row_weights.weigh(pool.columns(rows), trial.before)
+    now = pool.row_weights.weigh(pool.columns(trial_rows), trial.after)
     verdict: Verdict = "accepted" if accept is None or accept(was, now) else "rejected"
     return replace(trial, verdict=verdict, reason=_change(was, now, same_rows=trial.rows == trial_rows))
 
@@ -168,29 +144,29 @@ def _requests(
     parent: Member,
     components: Sequence[str],
     outcomes: Sequence[Outcome],
-    reflector: Reflector,
+    reflection: ReflectionSettings,
     remembered: Pool | None,
 ) -> list[Reflect]:
     return [
         Reflect(
             component=about.name,
             current_text=parent.candidate[about.name],
-            program=reflector.program,
-            evidence=render_evidence(about, outcomes, reflector.limits),
+            program=reflection.program,
+            evidence=render_evidence(about, outcomes, reflection.limits),
             history=_history(remembered, about.name),
-            texts=parent.candidate if reflector.with_records else None,
-            records=evidence_records(about, outcomes) if reflector.with_records else "",
+            texts=parent.candidate if reflection.with_records else None,
+            records=evidence_records(about, outcomes) if reflection.with_records else "",
             kind=about.kind,
             subject=about.subject,
             context=about.context,
         )
-        for about in map(reflector.about, components)
+        for about in map(reflection.about, components)
         if has_evidence(about, outcomes)
     ]
 
 
 def _history(pool: Pool | None, component: str) -> str:
-    return "" if pool is None else render_edits(telling(edits_of(pool, component), EDITS_SHOWN))
+    return "" if pool is None else render_edits(most_informative(edits_of(pool, component), EDITS_SHOWN))
 
 
 def _reflect(

@@ -11,13 +11,14 @@ from types import MappingProxyType
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.choices.components import most_rewritten
 from dspy_gepa.search.evaluation import evaluate, evaluate_original
 from dspy_gepa.search.finals import contenders, finals
 from dspy_gepa.search.merge import cross, find_crossover, find_merge, merge, merge_rows
-from dspy_gepa.search.mutation import Reflector, mutate
+from dspy_gepa.search.mutation import mutate
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.sampling import (
     failures_first,
@@ -39,25 +40,25 @@ class Problem:
     """What is searched.
 
     Attributes:
-        seed: The program's texts as the user wrote them.
+        original: The program's texts as the user wrote them.
         components: The components to rewrite, in the program's order.
         train_size: How many train rows there are.
         val_rows: The validation rows; the train rows where the two sets are equal.
-        reflector: How evidence is shown to the reflection LM.
+        reflection: How evidence is shown to the reflection LM.
         initial: Further candidates that the pool begins with.
         objectives: Ready objectives that the first rollouts must be found to have.
-        traits: Weights and groups of the rows, by the pool's columns.
+        row_weights: Weights and groups of the rows, by the pool's columns.
         examples: Gives the inputs of each train row as text; asked when texts are looked through for quotes.
     """
 
-    seed: Candidate
+    original: Candidate
     components: Sequence[str]
     train_size: int
     val_rows: tuple[Row, ...]
-    reflector: Reflector
+    reflection: ReflectionSettings
     initial: tuple[Candidate, ...] = ()
     objectives: tuple[str, ...] = ()
-    traits: RowWeights = EVEN
+    row_weights: RowWeights = EVEN
     examples: Callable[[], Sequence[str]] = tuple
 
 
@@ -128,12 +129,12 @@ def _plan_top_up(pool: Pool, strategy: Strategy, seed: int, begun: set[int | Non
     if not strategy.champion_after or trials < strategy.champion_after:
         return None
     champion = int(pool.belief.mean.argmax())
-    run, met = ~np.isnan(pool.scores[champion]), pool.met[champion]
+    run, exposure = ~np.isnan(pool.scores[champion]), pool.exposure[champion]
     wanted = strategy.first_rows + trials - int(run.sum())
     if wanted <= 0 or champion in begun:
         return None
     open_ = [row for row in training_order(pool, seed) if not run[pool.column(row)]]
-    rows = tuple(sorted(open_, key=lambda row: met[pool.column(row)])[:TOP_UP_ROWS])
+    rows = tuple(sorted(open_, key=lambda row: exposure[pool.column(row)])[:TOP_UP_ROWS])
     if not rows:
         return None
     step = evaluate(pool.members[champion], rows)
@@ -169,7 +170,7 @@ def plan_trial(
         strategy.choose_components,
         problem.components,
         pool=pool,
-        reflector=problem.reflector,
+        reflection=problem.reflection,
         perfect_score=strategy.perfect_score,
         show_history=strategy.show_history,
         turn=turn,
@@ -203,7 +204,7 @@ def _rows(
     elif strategy.sparse:
         rows = _failures(pool, parent, strategy, stream(seed, number, "rows"))
     else:
-        groups = [pool.traits.group(pool.column(row)) for row in pool.train_rows]
+        groups = [pool.row_weights.group(pool.column(row)) for row in pool.train_rows]
         rows = minibatch(seed, number - 1, len(groups), strategy.minibatch_size, groups)
     if not strategy.sparse:
         return rows, rows
@@ -271,9 +272,9 @@ def plan_trim(pool: Pool, problem: Problem, strategy: Strategy, seed: int, room:
     rows = [row for row in training_order(pool, seed) if run[pool.column(row)]][:most]
     if len(rows) < LEAST_ROWS_OF_A_TRIM or champion == 0:
         return None
-    about = problem.reflector.about
+    about = problem.reflection.about
     worded = [name for name in problem.components if about(name).kind not in ("code", "module")]
-    found = find_trim(pool, champion, worded, problem.examples(), problem.reflector.rules.keep)
+    found = find_trim(pool, champion, worded, problem.examples(), problem.reflection.rules.keep)
     if found is None:
         return None
     return Plan("trim", trim(found, pool, rows), Spending(rollouts=len(rows)), parents=(champion,))

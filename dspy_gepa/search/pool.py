@@ -49,9 +49,9 @@ class Pool:
         members: In order of discovery.
         scores: Shape (members, validation rows and then train rows), NaN where a member was not run. Rows
             that are both have one column.
-        met: Same shape: how many of those that a member descends from had been run on the row when it was
-            written, in its longest line. Only what it scores where none had been is quite fair: on the other
-            rows its ancestors failed, and it was written for these, or passed, and these are easy for it.
+        exposure: Same shape. Number of ancestors already evaluated on the row when the member was created, in
+            its longest lineage. Scores are unbiased only where this is 0: elsewhere the text was written for
+            the row, or the row is easy for this lineage.
         means: By member, the mean validation score over the rows it was run on, weighted where rows have
             weights; NaN where there is none.
         proposals: What every trial came to, in their order, after an entry for each member it began with.
@@ -59,33 +59,33 @@ class Pool:
         merge_due: True when no trial has ended since a member found by mutation was first validated.
         known: Ids of all candidates that were ever proposed.
         all_objectives: By objective of the metric an array like `scores`; empty when it gives none.
-        traits: Weights and groups of the rows, by column.
+        row_weights: Weights and groups of the rows, by column.
     """
 
     val_rows: tuple[Row, ...]
     train_rows: tuple[Row, ...]
     members: tuple[Member, ...]
     scores: Scores
-    met: Counts
+    exposure: Counts
     means: tuple[float, ...]
     proposals: tuple[Proposal, ...]
     turns: tuple[int, ...]
     merge_due: bool
     known: frozenset[str]
     all_objectives: Objectives = field(default_factory=dict)
-    traits: RowWeights = EVEN
+    row_weights: RowWeights = EVEN
 
     @classmethod
     def of(
         cls,
-        seed: Candidate,
+        original: Candidate,
         val_rows: tuple[Row, ...],
         train_size: int,
         initial: Sequence[Candidate] = (),
-        traits: RowWeights = EVEN,
+        row_weights: RowWeights = EVEN,
     ) -> Pool:
         """The pool a search begins with, not yet run: the seed, and what else was given to begin with."""
-        roots = list(dict.fromkeys([seed, *initial]))
+        roots = list(dict.fromkeys([original, *initial]))
         train_rows = tuple(Row("train", i) for i in range(train_size))
         shape = len(roots), len(columns_of(val_rows, train_size))
         reasons = ["the program as it was given", *["given to begin with"] * (len(roots) - 1)]
@@ -96,7 +96,7 @@ class Pool:
                 Member(i, root, parents=(), trial=i, discovered_at=0) for i, root in enumerate(roots)
             ),
             scores=np.full(shape, np.nan),
-            met=np.zeros(shape, dtype=np.int_),
+            exposure=np.zeros(shape, dtype=np.int_),
             means=(math.nan,) * len(roots),
             proposals=tuple(
                 Proposal("original", (), root, "accepted", reason)
@@ -105,7 +105,7 @@ class Pool:
             turns=(0,) * len(roots),
             merge_due=False,
             known=frozenset(root.id for root in roots),
-            traits=traits,
+            row_weights=row_weights,
         )
 
     def __len__(self) -> int:
@@ -146,13 +146,15 @@ class Pool:
 
     def belief_from(self, scores: Scores) -> Belief:
         """What every member is worth by these scores, whose shape is that of `Pool.scores`."""
-        fresh, near = scores.copy(), list(self.near)
-        # A shorter text does what its parent did: rows the parent had been run on tell the same luck twice.
-        fresh[near] = np.where(self.met[near] > 0, np.nan, scores[near])
-        return estimate(fresh, [m.parents for m in self.members], near=near, weights=self.traits.weights)
+        fresh, trimmed = scores.copy(), list(self.trimmed)
+        # A shorter text does what its parent did: on the parent's rows it would count the same luck twice.
+        fresh[trimmed] = np.where(self.exposure[trimmed] > 0, np.nan, scores[trimmed])
+        return estimate(
+            fresh, [m.parents for m in self.members], trimmed=trimmed, weights=self.row_weights.weights
+        )
 
     @property
-    def near(self) -> tuple[int, ...]:
+    def trimmed(self) -> tuple[int, ...]:
         """The members that are their parent without some sentences."""
         return tuple(m.index for m in self.members if self.proposals[m.trial].kind == "trim")
 
@@ -176,9 +178,9 @@ class Pool:
         return [self.column(row) for row in rows]
 
     def exposure_of(self, parents: Sequence[int]) -> Counts:
-        """`met` of a child that these members would have now. Shape (rows,)."""
+        """`exposure` of a child that these members would have now. Shape (rows,)."""
         line = list(parents)
-        return np.asarray((self.met[line] + ~np.isnan(self.scores[line])).max(axis=0, initial=0))
+        return np.asarray((self.exposure[line] + ~np.isnan(self.scores[line])).max(axis=0, initial=0))
 
     def mean(self, index: int) -> float:
         """Mean validation score of a member over the rows it was run on, weighted where rows have weights."""
@@ -254,7 +256,7 @@ class Pool:
         scores, columns = np.full(rows, np.nan), self.columns(proposal.trial_rows)
         scores[columns] = proposal.after
         objectives = with_row(self.all_objectives)
-        met = self.exposure_of(proposal.parents)
+        exposure = self.exposure_of(proposal.parents)
         return replace(
             self,
             members=(*self.members, member),
@@ -262,7 +264,7 @@ class Pool:
             all_objectives=filled_in(
                 objectives, (members + 1, rows), members, columns, proposal.after_objectives
             ),
-            met=np.vstack([self.met, met]),
+            exposure=np.vstack([self.exposure, exposure]),
             means=(*self.means, math.nan),
             turns=(*self.turns, max((self.turns[p] for p in proposal.parents), default=0)),
         )
@@ -276,7 +278,7 @@ class Pool:
             columns, found = self.columns(list(outcomes)), list(outcomes.values())
             scores[member, columns] = [outcome.score for outcome in found]
             objectives = filled_in(objectives, scores.shape, member, columns, objectives_of(found))
-            means[member] = self.traits.mean(scores[member, : len(self.val_rows)])
+            means[member] = self.row_weights.mean(scores[member, : len(self.val_rows)])
         return replace(
             self, scores=scores, all_objectives=objectives, means=tuple(means), merge_due=merge_due
         )

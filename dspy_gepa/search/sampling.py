@@ -79,7 +79,7 @@ def failures_first(pool: Pool, parent: int, size: int, perfect_score: float, rng
 
 def _spread(pool: Pool, rows: Sequence[Row]) -> list[Row]:
     """The rows, each group's spread evenly over them."""
-    return interleaved(rows, lambda row: pool.traits.group(pool.column(row)))
+    return interleaved(rows, lambda row: pool.row_weights.group(pool.column(row)))
 
 
 def _times_shown(pool: Pool, parent: int) -> Counter[Row]:
@@ -114,7 +114,7 @@ def trial_rows(
     tried on these alone looked 0.05 to 0.2 too good in simulated runs. Validation rows are left for the
     finals; they come when there are too few train rows.
     """
-    met = pool.exposure_of(parents)
-    met[pool.columns(reflected)] += 1
-    order = sorted(shared_order(pool, seed), key=lambda row: (row.split, met[pool.column(row)]))
+    exposure = pool.exposure_of(parents)
+    exposure[pool.columns(reflected)] += 1
+    order = sorted(shared_order(pool, seed), key=lambda row: (row.split, exposure[pool.column(row)]))
     return tuple(order[:size])

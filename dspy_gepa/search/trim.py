@@ -92,7 +92,7 @@ def trim(found: Trim, pool: Pool, rows: Sequence[Row]) -> Step:
     child = pool.members[found.parent].candidate.with_texts(found.texts)
     outcomes = yield from rollouts(child, rows)
     after = tuple(outcome.score for outcome in outcomes)
-    was, now = pool.traits.weigh(columns, before), pool.traits.weigh(columns, after)
+    was, now = pool.row_weights.weigh(columns, before), pool.row_weights.weigh(columns, after)
     what = "a sentence that quotes an example"
     if found.dropped > 1:
         what = f"{found.dropped} sentences that quote examples"

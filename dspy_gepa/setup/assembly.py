@@ -16,24 +16,23 @@ from dspy_gepa.program.components.listing import PLACEHOLDER
 from dspy_gepa.program.components.selection import DEFAULT, Selection
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.media import elide
-from dspy_gepa.program.objectives import render_goals
 from dspy_gepa.program.plain import to_plain
 from dspy_gepa.program.usage import price_per_token
-from dspy_gepa.reflection.evidence import render_program
+from dspy_gepa.reflection.prompts import describe_program
 from dspy_gepa.reflection.rules import TextRules
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.run import Foresight, Setup
-from dspy_gepa.runtime.attempts import Done
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
+from dspy_gepa.runtime.dispatcher import Done
 from dspy_gepa.runtime.executors import ThreadExecutor
 from dspy_gepa.runtime.forecast import Forecast, Sample, Shape, forecast
 from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search.choices.components import most_rewritten
 from dspy_gepa.search.loop import Search
-from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.types import Candidate, Component, Outcome, Rollout, Row
+from dspy_gepa.types import Candidate, Outcome, Rollout, Row
 
 
 def check_data(trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example] | None) -> None:
@@ -117,8 +116,8 @@ def forecast_run(setup: Setup, work: Worker, reflection_lm: Any) -> Forecast:
     """
     started = time.perf_counter()
     # In a thread, as in a run: here, in a notebook say, an event loop may be running.
-    rollout = Rollout(setup.problem.seed, setup.problem.val_rows[0])
-    outcome = ThreadExecutor().submit(work, rollout).result()
+    rollout = Rollout(setup.problem.original, setup.problem.val_rows[0])
+    outcome = ThreadExecutor().submit(work.execute, rollout).result()
     if not isinstance(outcome, Outcome):
         raise InfrastructureError(f"The pre-flight rollout failed: {outcome.error}", {outcome.cause: 1})
     sample = sample_of(outcome, time.perf_counter() - started)
@@ -241,22 +240,21 @@ def read_problem(
         )
     seed = read_candidate(student, selection)
     listed = tuple(found for text in seed.values() for found in PLACEHOLDER.findall(text))
-    overview = render_program(_overview(student, components))
-    goals = f"\n\n{render_goals(objectives)}" if objectives and by_objectives else ""
-    reflector = Reflector(
-        overview + goals,
+    competing = objectives if by_objectives else ()
+    reflection = ReflectionSettings(
+        describe_program(read_components(student), components, competing),
         rules=replace(rules, keep=(*rules.keep, *listed)),
         show_failures=show_failures,
         with_records=with_records,
         components={c.name: c for c in components},
     )
     return Problem(
-        seed=seed,
+        original=seed,
         initial=tuple(dict.fromkeys(candidate_of(given, seed, selection) for given in initial)),
         components=[c.name for c in components],
         train_size=train_size,
         val_rows=val_rows,
-        reflector=reflector,
+        reflection=reflection,
         objectives=tuple(objectives),
     )
 
@@ -276,13 +274,6 @@ def candidate_of(
             f"initial_candidates has texts for {unknown[0]!r}; the components are {', '.join(seed)}."
         )
     return seed.with_texts(texts)
-
-
-def _overview(student: dspy.Module, components: Sequence[Component]) -> list[Component]:
-    """The predictors, rewritten or not, and what else is rewritten; fields are told with their predictors."""
-    predictors = {c.name: c for c in read_components(student)}
-    others = {c.name: c for c in components if c.kind not in ("field", "argument")}
-    return list((predictors | others).values())
 
 
 def attach_best_program(

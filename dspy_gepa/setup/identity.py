@@ -36,7 +36,7 @@ def identify(
     reflection_lm: Any,
     options: Mapping[str, Any],
     selection: Selection = DEFAULT,
-    traits: RowWeights = EVEN,
+    row_weights: RowWeights = EVEN,
 ) -> dict[str, Any]:
     """A description to compare, as JSON-like data; large parts as digests. It holds no keys and no rows."""
     return {
@@ -49,8 +49,8 @@ def identify(
         "reflection model": _model(reflection_lm),
         "train rows": _digest_rows(examples, "train"),
         "validation rows": _digest_rows(examples, "val"),
-        "weights": None if traits.weights is None else _digest(traits.weights.tolist()),
-        "groups": _digest(traits.groups) if traits.groups else None,
+        "weights": None if row_weights.weights is None else _digest(row_weights.weights.tolist()),
+        "groups": _digest(row_weights.groups) if row_weights.groups else None,
         "metric": metric,
         "strategy": {f.name: _plain(getattr(strategy, f.name)) for f in fields(strategy)},
         "seed": seed,

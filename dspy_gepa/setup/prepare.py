@@ -30,7 +30,7 @@ from dspy_gepa.setup.arguments import (
 )
 from dspy_gepa.setup.assembly import forecaster, read_budget, read_problem, read_rows, shape_of
 from dspy_gepa.setup.identity import identify
-from dspy_gepa.setup.rows import read_inputs, read_traits
+from dspy_gepa.setup.rows import read_inputs, read_row_weights
 from dspy_gepa.texts import name_of
 from dspy_gepa.views.choice import choose_views
 from dspy_gepa.views.log import LogEvents
@@ -67,10 +67,10 @@ def prepare(
         objectives=given.objectives,
         by_objectives=given.frontier_type != "instance",
     )
-    traits = read_traits(
+    row_weights = read_row_weights(
         examples, columns_of(val_rows, len(trainset)), weights=given.weights, groups=given.groups
     )
-    problem = replace(problem, traits=traits, examples=partial(read_inputs, trainset))
+    problem = replace(problem, row_weights=row_weights, examples=partial(read_inputs, trainset))
     strategy = read_strategy(given)
     metric = Metric(given.metric, warn_on_mismatch=given.warn_on_score_mismatch)
     work = Worker(
@@ -120,7 +120,7 @@ def prepare(
         reflection_lm=given.reflection_lm,
         options={**distinguishing(given), "initial candidates": [c.id for c in problem.initial]},
         selection=selection,
-        traits=traits,
+        row_weights=row_weights,
     )
     setup = replace(setup, identity=identity)
     return replace(setup, foresee=forecaster(setup, shape_of(setup, given.reflection_lm))), work

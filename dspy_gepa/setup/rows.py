@@ -10,8 +10,8 @@ import dspy
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.program.faults import describe
 from dspy_gepa.program.plain import texts_in
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.types import Row
 
@@ -31,7 +31,7 @@ def check_reading(option: str, reading: Any) -> None:
         )
 
 
-def read_traits(
+def read_row_weights(
     examples: Mapping[Row, dspy.Example],
     columns: Sequence[Row],
     *,

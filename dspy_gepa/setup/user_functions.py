@@ -7,7 +7,8 @@ from operator import index
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError
-from dspy_gepa.program.faults import describe, is_infrastructure
+from dspy_gepa.program.faults import is_infrastructure
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.texts import name_of
 
 Read = Callable[[Any], Any]

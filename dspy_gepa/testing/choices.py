@@ -244,7 +244,7 @@ def _components(part: Part, occasion: ComponentContext, case: str) -> list[str]:
 
 def _parts_of(pool: Pool) -> dict[str, Any]:
     """What of a pool could be changed, by name."""
-    arrays = {"scores": pool.scores, "met": pool.met, "belief.mean": pool.belief.mean}
+    arrays = {"scores": pool.scores, "exposure": pool.exposure, "belief.mean": pool.belief.mean}
     arrays |= {f"all_objectives[{name!r}]": scores for name, scores in pool.all_objectives.items()}
     arrays |= {f"objectives[{name!r}]": scores for name, scores in pool.objectives.items()}
     return {name: array.tobytes() for name, array in arrays.items()}

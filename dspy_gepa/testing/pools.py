@@ -92,7 +92,7 @@ def grow_pool(recipe: Recipe) -> Pool:
     return replace(
         pool,
         scores=pool.scores.copy(),
-        met=pool.met.copy(),
+        exposure=pool.exposure.copy(),
         all_objectives={name: scores.copy() for name, scores in pool.all_objectives.items()},
     )
 
@@ -102,8 +102,8 @@ def _grown(recipe: Recipe) -> Pool:
     rng = Random(repr(recipe))
     train = [Row("train", i) for i in range(recipe.train)]
     val = train if recipe.in_sample else [Row("val", i) for i in range(recipe.val)]
-    traits = _traits(len({*val, *train})) if recipe.weighted else EVEN
-    pool = Pool.of(_candidate(recipe, 0), tuple(val), recipe.train, traits=traits)
+    row_weights = _traits(len({*val, *train})) if recipe.weighted else EVEN
+    pool = Pool.of(_candidate(recipe, 0), tuple(val), recipe.train, row_weights=row_weights)
     first = train[:FIRST_ROWS] if recipe.sparse else val
     pool = pool.evaluated(Evaluation({0: dict(zip(first, _outcomes(first, recipe, rng), strict=True))}))
     for index in range(1, recipe.members):

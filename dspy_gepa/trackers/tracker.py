@@ -17,7 +17,7 @@ from dspy_gepa.events import (
     RunStarted,
     StepCommitted,
 )
-from dspy_gepa.program.faults import redact
+from dspy_gepa.program.redaction import redact
 from dspy_gepa.steps import Proposal
 
 # Characters that some tracker does not allow in the name of a metric.

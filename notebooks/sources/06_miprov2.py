@@ -18,11 +18,11 @@ import dspy
 import matplotlib.pyplot as plt
 from scipy.stats import ttest_rel
 
-from benchmarks.evaluation import scores
-from benchmarks.experiment import prompt_tokens
-from benchmarks.optimizers import optimize
-from benchmarks.others.miprov2 import fitted
-from benchmarks.setting import Setting
+from benchmarks.harness.arms import optimize
+from benchmarks.harness.cell import prompt_tokens
+from benchmarks.harness.evaluation import scores
+from benchmarks.harness.others.miprov2 import fitted
+from benchmarks.harness.setting import Setting
 from benchmarks.tasks import load
 
 logging.getLogger("dspy").setLevel(logging.ERROR)  # MIPROv2 tells every trial

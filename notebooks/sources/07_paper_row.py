@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.__main__ import main
-from benchmarks.published import budgets, tables
+from benchmarks.paper.published import budgets, tables
 from benchmarks.simulated.world import build_world
 
 os.environ["COLUMNS"] = os.environ["JUPYTER_COLUMNS"] = "110"  # of what is printed below

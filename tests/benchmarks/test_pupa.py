@@ -9,7 +9,7 @@ from typing import Any
 import dspy
 import pytest
 
-from benchmarks.setting import CountingMetric
+from benchmarks.harness.setting import CountingMetric
 from benchmarks.simulated import simulated_lm
 from benchmarks.simulated.prompt import Prompt
 from benchmarks.simulated.reply import Value

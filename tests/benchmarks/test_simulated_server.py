@@ -24,8 +24,7 @@ from dspy.utils.exceptions import (
     LMUnsupportedModelError,
 )
 
-from benchmarks.faults import HEAD, Bench, show_fault
-from benchmarks.models import Models
+from benchmarks.harness.models import Models
 from benchmarks.simulated.faults import (
     TRANSIENT,
     Between,
@@ -38,8 +37,10 @@ from benchmarks.simulated.faults import (
 )
 from benchmarks.simulated.latency import Latency
 from benchmarks.simulated.server import SimulatedServer
+from benchmarks.studies.faults import HEAD, Bench, show_fault
 from benchmarks.tasks import bundled
-from dspy_gepa.program.faults import describe, fault_of, is_infrastructure
+from dspy_gepa.program.faults import fault_of, is_infrastructure
+from dspy_gepa.program.redaction import describe
 from tests.support import ScriptedEngine, knows_words
 
 KEY = "correct-horse-battery-staple"

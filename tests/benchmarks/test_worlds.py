@@ -14,15 +14,15 @@ from functools import cache
 import dspy
 import pytest
 
-from benchmarks.calibrate_choice import best_of, draw_winner
-from benchmarks.calibrate_worlds import Bench, acceptance, halfway, start
-from benchmarks.models import Models
+from benchmarks.harness.models import Models
 from benchmarks.simulated import SimulatedEngine
 from benchmarks.simulated.engine import load_role
 from benchmarks.simulated.records.conventions import HARMS
 from benchmarks.simulated.records.faults import DESKS
 from benchmarks.simulated.server import SimulatedServer
 from benchmarks.simulated.text import sentences
+from benchmarks.studies.calibrate_choice import best_of, draw_winner
+from benchmarks.studies.calibration import Bench, acceptance, halfway, start
 from benchmarks.tasks import WORLD_NAMES, Task, load
 from benchmarks.tasks.worlds import TUNING, world_named
 

@@ -22,7 +22,7 @@ from benchmarks.simulated.records.faults import DESKS, compare, kind_in
 from benchmarks.simulated.records.lessons import read_case
 from benchmarks.simulated.records.reading import read_instructions, scope_of, topics_asked
 from benchmarks.simulated.text import sentences
-from dspy_gepa.reflection.reflector import RewriteInstruction
+from dspy_gepa.reflection.prompts import RewriteInstruction
 
 START = "Give the date of the record."
 WEEKDAY, JOINED = "the weekday", "how the parts of the date are joined"

@@ -7,6 +7,8 @@ from typing import Any
 
 import dspy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dspy_gepa import GEPA
 from dspy_gepa.program.media import elide
@@ -86,3 +88,27 @@ def test_the_reflection_model_gets_the_image_as_structured_content() -> None:
     images = [part for part in content if part["type"] == "image_url"]
     assert images
     assert images[0]["image_url"]["url"] == PIXEL
+
+
+# Elided texts ---------------------------------------------------------------------------------------------
+
+
+@given(st.text(max_size=400), st.integers(1, 300))
+def test_an_elided_text_is_never_longer_than_allowed(text: str, chars: int) -> None:
+    assert len(elide(text, chars)) <= chars
+
+
+@given(st.text(max_size=100), st.integers(0, 50))
+def test_a_text_that_fits_is_not_elided(text: str, slack: int) -> None:
+    assert elide(text, len(text) + slack) == text
+
+
+@given(st.integers(60, 200), st.integers(1, 10_000))
+def test_an_elided_text_says_how_much_is_missing_and_keeps_both_ends(chars: int, excess: int) -> None:
+    text = "<" + "x" * (chars + excess) + ">"
+    shown = elide(text, chars)
+    missing = int(shown.partition("[... ")[2].split()[0])
+    note = f" [... {missing} characters left out ...] "
+    assert shown.startswith("<")
+    assert shown.endswith(">")
+    assert len(shown) - len(note) + missing == len(text)

@@ -15,35 +15,35 @@ ASK = {"question": "0: b needs w0"}
 
 
 def test_calls_and_tokens_are_counted_by_model() -> None:
-    ledger, program = UsageMeter(), TwoHops()
+    meter, program = UsageMeter(), TwoHops()
     program.b.lm = scripted_lm(knows_words, "scripted/other")
-    with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
+    with dspy.context(lm=scripted_lm(knows_words), **meter.settings()):
         program(**ASK)
         program(**ASK)
-    assert ledger.usage().calls == 4
-    assert ledger.usage().tokens == {
+    assert meter.usage().calls == 4
+    assert meter.usage().tokens == {
         "scripted/task": (2 * TOKENS_IN, 2 * TOKENS_OUT),
         "scripted/other": (2 * TOKENS_IN, 2 * TOKENS_OUT),
     }
 
 
 def test_calls_made_outside_are_not_counted() -> None:
-    ledger, other = UsageMeter(), UsageMeter()
+    meter, other = UsageMeter(), UsageMeter()
     with dspy.context(lm=scripted_lm(knows_words)):
-        with dspy.context(**ledger.settings()):
+        with dspy.context(**meter.settings()):
             OneHop()(**ASK)
         with dspy.context(**other.settings()):
             OneHop()(**ASK)
         OneHop()(**ASK)
-    assert ledger.usage().calls == 1
+    assert meter.usage().calls == 1
 
 
 def test_an_lm_that_is_called_directly_is_counted() -> None:
-    ledger = UsageMeter()
+    meter = UsageMeter()
     lm = scripted_lm(knows_words)
-    with dspy.context(lm=lm, **ledger.settings()):
+    with dspy.context(lm=lm, **meter.settings()):
         lm("0: b needs w0")
-    assert ledger.usage().calls == 1
+    assert meter.usage().calls == 1
 
 
 def test_nothing_used_is_nothing_counted() -> None:
@@ -52,46 +52,46 @@ def test_nothing_used_is_nothing_counted() -> None:
 
 
 def test_a_result_is_signed_with_the_usage() -> None:
-    ledger = UsageMeter()
-    with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
+    meter = UsageMeter()
+    with dspy.context(lm=scripted_lm(knows_words), **meter.settings()):
         OneHop()(**ASK)
-    signed = ledger.sign(Outcome("scored", score=0.5))
+    signed = meter.with_usage(Outcome("scored", score=0.5))
     assert (signed.score, signed.usage.calls) == (0.5, 1)
 
 
 def test_a_tracker_around_the_whole_gets_the_usage_too() -> None:
     with dspy.context(lm=scripted_lm(knows_words)), dspy.track_usage() as outer:
-        ledger = UsageMeter()
-        with dspy.context(**ledger.settings()):
+        meter = UsageMeter()
+        with dspy.context(**meter.settings()):
             OneHop()(**ASK)
         assert not outer.usage_data
-        ledger.sign(Outcome("scored"))
+        meter.with_usage(Outcome("scored"))
     assert list(outer.usage_data) == ["scripted/task"]
 
 
 def test_a_prediction_is_given_its_usage_under_track_usage() -> None:
     with dspy.context(lm=scripted_lm(knows_words), track_usage=True):
-        ledger = UsageMeter()
-        with dspy.context(**ledger.settings()):
+        meter = UsageMeter()
+        with dspy.context(**meter.settings()):
             prediction = OneHop()(**ASK)
-        ledger.stamp(prediction)
+        meter.attach(prediction)
     assert list(prediction.get_lm_usage()) == ["scripted/task"]
 
 
 def test_every_call_is_told_apart_with_its_tokens_and_no_price_where_none_is_known() -> None:
-    ledger = UsageMeter()
-    with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
+    meter = UsageMeter()
+    with dspy.context(lm=scripted_lm(knows_words), **meter.settings()):
         TwoHops()(**ASK)
-    assert ledger.calls() == (Call(TOKENS_IN + TOKENS_OUT, cost=None, cached=False),) * 2
+    assert meter.calls() == (Call(TOKENS_IN + TOKENS_OUT, cost=None, cached=False),) * 2
 
 
 def test_dollars_are_counted_by_model_where_a_price_is_known() -> None:
-    ledger, program = UsageMeter(), TwoHops()
+    meter, program = UsageMeter(), TwoHops()
     program.b.lm = PricedLM(knows_words, 0.25, "priced/b")
-    with dspy.context(lm=scripted_lm(knows_words), **ledger.settings()):
+    with dspy.context(lm=scripted_lm(knows_words), **meter.settings()):
         program(**ASK)
         program(**ASK)
-    usage = ledger.usage()
+    usage = meter.usage()
     assert usage.costs == {"priced/b": 0.5}
     assert usage.cost == 0.5
     assert set(usage.tokens) == {"scripted/task", "priced/b"}
@@ -99,7 +99,7 @@ def test_dollars_are_counted_by_model_where_a_price_is_known() -> None:
 
 @pytest.mark.parametrize("setting", [{"disable_history": True}, {"max_history_size": 1}])
 def test_without_complete_histories_calls_are_not_known(setting: dict[str, Any]) -> None:
-    ledger = UsageMeter()
-    with dspy.context(lm=scripted_lm(knows_words), **setting, **ledger.settings()):
+    meter = UsageMeter()
+    with dspy.context(lm=scripted_lm(knows_words), **setting, **meter.settings()):
         TwoHops()(**ASK)
-        assert ledger.calls() is None
+        assert meter.calls() is None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from benchmarks.made_up_run import made_up_run
 from dspy_gepa.record.model import Evidence, Member, Point, RunRecord, Trial
+from tests.support_reports import made_up_run
 
 ATTACK = "<script>window.hacked = 1</script><img src=x onerror=\"window.hacked = 2\">' onmouseover='alert(3)"
 CLOSES = (

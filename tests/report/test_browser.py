@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from benchmarks.browser import chromium, find_chromium, wait_until_drawn
-from benchmarks.made_up_run import made_up_run
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.report.page import write_report
 from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run
+from tests.support_browser import chromium, find_chromium, wait_until_drawn
+from tests.support_reports import made_up_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.made_up_run import made_up_run
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.report.chart import draw, ticks
 from dspy_gepa.report.tree import ACROSS, DOWN, HIGH, WIDE, arrange
 from tests.report.records import member, point
+from tests.support_reports import made_up_run
 
 
 def run(*members: object, **fields: object) -> RunRecord:

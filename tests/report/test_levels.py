@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from benchmarks.made_up_run import made_up_run
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.report.levels import MOST_TRADE_OFFS, groups, objectives
 from tests.report.records import member
+from tests.support_reports import made_up_run
 
 RUN = RunRecord(
     state="finished",

@@ -18,7 +18,6 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 import dspy_gepa.report
-from benchmarks.made_up_run import made_up_run
 from dspy_gepa import ConfigurationError
 from dspy_gepa.record.model import RunRecord, RunState
 from dspy_gepa.record.read import read_run
@@ -26,6 +25,7 @@ from dspy_gepa.report.page import Report, render_html, write_report
 from dspy_gepa.testing.practice import is_right, practice_run
 from dspy_gepa.types import LARGEST_SCORE
 from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run, member, point
+from tests.support_reports import made_up_run
 
 ASSETS = Path(dspy_gepa.report.__file__).parent / "assets"
 RUN = made_up_run(members=12, rows=6)

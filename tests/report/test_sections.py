@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import pytest
 
-from benchmarks.made_up_run import made_up_run
 from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.model import RunRecord, RunState
 from dspy_gepa.report.sections import advice, chance, costs, facts, headline, in_flight, settings
@@ -16,6 +15,7 @@ from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Usage
 from dspy_gepa.views.words import amount
 from tests.report.records import member, point
+from tests.support_reports import made_up_run
 
 RUN = made_up_run(members=8, rows=5)
 

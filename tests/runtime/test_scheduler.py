@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.errors import InfrastructureError, RunInterrupted
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
 from dspy_gepa.steps import Proposal, Step
 from dspy_gepa.types import Effect, Reflection, Result, Rollout
 from tests.runtime.world import (
@@ -64,7 +64,7 @@ def expected(batches: Batches) -> str:
     return " ".join(a.text if isinstance(a, Reflection) else f"{a.score:.4f}" for a in answers)
 
 
-def reason(finished: Finished) -> str:
+def reason(finished: FinishedStep) -> str:
     assert isinstance(finished.result, Proposal)
     return finished.result.reason
 
@@ -76,11 +76,11 @@ def run(
     width: int = 1,
     workers: int = 4,
     memory: Notes | None = None,
-) -> tuple[list[Finished], World]:
+) -> tuple[list[FinishedStep], World]:
     """Steps with these batches, so many in flight; what they came to and the world they ran in."""
     world = World(behave or always())
     scheduler = Scheduler(dispatcher_in(world, workers=workers), memory)
-    finished: list[Finished] = []
+    finished: list[FinishedStep] = []
     waiting = list(enumerate(plans))
     while waiting or scheduler.in_flight:
         while waiting and scheduler.in_flight < width:
@@ -141,11 +141,6 @@ def test_the_same_rollout_twice_in_a_batch_runs_once_and_is_given_twice() -> Non
     finished, world = run([[[rollout(3), rollout(3), rollout(4)]]])
     assert len(world.starts) == 2
     assert reason(finished[0]) == "0.4286 0.4286 0.5714"
-
-
-def test_replicates_are_rollouts_of_their_own() -> None:
-    _, world = run([[[rollout(0, 0), rollout(0, 1)]]])
-    assert len(world.starts) == 2
 
 
 def test_the_same_question_asked_twice_is_asked_twice() -> None:

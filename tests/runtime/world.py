@@ -10,8 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from dspy_gepa.runtime.attempts import Done
-from dspy_gepa.runtime.dispatcher import Dispatcher
+from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.types import Candidate, Effect, Fault, Outcome, Reflect, Reflection, Result, Rollout, Row
 
 Answer = Result | Fault | BaseException
@@ -85,8 +84,8 @@ class World:
         return arrivals.get()
 
 
-def rollout(position: int, replicate: int = 0) -> Rollout:
-    return Rollout(CANDIDATE, Row("val", position), replicate)
+def rollout(position: int) -> Rollout:
+    return Rollout(CANDIDATE, Row("val", position))
 
 
 def reflect(text: str = "text") -> Reflect:

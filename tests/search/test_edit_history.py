@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dspy_gepa.search.edit_history import Edit, edits_of, render_edits, telling
+from dspy_gepa.search.edit_history import edits_of
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Candidate
@@ -53,25 +53,3 @@ def test_only_edits_of_the_component_are_told_and_what_changed_beside_it_is_name
     assert [edit.added for edit in edits_of(pool, "a")] == [("Be exact.",)]
     assert edits_of(pool, "a")[0].effect.endswith("(together with edits of b)")
     assert len(edits_of(pool, "b")) == 2
-
-
-def edit(gain: float) -> Edit:
-    return Edit((f"worth {gain}",), (), gain, "done")
-
-
-def test_the_most_harmful_and_the_most_helpful_edits_are_told_oldest_first() -> None:
-    edits = [edit(gain) for gain in (0.1, -0.3, 0.4, 0.0, -0.1, 0.2)]
-    assert [e.gain for e in telling(edits, 4)] == [-0.3, 0.4, -0.1, 0.2]
-    assert [e.gain for e in telling(edits, 3)] == [-0.3, 0.4, -0.1]
-    assert telling(edits, 6) == edits
-
-
-def test_of_edits_without_difference_the_later_ones_are_told_as_harmful() -> None:
-    edits = [edit(0.0), Edit(("later",), (), 0.0, "done"), edit(1.0)]
-    assert telling(edits, 2) == edits[1:]
-
-
-def test_edits_are_shown_as_lists_of_changes_of_bounded_length() -> None:
-    shown = render_edits([Edit(("New.",), ("Old.",), 0.5, "rejected: worse"), edit(0.25)])
-    assert shown == "Edit, rejected: worse:\n+ New.\n- Old.\n\nEdit, done:\n+ worth 0.25"
-    assert len(render_edits([Edit(("x" * 5000,), (), 0.0, "done")], chars=300)) < 330

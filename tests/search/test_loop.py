@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Budget, Limits
-from dspy_gepa.runtime.scheduler import Finished, Scheduler
+from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
 from dspy_gepa.search.loop import Search
-from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
@@ -25,21 +25,21 @@ SEED = Candidate.of({"a": "one", "b": "two"})
 
 def search(
     budget: int, *, width: int = 1, seed: int = 0, val: int = 4, strategy: Strategy = PAPER
-) -> tuple[Search, World, list[Finished], int]:
+) -> tuple[Search, World, list[FinishedStep], int]:
     """A run to its end in made-up time: the search, the world, what was committed, and the most beside it."""
     answers = HashWorld(seed=seed, levels=3)
 
     def behave(effect: Effect, attempt: int) -> tuple[float, Result]:
         return 1.0, answers(effect)
 
-    def listen(pool: Pool, finished: Finished) -> None:
+    def listen(pool: Pool, finished: FinishedStep) -> None:
         told.append(finished)
         beside.append(scheduler.in_flight)
 
     world, told, beside = World(behave), [], []
     scheduler = Scheduler(dispatcher_in(world, workers=100))
     found = Search(
-        problem=Problem(SEED, list(SEED), 9, val_rows(val), Reflector("a and b")),
+        problem=Problem(SEED, list(SEED), 9, val_rows(val), ReflectionSettings("a and b")),
         strategy=strategy,
         seed=seed,
         scheduler=scheduler,

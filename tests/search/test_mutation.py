@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.reflection.rules import TextRules
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.search.choices.components import ComponentChoice, ComponentContext
-from dspy_gepa.search.mutation import Acceptance, Reflector, improves, mutate
+from dspy_gepa.search.mutation import Acceptance, improves, mutate
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
@@ -65,7 +66,7 @@ def run(
         choose or (lambda occasion: components),
         list(SEED),
         pool=pool,
-        reflector=Reflector("- a: q -> r", rules=rules or TextRules()),
+        reflection=ReflectionSettings("- a: q -> r", rules=rules or TextRules()),
         perfect_score=perfect_score,
         show_history=show_history,
         trial_rows=trial_rows,

@@ -11,9 +11,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.search.choices.components import COMPONENT_CHOICES
 from dspy_gepa.search.frontier import frontier
-from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_trial
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER, PARENT_CHOICES, STRATEGIES, Strategy
@@ -25,7 +25,7 @@ SEED = Candidate.of({"a": "one", "b": "two"})
 
 
 def problem(train: int = 9, val: int = 4) -> Problem:
-    return Problem(SEED, list(SEED), train, val_rows(val), Reflector("a and b"))
+    return Problem(SEED, list(SEED), train, val_rows(val), ReflectionSettings("a and b"))
 
 
 def evolve(
@@ -36,7 +36,9 @@ def evolve(
     Evaluations that are due come between them; the effects of an accepted trial include its own.
     """
     paid: set[str] = set()
-    pool = evaluate_if_due(Pool.of(task.seed, task.val_rows, task.train_size), task, strategy, world, paid)[0]
+    pool = evaluate_if_due(
+        Pool.of(task.original, task.val_rows, task.train_size), task, strategy, world, paid
+    )[0]
     for _ in range(trials):
         before, plan = pool, plan_trial(pool, task, strategy, world.seed)
         proposal, effects = perform(plan, world, paid)
@@ -235,7 +237,7 @@ def test_after_some_trials_the_member_believed_best_is_run_on_more_train_rows() 
     columns = pool.columns(rows)
     assert np.isnan(pool.scores[champion, columns]).all()
     others = np.isnan(pool.scores[champion]) & (np.arange(pool.scores.shape[1]) >= len(pool.val_rows))
-    assert pool.met[champion, columns].max() <= pool.met[champion, others].max()
+    assert pool.exposure[champion, columns].max() <= pool.exposure[champion, others].max()
     assert plan_evaluation(pool, problem(60, 3), early, seed=4, flying={7: plan}) is None
 
 

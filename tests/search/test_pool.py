@@ -47,7 +47,7 @@ def test_a_commit_leaves_the_old_pool_as_it_was() -> None:
     new = old.commit(mutation(), spent=10)
     assert (len(old), len(old.proposals), old.turns) == (1, 1, (0,))
     np.testing.assert_array_equal(old.scores, scores)
-    assert not old.met.any()
+    assert not old.exposure.any()
     assert len(new) == 2
 
 
@@ -207,7 +207,7 @@ def with_train(scores: Mapping[Row, float], member: int = 0) -> Evaluation:
 
 def met_rows(pool: Pool, member: int) -> dict[Row, int]:
     """The train rows that its line was run on, and how often."""
-    return {row: int(n) for row in pool.train_rows if (n := pool.met[member, pool.column(row)])}
+    return {row: int(n) for row in pool.train_rows if (n := pool.exposure[member, pool.column(row)])}
 
 
 def written(pool: Pool, parents: tuple[int, ...], rows: tuple[Row, ...], **changes: object) -> Pool:
@@ -227,7 +227,7 @@ def written(pool: Pool, parents: tuple[int, ...], rows: tuple[Row, ...], **chang
 def test_validation_rows_stand_first_and_train_rows_after_them() -> None:
     pool = Pool.of(SEED, val_rows(3), 4)
     rows = [*val_rows(3), *train_rows(4)]
-    assert pool.scores.shape == pool.met.shape == (1, 7)
+    assert pool.scores.shape == pool.exposure.shape == (1, 7)
     assert [pool.column(row) for row in rows] == pool.columns(rows) == list(range(7))
     assert pool.columns(rows[::-2]) == [6, 4, 2, 0]
 
@@ -276,8 +276,8 @@ def test_a_merge_has_met_what_either_parent_met_in_the_longer_of_the_lines() -> 
 @pytest.mark.parametrize("verdict", ["rejected", "skipped"])
 def test_a_child_that_is_not_kept_leaves_no_trace_in_what_members_met(verdict: str) -> None:
     pool = written(seeded(), (0,), train_rows(2), verdict=verdict)
-    assert pool.met.shape == (1, 11)
-    assert not pool.met.any()
+    assert pool.exposure.shape == (1, 11)
+    assert not pool.exposure.any()
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "rejected", "skipped"])

@@ -243,7 +243,7 @@ def test_of_unknown_rows_the_hardest_come_first(seed: int) -> None:
 def met_by(pool: Pool, member: int) -> set[Row]:
     """The rows that a member was run on, or one it descends from before it was written."""
     rows = (*pool.val_rows, *pool.train_rows)
-    met = (pool.met[member] > 0) | ~np.isnan(pool.scores[member])
+    met = (pool.exposure[member] > 0) | ~np.isnan(pool.scores[member])
     return {row for row, known in zip(rows, met, strict=True) if known}
 
 

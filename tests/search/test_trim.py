@@ -13,9 +13,9 @@ import pytest
 from dspy_gepa import RunInterrupted
 from dspy_gepa.events import Event, RolloutDone, StepPlanned
 from dspy_gepa.reflection.rules import TextRules
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.finals import contenders
-from dspy_gepa.search.mutation import Reflector
 from dspy_gepa.search.plan import Problem, plan_trim
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import ADAPTIVE, PAPER
@@ -113,8 +113,10 @@ def grown(scores: tuple[float, ...], weights: list[float] | None = None) -> Pool
     pool = pool_of(Entry({"a": "Give the name."}, (0.0,)), Entry({"a": TEXT}, (1.0,), (0,)))
     filled = pool.scores.copy()
     filled[1, 1 : 1 + len(scores)] = scores
-    traits = RowWeights(None if weights is None else np.array([1.0, *weights, *[1.0] * (9 - len(weights))]))
-    return replace(pool, scores=filled, traits=traits)
+    row_weights = RowWeights(
+        None if weights is None else np.array([1.0, *weights, *[1.0] * (9 - len(weights))])
+    )
+    return replace(pool, scores=filled, row_weights=row_weights)
 
 
 def tried(pool: Pool, after: tuple[float, ...]) -> Proposal:
@@ -161,7 +163,7 @@ def test_an_accepted_deletion_is_a_child_of_the_member() -> None:
 
 
 def problem(**known: Any) -> Problem:
-    reflector = Reflector("a", **known)
+    reflector = ReflectionSettings("a", **known)
     pool = grown(())
     return Problem(pool.members[0].candidate, ["a"], 9, pool.val_rows, reflector, examples=lambda: EXAMPLES)
 
@@ -215,7 +217,7 @@ def test_the_users_rules_hold_for_it() -> None:
 def test_its_rows_are_no_second_evidence_but_rows_its_parent_was_not_run_on_are() -> None:
     before = grown((1, 1, 1, 1))
     after = before.commit(tried(before, (1, 1, 1, 1)), spent=9)
-    assert after.near == (2,)
+    assert after.trimmed == (2,)
     assert after.belief.mean[1:].tolist() == pytest.approx([before.belief.mean[1]] * 2)
     assert after.belief.sd()[2] >= after.belief.sd()[1] == pytest.approx(before.belief.sd()[1])
     worse = after.evaluated(Evaluation({2: {row: Outcome("scored", score=0.0) for row in train_rows(9)[5:]}}))

@@ -15,7 +15,7 @@ import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, GEPAResult, JournalError
 from dspy_gepa.events import RolloutDone
-from dspy_gepa.setup.rows import read_inputs, read_traits
+from dspy_gepa.setup.rows import read_inputs, read_row_weights
 from dspy_gepa.types import Row
 from tests.support import (
     OneHop,
@@ -36,7 +36,7 @@ ROWS = {
 
 
 def read(**readings: Any) -> Any:
-    return read_traits(ROWS, list(ROWS), **({"weights": None, "groups": None} | readings))
+    return read_row_weights(ROWS, list(ROWS), **({"weights": None, "groups": None} | readings))
 
 
 # What may be said -----------------------------------------------------------------------------------------

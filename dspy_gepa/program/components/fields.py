@@ -7,14 +7,14 @@ from typing import Any
 
 import dspy
 
-from dspy_gepa.program.components.place import Slot, description, descriptions
+from dspy_gepa.program.components.place import TextPlace, description, descriptions
 from dspy_gepa.types import Component
 
 
-def read(program: dspy.Module) -> list[Slot]:
-    """The description of every field, "" where it has none yet."""
+def read(program: dspy.Module) -> list[TextPlace]:
+    """Return the description of every field, "" for fields without one."""
     return [
-        Slot(_component(path, predictor, name, role), description(name, field), path)
+        TextPlace(_component(path, predictor, name, role), description(name, field), path)
         for path, predictor in program.named_predictors()
         for name, role, field in _fields(predictor)
     ]
@@ -26,7 +26,7 @@ def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
         for name, _, field in _fields(predictor):
             text = texts.get(_name(path, name))
             if text is not None and text != description(name, field):
-                # DSPy takes its own placeholder for "no description".
+                # DSPy's own placeholder stands for "no description".
                 signature = predictor.signature.with_updated_fields(name, desc=text or f"${{{name}}}")
                 predictor.signature = signature
 

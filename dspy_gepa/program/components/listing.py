@@ -1,4 +1,4 @@
-"""Tools as agents list them in instructions: how DSPy writes a tool there, and how that is found again."""
+"""Tools as agents list them in instructions: writes a tool as DSPy does, and finds it again."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from contextlib import suppress
 
 import dspy
 
+from dspy_gepa.program.dspy_api import list_rlm_tool
+
 _ANY = "ANYDESCRIPTION"
 PLACEHOLDER = re.compile(r"\{tool [^{}\n]+\}")
+KEEP_PLACEHOLDERS = (
+    "Parts of the text such as {tool name} stand for descriptions of tools, which are rewritten apart "
+    "from it. Keep each of them, word for word, where the tools are to be listed."
+)
 
 
 def placeholder(tool: dspy.Tool) -> str:
-    """What stands for the tool in instructions that are rewritten apart from its description."""
+    """Return what stands for a tool in instructions that are rewritten apart from its description."""
     return f"{{tool {tool.name}}}"
 
 
 def render(module: dspy.Module, tool: dspy.Tool) -> str:
-    """The tool as a module of this type writes it into instructions."""
-    if isinstance(module, dspy.RLM):
-        return str(module._format_tool_docs({tool.name: tool}).splitlines()[-1])
-    return str(tool)
+    """Return the tool as a module of this type writes it into instructions."""
+    return list_rlm_tool(module, tool) if isinstance(module, dspy.RLM) else str(tool)
 
 
 def find_listed(instructions: str, module: dspy.Module, tool: dspy.Tool) -> str | None:
-    """The part of the instructions that lists the tool, or its placeholder; None when neither is there.
+    """Return the part of the instructions that lists the tool, or its placeholder; None if it has neither.
 
-    The words may be others than the tool's: a program loaded from saved state has them in its instructions
-    alone.
+    The words may differ from the tool's: a program loaded from saved state has them in its instructions only.
     """
     for exact in (render(module, tool), placeholder(tool)):
         if exact in instructions:
@@ -38,7 +41,7 @@ def find_listed(instructions: str, module: dspy.Module, tool: dspy.Tool) -> str 
 
 
 def as_listed(module: dspy.Module, tool: dspy.Tool, listed: str) -> dspy.Tool:
-    """The tool with the words it is listed with, and with its own line breaks and tabs where these agree.
+    """Return the tool with the words it is listed with, and its own line breaks and tabs if these agree.
 
     DSPy turns line breaks in tools, and tabs in instructions, into spaces.
     """
@@ -52,7 +55,7 @@ def as_listed(module: dspy.Module, tool: dspy.Tool, listed: str) -> dspy.Tool:
 
 
 def _pattern(module: dspy.Module, tool: dspy.Tool) -> re.Pattern[str]:
-    """What `render` gives, with any description and any schemas; DSPy puts it on one line."""
+    """Return a pattern of what `render` gives, for any description and schemas; DSPy puts it on one line."""
     if isinstance(module, dspy.RLM):
         blank = render(module, tool.model_copy(update={"desc": _ANY}))
         return re.compile(re.escape(blank).replace(_ANY, "(?P<desc>.*)"))

@@ -1,4 +1,4 @@
-"""A slot: one place in a program that holds a text; and what the files of this package share."""
+"""`TextPlace`: one place in a program that holds a text; and what the files of this folder share."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dspy_gepa.types import Component
 
 
 @dataclass(frozen=True)
-class Slot:
+class TextPlace:
     """A place in a program that holds a text.
 
     Attributes:
-        component: What is told of it, under a name that no other slot of the program has.
-        text: What it holds.
-        anchor: Name of the parameter it belongs to, which gives its place in the program's order.
+        component: Its description, under a name that is unique in the program.
+        text: Its present text.
+        anchor: Name of the parameter it belongs to, which gives its position in the program's order.
     """
 
     component: Component
@@ -26,17 +26,17 @@ class Slot:
     anchor: str
 
 
-Read: TypeAlias = Callable[[dspy.Module], Sequence[Slot]]
+Read: TypeAlias = Callable[[dspy.Module], Sequence[TextPlace]]
 Write: TypeAlias = Callable[[dspy.Module, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of text is read out of a program and written into one.
+    """The functions that read one kind of text out of a program and write it into one.
 
     Attributes:
-        read: The program's slots of this kind; changes nothing.
-        write: Puts the texts of these names into a program of one's own; other names are left alone.
+        read: Returns the program's places of this kind; changes nothing.
+        write: Puts the texts of these names into a program that the caller owns; ignores other names.
     """
 
     read: Read
@@ -44,11 +44,11 @@ class Kind:
 
 
 def description(name: str, field: Any) -> str:
-    """A field's description, "" where DSPy's placeholder stands in for one."""
+    """Return a field's description, "" if it only has DSPy's placeholder."""
     text = (field.json_schema_extra or {}).get("desc") or ""
     return "" if text == f"${{{name}}}" else str(text)
 
 
 def descriptions(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The descriptions of several fields, by name."""
+    """Return the descriptions of several fields by name."""
     return {name: description(name, field) for name, field in fields.items()}

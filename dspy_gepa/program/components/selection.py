@@ -1,4 +1,4 @@
-"""Which texts of a program are optimized: the kinds that were asked for, without what is frozen."""
+"""Selects the texts of a program to optimize: those of the requested kinds, without the frozen ones."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ import dspy
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.checks import nearest, pick, require_several
 from dspy_gepa.program.components import fields, flex, instructions, texts, tools
-from dspy_gepa.program.components.place import Kind, Slot
+from dspy_gepa.program.components.listing import KEEP_PLACEHOLDERS
+from dspy_gepa.program.components.place import Kind, TextPlace
 
 KINDS = {
     "instructions": Kind(instructions.read, instructions.write),
     "fields": Kind(fields.read, fields.write),
     "tools": Kind(tools.read, tools.write),
 }
-# Holding one is asking for it to be optimized.
+# A program that holds one of these asks for it to be optimized.
 HELD = (Kind(texts.read, texts.write), Kind(flex.read, flex.write))
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which texts are optimized. `dspy_gepa.Text` objects and the sources of `dspy.Flex` always are.
+    """The texts to optimize, beside `dspy_gepa.Text` objects and sources of `dspy.Flex`, which always are.
 
     Attributes:
         optimize: Kinds of text, from `KINDS`.
-        freeze: Names of components, or patterns as `fnmatch` reads them, that are left alone.
+        freeze: Names of components, or `fnmatch` patterns of names, to leave alone.
     """
 
     optimize: tuple[str, ...] = ("instructions",)
@@ -39,10 +40,10 @@ DEFAULT = Selection()
 
 
 def select(optimize: Sequence[str], freeze: Sequence[str]) -> Selection:
-    """The selection that a user asked for; `read_text_places` checks it against the program.
+    """Return the selection that a user asked for; `read_text_places` checks it against the program.
 
     Raises:
-        ConfigurationError: A kind is unknown, or one of the two is a bare string or holds anything else.
+        ConfigurationError: A kind is unknown, or an argument is a bare string or holds other things.
     """
     for option, value in (("optimize", optimize), ("freeze", freeze)):
         require_several(option, value, str, "names")
@@ -51,12 +52,12 @@ def select(optimize: Sequence[str], freeze: Sequence[str]) -> Selection:
     return Selection(tuple(kind for kind in KINDS if kind in optimize), tuple(freeze))
 
 
-def read_text_places(program: dspy.Module, selection: Selection) -> list[Slot]:
-    """The program's texts that are optimized, in the program's order.
+def read_text_places(program: dspy.Module, selection: Selection) -> list[TextPlace]:
+    """Return the texts to optimize, in the program's order.
 
     Raises:
-        ConfigurationError: The program has no text of a kind that was asked for, or none that a pattern of
-            `freeze` matches; or a tool's description cannot be replaced, see `slots.tools`.
+        ConfigurationError: The program has no tools although they are selected, a pattern of `freeze`
+            matches nothing, or a tool's description cannot be replaced, see `components.tools`.
     """
     by_kind = {kind: KINDS[kind].read(program) for kind in selection.optimize}
     if "tools" in by_kind and not by_kind["tools"]:
@@ -64,18 +65,18 @@ def read_text_places(program: dspy.Module, selection: Selection) -> list[Slot]:
             f"optimize names 'tools', but {type(program).__name__} has none: no dspy.ReAct, and no module "
             "that holds dspy.Tool objects. Leave 'tools' out."
         )
-    found = [slot for slots in by_kind.values() for slot in slots]
-    found += [slot for kind in HELD for slot in kind.read(program)]
-    frozen = _frozen(selection.freeze, [slot.component.name for slot in found])
-    slots = [slot for slot in found if slot.component.name not in frozen]
+    found = [place for places in by_kind.values() for place in places]
+    found += [place for kind in HELD for place in kind.read(program)]
+    frozen = _frozen(selection.freeze, [place.component.name for place in found])
+    places = [place for place in found if place.component.name not in frozen]
     if "tools" in by_kind:
-        slots = _with_placeholders(slots, tools.cut(program))
-    order = {name: place for place, (name, _) in enumerate(program.named_parameters())}
-    return sorted(slots, key=lambda slot: order.get(slot.anchor, len(order)))
+        places = _with_placeholders(places, tools.cut(program))
+    order = {name: position for position, (name, _) in enumerate(program.named_parameters())}
+    return sorted(places, key=lambda place: order.get(place.anchor, len(order)))
 
 
 def write_texts(program: dspy.Module, candidate: Mapping[str, str]) -> None:
-    """Put a candidate's texts into a program of one's own. Tools come last: they fill in placeholders."""
+    """Put a candidate's texts into the caller's program. Tools come last: they replace placeholders."""
     for kind in (KINDS["instructions"], KINDS["fields"], *HELD, KINDS["tools"]):
         kind.write(program, candidate)
 
@@ -83,7 +84,7 @@ def write_texts(program: dspy.Module, candidate: Mapping[str, str]) -> None:
 def _frozen(patterns: Sequence[str], names: Sequence[str]) -> set[str]:
     frozen: set[str] = set()
     for pattern in patterns:
-        # Names may hold brackets, which patterns give a meaning of their own.
+        # Names may hold brackets, which have a meaning in patterns.
         matched = {name for name in names if name == pattern or fnmatchcase(name, pattern)}
         if not matched:
             raise ConfigurationError(
@@ -94,16 +95,15 @@ def _frozen(patterns: Sequence[str], names: Sequence[str]) -> set[str]:
     return frozen
 
 
-def _with_placeholders(slots: Sequence[Slot], cut: Mapping[str, str]) -> list[Slot]:
-    """Tools are components of their own now; instructions say only where they are listed."""
+def _with_placeholders(places: Sequence[TextPlace], cut: Mapping[str, str]) -> list[TextPlace]:
+    """Return the places, with tools cut out of the instructions that list them: tools are components too."""
     return [
-        _cut_slot(slot, cut[slot.component.name]) if slot.component.name in cut else slot for slot in slots
+        _with_cut_text(place, cut[place.component.name]) if place.component.name in cut else place
+        for place in places
     ]
 
 
-def _cut_slot(slot: Slot, text: str) -> Slot:
-    context = (
-        "Parts of the text such as {tool name} stand for descriptions of tools, which are rewritten apart "
-        "from it. Keep each of them, word for word, where the tools are to be listed."
+def _with_cut_text(place: TextPlace, text: str) -> TextPlace:
+    return replace(
+        place, text=text, component=replace(place.component, purpose=text, context=KEEP_PLACEHOLDERS)
     )
-    return replace(slot, text=text, component=replace(slot.component, purpose=text, context=context))

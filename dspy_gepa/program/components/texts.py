@@ -1,4 +1,4 @@
-"""`Text` objects that modules hold, under their paths: ``rules``, ``agent.prompts['style']``."""
+"""`Text` objects held by modules, under their paths: ``rules``, ``agent.prompts['style']``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import dspy
 
-from dspy_gepa.program.components.place import Slot
+from dspy_gepa.program.components.place import TextPlace
 from dspy_gepa.program.text import Text
 from dspy_gepa.types import Component
 
 
-def read(program: dspy.Module) -> list[Slot]:
-    """Every `Text` that DSPy finds in the program."""
-    return [_slot(name, text) for name, text in program.named_parameters() if isinstance(text, Text)]
+def read(program: dspy.Module) -> list[TextPlace]:
+    """Return every `Text` that DSPy finds in the program."""
+    return [_place(name, text) for name, text in program.named_parameters() if isinstance(text, Text)]
 
 
 def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
@@ -23,7 +23,7 @@ def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
             text.value = texts[name]
 
 
-def _slot(name: str, text: Text) -> Slot:
+def _place(name: str, text: Text) -> TextPlace:
     what = "the Python source code" if text.kind == "code" else "the text"
     component = Component(
         name=name,
@@ -33,4 +33,4 @@ def _slot(name: str, text: Text) -> Slot:
         kind=text.kind,
         subject=f"{what} `{name}` of the program" + (f": {text.desc}" if text.desc else ""),
     )
-    return Slot(component, text.value, name)
+    return TextPlace(component, text.value, name)

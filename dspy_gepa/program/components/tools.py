@@ -1,8 +1,8 @@
 """Descriptions of tools and of their arguments: ``<predictor>/tools/<tool>``, ``.../args/<argument>``.
 
-Where tools are handed to a predictor when it is called, a new description in the `dspy.Tool` is enough.
-`dspy.ReAct` and `dspy.RLM` write their tools into a predictor's instructions once and for all; there the
-words in the instructions are what the model reads, and they are replaced (see `listing`).
+If tools are handed to a predictor at each call, a new description in the `dspy.Tool` is enough. `dspy.ReAct`
+and `dspy.RLM` write their tools into a predictor's instructions when they are created; the model reads the
+words there, and these are replaced (see `listing`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import dspy
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.components.listing import as_listed, find_listed, placeholder, render
-from dspy_gepa.program.components.place import Slot, descriptions
+from dspy_gepa.program.components.place import TextPlace, descriptions
+from dspy_gepa.program.dspy_api import is_compiled
 from dspy_gepa.types import Component, TextKind
 
 Predictors = dict[str, dspy.Predict]
@@ -26,11 +27,11 @@ class Found:
     """A tool that a module holds.
 
     Attributes:
-        module: Who holds it.
-        tool: The tool as the model is told of it.
-        name: Name of the component that its description is.
+        module: Module that holds it.
+        tool: The tool as the model reads of it.
+        name: Name of the component for its description.
         written: Predictors whose instructions list it.
-        callers: Predictors that may ask for it.
+        callers: Predictors that may call it.
     """
 
     module: dspy.Module
@@ -40,22 +41,22 @@ class Found:
     callers: Predictors
 
 
-def read(program: dspy.Module) -> list[Slot]:
-    """The descriptions of the program's tools and of their arguments; the agents' own tools are left out.
+def read(program: dspy.Module) -> list[TextPlace]:
+    """Return the descriptions of tools and of their arguments, without the agents' own tools.
 
     Raises:
-        ConfigurationError: A module wrote a tool into instructions in a way that is not known here, so that
-            a new description would not reach the model.
+        ConfigurationError: A module wrote a tool into instructions in an unknown form, so that a new
+            description would not reach the model.
     """
-    slots: dict[str, Slot] = {}
+    places: dict[str, TextPlace] = {}
     for found in _find_tools(program):
         _refuse_unreachable(found)
-        slots |= {slot.component.name: slot for slot in _slots(found) if slot.component.name not in slots}
-    return list(slots.values())
+        places |= {p.component.name: p for p in _places(found) if p.component.name not in places}
+    return list(places.values())
 
 
 def cut(program: dspy.Module) -> dict[str, str]:
-    """Instructions that list tools, by predictor, with a placeholder in place of every listed tool."""
+    """Return the instructions that list tools, by predictor, with a placeholder for every listed tool."""
     texts: dict[str, str] = {}
     for found in _find_tools(program):
         for path, predictor in found.written.items():
@@ -66,7 +67,7 @@ def cut(program: dspy.Module) -> dict[str, str]:
 
 
 def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
-    """Give tools their new descriptions, and list them again where instructions hold placeholders."""
+    """Give tools their new descriptions, and list them in place of the placeholders in instructions."""
     for found in _find_tools(program):
         mentioned = [p for p in found.written.values() if placeholder(found.tool) in p.signature.instructions]
         if not mentioned and not any(name in texts for name in _names(found)):
@@ -81,13 +82,13 @@ def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
 
 
 def _find_tools(program: dspy.Module) -> list[Found]:
-    """All tools. One that a parent handed on to an agent counts as the agent's, whose model reads of it."""
+    """Return all tools. One that a parent passes to an agent counts as the agent's, whose model reads it."""
     paths = {id(predictor): path for path, predictor in program.named_predictors()}
     found: list[Found] = []
     listed: set[tuple[str, str]] = set()
     modules = list(program.named_sub_modules(dspy.Module, skip_compiled=True))
     for path, module in reversed(modules):
-        if module is not program and module._compiled:
+        if module is not program and is_compiled(module):
             continue
         known = {paths[id(p)]: p for p in module.predictors() if id(p) in paths}
         for tool in reversed(_held(module).values()):
@@ -120,7 +121,7 @@ def _takes_tools(predictor: dspy.Predict) -> bool:
 
 
 def _held(module: dspy.Module) -> dict[str, dspy.Tool]:
-    """The tools among a module's attributes, by name, without those that the module itself brings."""
+    """Return the tools among a module's attributes by name, without those that the module itself creates."""
     own = {"finish": dspy.ReAct, "submit": dspy.ReActV2}
     held: dict[str, dspy.Tool] = {}
     for value in vars(module).values():
@@ -136,7 +137,7 @@ def _tools_in(value: Any) -> Iterator[dspy.Tool]:
 
 
 def _swap(module: dspy.Module, new: dspy.Tool) -> None:
-    """Put `new` in place of the tools of its name, in new containers: old ones may be shared with others."""
+    """Replace the tools named like `new` by it, in new containers: the old ones may be shared."""
 
     def swapped(part: Any) -> Any:
         return new if isinstance(part, dspy.Tool) and part.name == new.name else part
@@ -153,7 +154,7 @@ def _swap(module: dspy.Module, new: dspy.Tool) -> None:
 
 
 def _arguments(found: Found) -> dict[str, Mapping[str, Any]]:
-    """Schemas of the arguments whose descriptions the model is shown; of RLM's tools it sees names only."""
+    """Return the schemas of arguments whose descriptions the model reads; RLM lists only their names."""
     return {} if isinstance(found.module, dspy.RLM) else dict(found.tool.args or {})
 
 
@@ -171,17 +172,17 @@ def _described(found: Found, texts: Mapping[str, str]) -> dspy.Tool:
     return found.tool.model_copy(update={"desc": desc, "args": args})
 
 
-def _slots(found: Found) -> Iterator[Slot]:
+def _places(found: Found) -> Iterator[TextPlace]:
     tool, callers = found.tool, tuple(found.callers)
     of = f"tool `{tool.name}`" + (f" of component {', '.join(callers)}" if callers else "")
-    yield _slot(found, "tool", found.name, f"the description of {of}", tool.desc or "")
+    yield _place(found, "tool", found.name, f"the description of {of}", tool.desc or "")
     for argument, schema in _arguments(found).items():
         subject = f"the description of argument `{argument}` of {of}"
         text = str(schema.get("description", ""))
-        yield _slot(found, "argument", f"{found.name}/args/{argument}", subject, text)
+        yield _place(found, "argument", f"{found.name}/args/{argument}", subject, text)
 
 
-def _slot(found: Found, kind: TextKind, name: str, subject: str, text: str) -> Slot:
+def _place(found: Found, kind: TextKind, name: str, subject: str, text: str) -> TextPlace:
     signatures = [predictor.signature for predictor in found.callers.values()]
     component = Component(
         name=name,
@@ -192,7 +193,7 @@ def _slot(found: Found, kind: TextKind, name: str, subject: str, text: str) -> S
         callers=tuple(found.callers),
         tool=str(found.tool.name),
     )
-    return Slot(component, text, next(iter(found.callers), ""))
+    return TextPlace(component, text, next(iter(found.callers), ""))
 
 
 def _refuse_unreachable(found: Found) -> None:

@@ -10,13 +10,13 @@ ones, all children of roots about the same; of a member without parents next to 
 
     m_child ~ N(mean of m_parents + drift_mean, drift^2),    m_root ~ N(centre, (VAGUE spread)^2)
     m_first ~ N(mean of m_roots + first, drift^2),           first ~ N(0, spread^2)                  (2)
-    m_near  ~ N(m_parent, (NEAR drift)^2)
+    m_trim  ~ N(m_parent, (TRIMMED drift)^2)
 
 Given the four scales the posterior of all m_i is normal and exact (`estimate`). The scales come from the run
 itself (`fit_scales`), with weak priors in units of the spread of the scores, so that any metric is treated
-alike. Near are children that all but equal their parent. What this does not know: that binary scores near
-0 and 1 vary less, that some rewritings break everything, and that a member looks too good on rows that were
-seen before it was written or decided about.
+alike. A trimmed member is its parent without some sentences and all but equals it. The model ignores that
+binary scores near 0 and 1 vary less, that some rewritings break everything, and that a member looks too good
+on rows that were seen before it was written or decided about.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from dspy_gepa.search.frontier import Scores
 # Standard deviation of a root's prior, in spreads: far beyond what any score can say.
 VAGUE = 10.0
 # Standard deviation of what a member that was shortened lost or gained, in drifts.
-NEAR = 0.25
+TRIMMED = 0.25
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def estimate(
     scores: Scores,
     parents: Parents,
     *,
-    near: Collection[int] = (),
+    trimmed: Collection[int] = (),
     scales: Scales | None = None,
     weights: Array | None = None,
 ) -> Belief:
@@ -120,11 +120,11 @@ def estimate(
     Args:
         scores: Shape (members, rows), NaN where a member was not run.
         parents: Indices of each member's parents; none for a root, two for a merge.
-        near: Members that all but equal their parent.
+        trimmed: Members that all but equal their parent.
         scales: Of the model; fitted to the scores when not given.
         weights: How much each row counts. Shape (rows,), positive; None when all count the same.
     """
-    scales = scales or fit_scales(scores, parents, weights, near)
+    scales = scales or fit_scales(scores, parents, weights, trimmed)
     centre, spread = spread_of(scores)
     share = shares_of(scores, weights)
     # What the first rewriting brings is one unknown more, which no row shows directly.
@@ -134,7 +134,7 @@ def estimate(
     precision = (np.diag((seen * share).sum(axis=1)) - shrunk @ shrunk.T) / scales.noise**2
     pull = (centred * share).sum(axis=1) - seen @ (weight * share * centred.sum(axis=0))
     pull /= scales.noise**2
-    for contrast, shift, variance in _lineage(parents, near, scales, spread):
+    for contrast, shift, variance in _lineage(parents, trimmed, scales, spread):
         for a, at_a in contrast.items():
             pull[a] += at_a * shift / variance
             for b, at_b in contrast.items():
@@ -145,7 +145,7 @@ def estimate(
 
 
 def _lineage(
-    parents: Parents, near: Collection[int], scales: Scales, spread: float
+    parents: Parents, trimmed: Collection[int], scales: Scales, spread: float
 ) -> Iterator[tuple[dict[int, float], float, float]]:
     """Equation (2), a line each: a contrast of the m_i and, after them, `first`; its mean and variance."""
     first = len(parents)
@@ -154,8 +154,8 @@ def _lineage(
         contrast = {member: 1.0, **{parent: -1.0 / len(origin) for parent in origin}}
         if not origin:
             yield contrast, 0.0, (VAGUE * spread) ** 2
-        elif member in near:
-            yield contrast, 0.0, (NEAR * scales.drift) ** 2
+        elif member in trimmed:
+            yield contrast, 0.0, (TRIMMED * scales.drift) ** 2
         elif is_first(member, parents):
             yield contrast | {first: -1.0}, 0.0, scales.drift**2
         else:

@@ -34,13 +34,13 @@ def observed_tracks(pool: Pool, kind: FrontierType) -> Scores:
     objectives = list(_objectives(pool, kind, pool.objectives).values())
     if kind == "cartesian":
         return np.hstack(objectives)
-    means = np.column_stack([_means(scores, pool.traits) for scores in objectives])
+    means = np.column_stack([_means(scores, pool.row_weights) for scores in objectives])
     return means if kind == "objective" else np.hstack([pool.val_scores, means])
 
 
 def track_weights(pool: Pool, kind: FrontierType) -> Array | None:
     """How much each of the observed tracks counts; None for all the same. An objective counts like a row."""
-    weights = pool.traits.weights
+    weights = pool.row_weights.weights
     if weights is None:
         return None
     rows, objectives = weights[: len(pool.val_rows)], len(pool.all_objectives)
@@ -70,7 +70,7 @@ def expected_wins(pool: Pool, kind: FrontierType, rng: Random) -> Array:
 
 def _wins(pool: Pool, scores: Scores, belief: Belief, rng: Random) -> Array:
     known = ~np.isnan(scores).all(axis=0)
-    weights = pool.traits.weights
+    weights = pool.row_weights.weights
     return frontier_wins(scores[:, known], belief, rng, DRAWS, None if weights is None else weights[known])
 
 
@@ -84,8 +84,8 @@ def _objectives(pool: Pool, kind: FrontierType, found: dict[str, T]) -> dict[str
     return found
 
 
-def _means(scores: Scores, traits: RowWeights) -> Array:
+def _means(scores: Scores, row_weights: RowWeights) -> Array:
     seen = ~np.isnan(scores)
-    sums = np.where(seen, traits.weighted(scores), 0.0).sum(axis=1)
-    counts = traits.weighted(seen.astype(np.float64)).sum(axis=1)
+    sums = np.where(seen, row_weights.weighted(scores), 0.0).sum(axis=1)
+    counts = row_weights.weighted(seen.astype(np.float64)).sum(axis=1)
     return np.where(counts > 0, sums / np.where(counts > 0, counts, 1.0), np.nan)

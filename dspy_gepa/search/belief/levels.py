@@ -30,7 +30,7 @@ def levels(pool: Pool, *, sparse: bool, measured: Sequence[str] = ()) -> Levels:
     }
     if objectives and "length" in measured:
         objectives["length"] = tuple(length_of(member.candidate) for member in pool.members)
-    groups, named = np.array(pool.traits.groups), sorted(set(pool.traits.groups))
+    groups, named = np.array(pool.row_weights.groups), sorted(set(pool.row_weights.groups))
     beliefs = {group: pool.belief_from(np.where(groups == group, pool.scores, np.nan)) for group in named}
     inside = groups[: len(pool.val_rows)]
     return Levels(
@@ -47,4 +47,4 @@ def _levels(pool: Pool, scores: Scores, belief: Belief, sparse: bool) -> tuple[f
     known = ~np.isnan(scores)
     if sparse or not known[0].any() or not (known == known[0]).all():
         return tuple(belief.mean.tolist())
-    return tuple(pool.traits.mean(line) for line in scores)
+    return tuple(pool.row_weights.mean(line) for line in scores)

@@ -42,7 +42,7 @@ class Scales:
 
 
 def fit_scales(
-    scores: Scores, parents: Parents, weights: Array | None = None, near: Collection[int] = ()
+    scores: Scores, parents: Parents, weights: Array | None = None, trimmed: Collection[int] = ()
 ) -> Scales:
     """The scales of the model: moments of the scores combined with the weak priors.
 
@@ -60,14 +60,14 @@ def fit_scales(
     left, open_ = _left_over(scores, share)
     noise2 = (left + NOISE_COUNT * NOISE_SHARE * total) / (open_ + NOISE_COUNT)
     scales = Scales(math.sqrt(noise2), math.sqrt(max(total - noise2, 0.0)), drift=0.0, drift_mean=0.0)
-    drift, drift_mean = _fit_drift(*_gains(scores, parents, near, scales, share), spread)
+    drift, drift_mean = _fit_drift(*_gains(scores, parents, trimmed, scales, share), spread)
     return replace(scales, drift=drift, drift_mean=drift_mean)
 
 
 def _gains(
-    scores: Scores, parents: Parents, near: Collection[int], scales: Scales, share: Array
+    scores: Scores, parents: Parents, trimmed: Collection[int], scales: Scales, share: Array
 ) -> tuple[Array, Array]:
-    """How much more each child scored than its parents, but for first and near ones, with its error variance.
+    """Return the gain of each child over its parents and its error variance, except first and trimmed ones.
 
     How easy the rows were is estimated and taken off. Where child and parents share all rows this is the
     paired difference; with pairs alone, sparse runs could not tell their drift.
@@ -81,7 +81,7 @@ def _gains(
     gains = _moves((means - part @ ease)[:, None], parents)[:, 0]
     own = [each[i] + sum(each[p] for p in up) / len(up) ** 2 for i, up in enumerate(parents) if up]
     errors = scales.noise**2 * (np.array(own) + _moves(part, parents) ** 2 @ (weight / share))
-    later = [i not in near and not is_first(i, parents) for i, up in enumerate(parents) if up]
+    later = [i not in trimmed and not is_first(i, parents) for i, up in enumerate(parents) if up]
     usable = ~np.isnan(gains) & np.array(later, dtype=bool)
     return gains[usable], errors[usable]
 

@@ -17,7 +17,7 @@ from benchmarks.simulated.prompt import Prompt
 from benchmarks.tasks import load
 from dspy_gepa.program.build import read_candidate
 from dspy_gepa.program.components.selection import select
-from dspy_gepa.reflection.reflector import RewriteText
+from dspy_gepa.reflection.prompts import RewriteText
 
 EAGER = CoachKnobs(
     insight=1.0, more=1.0, confuses=0.0, removes=1.0, forgets=0.0, useless=0.0, mistaken=0.0, pads=0.0

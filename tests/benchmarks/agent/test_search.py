@@ -8,7 +8,7 @@ import dspy
 import pytest
 from rich.console import Console
 
-from benchmarks import present
+from benchmarks.harness import present
 from benchmarks.tasks import Task, load
 from dspy_gepa import GEPA, GEPAResult
 from dspy_gepa.program.build import read_candidate

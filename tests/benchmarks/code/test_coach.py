@@ -16,7 +16,7 @@ from benchmarks.simulated.coder.slips import SLIPS
 from benchmarks.simulated.coder.version import shape_of
 from benchmarks.simulated.engine import load_role
 from benchmarks.tasks.kernels import KERNELS
-from dspy_gepa.reflection.reflector import RewriteText
+from dspy_gepa.reflection.prompts import RewriteText
 
 ABLE = CodeKnobs(mends=1.0, insight=1.0, leaps=0.0, sound=1.0, slips=0.0)
 NAME = "moving_average"

@@ -19,7 +19,7 @@ from benchmarks.simulated.lessons import FILLER
 from benchmarks.simulated.rules import asks_for
 from benchmarks.tasks import Task, code_prompt
 from dspy_gepa import GEPA
-from dspy_gepa.reflection.reflector import RewriteInstruction
+from dspy_gepa.reflection.prompts import RewriteInstruction
 from tests.benchmarks.code.lines import judge_by_lines
 from tests.benchmarks.prompts import ADAPTERS
 

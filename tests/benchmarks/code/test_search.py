@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import main
-from benchmarks.optimizers import OF_ANY_TEXT, OPTIMIZERS, optimize
-from benchmarks.setting import RefusedError, Setting
+from benchmarks.harness.arms import OF_ANY_TEXT, OPTIMIZERS, optimize
+from benchmarks.harness.setting import RefusedError, Setting
 from benchmarks.tasks import Task, code
 from dspy_gepa import GEPA, GEPAResult
 from tests.benchmarks.code.lines import judge_by_lines

@@ -10,14 +10,14 @@ import dspy
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks.optimizers import AS_PUBLISHED, AS_PUBLISHED_WITH_MERGES, OPTIMIZERS
+from benchmarks.harness.arms import AS_PUBLISHED, AS_PUBLISHED_WITH_MERGES, OPTIMIZERS
+from benchmarks.harness.setting import CountingMetric
 from benchmarks.peers import cells, runner
 from benchmarks.peers.ablation import ABLATIONS
 from benchmarks.peers.arms import PEERS, Bench, Meters, Outcome, paper
 from benchmarks.peers.cells import Cell, OtherParametersError, Size, run_cell
 from benchmarks.peers.command import peers
 from benchmarks.peers.tally import Tally, tallied
-from benchmarks.setting import CountingMetric
 from benchmarks.tasks import load
 from dspy_gepa.search.strategy import Strategy
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.others.fewshot import simba_steps
+from benchmarks.harness.others.fewshot import simba_steps
 from benchmarks.peers.figures import coverage, difference, mean_over_worlds, optimism
 from benchmarks.peers.goals import goals
 from benchmarks.peers.readoff import best_within

@@ -9,8 +9,8 @@ import dspy
 import pytest
 
 import dspy_gepa
-from benchmarks.experiment import Cell, cut, instructions
-from benchmarks.models import Models
+from benchmarks.harness.cell import Cell, cut, instructions
+from benchmarks.harness.models import Models
 from benchmarks.peers.arms import Bench
 from benchmarks.tasks import Task, load
 from benchmarks.widths.cells import from_data, measure, to_plain

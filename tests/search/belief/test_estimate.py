@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa.search.belief.estimate import NEAR, VAGUE, Belief, estimate
+from dspy_gepa.search.belief.estimate import TRIMMED, VAGUE, Belief, estimate
 from dspy_gepa.search.belief.scales import Array, Parents, Scales, spread_of
 from dspy_gepa.search.belief.wins import PERSISTENT, frontier_wins
 from tests.search.lineages import NAN, runs, simulate
@@ -19,7 +19,7 @@ SCALES = Scales(noise=0.4, row=0.25, drift=0.1, drift_mean=0.02)
 
 
 def dense_posterior(
-    scores: Array, parents: Parents, scales: Scales, share: Array | None = None, near: Collection[int] = ()
+    scores: Array, parents: Parents, scales: Scales, share: Array | None = None, trimmed: Collection[int] = ()
 ) -> tuple[Array, Array]:
     """The joint normal of members, rows, and members' ways with rows, conditioned on the observations.
 
@@ -39,8 +39,8 @@ def dense_posterior(
             continue
         mean[i] = mean[list(origin)].mean()
         shares[i] += shares[list(origin)].mean(axis=0)
-        if i in near:
-            shares[i, i] *= NEAR
+        if i in trimmed:
+            shares[i, i] *= TRIMMED
         elif any(parents[up] for up in origin):
             mean[i] += scales.drift_mean
         else:
@@ -78,9 +78,9 @@ def test_the_posterior_is_that_of_the_joint_normal_of_members_and_rows(
     run: tuple[Array, list[tuple[int, ...]]], scales: Scales, every: int
 ) -> None:
     scores, parents = run
-    near = [i for i, up in enumerate(parents) if len(up) == 1][::every]
-    belief = estimate(scores, parents, scales=scales, near=near)
-    mean, covariance = dense_posterior(scores, parents, scales, near=near)
+    trimmed = [i for i, up in enumerate(parents) if len(up) == 1][::every]
+    belief = estimate(scores, parents, scales=scales, trimmed=trimmed)
+    mean, covariance = dense_posterior(scores, parents, scales, trimmed=trimmed)
     members = len(scores)
     np.testing.assert_allclose(belief.mean, mean[:members], rtol=0, atol=1e-7)
     np.testing.assert_allclose(belief.covariance, covariance[:members, :members], rtol=1e-7, atol=1e-7)

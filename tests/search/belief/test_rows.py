@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.search.belief.frontier import FrontierType, observed_tracks, track_weights
 from dspy_gepa.search.belief.rows import EVEN, RowWeights, interleaved
 from dspy_gepa.search.finals import best_by_mean
 from dspy_gepa.search.merge import Merge, merge
-from dspy_gepa.search.mutation import Reflector, improves, mutate
+from dspy_gepa.search.mutation import improves, mutate
 from dspy_gepa.search.plan import Problem, plan_trial
 from dspy_gepa.search.pool import Pool, columns_of
 from dspy_gepa.search.sampling import (
@@ -41,12 +42,12 @@ labels = st.lists(st.sampled_from("abc"), min_size=1, max_size=40)
 
 def weighted(pool: Pool, *by_val_row: float) -> Pool:
     """The pool with weights on its validation rows; its train rows weigh 1 each."""
-    traits = RowWeights(np.array([*by_val_row, *[1.0] * len(pool.train_rows)]))
+    row_weights = RowWeights(np.array([*by_val_row, *[1.0] * len(pool.train_rows)]))
     evaluations = [
         {row: Outcome("scored", score=score) for row, score in zip(pool.val_rows, line, strict=True)}
         for line in pool.val_scores.tolist()
     ]
-    return replace(pool, traits=traits).evaluated(Evaluation(dict(enumerate(evaluations))))
+    return replace(pool, row_weights=row_weights).evaluated(Evaluation(dict(enumerate(evaluations))))
 
 
 # What they are --------------------------------------------------------------------------------------------
@@ -70,9 +71,9 @@ def test_without_weights_all_rows_count_the_same() -> None:
 
 
 def test_scores_are_weighed_by_their_rows() -> None:
-    traits = RowWeights(np.array([1.0, 2.0, 3.0]))
-    assert traits.weigh([2, 0], [0.5, 1.0]) == (1.5, 1.0)
-    assert traits.weighted(np.ones((2, 2))).tolist() == [[1.0, 2.0]] * 2
+    row_weights = RowWeights(np.array([1.0, 2.0, 3.0]))
+    assert row_weights.weigh([2, 0], [0.5, 1.0]) == (1.5, 1.0)
+    assert row_weights.weighted(np.ones((2, 2))).tolist() == [[1.0, 2.0]] * 2
 
 
 def test_columns_are_validation_rows_and_then_train_rows_each_row_once() -> None:
@@ -164,14 +165,14 @@ def test_every_track_has_the_weight_of_its_row(kind: FrontierType, expected: lis
     assert found is not None
     assert found.tolist() == expected
     assert observed_tracks(heavy, kind).shape[1] == len(expected)
-    assert track_weights(replace(heavy, traits=EVEN), kind) is None
+    assert track_weights(replace(heavy, row_weights=EVEN), kind) is None
     assert {pareto(heavy, Random(seed), kind) for seed in range(20)} <= {0, 1}
 
 
 def mutated(weights: Sequence[float], before: Sequence[float], after: Sequence[float]) -> Proposal:
     """A mutation's gate on as many train rows as there are weights."""
     pool = pool_of(Entry({"a": "old"}, (0.0,)))
-    traits = RowWeights(np.array([1.0, *weights, *[1.0] * (TRAIN_SIZE - len(weights))]))
+    row_weights = RowWeights(np.array([1.0, *weights, *[1.0] * (TRAIN_SIZE - len(weights))]))
 
     def execute(effect: Effect) -> Result:
         if isinstance(effect, Reflect):
@@ -185,8 +186,8 @@ def mutated(weights: Sequence[float], before: Sequence[float], after: Sequence[f
         train_rows(len(weights)),
         lambda occasion: ["a"],
         ["a"],
-        pool=replace(pool, traits=traits),
-        reflector=Reflector("- a: q -> r"),
+        pool=replace(pool, row_weights=row_weights),
+        reflection=ReflectionSettings("- a: q -> r"),
         perfect_score=None,
         show_history=False,
         accept=improves,
@@ -229,12 +230,12 @@ def grouped(train: str, val: str) -> Pool:
         Candidate.of({"a": "seed"}),
         val_rows(len(val)),
         len(train),
-        traits=RowWeights(groups=(*val, *train)),
+        row_weights=RowWeights(groups=(*val, *train)),
     )
 
 
 def groups_of(pool: Pool, rows: Sequence[Row]) -> Counter[str]:
-    return Counter(pool.traits.group(pool.column(row)) for row in rows)
+    return Counter(pool.row_weights.group(pool.column(row)) for row in rows)
 
 
 RARE = "x" * 8 + "y" * 4
@@ -269,7 +270,14 @@ def test_minibatches_hold_all_groups(seed: int, step: int) -> None:
 
 def test_the_groups_reach_the_minibatches_of_the_paper() -> None:
     pool = grouped(RARE, "x").evaluated(Evaluation({0: {Row("val", 0): Outcome("scored", score=0.0)}}))
-    problem = Problem(Candidate.of({"a": "seed"}), ["a"], 12, val_rows(1), Reflector(""), traits=pool.traits)
+    problem = Problem(
+        Candidate.of({"a": "seed"}),
+        ["a"],
+        12,
+        val_rows(1),
+        ReflectionSettings(""),
+        row_weights=pool.row_weights,
+    )
     for seed in range(10):
         plan = plan_trial(pool, problem, PAPER, seed)
         asked = next(plan.step)

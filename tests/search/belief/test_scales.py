@@ -36,9 +36,9 @@ def test_children_near_their_parents_do_not_make_the_drift_of_others_smaller() -
     scores = worth[:, None] + rng.normal(0, 0.1, (41, 60))
     twins = scores + rng.normal(0, 0.01, scores.shape)
     both, descent = np.vstack([scores, twins]), [*parents, *[(i,) for i in range(41)]]
-    near = range(41, 82)
+    trimmed = range(41, 82)
     drift = fit_scales(scores, parents).drift
-    assert fit_scales(both, descent, near=near).drift == pytest.approx(drift, rel=0.1)
+    assert fit_scales(both, descent, trimmed=trimmed).drift == pytest.approx(drift, rel=0.1)
     assert fit_scales(both, descent).drift < 0.85 * drift
 
 

@@ -1,0 +1,90 @@
+"""GRPO by `dspy.GRPO`, with the paper's settings; it trains the model, for which a GPU server is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dspy
+from dspy.clients.provider import Provider
+
+from benchmarks.harness.setting import CountingMetric, RefusedError, Setting, quiet
+
+ENVIRONMENT = "DSPY_GEPA_GPU_SERVER"
+GROUP, EXAMPLES, STEPS, VALIDATE_EVERY = 12, 4, 500, 20
+# The paper's training, under the names of its server (Arbor).
+TRAINING: dict[str, Any] = {
+    "beta": 0.01,
+    "learning_rate": 1e-5,
+    "max_grad_norm": 0.1,
+    "gradient_accumulation_steps": 20,
+    "lr_scheduler_type": "constant_with_warmup",
+    "bf16": True,
+    "lora_config": {
+        "lora_alpha": 64,
+        "lora_dropout": 0.05,
+        "r": 16,
+        "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj", "gate_proj"],
+    },
+}
+
+
+def grpo(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+    """Train the task's model: 48 rollouts a step, as many steps as the budget pays (the paper: 500).
+
+    Raises:
+        RefusedError: There is no GPU server, or no client for it.
+    """
+    provider = provider_of(setting.gpu_server)
+    return train(setting, metric, provider, STEPS if setting.paper else steps_within(setting.budget))
+
+
+def steps_within(budget: int) -> int:
+    """Steps that a budget pays, at least one."""
+    return max(1, budget // (GROUP * EXAMPLES))
+
+
+def train(
+    setting: Setting, metric: CountingMetric, provider: Provider, steps: int
+) -> tuple[dspy.Module, dict[str, Any]]:
+    """The training itself, on a server that `provider` speaks to."""
+    from dspy.teleprompt.grpo import GRPO
+
+    asked = dspy.settings.lm
+    # What it is served by now, with a key of its own, gives way to the server that trains it.
+    options = {**asked.kwargs, "api_base": setting.gpu_server, "api_key": "none"}
+    lm = dspy.LM(asked.model, provider=provider, **options)
+    program = setting.task.program()
+    program.set_lm(lm)
+    optimizer = GRPO(
+        metric=metric.number,
+        exclude_demos=True,
+        train_kwargs={**TRAINING},
+        num_threads=setting.threads,
+        num_train_steps=steps,
+        num_dspy_examples_per_grpo_step=EXAMPLES,
+        num_rollouts_per_grpo_step=GROUP,
+        num_steps_for_val=VALIDATE_EVERY,
+        seed=setting.seed,
+    )
+    with quiet():
+        trained = optimizer.compile(program, trainset=setting.task.train, valset=setting.task.val)
+    return trained, {"settings": {"steps": steps}}
+
+
+def provider_of(server: str | None) -> Provider:
+    """The client of the server. Raises RefusedError when either is not there."""
+    if server is None:
+        raise RefusedError(
+            "grpo trains the model itself and needs a server with a GPU that can do so (Arbor). Start one, "
+            f"and give its address as --gpu-server or in {ENVIRONMENT}; or leave grpo out: the report has "
+            "its published figures."
+        )
+    try:
+        from arbor import ArborProvider
+    except ImportError as error:
+        raise RefusedError(
+            "grpo speaks to its server through the package arbor-ai, which is not installed: "
+            "pip install arbor-ai, on Linux with a GPU."
+        ) from error
+    provider: Provider = ArborProvider()
+    return provider

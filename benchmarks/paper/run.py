@@ -1,0 +1,238 @@
+"""The command `run`."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.harness import present
+from benchmarks.harness.arms import TRANSFER, unfit
+from benchmarks.harness.cell import Cell
+from benchmarks.harness.models import PRESETS, SIMULATED, Engine, Models
+from benchmarks.harness.options import AT_LEAST_ONE, POSITIVE
+from benchmarks.harness.others import grpo, transfer
+from benchmarks.harness.setting import RefusedError
+from benchmarks.paper import options
+from benchmarks.paper.forecast import Forecast, Rollout, forecast, heavy_rollouts, measure
+from benchmarks.paper.prices import Prices, price_list
+from benchmarks.paper.progress import Progress
+from benchmarks.paper.published import budgets
+from benchmarks.paper.rows import EVERYTHING, Rows, cells
+from benchmarks.paper.runner import CostCapError, Ended, OtherParametersError, Place, result_of, run_all
+from benchmarks.tasks import NAMES, DataNotFound
+from dspy_gepa import InfrastructureError
+
+WAYS = click.Choice(["auto", "litellm"])
+DIRECTORY = click.Path(file_okay=False)
+QUOTES = "It quotes rows of the data; those of pupa are people's own chats."
+
+
+@click.command()
+@click.argument("tasks", nargs=-1, required=True, type=click.Choice(NAMES))
+@click.option("--optimizer", "optimizers", default="gepa", show_default=True, help="Names, comma-separated.")
+@click.option("--models", "preset", type=click.Choice(list(PRESETS)), help="The paper's models.")
+@click.option("--lm", help=f"Model for both roles.  [default: {SIMULATED}]")
+@click.option("--task-lm", help="Model that runs the program, e.g. openai/gpt-4.1-mini.")
+@click.option("--reflection-lm", help="Model that rewrites instructions.")
+@click.option("--judge-lm", help="Model that judges, and the outside one of pupa; default that of --task-lm.")
+@click.option("--api-base", help="OpenAI-compatible server of the task's and the reflection model.")
+@click.option("--engine", type=WAYS, default="auto", show_default=True, help="Who speaks to the provider.")
+@click.option("--data", "data_dir", type=DIRECTORY, help="Directory with local data sets.")
+@click.option("--budget", default="600", show_default=True, help="Rollouts of each optimizer, or paper.")
+@click.option("--seed", "--seeds", "seeds", default="0", show_default=True, help="E.g. 0 or 0,1,2 or 0-19.")
+@click.option("--train", type=AT_LEAST_ONE, default=150, show_default=True, help="Train rows used, at most.")
+@click.option(
+    "--val", type=AT_LEAST_ONE, help="Validation rows, at most; default a 12th of the budget, all for paper."
+)
+@click.option("--test", type=AT_LEAST_ONE, help="Test rows used, at most; default all.")
+@click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
+@click.option("--out", default="results", show_default=True, type=DIRECTORY, help="Where results are kept.")
+@click.option("--dry-run", is_flag=True, help="Tell calls, tokens, dollars; pays one rollout a task.")
+@click.option(
+    "--max-cost", type=POSITIVE, help="US dollars that all cells may cost, earlier sessions included."
+)
+@click.option("--price", "prices", multiple=True, help="MODEL=IN,OUT in US dollars per million tokens.")
+@click.option("--gpu-server", envvar=grpo.ENVIRONMENT, help="Server that trains models, for grpo.")
+@click.option("--prompts", type=DIRECTORY, help="Another model's results, for transfer.")
+@click.option("--show-step", is_flag=True, help=f"Print one accepted step of GEPA in full. {QUOTES}")
+def run(
+    tasks: tuple[str, ...],
+    optimizers: str,
+    preset: str | None,
+    lm: str | None,
+    task_lm: str | None,
+    reflection_lm: str | None,
+    judge_lm: str | None,
+    api_base: str | None,
+    engine: Engine,
+    data_dir: str | None,
+    budget: str,
+    seeds: str,
+    train: int,
+    val: int | None,
+    test: int | None,
+    threads: int,
+    out: str,
+    dry_run: bool,
+    max_cost: float | None,
+    prices: tuple[str, ...],
+    gpu_server: str | None,
+    prompts: str | None,
+    show_step: bool,
+) -> None:
+    """Run TASKS with one or more optimizers and seeds; keep a result for each and print a table.
+
+    Running it again goes on where it stood: cells with a result are not run again.
+    """
+    models = options.read_models(
+        preset,
+        task=task_lm,
+        reflection=reflection_lm,
+        judge=judge_lm,
+        both=lm,
+        api_base=api_base,
+        engine=engine,
+    )
+    known_prices = price_list(options.read_prices(prices))
+    options.check_cap(max_cost, models, known_prices)
+    names = options.read_optimizers(optimizers, gpu_server)
+    place = Place(Path(out), data_dir, threads, known_prices, max_cost, gpu_server)
+    console = present.console()
+    console.print(f"Models: {models.label}\n")
+    try:
+        rollouts = Rollouts(models, Rows(train, val, test), data_dir, known_prices)
+        chosen = cells(
+            tasks,
+            names,
+            options.read_seeds(seeds),
+            models=models,
+            rows=rollouts.rows,
+            budget=options.read_budget(budget),
+            paper_budget=rollouts.paper_budget,
+            prompts=prompts,
+        )
+        for cell in chosen:
+            if cell.optimizer == TRANSFER:
+                transfer.check(cell.source)
+        fit = [cell for cell in chosen if unfit(cell.optimizer, cell.task) is None]
+        todo = [cell for cell in fit if result_of(cell, place) is None]
+        forecasts = {cell.name: forecast(cell, rollouts.of(cell), known_prices) for cell in todo}
+        if dry_run:
+            console.print(forecast_table(forecasts))
+            for cell in chosen:
+                if (reason := unfit(cell.optimizer, cell.task)) is not None:
+                    console.print(f"{cell.name}: not applicable, {reason}")
+            console.print(
+                f"{len(todo)} of {len(fit)} cells have no result yet. Only a rollout a task was run."
+            )
+            return
+        with Progress(console, len(chosen)) as progress:
+            ended = []
+            for end in run_all(chosen, place, forecasts=forecasts, told=progress.told):
+                progress.ended(end)
+                _tell(console, end, show_step)
+                ended.append(end)
+    except (DataNotFound, OtherParametersError, CostCapError, RefusedError, InfrastructureError) as error:
+        raise click.ClickException(str(error)) from error
+    _sum_up(console, ended, set(names))
+    failures = [end for end in ended if end.error is not None]
+    if failures:
+        raise click.ClickException(
+            f"{len(failures)} of {len(ended)} cells failed; the same command tries them again:\n"
+            + "\n".join(f"{end.cell.name}: {end.error}" for end in failures)
+        )
+
+
+class Rollouts:
+    """Measures a rollout of each task's seed program, once."""
+
+    def __init__(self, models: Models, rows: Rows, data_dir: str | None, prices: Prices) -> None:
+        self.rows = rows
+        self._models = models
+        self._data_dir = data_dir
+        self._prices = prices
+        self._known: dict[tuple[str, int], Rollout] = {}
+
+    def of(self, cell: Cell) -> Rollout:
+        """What a rollout of the cell's task took. Raises DataNotFound."""
+        key = (cell.task, cell.val)
+        if key not in self._known:
+            self._known[key] = measure(cell, self._data_dir, self._prices)
+        return self._known[key]
+
+    def paper_budget(self, task: str) -> int:
+        """The published budget, or by the same rule the rollouts of MIPROv2 heavy."""
+        if task in budgets():
+            return budgets()[task]
+        val = self.rows.val or EVERYTHING
+        return heavy_rollouts(self.of(Cell(task, "miprov2", 0, 0, self.rows.train, val, self._models)))
+
+
+def forecast_table(forecasts: Mapping[str, Forecast]) -> Table:
+    """A line per cell, and one for all."""
+    table = Table("cell", "metric calls", "LM calls", "prompt tokens", "answer tokens", "dollars")
+    for name, found in forecasts.items():
+        table.add_row(name, *_figures([found]))
+    table.add_section()
+    table.add_row("in total", *_figures(list(forecasts.values())))
+    return table
+
+
+def _figures(found: Sequence[Forecast]) -> list[str]:
+    dollars = sum(f.usage.dollars for f in found)
+    return [
+        f"{sum(f.metric_calls for f in found):,}",
+        f"{sum(f.usage.calls for f in found):,}",
+        f"{sum(f.usage.prompt for f in found):,}",
+        f"{sum(f.usage.completion for f in found):,}",
+        "price unknown, give --price" if dollars != dollars else f"${dollars:,.4f}",
+    ]
+
+
+def _tell(console: Console, end: Ended, show_step: bool) -> None:
+    if end.report is None:
+        said = f"failed, {end.error}" if end.unfit is None else f"not applicable, {end.unfit}"
+        console.print(f"{end.cell.name}: {said}")
+        return
+    before, after = end.report["test_before"], end.report["test_after"]
+    note = ", known" if end.known else ""
+    calls = end.report["metric_calls"]
+    console.print(f"{end.cell.name}: {before:.1%} -> {after:.1%}, {calls} metric calls, {end.file}{note}")
+    story = present.step_story(end.report["result"]) if show_step and "result" in end.report else None
+    if story is not None:
+        console.print(QUOTES)
+        console.print(story)
+    if "tasks" in end.report and "result" in end.report:
+        console.print(present.tasks_table(end.report["result"], end.report["tasks"]))
+
+
+def _sum_up(console: Console, ended: Sequence[Ended], asked: set[str]) -> None:
+    lines = [
+        (
+            e.cell.optimizer,
+            e.cell.seed,
+            e.report["test_before"],
+            e.report["test_after"],
+            e.cell.budget,
+            e.report["metric_calls"],
+        )
+        for e in ended
+        if e.report is not None and e.cell.optimizer in asked
+    ]
+    console.print(present.scores_table(lines))
+    for optimizer in dict.fromkeys(line[0] for line in lines):
+        scores = [line[3] for line in lines if line[0] == optimizer]
+        console.print(f"{optimizer}: {mean_of(scores)}")
+
+
+def mean_of(scores: Sequence[float]) -> str:
+    """The mean test score of some seeds in words; one seed tells nothing of how far others would be off."""
+    if len(scores) == 1:
+        return f"test score {scores[0]:.1%} (one seed, which has no standard error)"
+    error = statistics.stdev(scores) / len(scores) ** 0.5
+    return f"mean test score {statistics.fmean(scores):.1%} (standard error {error:.1%}, {len(scores)} runs)"

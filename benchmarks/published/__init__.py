@@ -1,7 +1,0 @@
-"""The published figures, with their sources: what a reproduction is set beside."""
-
-from __future__ import annotations
-
-from benchmarks.published.figures import Scores, budgets, lengths_of, published, sources, tables
-
-__all__ = ["Scores", "budgets", "lengths_of", "published", "sources", "tables"]

@@ -1,0 +1,117 @@
+"""The one place that depends on private or unstable names of DSPy, each with a fall-back.
+
+A DSPy release that moves or drops one of these names costs the feature that needs it, never the import of the
+package. Modules of this room use DSPy's documented names directly; the rooms above take its types from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dspy
+from dspy import Adapter, BaseLM, Example, Module, Prediction
+from dspy.experimental import Citations, Document  # experimental types, exported there in 3.4 and 3.5
+from dspy.utils import BaseCallback
+
+__all__ = [
+    "FLEX_PRIMITIVES",
+    "Adapter",
+    "BaseCallback",
+    "BaseLM",
+    "Citations",
+    "Document",
+    "Example",
+    "Module",
+    "Parameter",
+    "Prediction",
+    "UsageTracker",
+    "adapter_in_use",
+    "bind_flex_source",
+    "describe_flex",
+    "is_compiled",
+    "list_rlm_tool",
+    "model_prices",
+    "read_key",
+]
+
+try:
+    from dspy.predict.parameter import Parameter
+except ImportError:  # `named_parameters` finds subclasses of this class only, and predictors are of it
+    (Parameter,) = (base for base in dspy.Predict.__mro__ if base.__name__ == "Parameter")
+
+with dspy.track_usage() as _tracker:  # the class itself is not exported
+    UsageTracker: Any = type(_tracker)
+
+try:
+    from dspy.clients.model_metadata import model_info
+except ImportError:
+
+    def model_info(provider: str, model: str) -> dict[str, Any]:
+        """Return no prices: callers handle models without one."""
+        return {}
+
+
+try:
+    from dspy.predict.flex.primitives_doc import PRIMITIVES_CATALOG as FLEX_PRIMITIVES
+except ImportError:
+    FLEX_PRIMITIVES = (
+        "Write one subclass of dspy.Module and no imports at module level; `dspy` is in scope. `__init__` "
+        "assigns predictors to attributes: dspy.Predict, dspy.ChainOfThought, dspy.ReAct or dspy.RLM with a "
+        "signature such as 'question -> answer: str'. `forward(self, **inputs)` calls them or runs plain "
+        "Python, and returns dspy.Prediction with all output fields."
+    )
+
+
+def adapter_in_use() -> Any:
+    """Return the configured adapter, or the one that predictors use when none is configured."""
+    if dspy.settings.adapter is not None:
+        return dspy.settings.adapter
+    major, minor = map(int, dspy.__version__.split(".")[:2])
+    if (major, minor) >= (3, 5):
+        return dspy.XMLAdapter(use_native_function_calling=True)
+    return dspy.ChatAdapter()
+
+
+def is_compiled(module: Any) -> bool:
+    """Return True if DSPy treats the module as compiled, so that optimizers leave it alone."""
+    return bool(getattr(module, "_compiled", False))
+
+
+def list_rlm_tool(rlm: Any, tool: Any) -> str:
+    """Return the line with which `dspy.RLM` lists a tool in its instructions."""
+    if not hasattr(rlm, "_format_tool_docs"):
+        return str(tool)
+    return str(rlm._format_tool_docs({tool.name: tool}).splitlines()[-1])
+
+
+def bind_flex_source(flex: Any, source: str) -> None:
+    """Give a `dspy.Flex` new source code and leave its LM as it is."""
+    if hasattr(flex, "_bind_code"):
+        flex._bind_code(source)
+        return
+    lm = flex.lm
+    flex.load_state({"module_src": source})  # this alone would drop the LM
+    flex.lm = lm
+
+
+def describe_flex(flex: Any) -> str:
+    """Return the task, the tools and the primitives available to the source of a `dspy.Flex`."""
+    context = getattr(flex, "_flex_ctx", None)
+    if context is None:
+        return f"{flex.signature.signature}\n{flex.signature.instructions}\n\n{FLEX_PRIMITIVES}"
+    return (
+        f"{context.render_signature_spec()}\n{context.render_context_blurb(sandboxed=True)}\n\n"
+        f"{FLEX_PRIMITIVES}"
+    )
+
+
+def model_prices(name: str) -> Mapping[str, Any]:
+    """Return DSPy's price list entry of a model such as ``openai/gpt-5``; empty if it has none."""
+    provider, _, model = name.rpartition("/")
+    return model_info(provider or "openai", model) or {}
+
+
+def read_key(value: Any, key: str) -> Any:
+    """Return an attribute of an object, or an item of a dict; None if it is not there."""
+    return value.get(key) if isinstance(value, dict) else getattr(value, key, None)

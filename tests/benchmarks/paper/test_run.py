@@ -1,0 +1,295 @@
+"""`python -m benchmarks run` on a tiny task: cells, resuming, forecasts, the cap, refusals."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+from click.testing import CliRunner, Result
+
+from benchmarks.harness.cell import Cell
+from benchmarks.harness.meter import Meter, Usage, sessions, total
+from benchmarks.harness.models import Models
+from benchmarks.paper import runner
+from benchmarks.paper.prices import Price, price_list
+from benchmarks.paper.rows import Rows, cells
+from benchmarks.paper.run import QUOTES, run
+from benchmarks.paper.runner import CostCapError, Place, run_all
+from benchmarks.simulated.faults import Between, FaultPlan, OfModel, Rule
+from benchmarks.simulated.server import SimulatedServer
+from benchmarks.tasks import load
+
+TINY = ["--budget", "40", "--train", "6", "--val", "4", "--test", "5", "--threads", "2"]
+
+
+def command(*args: str) -> Result:
+    return CliRunner().invoke(run, [*args])
+
+
+def results(folder: Path) -> dict[str, dict[str, Any]]:
+    return {file.parent.name: json.loads(file.read_text()) for file in folder.glob("*/*/result.json")}
+
+
+def cell(optimizer: str, seed: int = 0, budget: int = 40) -> Cell:
+    return Cell("easy", optimizer, budget, seed, 6, 4, Models(), 5)
+
+
+def place(out: Path, **options: Any) -> Place:
+    return Place(out, None, 2, price_list({"simulated/task": Price(1e-6, 1e-6)}), **options)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, earlier)
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    out = tmp_path_factory.mktemp("matrix")
+    return out, command("easy", "--optimizer", "gepa,bootstrap", "--seeds", "0-1", *TINY, "--out", str(out))
+
+
+def test_every_cell_gets_a_result_and_the_seed_programs_test_is_paid_once(
+    matrix: tuple[Path, Result],
+) -> None:
+    out, done = matrix
+    assert done.exit_code == 0, done.output
+    found = results(out)
+    names = {f"easy-{name}-40-seed{seed}" for name in ("baseline", "gepa", "bootstrap") for seed in (0, 1)}
+    assert set(found) == names
+    assert (
+        found["easy-gepa-40-seed1"]["test_scores_before"]
+        == found["easy-baseline-40-seed1"]["test_scores_after"]
+    )
+    calls = sum(usage["calls"] for usage in found["easy-baseline-40-seed0"]["usage"].values())
+    assert calls == 5 * len(load("easy").program().predictors())
+
+
+def test_every_call_is_metered_and_foreseen(matrix: tuple[Path, Result]) -> None:
+    found = results(matrix[0])["easy-gepa-40-seed0"]
+    predictors = len(load("easy").program().predictors())
+    assert found["usage"]["simulated/task"]["calls"] == predictors * (found["metric_calls"] + 5)
+    assert found["usage"]["simulated/reflection"]["calls"] == found["reflection_calls"] > 0
+    assert 30 <= found["metric_calls"] <= found["forecast"]["metric_calls"] == 40
+    assert 0.3 < found["forecast"]["usage"]["prompt"] / total_of(found).prompt < 3.0
+
+
+def total_of(report: dict[str, Any]) -> Usage:
+    return total({model: Usage(**counts) for model, counts in report["usage"].items()})
+
+
+def test_a_second_run_runs_nothing_again(matrix: tuple[Path, Result]) -> None:
+    out, _ = matrix
+    before = {file: file.stat().st_mtime_ns for file in out.rglob("*.json")}
+    done = command("easy", "--optimizer", "gepa,bootstrap", "--seeds", "0-1", *TINY, "--out", str(out))
+    assert done.exit_code == 0
+    assert done.output.count("known") == 6
+    assert {file: file.stat().st_mtime_ns for file in out.rglob("*.json")} == before
+
+
+def test_a_result_with_other_rows_is_not_taken_for_the_cell(matrix: tuple[Path, Result]) -> None:
+    done = command("easy", "--optimizer", "gepa", *TINY[:-4], "--test", "4", "--out", str(matrix[0]))
+    assert done.exit_code == 1
+    assert "test 5, not 4" in done.output.replace("\n", " ")
+
+
+def test_a_dry_run_tells_every_cell_and_runs_none(tmp_path: Path) -> None:
+    price = ["--price", "simulated/task=1,2", "--price", "simulated/reflection=1,2"]
+    names = "gepa,gepa-paper,gepa-paper+merge,dspy-gepa,miprov2,miprov2-zeroshot,simba,bootstrap"
+    done = command("easy", "--optimizer", names, *TINY, *price, "--dry-run", "--out", str(tmp_path / "none"))
+    assert done.exit_code == 0, done.output
+    assert "$" in done.output
+    assert "9 of 9 cells" in done.output
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_a_killed_gepa_cell_goes_on_from_its_journal(tmp_path: Path) -> None:
+    whole = next(iter(run_all([cell("gepa")], place(tmp_path / "whole"))))
+
+    def die(_: Cell, calls: int) -> None:
+        if calls == 30:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run_all([cell("gepa")], place(tmp_path / "killed"), told=die))
+    counted: list[int] = []
+    resumed = next(
+        iter(run_all([cell("gepa")], place(tmp_path / "killed"), told=lambda _, calls: counted.append(calls)))
+    )
+    assert whole.report is not None
+    assert resumed.report is not None
+    assert max(counted) < 40
+    same = ("test_scores_after", "instructions_after", "curve", "total_metric_calls")
+    assert all(resumed.report[name] == whole.report[name] for name in same)
+
+
+def test_one_cell_that_fails_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = runner.run_cell
+
+    def failing(cell: Cell, **options: Any) -> dict[str, Any]:
+        if cell.optimizer == "gepa":
+            raise ConnectionError("no route, api_key=sk-12345678")
+        return honest(cell, **options)
+
+    monkeypatch.setattr(runner, "run_cell", failing)
+    done = command("easy", "--optimizer", "gepa,bootstrap", *TINY, "--out", str(tmp_path))
+    assert done.exit_code == 1
+    assert "easy-gepa-40-seed0: ConnectionError: no route, api_key=[redacted]" in done.output
+    assert set(results(tmp_path)) == {"easy-baseline-40-seed0", "easy-bootstrap-40-seed0"}
+
+
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize("optimizer", ["gepa", "miprov2"])
+def test_the_cap_stops_the_matrix_and_a_higher_one_lets_it_go_on(optimizer: str, tmp_path: Path) -> None:
+    todo = [cell("baseline"), cell(optimizer)]
+    with pytest.raises(CostCapError, match=rf"easy-{optimizer}-40-seed0"):
+        list(run_all(todo, place(tmp_path, max_cost=0.012)))
+    spent = sum(total(sessions(folder)).dollars for folder in tmp_path.glob("*/*/usage"))
+    assert 0.012 <= spent < 0.02
+    assert set(results(tmp_path)) == {"easy-baseline-40-seed0"}
+    with pytest.raises(CostCapError, match="were spent before"):
+        list(run_all(todo, place(tmp_path, max_cost=0.012)))
+    assert all(end.report for end in run_all(todo, place(tmp_path, max_cost=10.0)))
+
+
+def test_the_papers_budget_is_the_published_one_or_that_of_miprov2(tmp_path: Path) -> None:
+    rows = Rows(6, None, None)
+    budgets = {"hover": 7051, "easy": 99}
+    found = cells(
+        list(budgets),
+        ["gepa"],
+        [0],
+        models=Models(),
+        rows=rows,
+        budget=None,
+        paper_budget=budgets.__getitem__,
+    )
+    assert [(c.task, c.optimizer, c.budget) for c in found] == [
+        ("hover", "baseline", 7051),
+        ("hover", "gepa", 7051),
+        ("easy", "baseline", 99),
+        ("easy", "gepa", 99),
+    ]
+    assert all(c.paper and c.val > 10_000 for c in found)
+    done = command("easy", "--budget", "paper", "--val", "10", "--dry-run", "--out", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    assert "easy-gepa-p" in done.output  # the table is as wide as the terminal
+
+
+def test_a_cell_runs_through_litellm_against_a_server_and_is_priced(tmp_path: Path) -> None:
+    task = load("easy")
+    engines = {"task": task.task_lm().engine, "reflection": task.reflection_lm().engine}
+    options = ["--task-lm", "openai/task", "--reflection-lm", "openai/reflection", "--engine", "litellm"]
+    prices = ["--price", "openai/task=0.4,1.6", "--price", "openai/reflection=0.4,1.6", "--max-cost", "1"]
+    with SimulatedServer(engines) as server:
+        done = command("easy", *TINY, *options, *prices, "--api-base", server.url, "--out", str(tmp_path))
+        asked = server.count()
+    assert done.exit_code == 0, done.output
+    found = results(tmp_path)
+    used = [total_of(report) for report in found.values()]
+    predictors = len(task.program().predictors())
+    assert sum(usage.calls for usage in used) + predictors == asked  # the rollout before all is not a cell's
+    dollars = sum(0.4e-6 * usage.prompt + 1.6e-6 * usage.completion for usage in used)
+    assert sum(usage.dollars for usage in used) == pytest.approx(dollars)
+    assert "api_base" not in json.dumps(found)
+
+
+@pytest.mark.parametrize("optimizer", ["gepa", "bootstrap"])
+def test_a_provider_that_fails_in_the_last_test_leaves_no_result_and_the_cell_can_be_run_again(
+    optimizer: str, tmp_path: Path
+) -> None:
+    task = load("easy")
+    engines = {"task": task.task_lm().engine, "reflection": task.reflection_lm().engine}
+    options = [*TINY[:-1], "1", "--optimizer", optimizer, "--task-lm", "openai/task"]
+    options += ["--reflection-lm", "openai/reflection"]
+
+    def session(folder: str, *rules: Rule) -> tuple[Result, int]:
+        with SimulatedServer(engines, FaultPlan.of(*rules)) as server:
+            more = ["--api-base", server.url, "--out", str(tmp_path / folder)]
+            return command("easy", *options, *more), server.count("task")
+
+    _, asked = session("sound")
+    failed, _ = session("faulty", OfModel("task", Between("401", asked - 3)))
+    assert failed.exit_code == 1
+    assert f"easy-{optimizer}-40-seed0: failed, InfrastructureError: The test on easy stopped" in flat(failed)
+    assert set(results(tmp_path / "faulty")) == {"easy-baseline-40-seed0"}
+    again, _ = session("faulty")
+    assert again.exit_code == 0, again.output
+    name = f"easy-{optimizer}-40-seed0"
+    wanted, found = (results(tmp_path / folder)[name] for folder in ("sound", "faulty"))
+    same = ("test_scores_after", "instructions_after")
+    assert all(found[key] == wanted[key] for key in same)
+
+
+def test_transfer_takes_over_what_another_run_found_and_pays_the_test_alone(tmp_path: Path) -> None:
+    options = ["easy", "--budget", "200", *TINY[2:]]
+    transferred = [*options, "--optimizer", "transfer", "--out", str(tmp_path / "mine")]
+    refused = command(*transferred, "--prompts", str(tmp_path / "theirs" / "simulated"))
+    assert refused.exit_code == 1
+    assert "easy-gepa-paper-200-seed0/result.json is not there" in "".join(refused.output.split("\n"))
+    assert "--prompts" in flat(command(*transferred))
+    command(*options, "--optimizer", "gepa-paper", "--out", str(tmp_path / "theirs"))
+    done = command(*transferred, "--prompts", str(tmp_path / "theirs" / "simulated"))
+    assert done.exit_code == 0, done.output
+    theirs = results(tmp_path / "theirs")["easy-gepa-paper-200-seed0"]
+    mine = results(tmp_path / "mine")["easy-transfer-200-seed0"]
+    assert mine["instructions_after"] == theirs["instructions_after"] != mine["instructions_before"]
+    assert mine["test_scores_after"] == theirs["test_scores_after"]
+    assert mine["metric_calls"] == 0
+    assert total_of(mine).calls == mine["forecast"]["usage"]["calls"] == 5 * len(mine["instructions_after"])
+    (tmp_path / "theirs").rename(tmp_path / "others")
+    other = command(*transferred, "--prompts", str(tmp_path / "others" / "simulated"))
+    assert "was made with prompts " in flat(other)
+
+
+def test_rows_of_the_data_are_shown_when_asked_for_alone_and_it_says_so(tmp_path: Path) -> None:
+    options = ["--budget", "60", *TINY[2:]]
+    told = command("easy", *options, "--out", str(tmp_path / "one"), "--show-step")
+    silent = command("easy", *options, "--out", str(tmp_path / "other"))
+    for words in (QUOTES, "Step of candidate #", "what the reflector saw of"):
+        assert words in flat(told)
+        assert words not in flat(silent)
+
+
+def flat(done: Result) -> str:
+    return " ".join(done.output.split())
+
+
+def test_a_provider_that_fails_before_the_first_cell_is_told_in_a_line(tmp_path: Path) -> None:
+    with SimulatedServer({"task": load("easy").task_lm().engine}, FaultPlan.of(Between("401"))) as server:
+        where = ["--task-lm", "openai/task", "--reflection-lm", "openai/task", "--api-base", server.url]
+        done = command("easy", *TINY, *where, "--dry-run", "--out", str(tmp_path))
+    assert done.exit_code == 1
+    assert flat(done).startswith("Models: openai/task")
+    assert "Error: The test on easy stopped after 0 of 1 rows" in flat(done)
+
+
+def test_optimizers_of_predictors_are_not_applicable_where_there_are_none(tmp_path: Path) -> None:
+    options = ["--optimizer", "bootstrap,miprov2", *TINY, "--out", str(tmp_path)]
+    foreseen = command("code", *options, "--dry-run")
+    assert "1 of 1 cells have no result yet" in flat(foreseen)
+    for done in (foreseen, command("code", *options)):
+        assert done.exit_code == 0, done.output
+        for name in ("bootstrap", "miprov2"):
+            assert f"code-{name}-40-seed0: not applicable, it works on predictors" in flat(done)
+    assert set(results(tmp_path)) == {"code-baseline-40-seed0"}
+
+
+def test_a_meter_counts_in_threads_and_keeps_no_prompt() -> None:
+    task, meter = load("easy"), Meter(price_list())
+    with dspy.context(lm=task.task_lm(), **meter.settings()):
+        dspy.Parallel(num_threads=2, disable_progress_bar=True)(
+            [(task.program(), row.inputs()) for row in task.test[:4]]
+        )
+        owner = dspy.settings.caller_modules[-1]
+    assert meter.total.calls == 4 * len(task.program().predictors())
+    assert list(owner.history) == []
