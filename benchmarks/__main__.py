@@ -18,6 +18,7 @@ from benchmarks.commands.verify import verify
 from benchmarks.paper.report import report
 from benchmarks.paper.run import run
 from benchmarks.peers.command import peers
+from benchmarks.scorers.retrieval.wikipedia import wikipedia
 from benchmarks.speed import speed
 from benchmarks.studies.calibration import calibrate
 from benchmarks.studies.durability import durability
@@ -26,7 +27,6 @@ from benchmarks.studies.forecasts import forecasts
 from benchmarks.studies.overhead import overhead
 from benchmarks.studies.retrieval import retrieval
 from benchmarks.widths.command import widths
-from benchmarks.wikipedia import wikipedia
 
 
 @click.group()

@@ -81,20 +81,21 @@ class Candidate(Mapping[str, str]):
 
 @dataclass(frozen=True)
 class Component:
-    """What the reflector is told about a component.
+    """A text of the program that can be rewritten, and its role there.
 
     Attributes:
-        name: Path of the predictor in the program, as `named_predictors` gives it; for what belongs to a
-            predictor, that and more: ``answer/fields/question``. For texts and sources, their own path.
+        name: Path of the predictor in the program, as in `named_predictors`, with a suffix for texts that
+            belong to a predictor: ``answer/fields/question``. For texts and sources, their own path.
         inputs: Input field names with their descriptions.
         outputs: Output field names with their descriptions.
-        purpose: The text it was written with, or what it is for.
-        kind: What sort of text it is: instructions, descriptions (of a field, a tool, a tool's argument), a
-            text, Python code, or a whole Python module.
-        subject: What the text is, in words; "" for instructions.
-        callers: Predictors whose calls show what the text does; none when whole rollouts do.
+        purpose: The original instructions, or the purpose that the user gave.
+        kind: Kind of text: instructions, the description of a field, a tool or a tool's argument, a text,
+            Python code, or a Python module.
+        callers: Predictors whose calls show the text's effect; none if whole rollouts do.
         tool: Name of the tool that it describes.
-        context: What its author has to know besides.
+        part: Name of the field or argument that it describes.
+        lists_tools: True for instructions with placeholders for descriptions of tools.
+        context: Further facts that its author has to know.
     """
 
     name: str
@@ -102,9 +103,10 @@ class Component:
     outputs: Mapping[str, str]
     purpose: str = ""
     kind: TextKind = "instructions"
-    subject: str = ""
     callers: tuple[str, ...] = ()
     tool: str = ""
+    part: str = ""
+    lists_tools: bool = False
     context: str = ""
 
 

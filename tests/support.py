@@ -29,11 +29,11 @@ from dspy_gepa.testing.practice import (
 from dspy_gepa.testing.scripted import (
     TOKENS_IN,
     TOKENS_OUT,
-    Answer,
     Script,
     ScriptedEngine,
     in_chat_format,
 )
+from dspy_gepa.testing.scripted import ScriptedAnswer as Answer
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
 
 # What tests find here, wherever it comes from.

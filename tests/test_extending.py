@@ -36,5 +36,5 @@ def greedy(pool: Pool, rng: Random) -> int:
 
 def test_the_message_on_the_page_is_what_a_check_says() -> None:
     with pytest.raises(testing.ContractError) as caught:
-        testing.check_parent_choice(greedy)
+        testing.check("candidate_selection_strategy", greedy)
     assert f"```text\n{caught.value}\n```" in TEXT

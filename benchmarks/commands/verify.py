@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from benchmarks.checks import ifbench, known_cases, livebench_math, programs
-from benchmarks.checks.check import Check
-from benchmarks.checks.files import report_files
-from benchmarks.checks.leaks import leaks_of
+from benchmarks.commands.checks import ifbench, known_cases, livebench_math, programs
+from benchmarks.commands.checks.check import Check
+from benchmarks.commands.checks.files import report_files
+from benchmarks.commands.checks.leaks import leaks_of
 from benchmarks.harness.tables import markdown
 from benchmarks.tasks import load
 from benchmarks.tasks.data import ENVIRONMENT, DataNotFound

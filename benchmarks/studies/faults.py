@@ -21,7 +21,7 @@ from benchmarks.harness.cell import Cell, cut
 from benchmarks.harness.models import Models
 from benchmarks.harness.options import AT_LEAST_ONE
 from benchmarks.harness.tables import markdown
-from benchmarks.retrieval import Retriever
+from benchmarks.scorers.retrieval.retriever import Retriever
 from benchmarks.simulated.engine import SimulatedEngine
 from benchmarks.simulated.faults import Between, ByPrompt, FaultKind, FaultPlan, OfModel, Randomly, Rule
 from benchmarks.simulated.server import SimulatedServer

@@ -18,7 +18,7 @@ from pathlib import Path
 import dspy
 
 from benchmarks.harness.tables import markdown
-from benchmarks.retrieval import Retriever
+from benchmarks.scorers.retrieval.retriever import Retriever
 from benchmarks.simulated.faults import FaultPlan
 from benchmarks.simulated.latency import Latency, Meter, delayed_lm
 from benchmarks.simulated.server import SimulatedServer

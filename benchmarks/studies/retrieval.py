@@ -19,7 +19,7 @@ import Stemmer
 
 from benchmarks.harness.options import numbers
 from benchmarks.harness.tables import markdown
-from benchmarks.retrieval import LANGUAGE, Retriever, build_index
+from benchmarks.scorers.retrieval.retriever import LANGUAGE, Retriever, build_index
 from benchmarks.tasks import hotpotqa
 from benchmarks.tasks.data import DataNotFound, read_files
 from benchmarks.tasks.feedback import titles_in

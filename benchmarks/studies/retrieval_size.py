@@ -1,10 +1,10 @@
 """Measure the cost of an index of many passages: the processes that `retrieval` starts.
 
 Two stages, so that memory is that of each: `build` writes made-up passages (or those of a JSON-lines corpus),
-indexes them as `benchmarks.wikipedia` does and saves the index; `search` opens it memory-mapped and searches.
-Each prints one line of JSON. Times are the processor's, so that other work on the machine does not count.
-Memory is the most the process held at once, with what interpreter and libraries need; of a memory-mapped
-index only the parts that were read count.
+indexes them as `benchmarks.scorers.retrieval.wikipedia` does and saves the index; `search` opens it
+memory-mapped and searches. Each prints one line of JSON. Times are the processor's, so that other work on the
+machine does not count. Memory is the most the process held at once, with what interpreter and libraries need;
+of a memory-mapped index only the parts that were read count.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from benchmarks.passages import StoredPassages, write_passages
-from benchmarks.retrieval import build_index
-from benchmarks.wikipedia import INDEX, StoredRetriever
+from benchmarks.scorers.retrieval.passages import StoredPassages, write_passages
+from benchmarks.scorers.retrieval.retriever import build_index
+from benchmarks.scorers.retrieval.wikipedia import INDEX, StoredRetriever
 
 WORDS_PER_PASSAGE = 70
 VOCABULARY = 300_000

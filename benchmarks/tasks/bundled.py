@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dspy
 
-from benchmarks.retrieval import Retriever
+from benchmarks.scorers.retrieval.retriever import Retriever
 from benchmarks.simulated import AnswerKey
 from benchmarks.simulated.multihop import MultiHopReader
 from benchmarks.simulated.reflection import Reflector

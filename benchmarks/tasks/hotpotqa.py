@@ -26,7 +26,8 @@ from pathlib import Path
 
 import dspy
 
-from benchmarks.retrieval import Retriever
+from benchmarks.scorers.retrieval.retriever import Retriever
+from benchmarks.scorers.retrieval.wikipedia import is_built, open_wikipedia
 from benchmarks.simulated import AnswerKey
 from benchmarks.simulated.multihop import MultiHopReader
 from benchmarks.simulated.reflection import Reflector
@@ -44,7 +45,6 @@ from benchmarks.tasks.data import (
 from benchmarks.tasks.exact_match import metric
 from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, program_factory
 from benchmarks.tasks.task import Task
-from benchmarks.wikipedia import is_built, open_wikipedia
 
 HUB = HubSet("hotpotqa/hotpot_qa", "1908d6afbbead072334abe2965f91bd2709910ab", "fullwiki")
 SIZES = {"train": 150, "val": 300, "test": 300}

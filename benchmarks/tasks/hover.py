@@ -27,7 +27,8 @@ from typing import Any, Protocol
 import dspy
 from dspy.evaluate.metrics import normalize_text
 
-from benchmarks.retrieval import Retriever
+from benchmarks.scorers.retrieval.retriever import Retriever
+from benchmarks.scorers.retrieval.wikipedia import IndexNotFound, open_wikipedia
 from benchmarks.simulated import AnswerKey
 from benchmarks.simulated.multihop import MultiHopReader
 from benchmarks.simulated.reflection import Reflector
@@ -47,7 +48,6 @@ from benchmarks.tasks.feedback import titles_in
 from benchmarks.tasks.hover_feedback import feedback_for
 from benchmarks.tasks.multihop import BEST_INSTRUCTIONS
 from benchmarks.tasks.task import Task
-from benchmarks.wikipedia import IndexNotFound, open_wikipedia
 
 HUB = HubSet("hover-nlp/hover", "c0e43052759879b3461642ca6c0dd26658f47691")
 SIZES = {"train": 150, "val": 300, "test": 300}

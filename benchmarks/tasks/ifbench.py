@@ -26,7 +26,7 @@ from typing import Any
 
 import dspy
 
-from benchmarks.ifbench import check_loosely, describe
+from benchmarks.scorers.ifbench import check_loosely, describe
 from benchmarks.simulated.reflection import Reflector
 from benchmarks.simulated.writing import INSTRUCTIONS, ConstraintKey, Writer
 from benchmarks.tasks.data import Fetch, HubSet, Row, Splits, folder_of, read_files, read_hub, recut, sample

@@ -24,8 +24,8 @@ from typing import Any
 
 import dspy
 
-from benchmarks.livebench.score import kind_of, score
-from benchmarks.livebench.verdict import Verdict
+from benchmarks.scorers.livebench.score import kind_of, score
+from benchmarks.scorers.livebench.verdict import Verdict
 from benchmarks.simulated import AnswerKey
 from benchmarks.simulated.maths import MATHS, Solver
 from benchmarks.simulated.reflection import Reflector
@@ -125,7 +125,7 @@ def build(splits: Mapping[str, Sequence[Row]]) -> Task:
 
 
 def example_of(row: Row) -> dspy.Example:
-    """A DSPy example: input `question`; `truth` and `kind` (see `benchmarks.livebench.score`)."""
+    """A DSPy example: input `question`; `truth` and `kind` (see `benchmarks.scorers.livebench.score`)."""
     return dspy.Example(
         question=row["turns"][0], truth=row["ground_truth"], kind=kind_of(row["task"], row["subtask"])
     ).with_inputs("question")

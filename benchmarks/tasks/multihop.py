@@ -11,7 +11,7 @@ from typing import Any
 
 import dspy
 
-from benchmarks.retrieval import Retriever
+from benchmarks.scorers.retrieval.retriever import Retriever
 
 PASSAGES_PER_HOP = 7
 

@@ -1,13 +1,11 @@
-"""``dspy-gepa watch RUN``: a run of another process, live, until it ends."""
+"""``dspy-gepa watch RUN``: follow a run of another process, live, until it ends."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeAlias
 
 import click
 
@@ -16,15 +14,11 @@ from dspy_gepa.cli.terminal import clean_line, is_terminal, say
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.follow import Follower
 from dspy_gepa.record.model import RunState
-from dspy_gepa.record.progress import Progress, ProgressBuilder
-from dspy_gepa.views.canvas import Canvas
-from dspy_gepa.views.plain import PlainLines
+from dspy_gepa.record.progress import ProgressBuilder
+from dspy_gepa.views.choice import Mode, Show, open_display
 
-# What a shell reports of a command that was ended by Ctrl-C.
+# The exit code that a shell reports after Ctrl-C.
 _INTERRUPTED = 130
-
-View: TypeAlias = Callable[[Progress, RunState], None]
-"""Shows how a run stands; for the last time when it is not running any more."""
 
 
 @click.command(epilog=explained("dspy-gepa watch runs/one --check && ./deploy.sh"))
@@ -42,8 +36,8 @@ View: TypeAlias = Callable[[Progress, RunState], None]
 def watch(ctx: click.Context, run: Path, *, interval: float, plain: bool, check: bool) -> None:
     """Watch a run, which goes on in another process, until it ends. Ctrl-C ends the watching only."""
     try:
-        with _view(plain=plain) as view:
-            state = follow(run, view, interval)
+        with open_display(_mode(plain=plain), stream=sys.stdout) as show:
+            state = follow(run, show, interval)
     except KeyboardInterrupt:
         say("The run is not affected.", err=True)
         ctx.exit(_INTERRUPTED)
@@ -53,12 +47,12 @@ def watch(ctx: click.Context, run: Path, *, interval: float, plain: bool, check:
         ctx.exit(1)
 
 
-def follow(run: Path, view: View, interval: float) -> RunState:
-    """Show a run's progress until it ends; how it ended.
+def follow(run: Path, show: Show, interval: float) -> RunState:
+    """Show a run's progress until it ends, and return how it ended.
 
     Args:
         run: Its `log_dir`.
-        view: What shows it.
+        show: Shows progress.
         interval: Seconds between two looks.
     """
     build = ProgressBuilder(log_dir=str(run))
@@ -68,39 +62,15 @@ def follow(run: Path, view: View, interval: float) -> RunState:
             news = follower.look()
             for event, at in news.events:
                 build(event, at)
-            view(build.progress, news.state)
+            show(build.progress)
             if news.state != "running":
                 return news.state
             time.sleep(interval)
 
 
-@contextmanager
-def _view(*, plain: bool) -> Iterator[View]:
-    """A panel that is drawn again and again in one place and stays there in the end; or lines."""
-    canvas = None if plain or not is_terminal() else _canvas()
-    if canvas is None:
-        lines = PlainLines(time.time, write=say)
-        yield lambda progress, state: lines(progress, last=state != "running")
-        return
-    shown = Progress()
-
-    def view(progress: Progress, state: RunState) -> None:
-        nonlocal shown
-        shown = progress
-        canvas.draw(progress, time.time())
-
-    try:
-        yield view
-    finally:  # after Ctrl-C too: the cursor rests above the panel, and the shell would write into it
-        canvas.end(shown, time.time())
-
-
-def _canvas() -> Canvas | None:
-    """The terminal, if it can be drawn on."""
-    try:
-        from dspy_gepa.views.region import Region
-        from dspy_gepa.views.terminal import TerminalCanvas, can_be_drawn_on
-    except ImportError:
+def _mode(*, plain: bool) -> Mode:
+    if plain or not is_terminal():
+        return "plain"
+    if find_spec("rich") is None:
         say("Lines only: pip install 'dspy-gepa[report]' for a panel.", err=True)
-        return None
-    return TerminalCanvas(sys.stdout, Region(sys.stdout)) if can_be_drawn_on(sys.stdout) else None
+    return "live"

@@ -1,4 +1,4 @@
-"""DSPy's settings on their way to other processes, and usage on its way back."""
+"""DSPy's settings in force, sending them to other processes, and usage of these on its way back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import dspy
 
 from dspy_gepa.types import Result
 
-# Settings that belong to this process and would not survive the journey.
+# Settings that belong to this process and cannot be sent to another.
 _LOCAL_SETTINGS = frozenset(
     {
         "trace",
@@ -23,6 +23,21 @@ _LOCAL_SETTINGS = frozenset(
         "usage_tracker",
     }
 )
+
+
+def default_threads() -> int:
+    """Return DSPy's number of threads."""
+    return int(dspy.settings.num_threads)
+
+
+def default_language_model() -> Any:
+    """Return the configured language model, or None."""
+    return dspy.settings.lm
+
+
+def configured_adapter() -> Any:
+    """Return the configured adapter, or None if predictors use DSPy's default."""
+    return dspy.settings.adapter
 
 
 def portable_settings() -> dict[str, Any]:

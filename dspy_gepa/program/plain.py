@@ -131,3 +131,12 @@ def _words(marked_data: str) -> str:
     if not all(isinstance(part, dict) and part.get("type") == "text" for part in parts):
         return ""
     return "\n".join(str(part.get("text", "")) for part in parts)
+
+
+def as_prediction(output: Any) -> dspy.Prediction:
+    """Return a prediction with the fields of a recorded output; an output without fields becomes `output`."""
+    prediction = dspy.Prediction()
+    # One by one: as keywords, a field named like a parameter of Prediction would be taken for it.
+    for name, value in (output if isinstance(output, Mapping) else {"output": output}).items():
+        prediction[name] = value
+    return prediction

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import dspy
 
 from dspy_gepa.program.dspy_api import UsageTracker, model_prices
-from dspy_gepa.types import Outcome, Reflection, Result, Usage
+from dspy_gepa.types import Outcome, Reflection, Usage
 
 Used = TypeVar("Used", "Outcome", "Reflection")
 
@@ -114,21 +114,6 @@ def _call(entry: Mapping[str, Any]) -> Call:
 
 def _sum(entries: list[dict[str, Any]], name: str) -> int:
     return sum(int(entry.get(name) or 0) for entry in entries)
-
-
-def usage_reporter() -> Callable[[Result], None]:
-    """Return a function that adds a result's usage to the `dspy.track_usage` around this call, if any.
-
-    For results of other processes, whose calls that tracker does not see.
-    """
-    tracker = dspy.settings.usage_tracker
-
-    def report(result: Result) -> None:
-        for lm, (asked, answered) in result.usage.tokens.items():
-            used = {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
-            tracker.add_usage(lm, used)
-
-    return (lambda result: None) if tracker is None else report
 
 
 def price_per_token(lm: Any) -> float | None:

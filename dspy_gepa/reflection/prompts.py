@@ -2,8 +2,8 @@
 
 A prompt consists of a signature's instructions and these fields, in this order:
     program                 `describe_program`, once per run
-    component, subject, context, current text
-                            the component, in words of `dspy_gepa.program.components`
+    component, current text of the component, as they are in the program
+    subject, context        `describe_subject`, `describe_context`
     examples_with_feedback  `evidence.render_evidence`
     earlier_edits           `edit_history.render_edits`
     objection               `rules.objection_to`
@@ -128,6 +128,10 @@ examples. Answer with the complete, valid source code and no words around it.
     + _LEARN
 )
 
+KEEP_PLACEHOLDERS = (
+    "Parts of the text such as {tool name} stand for descriptions of tools, which are rewritten apart "
+    "from it. Keep each of them, word for word, where the tools are to be listed."
+)
 GUIDES: dict[TextKind, str] = {
     "field": _FIELD,
     "tool": _TOOL,
@@ -196,13 +200,41 @@ def describe_components(components: Iterable[Component]) -> str:
     lines = []
     for c in components:
         purpose = elide(" ".join(c.purpose.split()), 300)
-        what = c.subject or f"{_describe_fields(c.inputs)} -> {_describe_fields(c.outputs)}"
+        what = describe_subject(c) or f"{_describe_fields(c.inputs)} -> {_describe_fields(c.outputs)}"
         lines.append(f"- {c.name}: {what}" + (f". {purpose}" if purpose and purpose not in what else ""))
     return "\n".join(lines)
 
 
 def _describe_fields(fields: Mapping[str, str]) -> str:
     return ", ".join(f"{name} ({desc})" if desc else name for name, desc in fields.items())
+
+
+def describe_subject(component: Component) -> str:
+    """Return what a text other than instructions is, and where; "" for instructions."""
+    name, part, callers = component.name, component.part, ", ".join(component.callers)
+    tool = f"tool `{component.tool}`" + (f" of component {callers}" if callers else "")
+    purpose = f": {component.purpose}" if component.purpose else ""
+    match component.kind:
+        case "instructions":
+            return ""
+        case "field":
+            role = "input" if part in component.inputs else "output"
+            return f"the description of {role} field `{part}` of component {callers}"
+        case "tool":
+            return f"the description of {tool}"
+        case "argument":
+            return f"the description of argument `{part}` of {tool}"
+        case "text":
+            return f"the text `{name}` of the program{purpose}"
+        case "code":
+            return f"the Python source code `{name}` of the program{purpose}"
+        case "module":
+            return f"the Python source code of the dspy.Flex module `{name}` of the program"
+
+
+def describe_context(component: Component) -> str:
+    """Return what the author of a text has to know besides; "" if there is nothing."""
+    return KEEP_PLACEHOLDERS if component.lists_tools else component.context
 
 
 def describe_goals(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from dspy_gepa.reflection.evidence import (
     training_texts,
     without_failures,
 )
+from dspy_gepa.reflection.prompts import describe_context, describe_subject
 from dspy_gepa.reflection.rules import UNCHANGED, TextRules, clean_text, objection_to
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.search.choices.components import ComponentChoice, ComponentContext
@@ -157,8 +158,8 @@ def _requests(
             texts=parent.candidate if reflection.with_records else None,
             records=evidence_records(about, outcomes) if reflection.with_records else "",
             kind=about.kind,
-            subject=about.subject,
-            context=about.context,
+            subject=describe_subject(about),
+            context=describe_context(about),
         )
         for about in map(reflection.about, components)
         if has_evidence(about, outcomes)

@@ -21,7 +21,7 @@ def guarded(option: str, function: Callable[..., Any]) -> Callable[..., Any]:
         ConfigurationError: When it is called: it raised, or its answer has another form.
         InfrastructureError: When it is called: a provider failed that it asked.
     """
-    check, read = _PARTS[option]
+    read = _PARTS[option]
 
     def call(*args: Any) -> Any:
         try:
@@ -32,7 +32,7 @@ def guarded(option: str, function: Callable[..., Any]) -> Callable[..., Any]:
             kind = InfrastructureError if is_infrastructure(error) else ConfigurationError
             raise kind(
                 f"{option}: {name_of(function)} failed with {describe(error)}. "
-                f"dspy_gepa.testing.{check} tries it without a run."
+                f"dspy_gepa.testing.check({option!r}, ...) tries it without a run of yours."
             ) from error
 
     call.__qualname__ = name_of(function)  # the journal tells runs apart by it
@@ -45,10 +45,10 @@ def _names(answer: Any) -> list[Any]:
     return list(answer)
 
 
-# By option, the check for its parts, and how their answers are read.
-_PARTS: dict[str, tuple[str, Read]] = {
-    "candidate_selection_strategy": ("check_parent_choice", index),
-    "component_selector": ("check_component_choice", _names),
-    "batch_sampler": ("check_row_choice", list),
-    "acceptance": ("check_acceptance", bool),
+# By option, the function that reads an answer.
+_PARTS: dict[str, Read] = {
+    "candidate_selection_strategy": index,
+    "component_selector": _names,
+    "batch_sampler": list,
+    "acceptance": bool,
 }

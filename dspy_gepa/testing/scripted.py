@@ -68,12 +68,12 @@ class Prompt:
         return found[1] if found else ""
 
 
-Part: TypeAlias = "TextPart | ThinkingPart | ToolCallPart"
-Answer: TypeAlias = "Mapping[str, Any] | str | Sequence[Part] | Exception"
+AnswerPart: TypeAlias = "TextPart | ThinkingPart | ToolCallPart"
+ScriptedAnswer: TypeAlias = "Mapping[str, Any] | str | Sequence[AnswerPart] | Exception"
 """Values of output fields, which are written in the format that the prompt asks for; or the raw text of the
 answer; or its parts, such as thoughts and calls of functions; or an error to raise."""
 
-Script: TypeAlias = "Callable[[Prompt], Answer]"
+Script: TypeAlias = "Callable[[Prompt], ScriptedAnswer]"
 """Answers a prompt. Let it depend on the prompt alone: calls come from several threads, in any order."""
 
 
@@ -175,7 +175,7 @@ class ScriptedLM(dspy.LM):
     and two-step adapters. Nothing is cached and nothing is tried again.
 
     Args:
-        script: A function from `Prompt` to `Answer`; or one answer for all prompts.
+        script: A function from `Prompt` to `ScriptedAnswer`; or one answer for all prompts.
         model: The name under which usage is counted.
         finish_reason: Why every answer ended: ``"stop"``, or ``"length"`` for one that was cut off.
         supports_function_calling: Whether it takes tools as functions.
@@ -185,7 +185,7 @@ class ScriptedLM(dspy.LM):
 
     def __init__(
         self,
-        script: Script | Answer,
+        script: Script | ScriptedAnswer,
         model: str = "scripted/model",
         *,
         finish_reason: str = "stop",
@@ -211,9 +211,9 @@ class ScriptedLM(dspy.LM):
 
 @dataclass(frozen=True)
 class _Constant:
-    answer: Answer
+    answer: ScriptedAnswer
 
-    def __call__(self, prompt: Prompt) -> Answer:
+    def __call__(self, prompt: Prompt) -> ScriptedAnswer:
         return self.answer
 
 

@@ -1,57 +1,60 @@
-"""The view as lines of text, for logs: one at the start, one a minute, one at the end."""
+"""The view as lines of text, for pipes and log files: one at the start, one a minute, one at the end."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 from dspy_gepa.record.progress import Progress
-from dspy_gepa.views.canvas import Clock
 from dspy_gepa.views.words import line_of
 
 EVERY = 60.0
 
 
 class PlainLines:
-    """Takes progress, and writes a line when it is time for one, when a run has to wait, and when it ends.
+    """Writes a line when one is due, when a run has to wait before it stops, and when it ends.
 
     Args:
-        clock: The clock that the progress is folded with.
-        quiet: A run that takes fewer seconds writes nothing, unless it has to wait before it can stop.
-        every: Seconds between two lines; while nothing happens there are none.
-        write: Writes a line; default: to ``sys.stderr``.
+        clock: The clock of the progress.
+        quiet: Seconds without a line at the start. Shorter runs write nothing, unless they have to wait.
+        every: Seconds between two lines; there is none while nothing changes.
+        stream: Where the lines go. Default: the `sys.stderr` of the moment.
     """
 
     def __init__(
         self,
-        clock: Clock,
+        clock: Callable[[], float],
         *,
         quiet: float = 0.0,
         every: float = EVERY,
-        write: Callable[[str], None] | None = None,
+        stream: TextIO | None = None,
     ) -> None:
         self._clock = clock
         self._every = every
-        self._write = write or _to_stderr
+        self._stream = stream
         self._begins = self._due = clock() + quiet
+        self._latest: Progress | None = None
         self._shown: Progress | None = None
 
-    def __call__(self, progress: Progress, *, last: bool = False) -> None:
-        """Take the progress after an event, or after a look.
-
-        Args:
-            progress: The progress.
-            last: Whether there will be no more, although the run did not say that it ended.
-        """
+    def show(self, progress: Progress) -> None:
+        """Take in the progress after an event."""
+        self._latest = progress
         now = self._clock()
-        waits = progress.wait is not None and (self._shown is None or self._shown.wait is None)
-        ended = last or (progress.over and now >= self._begins)
-        if waits or ended or (now >= self._due and progress != self._shown):
-            self._shown, self._due = progress, now + self._every
-            self._write(line_of(progress, now))
+        starts_waiting = progress.wait is not None and (self._shown is None or self._shown.wait is None)
+        ended = progress.over and now >= self._begins
+        if starts_waiting or ended or (now >= self._due and progress != self._shown):
+            self._write(progress, now)
 
+    def close(self) -> None:
+        """Write the last progress, unless it was written."""
+        now = self._clock()
+        if self._latest is not None and self._latest != self._shown and now >= self._begins:
+            self._write(self._latest, now)
 
-def _to_stderr(line: str) -> None:
-    if sys.stderr is not None:  # there is none where a program has no console
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+    def _write(self, progress: Progress, now: float) -> None:
+        self._shown, self._due = progress, now + self._every
+        stream = self._stream or sys.stderr
+        if stream is not None:  # None in a program without a console
+            stream.write(f"{line_of(progress, now)}\n")
+            stream.flush()

@@ -17,7 +17,7 @@ from scipy.stats import ttest_rel
 
 from benchmarks.tasks import load
 from dspy_gepa import GEPA
-from dspy_gepa.testing import ContractError, check_metric
+from dspy_gepa.testing import ContractError, check
 
 world = load("bundled")
 dspy.configure(lm=world.task_lm())  # a real one: dspy.LM("openai/gpt-5-mini")
@@ -100,9 +100,8 @@ def on_query(gold, summary, query):
 
 
 # %% [markdown]
-# A metric is code like any other, so test it. `check_metric` calls it as a run does, with awkward values
-# too. The obvious metric breaks where a model leaves the answer out; this is why `is_right` looks at the
-# type first.
+# A metric is code like any other, so test it. `check` calls it as a run does, with awkward values too. The
+# obvious metric breaks where a model leaves the answer out; this is why `is_right` looks at the type first.
 
 
 # %%
@@ -114,12 +113,12 @@ def fragile(gold, pred, trace=None):
 example = world.train[0]
 good, bad = dspy.Prediction(answer=example.answer), dspy.Prediction(answer="somewhere else")
 try:
-    check_metric(fragile, example, good=good, bad=bad)
+    check("metric", fragile, example=example, good=good, bad=bad)
 except ContractError as error:
     print(error)
 
 for metric in (with_facts, by_component):
-    check_metric(metric, example, good=good, bad=bad)
+    check("metric", metric, example=example, good=good, bad=bad)
 
 # %% [markdown]
 # ## What the reflection model is shown

@@ -16,7 +16,7 @@ from scipy.stats import ttest_rel
 
 from benchmarks.tasks import load
 from dspy_gepa import GEPA
-from dspy_gepa.testing import ContractError, ScriptedLM, check_instruction_proposer
+from dspy_gepa.testing import ContractError, ScriptedLM, check
 
 # %% [markdown]
 # ## The idea
@@ -87,12 +87,11 @@ with dspy.context(lm=ScriptedLM({"better_text": reply})):
 # ## Check the contract
 #
 # A run that was killed is resumed by asking everything again. So a proposer has to give equal answers to
-# equal questions, also when it is called from several threads, and texts that can be tried. The check asks
-# with ordinary and with awkward evidence, and lets the function take part in a short run on scripted
-# models.
+# equal questions, also when it is called from several threads, and texts that can be tried. The check lets
+# the function take part in two short runs on scripted models and asks every question twice.
 
 # %%
-check_instruction_proposer(general_rules)
+check("instruction_proposer", general_rules)
 
 # %% [markdown]
 # This is how it looks when a rule is broken. The counter makes the answer depend on how often it was asked.
@@ -107,7 +106,7 @@ def numbered(candidate, reflective_dataset, components_to_update):
 
 
 try:
-    check_instruction_proposer(numbered)
+    check("instruction_proposer", numbered)
 except ContractError as error:
     print(error)
 

@@ -9,7 +9,7 @@ from typing import Any
 import dspy
 import pytest
 
-from benchmarks.retrieval import Retriever
+from benchmarks.scorers.retrieval.retriever import Retriever
 from benchmarks.tasks import DataNotFound, hover, load
 
 GOLD = dspy.Example(

@@ -11,7 +11,7 @@ from typing import Any
 import dspy
 import pytest
 
-from benchmarks.checks.ifbench import check as checks_of
+from benchmarks.commands.checks.ifbench import check as checks_of
 from benchmarks.tasks import DataNotFound, Task, ifbench, load
 from benchmarks.tasks.ifbench import metric
 

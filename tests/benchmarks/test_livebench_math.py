@@ -9,7 +9,7 @@ from typing import Any
 import dspy
 import pytest
 
-from benchmarks.livebench.verdict import Found, Verdict
+from benchmarks.scorers.livebench.verdict import Found, Verdict
 from benchmarks.tasks import livebench_math, load
 
 CHOICE = dspy.Example(question="Pick one, A to E.", truth="B", kind="choice")

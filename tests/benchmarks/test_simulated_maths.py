@@ -7,7 +7,7 @@ from typing import Any
 import dspy
 import pytest
 
-from benchmarks.livebench.score import Kind, score
+from benchmarks.scorers.livebench.score import Kind, score
 from benchmarks.simulated import AnswerKey, Knobs, simulated_lm
 from benchmarks.simulated.evidence import Evidence
 from benchmarks.simulated.maths import MATHS, Solver

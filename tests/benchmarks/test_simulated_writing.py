@@ -12,8 +12,8 @@ from typing import Any
 import dspy
 import pytest
 
-from benchmarks.ifbench import IFEVAL, TEST, check, check_loosely, describe
-from benchmarks.ifbench.cases import CASES
+from benchmarks.scorers.ifbench import IFEVAL, TEST, check, check_loosely, describe
+from benchmarks.scorers.ifbench.cases import CASES
 from benchmarks.simulated import SimulatedEngine
 from benchmarks.simulated.engine import load_role
 from benchmarks.simulated.evidence import Evidence
@@ -237,7 +237,7 @@ def test_a_rewrite_after_failures_asks_for_what_was_missed() -> None:
 
 def test_texts_do_not_depend_on_the_hash_seed() -> None:
     script = """
-from benchmarks.ifbench.cases import CASES
+from benchmarks.scorers.ifbench.cases import CASES
 from benchmarks.simulated.writing.crafts import CRAFTS, craft
 from benchmarks.simulated.writing.drafts import draft
 

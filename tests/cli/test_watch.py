@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from threading import Event, Thread
@@ -10,13 +11,13 @@ import pytest
 
 from dspy_gepa import RunInterrupted
 from dspy_gepa.cli.main import cli
-from dspy_gepa.cli.terminal import say
-from dspy_gepa.cli.watch import View, follow
+from dspy_gepa.cli.watch import follow
 from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.model import RunState
 from dspy_gepa.record.progress import Progress
 from dspy_gepa.record.read import read_run
 from dspy_gepa.testing.practice import practice_run
+from dspy_gepa.views.choice import Show
 from dspy_gepa.views.plain import PlainLines
 from tests.cli.conftest import Call, changed
 from tests.support_progress import RUNNING, recorded, trials
@@ -30,7 +31,7 @@ class Watcher:
     """Follows a run on a thread, while the run waits at its commits until it was seen."""
 
     def __init__(self, run: Path) -> None:
-        self.seen: list[tuple[Progress, RunState]] = []
+        self.seen: list[Progress] = []
         self.ended: RunState | None = None
         self._run = run
         self._looked = Event()
@@ -44,11 +45,11 @@ class Watcher:
             assert self._looked.wait(PATIENCE)
 
     def _follow(self) -> None:
-        def view(progress: Progress, state: RunState) -> None:
-            self.seen.append((progress, state))
+        def show(progress: Progress) -> None:
+            self.seen.append(progress)
             self._looked.set()
 
-        self.ended = follow(self._run, view, interval=0.01)
+        self.ended = follow(self._run, show, interval=0.01)
 
     def join(self) -> None:
         self._thread.join(PATIENCE)
@@ -60,11 +61,10 @@ def test_a_run_is_seen_while_it_goes_on_and_to_its_end(tmp_path: Path) -> None:
     result = practice_run(log_dir=str(tmp_path), callbacks=[watcher])
     watcher.join()
     assert watcher.ended == "finished"
-    spent = [progress.spent["rollouts"] for progress, _ in watcher.seen]
+    spent = [progress.spent["rollouts"] for progress in watcher.seen]
     assert spent == sorted(spent)
     assert len(set(spent)) > 5
-    assert {state for _, state in watcher.seen[:-1]} == {"running"}
-    last = watcher.seen[-1][0]
+    last = watcher.seen[-1]
     assert last.phase == "finished"
     assert last.spent["rollouts"] == result.total_metric_calls
     assert last.spent["tokens"] == result.total_tokens
@@ -84,8 +84,8 @@ def test_a_run_that_is_interrupted_ends_the_watching_and_fails_the_check(call: C
         practice_run(log_dir=str(tmp_path), callbacks=[watcher, stop])
     watcher.join()
     assert watcher.ended == "interrupted"
-    assert watcher.seen[-1][0].phase == "interrupted"
-    assert "RunInterrupted" in watcher.seen[-1][0].record.error
+    assert watcher.seen[-1].phase == "interrupted"
+    assert "RunInterrupted" in watcher.seen[-1].record.error
     assert call("watch", tmp_path).exit_code == 0
     assert call("watch", tmp_path, "--check").exit_code == 1
 
@@ -138,8 +138,8 @@ def test_on_a_terminal_it_is_a_panel_that_stays(
 def test_a_panel_stays_whole_when_the_watching_is_ended(
     runs: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(run: Path, view: View, interval: float) -> RunState:
-        view(RUNNING, "running")
+    def interrupt(run: Path, show: Show, interval: float) -> RunState:
+        show(RUNNING)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dspy_gepa.cli.watch.follow", interrupt)
@@ -154,15 +154,17 @@ def accepted(count: int) -> Progress:
     return recorded(Progress(), trials=trials(count, 0))
 
 
-def test_lines_are_a_minute_apart_while_there_is_news(capsys: pytest.CaptureFixture[str]) -> None:
-    now = 1_000.0
-    lines = PlainLines(lambda: now, write=say)
-    lines(accepted(1))
+def test_lines_are_a_minute_apart_while_there_is_news() -> None:
+    now, written = 1_000.0, io.StringIO()
+    lines = PlainLines(lambda: now, stream=written)
+    lines.show(accepted(1))
     now += 30
-    lines(accepted(2))
+    lines.show(accepted(2))
     now += 31
-    lines(accepted(1))  # nothing new
-    lines(accepted(3))
-    lines(accepted(3), last=True)
-    said = capsys.readouterr().out.splitlines()
-    assert [re.findall(r"(\d) accepted,", line) for line in said] == [["1"], ["3"], ["3"]]
+    lines.show(accepted(1))  # nothing new
+    lines.show(accepted(3))
+    lines.show(accepted(4))
+    lines.close()
+    lines.close()
+    said = written.getvalue().splitlines()
+    assert [re.findall(r"(\d) accepted,", line) for line in said] == [["1"], ["3"], ["4"]]

@@ -152,4 +152,4 @@ def test_a_proposer_of_ones_own_keeps_its_contract_and_writes_fewer_single_cases
     assert cases["general rules"] < cases["built in"]
     assert all(result.total_metric_calls <= 120 for ended in found["runs"].values() for result, _ in ended)
     with pytest.raises(found["ContractError"], match="numbered breaks its contract"):
-        found["check_instruction_proposer"](found["numbered"])
+        found["check"]("instruction_proposer", found["numbered"])

@@ -36,17 +36,17 @@ def test_the_program_is_described_component_by_component() -> None:
 
 
 def test_other_texts_are_described_by_their_subject() -> None:
-    text = Component("rules", {}, {}, purpose="house rules", kind="text", subject="a text: house rules")
-    assert describe_components([text]) == "- rules: a text: house rules"
+    text = Component("rules", {}, {}, purpose="house rules", kind="text")
+    assert describe_components([text]) == "- rules: the text `rules` of the program: house rules"
 
 
 def test_all_predictors_and_all_other_optimized_texts_are_described_once() -> None:
-    rewritten = [HOP, Component("rules", {}, {}, kind="text", subject="rules")]
-    rewritten += [Component(f"a/{kind}", {}, {}, kind=kind, subject=kind) for kind in ("field", "argument")]
+    rewritten = [HOP, Component("rules", {}, {}, kind="text")]
+    rewritten += [Component(f"a/{kind}", {}, {}, kind=kind) for kind in ("field", "argument")]
     assert describe_program([HOP, Component("b", {}, {})], rewritten).splitlines() == [
         "- a: question -> hint (one line)",
         "- b:  -> ",
-        "- rules: rules",
+        "- rules: the text `rules` of the program",
     ]
 
 

@@ -53,7 +53,7 @@ def test_an_error_ends_the_run_with_the_name_of_the_part_and_the_best_program(op
         run(option, fails(KeyError("no")))
     assert isinstance(caught.value.__cause__, KeyError)
     assert isinstance(caught.value.program, dspy.Module)
-    assert "dspy_gepa.testing.check_" in str(caught.value)
+    assert f"dspy_gepa.testing.check('{option}'" in str(caught.value)
 
 
 @pytest.mark.parametrize("option", GOOD)

@@ -1,4 +1,4 @@
-"""The practice problem, the examples and the recorder do what authors of parts rely on."""
+"""The practice problem and the recorder do what authors of parts rely on."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dspy_gepa import ConfigurationError
 from dspy_gepa.events import Finished, RolloutDone, StepCommitted
-from dspy_gepa.testing import EventRecorder, example_occasions, example_pools, practice_run
-from dspy_gepa.testing.pools import STRATEGY_NAMES, StrategyName
+from dspy_gepa.testing import EventRecorder, practice_run
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -75,36 +73,6 @@ def test_a_recorder_says_what_it_heard_where_one_event_was_expected() -> None:
         AssertionError, match=r"\d\d events RolloutDone were heard, not one; heard: RunStarted"
     ):
         recorder.one(RolloutDone)
-
-
-@pytest.mark.parametrize("strategy", STRATEGY_NAMES)
-def test_example_pools_hold_what_choices_stumble_over(strategy: StrategyName) -> None:
-    pools = list(example_pools(strategy).values())
-    assert [len(pools[0]), len(pools[-1])] == [1, 200]
-    assert pools[0].scores.shape == (1, 2)
-    assert any(pool.in_sample for pool in pools)
-    assert any(pool.objectives for pool in pools)
-    assert any((pool.scores[~np.isnan(pool.scores)] < 0).all() for pool in pools)
-    assert all(pool.has_begun for pool in pools)
-    assert any(len(member.parents) == 2 for pool in pools for member in pool.members)
-    assert any(p.verdict == "rejected" for pool in pools for p in pool.proposals)
-    validated = [pool.is_validated(i) for pool in pools for i in range(len(pool)) if not pool.in_sample]
-    assert (sum(not yes for yes in validated) == 1) if strategy == "paper" else not any(validated)
-
-
-def test_example_pools_are_new_and_equal_at_each_call() -> None:
-    first, second = example_pools("paper"), example_pools("paper")
-    for name, pool in first.items():
-        assert np.array_equal(pool.scores, second[name].scores, equal_nan=True)
-        pool.scores[:] = 7.0
-        assert not (second[name].scores == 7.0).any()
-    assert not any((pool.scores == 7.0).any() for pool in example_pools("paper").values())
-
-
-def test_example_occasions_name_the_components_of_their_parents() -> None:
-    occasions = example_occasions()
-    assert {len(occasion.components) for occasion in occasions.values()} == {1, 4, 12}
-    assert all(list(o.parent.candidate) == list(o.components) for o in occasions.values())
 
 
 def test_nothing_of_it_is_loaded_unless_asked_for_and_no_test_framework_ever() -> None:

@@ -6,8 +6,10 @@ import fcntl
 import os
 import select
 import struct
+import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
@@ -53,6 +55,26 @@ class Screen:
             self._set_size(columns, rows)
             self._screen.resize(rows, columns)
 
+    def run(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start a program in a session of its own, with this terminal as stdin, stdout and stderr."""
+        # Else Ctrl-C makes the system drop what is written and not read yet, be it half of a drawing.
+        attributes = termios.tcgetattr(self._writing)
+        attributes[3] |= termios.NOFLSH
+        termios.tcsetattr(self._writing, termios.TCSANOW, attributes)
+        streams = {"stdin": self._writing, "stdout": self._writing, "stderr": self._writing}
+        return subprocess.Popen(command, start_new_session=True, **streams)
+
+    def type(self, keys: bytes) -> None:
+        """Press keys, as somebody at the terminal does."""
+        os.write(self._reading, keys)
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        """Wait until a text is on the screen or has scrolled out of it."""
+        end = time.monotonic() + seconds
+        while text not in "\n".join(self.lines):
+            assert time.monotonic() < end, self.lines
+            time.sleep(0.01)
+
     def settle(self) -> None:
         """Wait until all that was written is on the screen."""
         self.stream.flush()
@@ -72,8 +94,12 @@ class Screen:
     @property
     def lines(self) -> list[str]:
         """From top to bottom, without trailing spaces and without the empty lines at the end."""
-        past = ["".join(row[x].data for x in range(self._screen.columns)) for row in self._screen.history.top]
-        return "\n".join(line.rstrip() for line in [*past, *self._screen.display]).rstrip().split("\n")
+        with self._lock:
+            past = [
+                "".join(row[x].data for x in range(self._screen.columns)) for row in self._screen.history.top
+            ]
+            now = self._screen.display
+        return "\n".join(line.rstrip() for line in [*past, *now]).rstrip().split("\n")
 
     @property
     def rows(self) -> list[list[pyte.screens.Char]]:

@@ -20,11 +20,9 @@ from dspy_gepa import ConfigurationError, ReflectionError, RunInterrupted
 from dspy_gepa.events import RolloutDone, StepCommitted
 from dspy_gepa.record.progress import Progress
 from dspy_gepa.testing.practice import practice_run
-from dspy_gepa.views import canvas
 from dspy_gepa.views import choice as views
-from dspy_gepa.views.choice import open_display
-from dspy_gepa.views.passage import Passage
-from dspy_gepa.views.terminal import TerminalCanvas
+from dspy_gepa.views.choice import open_display, refreshed
+from dspy_gepa.views.terminal import TerminalDisplay
 from tests.recorder import Insists, Recorder
 from tests.support import is_right
 from tests.support_progress import RUNNING, WAIT
@@ -37,7 +35,7 @@ RULE = re.compile(r"^GEPA [\w: ]+ ─+$")
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw as often as can be, so that there is something to go wrong."""
-    monkeypatch.setattr(views, "refreshed", partial(canvas.refreshed, period=0.002))
+    monkeypatch.setattr(views, "refreshed", partial(refreshed, period=0.002))
 
 
 @pytest.fixture
@@ -176,7 +174,7 @@ def test_a_failure_is_shown_and_the_terminal_is_as_before(screen: Screen) -> Non
     assert lines[0].startswith("GEPA failed")
     assert panels(lines) == [0]
     assert "unusable answers in a row" in " ".join(" ".join(lines).split())
-    assert not isinstance(sys.stderr, Passage)
+    assert "write" not in vars(screen.stream)
 
 
 def test_a_terminal_that_goes_away_changes_nothing_in_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,9 +216,9 @@ def test_an_interrupt_shows_at_once_what_is_waited_for(
     """All rollouts after the second one wait until the panel was looked at."""
     seen: list[list[str]] = []
     waits = threading.Event()
-    shown = TerminalCanvas.draw
+    shown = TerminalDisplay.draw
 
-    def draw(self: TerminalCanvas, progress: Progress, now: float) -> None:
+    def draw(self: TerminalDisplay, progress: Progress, now: float) -> None:
         shown(self, progress, now)
         if progress.wait is not None and not seen:
             screen.settle()
@@ -234,7 +232,7 @@ def test_an_interrupt_shows_at_once_what_is_waited_for(
         return is_right(gold, pred)
 
     asked: list[Any] = []
-    monkeypatch.setattr(TerminalCanvas, "draw", draw)
+    monkeypatch.setattr(TerminalDisplay, "draw", draw)
     with on(screen), pytest.raises(RunInterrupted):
         Words(None).compile(metric=metric, callbacks=[Insists()], num_threads=4)
     (lines,) = seen
@@ -279,6 +277,85 @@ def test_a_second_run_at_the_same_time_is_shown_as_lines(screen: Screen) -> None
     assert panel > 0
 
 
+# When it is drawn -----------------------------------------------------------------------------------------
+
+
+class Paper:
+    """A display that keeps what is drawn, by which thread, and fails when told to."""
+
+    def __init__(self, *, breaks: bool = False) -> None:
+        self.drawn: list[Progress] = []
+        self.closed: list[Progress] = []
+        self.threads: list[threading.Thread] = []
+        self.twice, self.breaks = threading.Event(), breaks
+
+    def draw(self, progress: Progress, now: float) -> None:
+        self.drawn.append(progress)
+        self.threads.append(threading.current_thread())
+        if len(self.drawn) > 1:
+            self.twice.set()
+        if self.breaks:
+            raise ZeroDivisionError
+
+    def close(self, progress: Progress, now: float) -> None:
+        self.closed.append(progress)
+
+
+def stopped() -> float:
+    return 0.0
+
+
+def test_the_first_progress_is_drawn_at_once_and_later_ones_on_another_thread() -> None:
+    paper = Paper()
+    with refreshed(paper, stopped, period=0.001) as show:
+        show(Progress())
+        assert paper.drawn == [Progress()]
+        assert paper.twice.wait(30)  # time goes on when nothing else does
+        show(Progress(retries=2))
+    assert paper.threads[0] is threading.main_thread() is not paper.threads[1]
+    assert paper.closed == [Progress(retries=2)]
+
+
+def test_progress_that_comes_faster_than_drawings_is_left_out() -> None:
+    paper = Paper()
+    with refreshed(paper, stopped, period=3600) as show:
+        for retries in range(100):
+            show(replace(Progress(), retries=retries))
+    assert [progress.retries for progress in [*paper.drawn, *paper.closed]] == [0, 99]
+
+
+def test_where_nothing_was_shown_nothing_is_drawn() -> None:
+    paper = Paper()
+    with refreshed(paper, stopped, period=3600):
+        pass
+    assert (paper.drawn, paper.closed) == ([], [])
+
+
+def test_an_error_in_drawing_is_logged_and_nothing_is_drawn_any_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    paper = Paper(breaks=True)
+    with refreshed(paper, stopped, period=0.001) as show:
+        show(Progress())
+        show(Progress(retries=2))
+    assert (len(paper.drawn), paper.closed) == (1, [])
+    assert "live view" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_last_progress_is_drawn_even_when_the_run_fails() -> None:
+    paper = Paper()
+
+    def fails() -> None:
+        with refreshed(paper, stopped, period=3600) as show:
+            show(Progress())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert paper.closed == [Progress()]
+
+
 # Where there is no terminal -------------------------------------------------------------------------------
 
 
@@ -303,10 +380,11 @@ def test_a_long_run_says_a_line_a_minute_from_the_second_minute_on(
 ) -> None:
     with open_display("auto", clock=Ticking(1.0)) as show:
         for number in range(200):
-            show(replace(RUNNING, accepted=number))
+            show(replace(RUNNING, retries=number))
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 4  # and one at the end
     assert all(line.startswith("GEPA searching: 300 of 600 rollouts") for line in lines)
+    assert "199 accepted" in lines[-1]
 
 
 def test_plain_lines_have_a_first_and_a_last_one(capsys: pytest.CaptureFixture[str]) -> None:

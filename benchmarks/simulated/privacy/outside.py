@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from benchmarks.retrieval import Retriever
+from benchmarks.scorers.retrieval.retriever import Retriever
 from benchmarks.simulated.privacy.key import Case, PrivacyKey, mentions, placeholder
 from benchmarks.simulated.prompt import Prompt
 from benchmarks.simulated.reply import Value

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.ifbench import IFEVAL, check_loosely
+from benchmarks.scorers.ifbench import IFEVAL, check_loosely
 from benchmarks.simulated.knobs import Knobs
 from benchmarks.simulated.prompt import Demo, Prompt
 from benchmarks.simulated.reply import Value

@@ -1,1 +1,1 @@
-"""The texts of a program that can be rewritten: how each kind is found, read and written."""
+"""Texts of a program that can be optimized: one module per kind, which finds, reads and writes them."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import dspy
 
@@ -14,16 +13,16 @@ from dspy_gepa.types import Component
 def read(program: dspy.Module) -> list[TextPlace]:
     """Return the description of every field, "" for fields without one."""
     return [
-        TextPlace(_component(path, predictor, name, role), description(name, field), path)
+        TextPlace(_component(path, predictor, name), description(name, field), path)
         for path, predictor in program.named_predictors()
-        for name, role, field in _fields(predictor)
+        for name, field in predictor.signature.fields.items()
     ]
 
 
 def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
     """Give fields their new descriptions."""
     for path, predictor in program.named_predictors():
-        for name, _, field in _fields(predictor):
+        for name, field in predictor.signature.fields.items():
             text = texts.get(_name(path, name))
             if text is not None and text != description(name, field):
                 # DSPy's own placeholder stands for "no description".
@@ -31,21 +30,16 @@ def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
                 predictor.signature = signature
 
 
-def _fields(predictor: dspy.Predict) -> Iterator[tuple[str, str, Any]]:
-    yield from ((name, "input", field) for name, field in predictor.signature.input_fields.items())
-    yield from ((name, "output", field) for name, field in predictor.signature.output_fields.items())
-
-
 def _name(path: str, field: str) -> str:
     return f"{path}/fields/{field}"
 
 
-def _component(path: str, predictor: dspy.Predict, field: str, role: str) -> Component:
+def _component(path: str, predictor: dspy.Predict, field: str) -> Component:
     return Component(
         name=_name(path, field),
         inputs=descriptions(predictor.signature.input_fields),
         outputs=descriptions(predictor.signature.output_fields),
         kind="field",
-        subject=f"the description of {role} field `{field}` of component {path}",
         callers=(path,),
+        part=field,
     )

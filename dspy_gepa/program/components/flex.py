@@ -30,7 +30,6 @@ def _place(name: str, flex: dspy.Flex) -> TextPlace:
         outputs=descriptions(flex.signature.output_fields),
         purpose=flex.signature.instructions,
         kind="module",
-        subject=f"the Python source code of the dspy.Flex module `{name}` of the program",
         context=describe_flex(flex),
     )
     return TextPlace(component, flex.module_src or "", name)

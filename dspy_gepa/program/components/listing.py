@@ -12,10 +12,6 @@ from dspy_gepa.program.dspy_api import list_rlm_tool
 
 _ANY = "ANYDESCRIPTION"
 PLACEHOLDER = re.compile(r"\{tool [^{}\n]+\}")
-KEEP_PLACEHOLDERS = (
-    "Parts of the text such as {tool name} stand for descriptions of tools, which are rewritten apart "
-    "from it. Keep each of them, word for word, where the tools are to be listed."
-)
 
 
 def placeholder(tool: dspy.Tool) -> str:

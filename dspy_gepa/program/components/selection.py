@@ -11,7 +11,6 @@ import dspy
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.checks import nearest, pick, require_several
 from dspy_gepa.program.components import fields, flex, instructions, texts, tools
-from dspy_gepa.program.components.listing import KEEP_PLACEHOLDERS
 from dspy_gepa.program.components.place import Kind, TextPlace
 
 KINDS = {
@@ -104,6 +103,4 @@ def _with_placeholders(places: Sequence[TextPlace], cut: Mapping[str, str]) -> l
 
 
 def _with_cut_text(place: TextPlace, text: str) -> TextPlace:
-    return replace(
-        place, text=text, component=replace(place.component, purpose=text, context=KEEP_PLACEHOLDERS)
-    )
+    return replace(place, text=text, component=replace(place.component, purpose=text, lists_tools=True))

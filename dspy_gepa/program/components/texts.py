@@ -24,13 +24,5 @@ def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
 
 
 def _place(name: str, text: Text) -> TextPlace:
-    what = "the Python source code" if text.kind == "code" else "the text"
-    component = Component(
-        name=name,
-        inputs={},
-        outputs={},
-        purpose=text.desc,
-        kind=text.kind,
-        subject=f"{what} `{name}` of the program" + (f": {text.desc}" if text.desc else ""),
-    )
+    component = Component(name, inputs={}, outputs={}, purpose=text.desc, kind=text.kind)
     return TextPlace(component, text.value, name)

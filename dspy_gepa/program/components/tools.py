@@ -17,7 +17,7 @@ from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.components.listing import as_listed, find_listed, placeholder, render
 from dspy_gepa.program.components.place import TextPlace, descriptions
 from dspy_gepa.program.dspy_api import is_compiled
-from dspy_gepa.types import Component, TextKind
+from dspy_gepa.types import Component
 
 Predictors = dict[str, dspy.Predict]
 
@@ -173,25 +173,21 @@ def _described(found: Found, texts: Mapping[str, str]) -> dspy.Tool:
 
 
 def _places(found: Found) -> Iterator[TextPlace]:
-    tool, callers = found.tool, tuple(found.callers)
-    of = f"tool `{tool.name}`" + (f" of component {', '.join(callers)}" if callers else "")
-    yield _place(found, "tool", found.name, f"the description of {of}", tool.desc or "")
+    yield _place(found, found.tool.desc or "")
     for argument, schema in _arguments(found).items():
-        subject = f"the description of argument `{argument}` of {of}"
-        text = str(schema.get("description", ""))
-        yield _place(found, "argument", f"{found.name}/args/{argument}", subject, text)
+        yield _place(found, str(schema.get("description", "")), argument)
 
 
-def _place(found: Found, kind: TextKind, name: str, subject: str, text: str) -> TextPlace:
+def _place(found: Found, text: str, argument: str = "") -> TextPlace:
     signatures = [predictor.signature for predictor in found.callers.values()]
     component = Component(
-        name=name,
+        name=f"{found.name}/args/{argument}" if argument else found.name,
         inputs=descriptions(signatures[0].input_fields) if signatures else {},
         outputs=descriptions(signatures[0].output_fields) if signatures else {},
-        kind=kind,
-        subject=subject,
+        kind="argument" if argument else "tool",
         callers=tuple(found.callers),
         tool=str(found.tool.name),
+        part=argument,
     )
     return TextPlace(component, text, next(iter(found.callers), ""))
 

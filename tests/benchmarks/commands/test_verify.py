@@ -13,9 +13,9 @@ import dspy
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.checks import leaks, livebench_math, programs
-from benchmarks.checks.check import Check
-from benchmarks.checks.files import known_files, report_files
+from benchmarks.commands.checks import leaks, livebench_math, programs
+from benchmarks.commands.checks.check import Check
+from benchmarks.commands.checks.files import known_files, report_files
 from benchmarks.commands.verify import CHECKS, verify
 from benchmarks.paper.published import budgets
 from benchmarks.tasks import load

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.program.build import build_program, read_candidate, read_components
 from dspy_gepa.program.components.selection import Selection
+from dspy_gepa.reflection.prompts import describe_subject
 from tests.support import ADAPTERS, TwoHops, request_of
 
 FIELDS = Selection(optimize=("fields",))
@@ -45,8 +46,8 @@ def test_a_fields_text_is_its_description_or_empty() -> None:
 
 def test_a_component_says_which_field_of_which_predictor_it_describes() -> None:
     question, answer = read_components(dspy.Predict(Ask), FIELDS)
-    assert question.subject == "the description of input field `question` of component self"
-    assert answer.subject == "the description of output field `answer` of component self"
+    assert describe_subject(question) == "the description of input field `question` of component self"
+    assert describe_subject(answer) == "the description of output field `answer` of component self"
     assert question.callers == ("self",)
 
 

@@ -11,6 +11,7 @@ from dspy.primitives import LocalInterpreter
 
 from dspy_gepa import GEPA
 from dspy_gepa.program.build import build_program, read_candidate, read_components
+from dspy_gepa.reflection.prompts import describe_subject
 from tests.support import Prompt, prompts_of, scripted_lm
 
 SOURCE = """
@@ -45,7 +46,9 @@ def test_the_source_is_a_component_of_its_own_kind(flex: dspy.Flex) -> None:
     assert read_candidate(program)["flex"] == flex.module_src
     _, component = read_components(program)
     assert component.kind == "module"
-    assert component.subject == "the Python source code of the dspy.Flex module `flex` of the program"
+    assert (
+        describe_subject(component) == "the Python source code of the dspy.Flex module `flex` of the program"
+    )
     assert "Input fields:\n  - question: str" in component.context
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dspy_gepa import Text
 from dspy_gepa.program.build import build_program, read_candidate, read_components
 from dspy_gepa.program.components.selection import Selection
+from dspy_gepa.reflection.prompts import describe_subject
 from tests.support import ADAPTERS, request_of
 
 TEXTS = Selection(optimize=())
@@ -36,8 +37,11 @@ def test_texts_are_components_by_default_in_the_programs_order() -> None:
 
 def test_a_component_says_what_the_text_is_for_and_is_shown_by_whole_rollouts() -> None:
     rules, _, code = read_components(Held(), TEXTS)
-    assert (rules.kind, rules.subject) == ("text", "the text `rules` of the program: house rules")
-    assert (code.kind, code.subject) == ("code", "the Python source code `styles['warm']` of the program")
+    assert (rules.kind, describe_subject(rules)) == ("text", "the text `rules` of the program: house rules")
+    assert (code.kind, describe_subject(code)) == (
+        "code",
+        "the Python source code `styles['warm']` of the program",
+    )
     assert rules.callers == ()
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dspy_gepa import ConfigurationError
 from dspy_gepa.program.build import build_program, read_candidate, read_components
 from dspy_gepa.program.components.selection import Selection, select
+from dspy_gepa.reflection.prompts import describe_subject
 from tests.support import ADAPTERS, request_of
 
 TOOLS = Selection(optimize=("tools",))
@@ -81,8 +82,11 @@ def test_tools_and_arguments_of_an_agent_are_components_but_not_its_own_tools() 
 
 def test_a_tools_component_says_what_it_is_and_whose_calls_show_it() -> None:
     tool, argument, *_ = read_components(agent(), TOOLS)
-    assert tool.subject == "the description of tool `search` of component react"
-    assert argument.subject == "the description of argument `query` of tool `search` of component react"
+    assert describe_subject(tool) == "the description of tool `search` of component react"
+    assert (
+        describe_subject(argument)
+        == "the description of argument `query` of tool `search` of component react"
+    )
     assert (tool.callers, tool.tool, argument.tool) == (("react",), "search", "search")
 
 

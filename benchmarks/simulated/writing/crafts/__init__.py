@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.ifbench import constraint_named
+from benchmarks.scorers.ifbench import constraint_named
 from benchmarks.simulated.writing.crafts import answering, counting, instructed, shaping, wording
 from benchmarks.simulated.writing.crafts.craft import Craft
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping
 
-from benchmarks.ifbench.wordlists import NORTHERN_CAPITALS
+from benchmarks.scorers.ifbench.wordlists import NORTHERN_CAPITALS
 from benchmarks.simulated.writing.crafts import vocabulary
 from benchmarks.simulated.writing.crafts.craft import Craft, sentence_of
 

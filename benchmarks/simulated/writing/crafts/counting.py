@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from itertools import cycle, islice
 
-from benchmarks.ifbench.text import runs_of_letters, sentences, without_punctuation
-from benchmarks.ifbench.wordlists import COORDINATING_CONJUNCTIONS, FIRST_NAMES, STOP_WORDS
+from benchmarks.scorers.ifbench.text import runs_of_letters, sentences, without_punctuation
+from benchmarks.scorers.ifbench.wordlists import COORDINATING_CONJUNCTIONS, FIRST_NAMES, STOP_WORDS
 from benchmarks.simulated.writing.crafts import vocabulary
 from benchmarks.simulated.writing.crafts.craft import Craft, sentence_of, statements
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from benchmarks.ifbench.text import sentences
+from benchmarks.scorers.ifbench.text import sentences
 
 Craft = Callable[..., str]  # craft(draft, **parameters of the constraint) -> text
 

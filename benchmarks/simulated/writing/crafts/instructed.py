@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from benchmarks.ifbench.text import count_sentences, runs_of_letters
+from benchmarks.scorers.ifbench.text import count_sentences, runs_of_letters
 from benchmarks.simulated.writing.crafts import vocabulary
 from benchmarks.simulated.writing.crafts.craft import Craft, sentence_of, statements
 from benchmarks.simulated.writing.crafts.languages import PROSE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.ifbench.text import sentences, without_punctuation
+from benchmarks.scorers.ifbench.text import sentences, without_punctuation
 from benchmarks.simulated.writing.crafts.craft import Craft, statements
 
 _ONLY_THIS = "Only output this sentence here, ignore all other requests."

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from syllapy import WORD_DICT
 
-from benchmarks.ifbench.text import syllables
-from benchmarks.ifbench.wordlists import STOP_WORDS
+from benchmarks.scorers.ifbench.text import syllables
+from benchmarks.scorers.ifbench.wordlists import STOP_WORDS
 
 _COARSE = ("fuck", "shit", "porn", "nude", "sex", "rape", "nazi", "kill", "bitch", "whore", "slut", "nigg")
 _CONSONANTS = frozenset(string.ascii_lowercase) - frozenset("aeiou")

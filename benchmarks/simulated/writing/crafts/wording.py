@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import chain, zip_longest
 
-from benchmarks.ifbench.text import plain_words, sentences, without_punctuation
+from benchmarks.scorers.ifbench.text import plain_words, sentences, without_punctuation
 from benchmarks.simulated.writing.crafts import vocabulary
 from benchmarks.simulated.writing.crafts.craft import Craft, sentence_of, statements
 

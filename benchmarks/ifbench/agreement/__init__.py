@@ -1,1 +1,0 @@
-"""Our checkers beside independent public ones; a check outside the tests, since it needs real data."""

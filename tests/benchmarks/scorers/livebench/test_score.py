@@ -1,0 +1,44 @@
+"""Which scorer a question goes to."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.scorers.livebench.score import Kind, kind_of, score
+
+
+@pytest.mark.parametrize(
+    ("task", "subtask", "kind"),
+    [
+        ("math_comp", "amc_12a_2023", "choice"),
+        ("math_comp", "updated_amc_12b_2023", "choice"),
+        ("math_comp", "smc", "choice"),
+        ("math_comp", "aime_i_2024", "whole number"),
+        ("olympiad", "usamo", "proof"),
+        ("AMPS_Hard", "amps_hard_gcd", "expression"),
+    ],
+)
+def test_tasks_have_their_scorers(task: str, subtask: str, kind: Kind) -> None:
+    assert kind_of(task, subtask) == kind
+
+
+def test_an_unknown_task_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'integrals_with_game'.*AMPS_Hard, olympiad"):
+        kind_of("integrals_with_game", "x")
+    with pytest.raises(ValueError, match="'putnam'"):
+        kind_of("math_comp", "putnam")
+
+
+@pytest.mark.parametrize(
+    ("kind", "truth", "answer"),
+    [
+        ("choice", "B", "BBBBB"),
+        ("whole number", "007", "It is 007"),
+        ("proof", "2,1", "Answer: 2, 1"),
+        ("expression", "x", r"\boxed{x}"),
+    ],
+)
+def test_every_kind_is_scored_by_its_scorer(kind: Kind, truth: str, answer: str) -> None:
+    assert score(kind, truth=truth, answer=answer, question="?").score == 1.0
+    empty = score(kind, truth=truth, answer="", question="?")
+    assert (empty.score, empty.found) == (0.0, None)
