@@ -70,7 +70,7 @@ _HOME = {
 
 if not _TYPE_CHECKING:  # with it, type checkers would accept any name
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> object:
         """Import a public name from its module."""
         if name not in __all__:
             raise AttributeError(f"module 'dspy_gepa' has no attribute {name!r}")

@@ -1,25 +1,30 @@
-"""What a finished run tells: the fields of `dspy.GEPA`'s result under their names, and our own."""
+"""The result of a run: the fields of `dspy.GEPA`'s result under their names, and our own."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import index
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, TypeVar
 
-import dspy
+import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.program.dspy_api import Example, Module, Prediction
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.messages import Messages, messages_by_predictor
-from dspy_gepa.program.plain import to_plain
+from dspy_gepa.program.plain import as_prediction, to_plain
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.pareto import undominated
 from dspy_gepa.report.page import TITLE, Report
 from dspy_gepa.runtime.codec import proposal_data
+from dspy_gepa.search.belief.levels import levels
+from dspy_gepa.search.belief.outputs import best_members
+from dspy_gepa.search.belief.standing import standing
+from dspy_gepa.search.loop import Search
 from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import (
     IN_SAMPLE,
@@ -31,61 +36,65 @@ from dspy_gepa.texts import (
     render_estimate,
 )
 from dspy_gepa.texts import report as markdown
-from dspy_gepa.types import Usage
+from dspy_gepa.types import Candidate, Row, Usage
+
+T = TypeVar("T")
+
+# The name under which `dspy.GEPA` attaches its result.
+DETAILS = "detailed_results"
 
 
 @dataclass(frozen=True)
 class GEPAResult:
-    """Everything a run found. Lists are in order of discovery; the seed program is candidate 0.
+    """Everything a run found. Lists are in order of discovery; candidate 0 is the original program.
 
-    A validation row goes by its index in `valset`. Where that was left out, or is equal to the train set,
+    A validation row is named by its index in `valset`. If that was omitted, or equals the train set,
     `score_is_in_sample` is True. Copies of a program share the result; it is a record and does not change.
 
     Attributes:
         candidates: The programs in the pool.
-        texts: Their texts, component name to instruction.
-        parents: Indices of each candidate's parents; ``[None]`` for the seed.
-        val_aggregate_scores: Mean validation score of each candidate; with a strategy that does not run all
-            of them on the validation set, what each is believed to score on rows like these.
-        intervals: For each the interval that holds what it is worth on rows like these with probability 0.9.
-        coverage: How many different rows each was run on, train rows included.
-        val_subscores: Score of each candidate by validation row it was run on.
-        per_val_instance_best_candidates: By validation row, the candidates that are best on it. Rows that no
-            candidate was run on are left out.
-        best_outputs_valset: By validation row, the best candidates with what they gave there, fields as
-            plain data; no fields where the program failed. None without `track_best_outputs`.
+        texts: Their texts, from component name to text.
+        parents: Indices of each candidate's parents; ``[None]`` for the original and initial candidates.
+        val_aggregate_scores: Score of each candidate: with ``"paper"`` its mean over the validation rows;
+            with ``"adaptive"``, which does not run every candidate on all of them, its expected score.
+        intervals: For each candidate, the interval that holds this score with probability 0.9.
+        coverage: Number of different rows each candidate was run on, train rows included.
+        val_subscores: Score of each candidate on each validation row it was run on.
+        per_val_instance_best_candidates: For each validation row that was run, its best candidates.
+        best_outputs_valset: For each validation row, the best candidates with their outputs as plain data; an
+            output has no fields if the program failed. None without `track_best_outputs`.
         discovery_eval_counts: Rollouts spent when each candidate was found, before its validation.
-        val_aggregate_subscores: By candidate, each objective's mean over the validation rows where all were
-            run on the same ones; else what each is believed to reach, since raw means over different rows
-            cannot be compared. None when the metric gives no objectives.
-        per_objective_best_candidates: By objective, the candidates for which that is highest; or None.
-        objective_pareto_front: By objective, the highest of them; or None.
-        group_scores: By candidate, its score in each group of examples, from rows of that group alone and
-            reckoned as in `val_aggregate_subscores`. None without `groups`.
-        group_intervals: For each the interval that holds this with probability 0.9; or None.
-        total_metric_calls: Rollouts executed.
-        num_full_val_evals: Candidates that were run on the whole validation set.
-        log_dir: Where files were written, or None.
-        seed: The run's seed.
+        val_aggregate_subscores: For each candidate, its level of every objective: the mean over the
+            validation rows if all candidates were run on the same ones, else the expected value, since means
+            over different rows cannot be compared. None if the metric gives no objectives.
+        per_objective_best_candidates: For each objective, the candidates with the highest level; or None.
+        objective_pareto_front: For each objective, the highest level; or None.
+        group_scores: For each candidate, its score in every group of examples, from the rows of that group
+            alone, computed as in `val_aggregate_subscores`. None without `groups`.
+        group_intervals: The intervals that hold these scores with probability 0.9; or None.
+        total_metric_calls: Number of rollouts executed.
+        num_full_val_evals: Number of candidates that were run on the whole validation set.
+        log_dir: Directory of the run's files, or None.
+        seed: Random seed of the run.
         best_idx: Index of the candidate that `compile` returned.
-        score: What it is expected to score on rows like these.
-        interval: The interval that holds this with probability 0.9.
-        score_is_in_sample: True when the validation rows are those that were reflected on. The score then
-            flatters the program on other rows.
-        gain: What it is expected to score more than the seed.
-        gain_interval: The interval that holds this with probability 0.9.
-        better_than_original: Probability that it is better than the program as it was given.
-        choice_reason: Why it was returned.
-        proposals: What every step came to, rejected proposals with their reasons included.
-        reflection_calls: Answers asked of the reflection LM.
+        score: Its expected score on rows like these.
+        interval: The interval that holds this score with probability 0.9.
+        score_is_in_sample: True if the validation rows are the train rows. The score is then optimistic on
+            other rows.
+        gain: Expected improvement of the score over the original program.
+        gain_interval: The interval that holds this gain with probability 0.9.
+        better_than_original: Probability that the returned candidate is better than the original program.
+        choice_reason: Reason for returning this candidate.
+        proposals: Outcome of every step, rejected proposals with their reasons included.
+        reflection_calls: Number of reflection LM calls.
         total_tokens: Prompt and completion tokens of all language models, judges in the metric included.
-        total_cost: US dollars, as far as prices are known.
+        total_cost: US dollars, for the models whose prices are known.
         usage: The same by phase: `reflection`, `train rollouts` and `validation rollouts`.
-        stop_reason: Why the search ended.
-        record: How the run went, step by step: what reports are made of.
+        stop_reason: Reason for the end of the search.
+        record: The course of the run, step by step: the data of its reports.
     """
 
-    candidates: list[dspy.Module]
+    candidates: list[Module]
     texts: list[dict[str, str]]
     parents: list[list[int | None]]
     val_aggregate_scores: list[float]
@@ -93,7 +102,7 @@ class GEPAResult:
     coverage: list[int]
     val_subscores: list[dict[int, float]]
     per_val_instance_best_candidates: dict[int, set[int]]
-    best_outputs_valset: dict[int, list[tuple[int, dspy.Prediction]]] | None
+    best_outputs_valset: dict[int, list[tuple[int, Prediction]]] | None
     discovery_eval_counts: list[int]
     val_aggregate_subscores: list[dict[str, float]] | None
     per_objective_best_candidates: dict[str, set[int]] | None
@@ -120,26 +129,74 @@ class GEPAResult:
     stop_reason: str
     record: RunRecord
 
+    @classmethod
+    def of(cls, search: Search, record: RunRecord, build: Callable[[Candidate], Module]) -> GEPAResult:
+        """Return the result of a search that ended; `build` makes the program of a candidate."""
+        pool, spent, choice = search.pool, search.budget.spent, search.choice
+        stand = standing(pool, choice.member, sparse=search.strategy.sparse)
+        reached = levels(pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
+        scores = pool.scores[:, : len(pool.val_rows)]
+        known = ~np.isnan(scores)
+        return cls(
+            candidates=[build(m.candidate) for m in pool.members],
+            texts=[dict(m.candidate) for m in pool.members],
+            parents=[list(m.parents) or [None] for m in pool.members],
+            val_aggregate_scores=list(stand.scores),
+            intervals=list(stand.intervals),
+            coverage=(~np.isnan(pool.scores)).sum(axis=1).tolist(),
+            val_subscores=[
+                {int(c): float(line[c]) for c in np.flatnonzero(seen)}
+                for line, seen in zip(scores, known, strict=True)
+            ],
+            per_val_instance_best_candidates={r.position: set(b) for r, b in best_members(pool).items()},
+            best_outputs_valset=None if search.best_outputs is None else _predictions(search.best_outputs),
+            discovery_eval_counts=[m.discovered_at for m in pool.members],
+            val_aggregate_subscores=by_member(reached.objectives) or None,
+            per_objective_best_candidates=best_by_level(reached.objectives) or None,
+            objective_pareto_front={name: max(found) for name, found in reached.objectives.items()} or None,
+            group_scores=by_member(reached.groups) or None,
+            group_intervals=by_member(reached.group_intervals) or None,
+            total_metric_calls=spent.rollouts,
+            num_full_val_evals=int(known.all(axis=1).sum()),
+            log_dir=record.log_dir,
+            seed=search.seed,
+            best_idx=choice.member,
+            score=choice.score,
+            interval=choice.interval,
+            score_is_in_sample=pool.in_sample,
+            gain=stand.gain,
+            gain_interval=stand.gain_interval,
+            better_than_original=choice.better_than_original,
+            choice_reason=choice.reason,
+            proposals=pool.proposals,
+            reflection_calls=spent.reflections,
+            total_tokens=spent.tokens,
+            total_cost=spent.cost,
+            usage=dict(search.usage),
+            stop_reason=search.stop_reason,
+            record=record,
+        )
+
     def __deepcopy__(self, memo: dict[int, Any]) -> GEPAResult:
         # Else whoever copies a program copies all its candidates, and a second compile does so for each.
         return self
 
     @property
-    def best_candidate(self) -> dspy.Module:
-        """The program that `compile` returned, as a module of its own."""
+    def best_candidate(self) -> Module:
+        """A copy of the program that `compile` returned."""
         return self.candidates[self.best_idx]
 
     @property
     def highest_score_achieved_per_val_task(self) -> dict[int, float]:
-        """By validation row, the best score that any candidate reached."""
+        """Best score of any candidate on each validation row."""
         best = self.per_val_instance_best_candidates
         return {row: self.val_subscores[min(members)][row] for row, members in best.items()}
 
     @property
     def trade_offs(self) -> list[int]:
-        """The candidates worth choosing from, the highest score first.
+        """Candidates that no other candidate dominates, the highest score first.
 
-        No other candidate is at least as good as one of these in score and in every objective, and better in
+        A candidate dominates another if it is at least as good in score and in every objective, and better in
         one. Without objectives these are the candidates with the highest score.
         """
         objectives = self.val_aggregate_subscores or [{} for _ in self.texts]
@@ -149,21 +206,21 @@ class GEPAResult:
 
     @property
     def rejected(self) -> tuple[Proposal, ...]:
-        """The proposals that came to nothing, each with its `reason`."""
+        """Proposals that were rejected or skipped, each with its `reason`."""
         return tuple(proposal for proposal in self.proposals if proposal.verdict != "accepted")
 
     @property
     def seed_length(self) -> Length:
-        """How long the texts of the program were as it was given."""
+        """Length of all texts of the original program together."""
         return length_of_texts(self.texts[0])
 
     @property
     def best_length(self) -> Length:
-        """How long the texts of the program are that `compile` returned."""
+        """Length of all texts of the returned program together."""
         return length_of_texts(self.texts[self.best_idx])
 
     def lineage(self, candidate: int | None = None) -> list[int]:
-        """The candidate with all that it descends from, oldest first; default the one that was returned.
+        """Return a candidate and all its ancestors, oldest first; default the returned candidate.
 
         Raises:
             ConfigurationError: There is no such candidate.
@@ -171,11 +228,11 @@ class GEPAResult:
         return list(self.record.lineage(self._index(candidate)))
 
     def diff(self, first: int = 0, second: int | None = None) -> str:
-        """What changed from one candidate to another, by component, a sentence to a line.
+        """Return the changes from one candidate to another, by component, one sentence per line.
 
         Args:
-            first: Index of the candidate to start from; default the seed.
-            second: Index of the other one; default the one that was returned.
+            first: Index of the candidate to start from; default the original program.
+            second: Index of the other candidate; default the returned one.
 
         Raises:
             ConfigurationError: There is no such candidate.
@@ -183,11 +240,11 @@ class GEPAResult:
         return diff_texts(self.texts[self._index(first)], self.texts[self._index(second)])
 
     def report(self, path: str | Path | None = None, *, title: str = TITLE) -> Report:
-        """The run as a page of HTML, which a notebook shows; with `path` it is written as one file.
+        """Return the run as a page of HTML, which a notebook displays; with `path`, also write it to a file.
 
         Args:
-            path: Where to write it; default nowhere. An older file is replaced.
-            title: The page's title.
+            path: File to write, replacing an older one; None writes none.
+            title: Title of the page.
 
         Raises:
             ConfigurationError: jinja2 is not installed, see the extra ``report``.
@@ -199,25 +256,25 @@ class GEPAResult:
         return report
 
     def to_markdown(self) -> str:
-        """A report: gain, cost, why the run ended, and the final texts, each in a code block."""
+        """Return a report: gain, cost, reason for the end, and the final texts, each in a code block."""
         return markdown(TITLE, self._facts(), self.texts[self.best_idx])
 
     def to_messages(
-        self, example: dspy.Example | Mapping[str, Any], candidate: int | None = None
+        self, example: Example | Mapping[str, Any], candidate: int | None = None
     ) -> Messages | dict[str, Messages]:
-        """The chat messages that a candidate sends for an example, for use without DSPy.
+        """Return the chat messages that a candidate sends for an example, for use without DSPy.
 
-        They are as the configured adapter (default `dspy.ChatAdapter`) writes them for a model without native
-        tools or reasoning.
+        The configured adapter (default `dspy.ChatAdapter`) formats them for a model without native tools or
+        reasoning.
 
         Args:
-            example: A `dspy.Example`, or a mapping of input fields, which may hold those that one predictor
-                hands on to another.
-            candidate: Its index; default the one that was returned.
+            example: A `dspy.Example`, or a mapping of input fields, which may include fields that one
+                predictor passes to another.
+            candidate: Index of the candidate; default the returned one.
 
         Returns:
-            For a program with one predictor, its messages. For one with several, the messages of those whose
-            inputs are there, by name; a warning is logged that names what the others lack.
+            For a program with one predictor, its messages. For one with several, the messages by name of
+            those whose inputs are present; a warning names the inputs that the others lack.
 
         Raises:
             ConfigurationError: There is no such candidate, or no predictor has all its inputs.
@@ -233,7 +290,7 @@ class GEPAResult:
         return next(iter(found.values())) if len(found) + len(missing) == 1 else found
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as JSON-like data, with texts in place of programs. Keys as in `dspy.GEPA`, and ours."""
+        """Return JSON-like data under the keys of `dspy.GEPA`, and more; texts take the place of programs."""
         data = {
             name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("texts", "record")
         }
@@ -256,7 +313,7 @@ class GEPAResult:
         return data
 
     def to_json(self, indent: int | None = None) -> str:
-        """`to_dict` as strict JSON: numbers that JSON does not know, such as NaN, are null."""
+        """Return `to_dict` as strict JSON: numbers that JSON does not allow, such as NaN, become null."""
         return json.dumps(finite(self.to_dict()), allow_nan=False, indent=indent)
 
     def _index(self, candidate: SupportsIndex | None) -> int:
@@ -288,3 +345,36 @@ class GEPAResult:
             ("Stopped because", self.stop_reason),
         ]
         return [(label, value) for label, value in facts if value]
+
+
+def deliver(
+    search: Search,
+    record: RunRecord,
+    build: Callable[[Candidate], Module],
+    *,
+    track_stats: bool,
+) -> Module:
+    """Return the best program, a new module; with `track_stats`, its ``detailed_results`` hold the result."""
+    program = build(search.pool.members[search.choice.member].candidate)
+    if track_stats:
+        setattr(program, DETAILS, GEPAResult.of(search, record, build))
+    return program
+
+
+def best_by_level(levels: Mapping[str, Sequence[float]]) -> dict[str, set[int]]:
+    """Return, for each objective, the members with the highest level."""
+    return {
+        name: {member for member, level in enumerate(reached) if level == max(reached)}
+        for name, reached in levels.items()
+    }
+
+
+def by_member(named: Mapping[str, Sequence[T]]) -> list[dict[str, T]]:
+    """Return the values of each member by name; an empty list if there are no names."""
+    return [dict(zip(named, values, strict=True)) for values in zip(*named.values(), strict=True)]
+
+
+def _predictions(
+    outputs: Mapping[Row, list[tuple[int, Any]]],
+) -> dict[int, list[tuple[int, Prediction]]]:
+    return {row.position: [(m, as_prediction(o)) for m, o in best] for row, best in outputs.items()}

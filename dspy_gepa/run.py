@@ -1,4 +1,4 @@
-"""One sitting of a run: journal, executor, signals, limits, listeners around a search, and its last words."""
+"""One session of a run: journal, executor, signals, limits and callbacks around a search, and its errors."""
 
 from __future__ import annotations
 
@@ -11,17 +11,27 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, JournalError, RunInterrupted
+from dspy_gepa.errors import (
+    ConfigurationError,
+    GEPAError,
+    InfrastructureError,
+    JournalError,
+    MetricError,
+    RunInterrupted,
+)
 from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.dispatch import EventDispatcher, in_background
 from dspy_gepa.events.emit import Emitter
+from dspy_gepa.program.media import elide
 from dspy_gepa.program.redaction import describe
+from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
+from dspy_gepa.record.model import RunRecord
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
-from dspy_gepa.runtime.forecast import Forecast
+from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
@@ -30,38 +40,40 @@ from dspy_gepa.search.belief.outputs import best_outputs
 from dspy_gepa.search.loop import Search
 from dspy_gepa.search.plan import Problem
 from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.types import Effect, Fault, Outcome, Row
-
-Foresight = Callable[["Done | None"], Forecast]
-"""Called before the run with None, and with the first result that was executed."""
+from dspy_gepa.types import Candidate, Effect, Fault, Outcome, Row
 
 
 @dataclass(frozen=True)
-class Setup:
+class RunSettings:
     """Everything a run needs, checked and resolved.
 
     Attributes:
+        build: Makes the program of a candidate.
+        examples: Every row with its example.
         problem: What is searched.
-        strategy: How.
-        limits: The most it may spend.
+        strategy: How it is searched.
+        limits: Maximum spending.
+        shape: The sizes behind the forecast.
         seed: Seed of all random choices.
-        width: Steps in flight.
-        threads: Effects at a time.
+        width: Maximum number of trials in flight.
+        threads: Maximum number of effects executed at a time.
         policy: When to retry and when to give up.
         executor: Where effects run; None for threads of this process.
-        log_dir: Where the journal lies, or None for a run that cannot be resumed.
-        resume: What to do with a journal that is there already.
+        log_dir: Directory of the journal, or None for a run that cannot be resumed.
+        resume: What to do with an existing journal.
         identity: What the journal's results depend on.
-        track_best_outputs: Whether to look up the best output for every validation row at the end.
-        foresee: What the run will come to, before it and after its first rollout.
-        callbacks: Told of every event, see `dspy_gepa.events`.
-        trackers: Each opens a callback before the run and closes it after.
-        stop: The user's rule when to end the run, if there is one.
+        track_best_outputs: True to look up the best outputs for every validation row at the end.
+        callbacks: Receive every event, see `dspy_gepa.events`.
+        trackers: Each opens a callback before the run and closes it afterwards.
+        stop: The user's stop rule, if any.
     """
 
+    build: Callable[[Candidate], Any]
+    examples: Mapping[Row, Any]
     problem: Problem
     strategy: Strategy
     limits: Limits
+    shape: Shape
     seed: int
     width: int
     threads: int
@@ -71,63 +83,62 @@ class Setup:
     resume: Resume = "auto"
     identity: Mapping[str, Any] = field(default_factory=dict)
     track_best_outputs: bool = False
-    foresee: Foresight = lambda first: Forecast(steps=0, rollouts=0, reflections=0)
     callbacks: Sequence[Any] = ()
     trackers: Sequence[Callable[[], AbstractContextManager[Any]]] = ()
     stop: Stopper | None = None
 
 
-def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search], None]) -> Search:
+def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
     """Search to the end of the budget.
 
     Args:
-        setup: The run.
+        settings: The run.
         work: Executes its effects.
-        on_error: Told of the error that ends a run, with the search so far.
 
     Returns:
-        The search with its final pool.
+        The search with its final pool, and the record of the run.
 
     Raises:
-        GEPAError: With how to go on in its message.
+        GEPAError: Its message says how to go on; its `program` is the best one so far.
     """
+    recorder, started = RecordBuilder(), time.monotonic()
     with contextlib.ExitStack() as stack:
-        journal = stack.enter_context(_journal(setup))
-        trackers = [stack.enter_context(in_background(tracker())) for tracker in setup.trackers]
+        journal = stack.enter_context(_journal(settings))
+        trackers = [stack.enter_context(in_background(tracker())) for tracker in settings.trackers]
         event_log = [] if journal is None else [EventLog(journal)]
-        hub = EventDispatcher([*event_log, *setup.callbacks, *trackers])
+        hub = EventDispatcher([*event_log, recorder, *settings.callbacks, *trackers])
         emitter = Emitter(hub)
         dispatcher = Dispatcher(
-            submitter(work, setup.executor),
-            workers=setup.threads,
-            policy=setup.policy,
+            submitter(work, settings.executor),
+            workers=settings.threads,
+            policy=settings.policy,
             on_failure=_noting_failures(journal, emitter),
         )
         signalled = stack.enter_context(stopping_on_signals(dispatcher.wake))
         scheduler = Scheduler(
             dispatcher,
             journal,
-            _telling_results(setup, hub, emitter),
+            _reporting_results(settings, hub, emitter),
             on_drain=lambda running, interrupted: emitter.stopping(
-                running, interrupted=interrupted, seconds=setup.policy.grace, can_hurry=signalled
+                running, interrupted=interrupted, seconds=settings.policy.grace, can_hurry=signalled
             ),
         )
         search = Search(
-            problem=setup.problem,
-            strategy=setup.strategy,
-            seed=setup.seed,
+            problem=settings.problem,
+            strategy=settings.strategy,
+            seed=settings.seed,
             scheduler=scheduler,
-            budget=Budget(setup.limits, _stopwatch(journal, scheduler)),
-            width=setup.width,
+            budget=Budget(settings.limits, _stopwatch(journal, scheduler)),
+            width=settings.width,
             listen=lambda pool, finished: emitter.committed(search, finished),
             begin=emitter.planned,
-            stop=StopRule(setup.stop, journal, scheduler),
+            stop=StopRule(settings.stop, journal, scheduler),
         )
         try:
             with _interrupted_by_callbacks(scheduler):
-                hub(_start_of(setup, journal))
+                hub(_start_of(settings, journal))
                 search.run()
-                if setup.track_best_outputs:
+                if settings.track_best_outputs:
                     # They are read once, here: the journal is open, and the search need not hold outputs.
                     search.best_outputs = best_outputs(search.pool, scheduler.recall)
                 emitter.finished(search)
@@ -136,22 +147,23 @@ def run_search(setup: Setup, work: Worker, on_error: Callable[[GEPAError, Search
             if isinstance(error, GEPAError):
                 if not isinstance(error, JournalError):  # else there is nothing to record in
                     scheduler.drain()
-                on_error(error, search)
-                _explain(error, setup, dispatcher, search)
+                _attach_best_program(error, settings, search)
+                _explain(error, settings, dispatcher, search)
             emitter.failed(search, error)
             raise
-        return search
+    log_dir = None if settings.log_dir is None else str(settings.log_dir)
+    return search, recorder.record(seconds=time.monotonic() - started, log_dir=log_dir)
 
 
-def _start_of(setup: Setup, journal: Journal | None) -> RunStarted:
-    problem = setup.problem
+def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
+    problem = settings.problem
     return RunStarted(
-        forecast=setup.foresee(None),
-        limits=setup.limits,
-        seed=setup.seed,
-        strategy=as_json(setup.strategy),
-        width=setup.width,
-        threads=setup.threads,
+        forecast=forecast(settings.limits, settings.shape),
+        limits=settings.limits,
+        seed=settings.seed,
+        strategy=as_json(settings.strategy),
+        width=settings.width,
+        threads=settings.threads,
         train_rows=problem.train_size,
         val_rows=len(problem.val_rows),
         in_sample=Row("train", 0) in problem.val_rows,
@@ -161,23 +173,27 @@ def _start_of(setup: Setup, journal: Journal | None) -> RunStarted:
     )
 
 
-def _telling_results(setup: Setup, hub: EventDispatcher, emitter: Emitter) -> Callable[[Done, int], None]:
-    """Tell every result, and what the run will come to as soon as one was executed."""
-    foreseen = False
+def _reporting_results(
+    settings: RunSettings, hub: EventDispatcher, emitter: Emitter
+) -> Callable[[Done, int], None]:
+    """Report each result, and the forecast after the first executed rollout."""
+    is_forecast = False
 
-    def tell(done: Done, step: int) -> None:
-        nonlocal foreseen
+    def report(done: Done, step: int) -> None:
+        nonlocal is_forecast
         emitter.result(done, step)
-        if not foreseen and not done.replayed and isinstance(done.result, Outcome):
-            foreseen = True
-            hub(ForecastMade(setup.foresee(done)))
+        if not is_forecast and not done.replayed and isinstance(done.result, Outcome):
+            is_forecast = True
+            require_price(settings.limits, done.result)
+            sample = Sample.of(done.result, done.seconds)
+            hub(ForecastMade(forecast(settings.limits, settings.shape, sample)))
 
-    return tell
+    return report
 
 
 @contextlib.contextmanager
 def _interrupted_by_callbacks(scheduler: Scheduler) -> Iterator[None]:
-    """A KeyboardInterrupt that a callback raised ends the run in order, as Ctrl-C does."""
+    """Turn a KeyboardInterrupt raised by a callback into an orderly end, as Ctrl-C does."""
     try:
         yield
     except RunInterrupted:
@@ -187,11 +203,13 @@ def _interrupted_by_callbacks(scheduler: Scheduler) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _journal(setup: Setup) -> Iterator[Journal | None]:
-    if setup.log_dir is None:
+def _journal(settings: RunSettings) -> Iterator[Journal | None]:
+    if settings.log_dir is None:
         yield None
         return
-    journal = Journal(setup.log_dir, setup.identity, budget=asdict(setup.limits), resume=setup.resume)
+    journal = Journal(
+        settings.log_dir, settings.identity, budget=asdict(settings.limits), resume=settings.resume
+    )
     ended = "failed"
     try:
         yield journal
@@ -204,7 +222,7 @@ def _journal(setup: Setup) -> Iterator[Journal | None]:
 
 
 def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], float]:
-    """Seconds of all sessions. Steps begun in an earlier one are begun again, however late it is."""
+    """Return a clock over all sessions. It stands still while steps of earlier sessions are begun again."""
     started = time.monotonic()
     before, last_step = (journal.seconds_before, journal.last_step) if journal else (0.0, -1)
 
@@ -224,18 +242,27 @@ def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Eff
     return note
 
 
-def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher, search: Search) -> None:
-    """Add to the message what failed how often, the line that resumes the run, and which program is left."""
+def _attach_best_program(error: GEPAError, settings: RunSettings, search: Search) -> None:
+    """Attach the best program so far, and quote the example that a metric failed on."""
+    if search.pool.is_run(0):
+        error.program = settings.build(search.pool.members[search.choice.member].candidate)
+    if isinstance(error, MetricError) and error.row is not None:
+        shown = elide(repr(settings.examples[error.row]), 600)
+        error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)
+
+
+def _explain(error: GEPAError, settings: RunSettings, dispatcher: Dispatcher, search: Search) -> None:
+    """Add to the message the failures by cause, the call that resumes the run, and the program it carries."""
     lines = []
     if isinstance(error, InfrastructureError):
         lines.append(f"Failures by cause: {dict(dispatcher.causes)}.")
     if isinstance(error, (InfrastructureError, RunInterrupted)):
-        if setup.log_dir is None:
+        if settings.log_dir is None:
             lines.append("This run kept no journal. With GEPA(log_dir=...) the next one can be resumed.")
         else:
             lines.append(
                 f"Every finished rollout and reflection is on record. To go on, run the same compile again: "
-                f"GEPA(..., log_dir={str(setup.log_dir)!r})."
+                f"GEPA(..., log_dir={str(settings.log_dir)!r})."
             )
         if search.pool.is_run(0):
             choice = search.choice
@@ -245,25 +272,25 @@ def _explain(error: GEPAError, setup: Setup, dispatcher: Dispatcher, search: Sea
     error.args = (" ".join([what, *lines]), *error.args[1:])
 
 
-# Under which name the journal keeps before which step a run was stopped.
+# The journal's name for the step before which a run was stopped.
 STOPPED = "stopped before step"
 
 
 @dataclass(frozen=True)
 class RunState:
-    """Where a run stands before a trial.
+    """State of a run before a trial.
 
     Attributes:
-        trials: Trials committed so far: proposals accepted, rejected and skipped.
-        members: Candidates in the pool, the program as it was given included.
-        spent: What was spent.
-        limits: The most that may be spent.
-        seconds: How long the run has lasted, earlier sessions included.
+        trials: Number of trials committed: proposals accepted, rejected and skipped.
+        members: Number of candidates in the pool, including the original program.
+        spent: Spending so far.
+        limits: Maximum spending.
+        seconds: Duration of the run so far, including earlier sessions.
         best: Index of the member that would be returned now.
-        score: What it is expected to score on rows like these.
-        interval: The interval that holds this with probability 0.9.
-        better_than_original: Probability that it is better than the program as it was given.
-        trials_since_best: Trials committed after the one that found this member.
+        score: Its expected score on rows like these.
+        interval: The interval that holds this score with probability 0.9.
+        better_than_original: Probability that it is better than the original program.
+        trials_since_best: Number of trials committed after the one that found this member.
     """
 
     trials: int
@@ -279,18 +306,18 @@ class RunState:
 
 
 Stopper: TypeAlias = Callable[[RunState], "str | None"]
-"""Called with where the run stands; the reason to stop as one sentence, or None to go on."""
+"""Called with the state of the run; returns the reason to stop as one sentence, or None to continue."""
 
 
 class StopRule:
-    """Asks a stopper before every trial until it says stop.
+    """Calls a stopper before every trial until it returns a reason to stop.
 
-    A resumed run does not ask for trials that an earlier session had begun: those were allowed then. The
-    trial at which that session was stopped was not begun, so that it is asked for again.
+    A resumed run does not call it for trials that an earlier session had begun: those were allowed then. It
+    does for the trial at which that session was stopped, which was not begun.
 
     Args:
         stopper: The user's rule; None never stops.
-        journal: The run's journal, if there is one.
+        journal: The journal of the run, if any.
         scheduler: Counts the steps.
     """
 
@@ -308,10 +335,10 @@ class StopRule:
             self._allowed = journal.last_step + 1 if self._noted is None else self._noted
 
     def __call__(self, search: Search) -> str | None:
-        """Why the search should end, or None.
+        """Return the reason to end the search, or None.
 
         Raises:
-            ConfigurationError: The stopper raised, or answered neither with a reason nor with None.
+            ConfigurationError: The stopper raised, or returned neither a reason nor None.
         """
         if self._scheduler.started < self._allowed:
             return None

@@ -152,7 +152,7 @@ def test_a_size_is_so_many_rollouts(options: dict[str, Any], rollouts: int) -> N
     valset = options.pop("valset", VAL)
     optimizer = GEPA(is_right, reflection_lm=scripted_lm(learns_words), **options)
     with dspy.context(lm=scripted_lm(knows_words)):
-        assert optimizer.plan(OneHop(), TRAIN, valset).rollouts == rollouts
+        assert optimizer.plan(OneHop(), trainset=TRAIN, valset=valset).rollouts == rollouts
 
 
 def test_a_budget_below_the_first_rows_is_refused_with_both_numbers() -> None:

@@ -16,7 +16,7 @@ ROOMS = (
     *("events", "record", "views", "trackers", "report", "cli", "run", "result", "setup"),
     *("gepa", "testing", "__main__", "__init__"),
 )
-KNOW_DSPY = {"program", "reflection", "result", "setup", "gepa", "testing"}
+KNOW_DSPY = {"program", "reflection", "gepa", "testing"}
 MODULES_BESIDE_THE_ROOMS = 9
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -1,7 +1,7 @@
 """What a user of `dspy.GEPA` finds when only the import has changed: every parameter and every field.
 
-Parameters are tested by their effects where the parts are tested that they belong to; `EFFECTS` says where.
-Results are compared with those of a real run of `dspy.GEPA` on the same program, data and models.
+Parameters are tested by their effects where the parts are tested that they belong to; `EFFECTS` names these
+tests. Results are compared with those of a real run of `dspy.GEPA` on the same program, data and models.
 """
 
 from __future__ import annotations
@@ -27,43 +27,35 @@ from tests.support import TwoHops, is_right, knows_words, learns_words, word_row
 TESTS = Path(__file__).parent
 
 EFFECTS = {
-    "metric": "test_gepa.py::test_every_form_of_metric_leads_to_a_better_program",
-    "auto": "test_gepa.py::test_auto_buys_a_run",
-    "max_full_evals": "test_gepa.py::test_max_full_evals_buys_passes_over_all_rows",
-    "max_metric_calls": "test_gepa.py::test_no_budget_is_overshot_and_no_rollout_is_paid_twice",
-    "reflection_minibatch_size": "test_gepa.py::test_reflection_minibatch_size_sets_the_rows_of_a_mutation",
-    "candidate_selection_strategy": (
-        "test_gepa.py::test_candidate_selection_current_best_always_improves_on_the_best"
-    ),
-    "reflection_lm": "test_gepa.py::test_the_reflection_lm_keeps_its_own_settings",
-    "skip_perfect_score": "test_gepa.py::test_perfect_minibatches_are_skipped_on_demand",
+    "metric": "test_every_form_of_metric_leads_to_a_better_program",
+    "auto": "test_auto_buys_a_run",
+    "max_full_evals": "test_max_full_evals_buys_passes_over_all_rows",
+    "max_metric_calls": "test_no_budget_is_overshot_and_no_rollout_is_paid_twice",
+    "reflection_minibatch_size": "test_reflection_minibatch_size_sets_the_rows_of_a_mutation",
+    "candidate_selection_strategy": ("test_candidate_selection_current_best_always_improves_on_the_best"),
+    "reflection_lm": "test_the_reflection_lm_keeps_its_own_settings",
+    "skip_perfect_score": "test_perfect_minibatches_are_skipped_on_demand",
     "add_format_failure_as_feedback": (
-        "test_compat.py::test_outputs_that_could_not_be_parsed_are_evidence_unless_told_otherwise"
+        "test_outputs_that_could_not_be_parsed_are_evidence_unless_told_otherwise"
     ),
-    "instruction_proposer": "test_compat.py::test_the_references_own_proposer_can_be_handed_over",
-    "code_proposer": (
-        "slots/test_flex.py::test_a_code_proposer_writes_the_sources_and_the_reflection_lm_the_rest"
-    ),
-    "component_selector": "test_gepa.py::test_component_selector_all_rewrites_every_component_at_once",
-    "use_merge": "test_gepa.py::test_use_merge_turns_merging_off",
-    "max_merge_invocations": "test_gepa.py::test_max_merge_invocations_limits_merges",
-    "num_threads": "test_gepa.py::test_one_thread_runs_one_rollout_at_a_time",
-    "failure_score": "test_gepa.py::test_an_exception_in_forward_is_feedback_and_gets_the_failure_score",
-    "perfect_score": "test_gepa.py::test_perfect_score_says_what_is_perfect",
-    "log_dir": "test_resume.py::test_a_run_that_crashes_anywhere_goes_on_as_if_it_had_not",
-    "track_stats": "test_gepa.py::test_results_are_attached_on_demand_only",
-    "use_wandb": "observe/test_trackers.py::test_wandb_is_told_everything_once_per_step",
-    "wandb_api_key": "observe/test_trackers.py::test_the_key_goes_nowhere_else",
-    "wandb_init_kwargs": (
-        "observe/test_trackers.py::test_with_arguments_of_its_own_a_run_is_opened_beside_the_active_one"
-    ),
-    "track_best_outputs": "test_results.py::test_the_best_outputs_have_the_best_score",
-    "warn_on_score_mismatch": (
-        "test_compat.py::test_a_metric_that_scores_otherwise_with_pred_name_is_warned_of_once"
-    ),
-    "use_mlflow": "observe/test_trackers.py::test_mlflow_is_told_everything_once_per_step",
-    "seed": "test_gepa.py::test_another_seed_is_another_search",
-    "gepa_kwargs": "test_compat.py::test_keys_of_gepa_kwargs_with_an_equivalent_are_translated",
+    "instruction_proposer": "test_the_references_own_proposer_can_be_handed_over",
+    "code_proposer": ("test_a_code_proposer_writes_the_sources_and_the_reflection_lm_the_rest"),
+    "component_selector": "test_component_selector_all_rewrites_every_component_at_once",
+    "use_merge": "test_use_merge_turns_merging_off",
+    "max_merge_invocations": "test_max_merge_invocations_limits_merges",
+    "num_threads": "test_one_thread_runs_one_rollout_at_a_time",
+    "failure_score": "test_an_exception_in_forward_is_feedback_and_gets_the_failure_score",
+    "perfect_score": "test_perfect_score_says_what_is_perfect",
+    "log_dir": "test_a_run_that_crashes_anywhere_goes_on_as_if_it_had_not",
+    "track_stats": "test_results_are_attached_on_demand_only",
+    "use_wandb": "test_wandb_is_told_everything_once_per_step",
+    "wandb_api_key": "test_the_key_goes_nowhere_else",
+    "wandb_init_kwargs": ("test_with_arguments_of_its_own_a_run_is_opened_beside_the_active_one"),
+    "track_best_outputs": "test_the_best_outputs_have_the_best_score",
+    "warn_on_score_mismatch": ("test_a_metric_that_scores_otherwise_with_pred_name_is_warned_of_once"),
+    "use_mlflow": "test_mlflow_is_told_everything_once_per_step",
+    "seed": "test_another_seed_is_another_search",
+    "gepa_kwargs": "test_keys_of_gepa_kwargs_with_an_equivalent_are_translated",
 }
 
 
@@ -72,9 +64,9 @@ EFFECTS = {
 
 def test_every_parameter_of_the_reference_has_a_test_of_its_effect() -> None:
     assert list(EFFECTS) == list(inspect.signature(dspy.GEPA.__init__).parameters)[1:]
-    for place in EFFECTS.values():
-        file, _, name = place.partition("::")
-        assert f"def {name}(" in (TESTS / file).read_text(encoding="utf-8"), place
+    sources = [path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py")]
+    missing = [name for name in EFFECTS.values() if not any(f"def {name}(" in source for source in sources)]
+    assert missing == []
 
 
 def test_defaults_are_those_of_the_reference_but_for_what_the_table_says() -> None:

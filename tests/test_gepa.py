@@ -30,7 +30,6 @@ from dspy_gepa import (
     RetryPolicy,
 )
 from dspy_gepa.program.build import read_candidate
-from dspy_gepa.setup.arguments import read_policy
 from dspy_gepa.steps import Proposal
 from tests.support import (
     OneHop,
@@ -892,7 +891,7 @@ def test_arguments_of_another_type_are_refused_at_once(option: dict[str, Any], w
 def test_the_time_limit_of_a_rollout_is_that_of_the_retry_policy_unless_it_is_given(
     options: dict[str, Any], seconds: float | None
 ) -> None:
-    policy = read_policy(optimizer(**options, failure_score=-1.0))
+    policy = optimizer(**options, failure_score=-1.0).options.retry_policy
     assert (policy.timeout, policy.timeout_score) == (seconds, -1.0)
 
 

@@ -305,7 +305,7 @@ def test_a_plan_runs_one_rollout_and_nothing_else(tmp_path: Path) -> None:
         optimizer = GEPA(
             is_right, reflection_lm=words.reflection, max_metric_calls=100, log_dir=str(tmp_path / "none")
         )
-        forecast = optimizer.plan(TwoHops(), TRAIN, VAL)
+        forecast = optimizer.plan(TwoHops(), trainset=TRAIN, valset=VAL)
     assert (len(prompts_of(words.task)), len(prompts_of(words.reflection))) == (2, 0)
     assert (forecast.rollouts, forecast.cost) == (100, None)
     assert forecast.steps > 0

@@ -32,26 +32,26 @@ IMAGES = Path(__file__).parent.parent / "docs" / "images"
 COLUMNS, ROWS = 100, 26
 BUDGET, SHOT_AT = 400, 250
 TITLE = "python optimize.py (simulated LMs)"
-# rich asks a server for a font; a picture in our docs is to be seen without a network.
+# rich asks a server for a font; the pictures must work without a network.
 _FONT = re.compile(r"@font-face \{.*?\}", flags=re.DOTALL)
 
 
 class Photographer:
-    """A callback that keeps what is on the screen when so many rollouts are spent."""
+    """Callback that keeps the screen at `SHOT_AT` rollouts."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
         self.shot: list[Text] = []
 
     def on_step_committed(self, event: StepCommitted) -> None:
-        """Look at the screen, once the panel has been drawn anew."""
+        """Look at the screen after the next drawing of the panel."""
         if not self.shot and event.spent.rollouts >= SHOT_AT:
             time.sleep(1.2)
             self.shot = photograph(self.screen)
 
 
 def photograph(screen: Screen) -> list[Text]:
-    """What is on the screen, with its colours."""
+    """Return the lines of the screen with their colours."""
     screen.settle()
     lines = [line_of(row) for row in screen.rows]
     while lines and not lines[-1].plain.strip():
@@ -60,7 +60,7 @@ def photograph(screen: Screen) -> list[Text]:
 
 
 def line_of(row: list[Char]) -> Text:
-    """One row of a terminal."""
+    """Return one row of a terminal as text."""
     line = Text()
     for (fg, bold), chars in groupby(row, key=lambda char: (char.fg, char.bold)):
         color = {"default": None, "brown": "yellow"}.get(fg, fg)
@@ -79,7 +79,7 @@ def draw(lines: list[Text], path: Path) -> None:
 
 
 def run(screen: Screen) -> list[Text]:
-    """A run on the screen; what was to be seen in the middle of it."""
+    """Run on the screen, and return its lines in the middle of the run."""
     task = load("bundled")
     photographer = Photographer(screen)
 

@@ -33,8 +33,9 @@ from benchmarks.tasks import Task, load
 from dspy_gepa import GEPA, GEPAResult
 from dspy_gepa.record.file import FILE_NAME, read_journal
 from dspy_gepa.reflection.settings import ReflectionSettings
-from dspy_gepa.run import Setup, run_search
+from dspy_gepa.run import RunSettings, run_search
 from dspy_gepa.runtime.budget import Limits
+from dspy_gepa.runtime.forecast import Shape
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search.plan import Problem
@@ -226,7 +227,10 @@ class InstantWorker(Worker):
 def instant_search(rollouts: int, log_dir: Path | None) -> tuple[float, int]:
     """Seconds of a search in a world without latency, and how many effects it executed."""
     components = ("first", "second", "third", "fourth")
-    setup = Setup(
+    settings = RunSettings(
+        build=dict,
+        examples={},
+        shape=Shape(first=50, step=21.0, waves=1.0, evidence=3, components=4, rewritten=1, threads=1),
         problem=Problem(
             original=Candidate.of(dict.fromkeys(components, "Answer.")),
             components=components,
@@ -244,7 +248,7 @@ def instant_search(rollouts: int, log_dir: Path | None) -> tuple[float, int]:
     )
     work = InstantWorker()
     started = time.perf_counter()
-    run_search(setup, work, lambda error, pool: None)
+    run_search(settings, work)
     return time.perf_counter() - started, work.executed
 
 

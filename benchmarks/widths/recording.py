@@ -15,6 +15,7 @@ from dspy_gepa.runtime.budget import Budget
 from dspy_gepa.runtime.dispatcher import Dispatcher, finished_future
 from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
 from dspy_gepa.search.loop import Search
+from dspy_gepa.setup.data import Data
 from dspy_gepa.setup.prepare import prepare
 from dspy_gepa.steps import Step
 from dspy_gepa.types import Effect, Fault, Result, Rollout
@@ -103,7 +104,7 @@ class RecordedGEPA(dspy_gepa.GEPA):
         self, student: dspy.Module, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example]
     ) -> tuple[Search, Work]:
         """Search as `compile` would; what was found, and what was done for it."""
-        setup, worker = prepare(self, student, trainset, valset)
+        setup, worker = prepare(self.options, student, Data.read(trainset, valset))
         recorder = Recorder(latencies(setup.seed))
 
         def submit(effect: Effect) -> Future[Result | Fault]:

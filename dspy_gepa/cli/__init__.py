@@ -1,1 +1,1 @@
-"""``dspy-gepa``: what is to be known of runs from their journals, on the command line."""
+"""``dspy-gepa``: runs on the command line, read from their journals."""

@@ -1,4 +1,4 @@
-"""``dspy-gepa export RUN``: the texts of a run's best member, or of another, for use elsewhere."""
+"""``dspy-gepa export RUN``: texts of the best member of a run, or of another one, for use elsewhere."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def export(run: Path, *, form: str, member: int | None, output: Path | None) -> 
     elif is_terminal():
         say(clean(text))
     else:
-        click.echo(text, color=True)  # else click would take out what looks like a colour
+        click.echo(text, color=True)  # otherwise click would remove colour codes
 
 
 def choose_member(record: RunRecord, member: int | None) -> Member:
-    """The member of that number; the best where it is None.
+    """Return the member of that number, or the best for None.
 
     Raises:
-        UsageError: There is none.
+        UsageError: The run has no such member.
     """
     if not record.members or (member is None and record.best is None):
         raise click.UsageError("This run has no member yet: it ended before the program as given was run.")
@@ -98,13 +98,13 @@ def _messages(record: RunRecord, member: Member, settings: Mapping[str, Any]) ->
 
 def _dump(data: Mapping[str, Any]) -> str:
     text = json.dumps(dict(data), indent=2, ensure_ascii=False)
-    # Halves of characters, which models can write, are no text that a file may hold; in ASCII they are.
+    # Models can write lone surrogates, which UTF-8 cannot encode; ASCII escapes can.
     broken = any("\ud800" <= char <= "\udfff" for char in text)
     return json.dumps(dict(data), indent=2) if broken else text
 
 
 def _predictors(settings: Mapping[str, Any]) -> set[str]:
-    """The program's predictors; a component that is named like one is its instructions."""
+    """Return the program's predictors. A component with the name of a predictor is its instructions."""
     return set(settings.get("program", {}).get("predictors", {}))
 
 

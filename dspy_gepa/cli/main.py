@@ -1,4 +1,4 @@
-"""The group of commands, and how they end: with 0; with 1 where a run was to have finished; with 2."""
+"""The command group and its exit codes (0, 1, 2)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,38 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
 
 from dspy_gepa.cli.compare import compare
-from dspy_gepa.cli.completion import completion
 from dspy_gepa.cli.export import export
 from dspy_gepa.cli.report import report
 from dspy_gepa.cli.runs import runs
 from dspy_gepa.cli.show import show
-from dspy_gepa.cli.terminal import CannotError, columns
+from dspy_gepa.cli.terminal import CannotError, columns, say
 from dspy_gepa.cli.watch import watch
 from dspy_gepa.errors import GEPAError
 
+NAME = "dspy-gepa"
+# The variable by which click recognizes a shell that asks for completions.
+VARIABLE = "_DSPY_GEPA_COMPLETE"
+SHELLS = ("bash", "zsh", "fish")
+# \b keeps click from joining the lines.
+_WHERE_TO = """\b
+bash: dspy-gepa completion bash >> ~/.bashrc
+zsh:  dspy-gepa completion zsh >> ~/.zshrc
+fish: dspy-gepa completion fish > ~/.config/fish/completions/dspy-gepa.fish"""
+
 
 class Commands(click.Group):
-    """Commands that say what is wrong in place of a traceback."""
+    """Commands that report an error in place of a traceback."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the arguments; ``--help`` and ``--version`` write already here.
+        """Read the arguments, and write for ``--help`` and ``--version``.
 
         Raises:
-            CannotError: Nothing can be written.
+            CannotError: The output cannot be written.
         """
-        with _told():
+        with _reported():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -40,15 +50,15 @@ class Commands(click.Group):
         Raises:
             CannotError: A journal cannot be read, or a file cannot be written.
         """
-        with _told():
+        with _reported():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _reported() -> Iterator[None]:
     try:
         yield
-    except BrokenPipeError:  # whoever read has seen enough; click ends quietly
+    except BrokenPipeError:  # the reader, such as head, left; click exits with 1
         raise
     except OSError as error:
         # Standard output has no name.
@@ -71,6 +81,16 @@ def cli(ctx: click.Context) -> None:
     ctx.max_content_width = columns()
 
 
+@click.command(epilog=_WHERE_TO)
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print what makes a shell complete commands and folders."""
+    source = get_completion_class(shell)
+    assert source is not None  # click knows all of SHELLS
+    say(source(ctx.find_root().command, {}, NAME, VARIABLE).source())
+
+
 for command in (show, watch, report, export, compare, runs, completion):
     cli.add_command(command)
 
@@ -79,15 +99,15 @@ def main() -> None:
     """Run the command line and exit."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another
+            stream.reconfigure(errors="replace")  # for terminals that lack a character
     try:
-        cli(prog_name="dspy-gepa")
+        cli(prog_name=NAME)
     finally:
-        _drop_what_is_refused()
+        _drop_unwritten_output()
 
 
-def _drop_what_is_refused() -> None:
-    """What a full output did not take, Python would try to write again when it exits, and complain."""
+def _drop_unwritten_output() -> None:
+    """Drop output that a full device refused; Python would retry at exit, and print an error."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -25,7 +25,7 @@ def report(run: Path, *, output: Path | None, open_: bool) -> None:
 
     It needs no network to be opened.
     """
-    # Here, because templates take a while to import that no other command needs.
+    # Here, because no other command needs jinja2, and importing it takes a while.
     from dspy_gepa.report.page import write_report
 
     path = output or run / "report.html"

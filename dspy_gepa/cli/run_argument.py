@@ -1,4 +1,4 @@
-"""RUN, the argument of most commands: a run's `log_dir`; and which one was meant where it is none."""
+"""RUN, the argument of most commands: the `log_dir` of a run."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from dspy_gepa.record.file import FILE_NAME
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# How far, and for how many, runs are looked for that may have been meant.
+# Depth of the search for runs to suggest, and their maximum number.
 _DEPTH, _MOST = 2, 5
 
 
 def run_argument(name: str = "run") -> Callable[[Command], Command]:
-    """An argument of a command: a folder with a run's journal, or the journal itself; it gets the folder."""
+    """Add an argument: a run's folder, or the journal in it. The command gets the folder."""
     return click.argument(name, type=click.Path(path_type=Path), callback=_folder_of, metavar="RUN")
 
 
 def explained(example: str) -> str:
-    """The end of a command's help: what RUN is, and a command as it is typed."""
+    """Return the end of a command's help: the meaning of RUN, and an example."""
     return f"RUN is the log_dir that GEPA was given. For example:\n\n\b\n  {example}"
 
 
@@ -40,7 +40,7 @@ def _folder_of(ctx: click.Context, param: click.Parameter, path: Path) -> Path:
 
 
 def _near(path: Path) -> str:
-    """Which runs may have been meant."""
+    """Return a sentence with the runs that may have been meant."""
     if path.is_dir():
         found = [str(run) for run in islice(find_runs(path, _DEPTH), _MOST)]
         return f"Below it there are: {', '.join(found)}." if found else "GEPA(log_dir=...) makes one."

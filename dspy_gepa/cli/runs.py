@@ -1,4 +1,4 @@
-"""``dspy-gepa runs DIR``: all runs below a folder, and how they stand."""
+"""``dspy-gepa runs DIR``: all runs below a folder with their states."""
 
 from __future__ import annotations
 

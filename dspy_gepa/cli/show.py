@@ -1,4 +1,4 @@
-"""``dspy-gepa show RUN``: how a run stands, what it learned, and what to do next."""
+"""``dspy-gepa show RUN``: state and results of a run, its best texts, and the next step."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from shlex import quote
 from textwrap import indent
+from typing import Any
 
 import click
 
-from dspy_gepa.cli.resume import how_to_go_on
 from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean, clean_line, facts, heading, paragraph, say
 from dspy_gepa.record.model import RunRecord
@@ -17,6 +17,9 @@ from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.texts import IN_SAMPLE, render_estimate
 from dspy_gepa.views.words import amount, duration
+
+# Settings that a user gave by name; the others follow from program and data.
+_NAMED = ("metric", "task model", "reflection model", "adapter", "seed", "width")
 
 
 @click.command(epilog=explained("dspy-gepa show runs/one --no-texts"))
@@ -45,7 +48,7 @@ def show(ctx: click.Context, run: Path, *, no_texts: bool, check: bool) -> None:
 
 
 def summary(record: RunRecord) -> Iterator[tuple[str, str]]:
-    """A run in a few facts: labels and values, "" for what is not known."""
+    """Return the facts of a run: labels and values, "" for unknown ones."""
     yield from _result(record)
     yield "stopped", record.stop_reason
     yield "error", record.error
@@ -89,7 +92,7 @@ def _spent(record: RunRecord) -> Iterator[str]:
         spent, limit = vars(last)[name], limits.get(name)
         unit = "" if name == "cost" else f" {name}"
         if name == "cost" and not spent and limit is None:
-            continue  # no prices are known
+            continue  # without prices the cost is 0
         bounded = limit is not None and limit < UNLIMITED
         yield amount(name, spent) + (f" of {amount(name, limit)}" if bounded else "") + unit
 
@@ -110,8 +113,36 @@ def _settings(record: RunRecord) -> Iterator[str]:
         yield f"{started['train_rows']} train rows, {rows}"
 
 
+def how_to_go_on(record: RunRecord, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Return the paragraphs that say how to continue a run."""
+    if record.state == "running":
+        yield "It goes on in another process."
+        return
+    if record.state == "finished":
+        yield (
+            "To go on with a larger budget, run the same script again with a higher limit and "
+            "resume='extend'. Run again as it was, it gives this result at once and for nothing."
+        )
+        return
+    log_dir = f"log_dir={record.log_dir!r}"
+    calls = sum(used.calls for used in record.usage.values())
+    paid = f"The {calls:,} model calls on record are not paid again." if calls else "Nothing was paid."
+    yield f"Run the same script again with {log_dir}: it goes on where it stood. {paid}"
+    given = ", ".join(f"{name} {settings[name]}" for name in _NAMED if settings.get(name) is not None)
+    if given:
+        yield f"It must be given the same program, train and validation rows and settings: {given}."
+    limits = ", ".join(f"{name} {value}" for name, value in _limits(settings))
+    if limits:
+        yield f"Its limits are {limits}; with others it goes on under resume='extend'. Threads may differ."
+
+
+def _limits(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    budget = settings.get("budget", {})
+    return ((name, limit) for name, limit in budget.items() if limit is not None and limit < UNLIMITED)
+
+
 def _next(record: RunRecord, run: Path) -> Iterator[str]:
-    """Commands to go on with, as they are typed."""
+    """Return the commands to continue with."""
     name = quote(clean_line(str(run)))
     if record.state == "running":
         yield f"dspy-gepa watch {name}"

@@ -1,4 +1,4 @@
-"""What goes to the terminal: clean, as wide as it is, and without colours where nobody sees them."""
+"""Output of the commands: clean text, fitted to the width of the terminal, coloured on terminals only."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import click
 from dspy_gepa.views.words import visible
 
 _NARROWEST, _WIDEST = 30, 100
-# Columns that a label with its value beside it needs to be read easily.
+# Narrower terminals get values below their labels.
 _ROOM = 60
 _GAP = "  "
 
 
 class CannotError(click.ClickException):
-    """What was asked cannot be done; the message may hold anything, and is cleaned."""
+    """A command cannot do what it was asked to. The message may hold any text, and is cleaned."""
 
     exit_code = 2
 
@@ -32,10 +32,10 @@ class CannotError(click.ClickException):
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Where a file is written that the user named.
+    """Write a file that the user named.
 
     Raises:
-        CannotError: It cannot be.
+        CannotError: The file cannot be written.
     """
     try:
         yield
@@ -46,43 +46,43 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def clean(text: str) -> str:
-    """A text of a language model, of data or of a user, as it may stand in a terminal; lines stay lines."""
+    """Return text of any origin without anything that a terminal would obey; lines stay lines."""
     return "\n".join(visible(line.expandtabs(4)) for line in text.splitlines())
 
 
 def clean_line(text: str) -> str:
-    """The same on one line."""
+    """Return text as `clean` does, on one line."""
     return " ".join(clean(text).split())
 
 
 def columns() -> int:
-    """How wide what is written should be: as the terminal, within reason; 80 in a pipe."""
+    """Return the width of the output: that of the terminal within bounds, 80 in a pipe."""
     width = shutil.get_terminal_size().columns
     return min(_WIDEST, max(_NARROWEST, width - 1))
 
 
 def color() -> bool | None:
-    """Whether to colour: never under NO_COLOR, else as click sees fit, which is on a terminal only."""
+    """Return False under ``NO_COLOR``, else None: click colours on terminals only."""
     return False if os.environ.get("NO_COLOR") else None
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Write a line that is clean already."""
+    """Write a clean line."""
     click.echo(text, err=err, color=color())
 
 
 def heading(text: str) -> str:
-    """A line that stands out."""
+    """Return a line in bold."""
     return click.style(text, bold=True)
 
 
 def dim(text: str) -> str:
-    """What is read last."""
+    """Return secondary text, dimmed."""
     return click.style(text, dim=True)
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Labels with their values beside them, or below where there is no room; without empty ones."""
+    """Return lines of labels with their values, on narrow terminals below them; empty values are left out."""
     known = [(label, clean_line(value)) for label, value in pairs if value]
     if not known:
         return []
@@ -97,7 +97,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    """Lines of a text; paths and links are not cut, so that they can be copied."""
+    """Return the lines of a text. Paths and links are not broken, so that they can be copied."""
     lines = wrap(
         text,
         width,
@@ -110,19 +110,19 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
 
 
 def paragraph(text: str) -> str:
-    """A text of ours, wrapped."""
+    """Return a text, wrapped."""
     return "\n".join(_wrapped(clean_line(text), columns(), ""))
 
 
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()
 ) -> list[str]:
-    """Rows in columns; where the terminal is too narrow for them, each row as facts.
+    """Return rows in columns; if the terminal is too narrow, each row as facts.
 
     Args:
         header: Names of the columns.
-        rows: Cells, which are cleaned.
-        right: Columns that are aligned to the right, such as numbers.
+        rows: Cells; they are cleaned.
+        right: Indices of right-aligned columns.
     """
     cells = [[clean_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip_longest(header, *cells, fillvalue="")]
@@ -141,5 +141,5 @@ def table(
 
 
 def is_terminal() -> bool:
-    """Whether somebody sees what is written."""
+    """Return True if stdout is a terminal."""
     return sys.stdout.isatty()

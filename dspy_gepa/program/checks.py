@@ -130,6 +130,16 @@ def require_several(option: str, value: Any, kind: type | tuple[type, ...], what
         raise ConfigurationError(f"{option} holds {wrong[0]!r}; it must be several {what}.")
 
 
+def require_function(option: str, value: Any) -> None:
+    """Refuse what cannot be called; None passes.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{option}={value!r} must be a function.")
+
+
 def require_reflection_lm(lm: Any) -> None:
     """Refuse a missing reflection LM, and the name of one in place of the model.
 

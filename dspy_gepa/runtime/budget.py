@@ -1,22 +1,22 @@
-"""What a run may spend and has spent. A step reserves its worst case and gives the rest back."""
+"""Limits and spending of a run. A step reserves its worst case and returns the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
-# A budget of this many rollouts is none.
+# A limit of this many rollouts means no limit.
 UNLIMITED = 10**9
 
 
 @dataclass(frozen=True)
 class Spending:
-    """Amounts of everything that is limited. They add up.
+    """Amounts of everything that can be limited; supports addition.
 
     Attributes:
-        rollouts: Rollouts executed.
-        reflections: Answers asked of the reflection LM.
-        tokens: Prompt and completion tokens of all LMs together.
+        rollouts: Number of executed rollouts.
+        reflections: Number of reflection LM calls.
+        tokens: Prompt and completion tokens of all LMs.
         cost: US dollars, as far as prices are known.
     """
 
@@ -31,14 +31,14 @@ class Spending:
 
 @dataclass(frozen=True)
 class Limits:
-    """The most a run may spend; None is no limit. They hold together: the first one reached ends the run.
+    """Limits of a run; None means no limit. The first limit reached ends the run.
 
     Attributes:
-        rollouts: Never exceeded, not by one.
-        reflections: Never exceeded.
-        tokens: No step is begun that is expected to exceed it.
-        cost: US dollars; no step is begun that is expected to exceed it.
-        seconds: Wall-clock time of all sessions together; no step is begun after it.
+        rollouts: Maximum number of rollouts; never exceeded.
+        reflections: Maximum number of reflection LM calls; never exceeded.
+        tokens: Maximum number of tokens; no step is started that is expected to exceed it.
+        cost: Maximum cost in US dollars; no step is started that is expected to exceed it.
+        seconds: Maximum wall-clock seconds of all sessions together; no step is started after them.
     """
 
     rollouts: int
@@ -48,7 +48,7 @@ class Limits:
     seconds: float | None = None
 
     def scaled(self, share: float) -> Limits:
-        """This share of each limit, but all reflections: nothing but the search needs any."""
+        """Return this share of every limit except reflections, which only the search needs."""
         return replace(
             self,
             rollouts=int(self.rollouts * share),
@@ -59,11 +59,11 @@ class Limits:
 
 
 class Budget:
-    """Books what steps spend against the limits.
+    """Accounts for what steps reserve and spend.
 
     Args:
-        limits: The limits.
-        elapsed: Seconds the run has lasted.
+        limits: Limits of the run.
+        elapsed: Returns the seconds that the run has lasted.
     """
 
     def __init__(self, limits: Limits, elapsed: Callable[[], float] = lambda: 0.0) -> None:
@@ -74,14 +74,14 @@ class Budget:
 
     @property
     def room(self) -> int:
-        """Rollouts that are neither spent nor promised to a step in flight."""
+        """Number of rollouts neither spent nor reserved by a step in flight."""
         return self.limits.rollouts - self._committed().rollouts
 
     def refusal(self, need: Spending, keep: float = 0.0) -> str | None:
-        """Why a step that may need so much cannot be begun, as half a sentence; None when it can.
+        """Return the reason why a step with this need cannot start; None if it can.
 
         Args:
-            need: The most the step can spend.
+            need: Maximum spending of the step.
             keep: Share of every limit that is kept for later.
         """
         limits, total = self.limits.scaled(1 - keep), self._committed() + need
@@ -92,7 +92,7 @@ class Budget:
             return f"{spent}{finals}, and the next step may need {need.rollouts}"
         if limits.reflections is not None and total.reflections > limits.reflections:
             return f"{self.spent.reflections} of {limits.reflections} reflections are spent"
-        # What rollouts that are only promised will use is expected from what those before them used.
+        # Reserved rollouts are expected to use as much as those already executed did.
         share = total.rollouts / self.spent.rollouts if self.spent.rollouts else 1.0
         if limits.tokens is not None and self.spent.tokens * share > limits.tokens:
             return f"{self.spent.tokens} of {limits.tokens} tokens are spent, and the next step may need more"
@@ -104,26 +104,26 @@ class Budget:
         return None
 
     def reserve(self, step: int, need: Spending) -> None:
-        """Promise a step the most it can spend.
+        """Reserve the maximum that a step can spend.
 
         Raises:
-            ValueError: A limit on rollouts or reflections would not hold. Ask `refusal` first.
+            ValueError: A limit on rollouts or reflections would not hold. Check `refusal` first.
         """
         total = self._committed() + need
-        most = self.limits.reflections
-        if total.rollouts > self.limits.rollouts or (most is not None and total.reflections > most):
+        maximum = self.limits.reflections
+        if total.rollouts > self.limits.rollouts or (maximum is not None and total.reflections > maximum):
             raise ValueError(f"step {step} may need {need}, but only {self.room} rollouts are left")
         self._reserved[step] = need
 
     def settle(self, step: int, spent: Spending) -> None:
-        """Book what a step really spent and free its reservation.
+        """Record what a step spent and release its reservation.
 
         Raises:
-            ValueError: It ran more rollouts than it had reserved.
+            ValueError: It spent more than it had reserved.
         """
-        promised = self._reserved.pop(step)
-        if spent.rollouts > promised.rollouts or spent.reflections > promised.reflections:
-            raise ValueError(f"step {step} spent {spent} but had reserved {promised}")
+        reserved = self._reserved.pop(step)
+        if spent.rollouts > reserved.rollouts or spent.reflections > reserved.reflections:
+            raise ValueError(f"step {step} spent {spent} but had reserved {reserved}")
         self.spent += spent
 
     def _committed(self) -> Spending:

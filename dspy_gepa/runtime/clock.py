@@ -1,4 +1,4 @@
-"""Time and waiting, behind an interface, so that tests need neither."""
+"""Time and waiting behind an interface, so that tests need neither."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Tells the time and waits."""
+    """Source of time, and the only place where a run waits."""
 
     def now(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Return seconds on a clock that never goes back."""
 
     def wait(self, arrivals: queue.SimpleQueue[T], seconds: float | None) -> T | None:
-        """The next arrival, or None after that many seconds; None seconds waits for ever."""
+        """Return the next arrival, or None after `seconds`; without `seconds`, wait for ever."""
 
 
-# Seconds after which a wait begins anew: on Windows Ctrl-C is not heard of during one.
-_AT_A_TIME = 0.5
+# Maximum seconds of a single wait: on Windows, Ctrl-C has no effect during one.
+_LONGEST_WAIT = 0.5
 
 
 class SystemClock:
-    """The clock on the wall."""
+    """The system's monotonic clock."""
 
     def now(self) -> float:
-        """Seconds of `time.monotonic`."""
+        """Return `time.monotonic()`."""
         return time.monotonic()
 
     def wait(self, arrivals: queue.SimpleQueue[T], seconds: float | None) -> T | None:
-        """Block on the queue."""
+        """Wait on the queue."""
         until = math.inf if seconds is None else self.now() + seconds
         while True:
             left = until - self.now()
             try:
-                return arrivals.get(timeout=min(max(0.0, left), _AT_A_TIME))
+                return arrivals.get(timeout=min(max(0.0, left), _LONGEST_WAIT))
             except queue.Empty:
-                if left <= _AT_A_TIME:
+                if left <= _LONGEST_WAIT:
                     return None

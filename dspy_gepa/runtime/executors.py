@@ -1,6 +1,6 @@
-"""Where effects run: threads by default, an event loop, or any `concurrent.futures.Executor`.
+"""Executors of this package: threads, an event loop, and Ray.
 
-Any of them goes to `GEPA(executor=...)`; docs/clusters.md shows Dask and Ray in five lines each.
+`GEPA(executor=...)` accepts any `concurrent.futures.Executor`; docs/clusters.md shows Dask and Ray.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class ThreadExecutor(Executor):
-    """A thread per task. The dispatcher bounds how many there are.
+    """Runs each task in a thread of its own. The dispatcher limits their number.
 
-    Unlike a pool's, its threads are daemons and its size is not fixed: a rollout that hangs for ever holds up
-    neither the tasks after it nor the end of the process.
+    Unlike those of a pool, the threads are daemons and their number is not fixed: a rollout that hangs for
+    ever blocks neither later tasks nor the end of the process.
     """
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
@@ -35,9 +35,9 @@ class ThreadExecutor(Executor):
 
 
 class AsyncExecutor(Executor):
-    """Runs coroutines on one event loop in a thread of its own: thousands in flight without a thread each.
+    """Runs coroutines on an event loop in its own thread: thousands in flight without a thread each.
 
-    Programs with `aforward` are awaited; other programs, and metrics, run in threads while they last.
+    Programs with `aforward` are awaited; other programs, and metrics, run in helper threads.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class AsyncExecutor(Executor):
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more work and end the loop when what runs on it has ended, or has been cancelled."""
+        """Refuse further work, and stop the loop when its tasks have ended or been cancelled."""
         with self._lock:
             if not self._is_shut:
                 self._is_shut = True
@@ -71,18 +71,18 @@ class AsyncExecutor(Executor):
 
 
 class _Helpers(ThreadPoolExecutor):
-    """A loop's helper threads: as many as are needed, where asyncio's own are cores plus four."""
+    """Helper threads of a loop: as many as needed, where asyncio limits its own to cores plus four."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         return ThreadExecutor().submit(fn, *args, **kwargs)
 
 
 class RayExecutor(Executor):
-    """Runs tasks on the Ray cluster this process is connected to (`ray.init` first).
+    """Runs tasks on the Ray cluster that this process is connected to (call `ray.init` first).
 
     Args:
-        options: Options of the remote function, e.g. ``num_cpus=0.1``; see `ray.remote`. A worker that dies
-            is not retried by Ray: the run's own retries count it.
+        options: Options of the remote function, e.g. ``num_cpus=0.1``; see `ray.remote`. Ray does not retry
+            tasks of a worker that died: the run does.
 
     Raises:
         ConfigurationError: Ray is not installed, or there is no cluster.
@@ -102,7 +102,7 @@ class RayExecutor(Executor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run `fn` somewhere on the cluster."""
-        if not self._is_connected():  # Ray would quietly start a cluster of its own
+        if not self._is_connected():  # Ray would silently start a cluster of its own
             raise RuntimeError("cannot schedule new futures after ray.shutdown()")
         future: Future[T] = self._call.remote(fn, args, kwargs).future()
         return future
@@ -121,7 +121,7 @@ def _settle(
 ) -> None:
     try:
         result = context.run(fn, *args, **kwargs)
-    except BaseException as error:  # whatever it is, the one who waits must learn of it
+    except BaseException as error:  # any error must reach whoever waits for the result
         future.set_exception(error)
     else:
         future.set_result(result)
@@ -133,4 +133,4 @@ async def _end(loop: asyncio.AbstractEventLoop, *, cancel: bool) -> None:
         for task in others:
             task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
-    loop.call_soon(loop.stop)  # after the callbacks that hand the results over
+    loop.call_soon(loop.stop)  # after the callbacks that deliver the results

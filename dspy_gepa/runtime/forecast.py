@@ -1,10 +1,17 @@
-"""What a run will come to, before it is paid for."""
+"""Forecast rollouts, tokens, cost and time of a run before it starts."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from dspy_gepa.runtime.budget import Limits
+from dspy_gepa.errors import ConfigurationError, InfrastructureError
+from dspy_gepa.program.log import log_warning
+from dspy_gepa.runtime.budget import UNLIMITED, Limits
+from dspy_gepa.runtime.executors import ThreadExecutor
+from dspy_gepa.types import Outcome, Rollout
 
 # Tokens of a reflection besides its evidence: the task description, the current text, the answer.
 REFLECTION_TOKENS = 1_500
@@ -12,33 +19,38 @@ REFLECTION_TOKENS = 1_500
 
 @dataclass(frozen=True)
 class Sample:
-    """What one rollout took.
+    """Measurements of one rollout.
 
     Attributes:
-        tokens: Of all its language model calls, judge calls included.
-        cost: US dollars, or None where no price is known.
-        seconds: From start to end.
+        tokens: Number of tokens of all its language model calls, those of the metric included.
+        cost: US dollars, or None if no price is known.
+        seconds: Run time.
     """
 
     tokens: int
     cost: float | None
     seconds: float
 
+    @classmethod
+    def of(cls, outcome: Outcome, seconds: float) -> Sample:
+        """Measure a rollout that was executed."""
+        return cls(outcome.usage.total_tokens, outcome.usage.cost or None, seconds)
+
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes that decide what a step costs.
+    """Sizes that determine the cost of a step.
 
     Attributes:
-        first: Rows that the seed program is run on first.
-        step: Rollouts of a step, on average.
-        waves: What a step waits for one after another: rollouts, and a reflection, which counts as one.
-        evidence: Rollouts shown in a reflection.
-        components: Components of the program.
-        rewritten: Components that one mutation rewrites.
-        threads: Rollouts at a time.
+        first: Number of rows on which the original program is run first.
+        step: Mean number of rollouts of a step.
+        waves: Number of rollout durations a step takes; a reflection counts as one.
+        evidence: Number of rollouts shown in a reflection.
+        components: Number of components of the program.
+        rewritten: Number of components that one mutation rewrites.
+        threads: Number of rollouts at a time.
         kept: Share of the budget that is kept for the finals.
-        reflection_price: US dollars per token of the reflection LM, or None where it is not known.
+        reflection_price: US dollars per token of the reflection LM, or None if unknown.
     """
 
     first: int
@@ -54,15 +66,15 @@ class Shape:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run is expected to come to; figures that cannot be known are None.
+    """Expected totals of a run; unknown figures are None.
 
     Attributes:
-        steps: Proposals.
-        rollouts: Runs of the program; the only figure that is also a promise: it is never exceeded.
-        reflections: Answers of the reflection LM.
-        tokens: Of all language models together.
+        steps: Number of proposals.
+        rollouts: Number of rollouts; also the limit, which is never exceeded.
+        reflections: Number of reflection LM calls.
+        tokens: Number of tokens of all language models.
         cost: US dollars.
-        seconds: Wall-clock time.
+        seconds: Wall-clock seconds.
     """
 
     steps: int
@@ -82,10 +94,7 @@ class Forecast:
 
 
 def forecast(limits: Limits, shape: Shape, sample: Sample | None = None) -> Forecast:
-    """The run that `limits` allow, from the sizes and, if there was one, a pre-flight rollout.
-
-    A limit in dollars, tokens, seconds or reflections shortens the run it would otherwise be.
-    """
+    """Forecast the longest run within all limits, from its sizes and, if given, one measured rollout."""
     least, most = shape.first, max(shape.first, limits.rollouts)
     found = _run_of(most, shape, sample)
     if _fits(found, limits):
@@ -97,6 +106,37 @@ def forecast(limits: Limits, shape: Shape, sample: Sample | None = None) -> Fore
         else:
             most = middle
     return _run_of(least, shape, sample)
+
+
+def forecast_by_trial(
+    limits: Limits, shape: Shape, execute: Callable[[Rollout], Any], rollout: Rollout
+) -> Forecast:
+    """Execute one rollout, which is paid for, and return the forecast that follows from it.
+
+    Raises:
+        InfrastructureError: The rollout failed because of its provider.
+    """
+    started = time.perf_counter()
+    # On a thread, as in a run: the caller, a notebook say, may be inside a running event loop.
+    outcome = ThreadExecutor().submit(execute, rollout).result()
+    if not isinstance(outcome, Outcome):
+        raise InfrastructureError(f"The pre-flight rollout failed: {outcome.error}", {outcome.cause: 1})
+    return forecast(limits, shape, Sample.of(outcome, time.perf_counter() - started))
+
+
+def require_price(limits: Limits, first: Outcome) -> None:
+    """Refuse a run that only a limit in dollars would end, if the first rollout shows no price.
+
+    Raises:
+        ConfigurationError: There is no other limit; with another one, a warning is logged.
+    """
+    if limits.cost is None or first.usage.cost or not first.usage.total_tokens:
+        return
+    problem = f"no price is known of {', '.join(first.usage.tokens)}, so that max_cost cannot limit its use"
+    others = (limits.reflections, limits.tokens, limits.seconds)
+    if limits.rollouts == UNLIMITED and others == (None, None, None):
+        raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}. Set max_metric_calls or max_tokens.")
+    log_warning(problem)
 
 
 def _fits(found: Forecast, limits: Limits) -> bool:

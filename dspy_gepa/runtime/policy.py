@@ -1,4 +1,4 @@
-"""When to try again, when to give up, and how much to run at a time."""
+"""Decide when to retry, when to give up, and how much to run at a time."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from random import Random
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When to try again, and when to give up.
+    """Rules for retrying and giving up.
 
     Attributes:
-        attempts: How often one effect is tried before the run stops.
-        failures_in_a_row: Failed rollouts, or failed reflections, without a success of their kind in between
-            after which the run stops. A burst of refused requests counts once, and a rollout that ran out
-            of time not at all.
+        attempts: Maximum number of attempts at one effect before the run stops.
+        failures_in_a_row: Number of failed rollouts, or failed reflections, in a row after which the run
+            stops. A burst of refused requests counts once; timeouts while other rollouts finish do not count.
         first_delay: Seconds before the second attempt; doubled for each further one.
-        longest_delay: Most seconds between attempts, unless the provider asks for more (Retry-After).
-        timeout: Seconds after which a rollout is given up and tried again; None waits for ever.
-        timeouts: So many times, while other rollouts finish; then it counts as the program's failure. When no
-            other finishes, the provider may be silent: that is a failed attempt like any other.
-        timeout_score: Its score in that case; `GEPA` puts its own `failure_score` here.
+        longest_delay: Maximum seconds between attempts, unless the provider asks for more (Retry-After).
+        timeout: Seconds after which a rollout is cancelled and retried; None waits for ever.
+        timeouts: Number of timeouts, while other rollouts still finish, after which the rollout counts as a
+            program failure. If nothing else finishes, the provider is assumed down and the attempt is
+            retried.
+        timeout_score: Score of a rollout that failed by timeouts; `GEPA` sets it to its `failure_score`.
         straggler_factor: A rollout that takes this many times the median is started a second time, and the
             first answer counts.
-        straggler_seconds: Never before it has run that long.
-        grace: Seconds that what is running is given to end when the run has to stop.
+        straggler_seconds: Minimum run time before a rollout counts as a straggler.
+        grace: Seconds for which running effects are waited for when the run has to stop.
     """
 
     attempts: int = 6
@@ -40,32 +40,32 @@ class RetryPolicy:
     grace: float = 30.0
 
     def delay(self, attempt: int, retry_after: float | None, rng: Random) -> float:
-        """Seconds to wait after failed attempt number `attempt`: exponential with jitter, or as asked for."""
+        """Return the seconds to wait after failed attempt number `attempt`: exponential, with jitter."""
         backoff = min(self.longest_delay, self.first_delay * 2 ** (attempt - 1)) * rng.uniform(0.5, 1.0)
         return float(max(backoff, retry_after or 0.0))
 
 
 class AdaptiveLimit:
-    """Concurrency that halves when the provider is overloaded and creeps back with every success."""
+    """Concurrency limit that halves on overload and recovers gradually with every success."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._value = float(most)
+    def __init__(self, maximum: int) -> None:
+        self._maximum = float(maximum)
+        self._value = float(maximum)
         self._lowered_at = -math.inf
 
     @property
     def value(self) -> int:
-        """How many may run now; at least one."""
+        """Number of effects that may run now; at least one."""
         return max(1, int(self._value))
 
     def overloaded(self, started: float, now: float) -> bool:
-        """The provider asked for fewer requests. Whether that is news, so that concurrency was lowered.
+        """Lower the limit because the provider asked for fewer requests; return True if it was lowered.
 
-        Attempts that were under way at the last lowering, those of one burst, say nothing new.
+        Attempts already under way when the limit was last lowered belong to the same burst and do not count.
 
         Args:
-            started: When the attempt that it refused was started.
-            now: When it did.
+            started: Start time of the refused attempt.
+            now: Time of the refusal.
         """
         if started < self._lowered_at:
             return False
@@ -74,5 +74,5 @@ class AdaptiveLimit:
         return True
 
     def succeeded(self) -> None:
-        """The provider answered."""
-        self._value = min(float(self._most), self._value + 1.0 / self._value)
+        """Raise the limit a little, because the provider answered."""
+        self._value = min(self._maximum, self._value + 1.0 / self._value)

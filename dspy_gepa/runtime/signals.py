@@ -1,4 +1,4 @@
-"""SIGINT, which is Ctrl-C, SIGTERM, and SIGHUP, which ends a terminal's session, end a run in order."""
+"""End a run in order on SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _HANG_UP = () if sys.platform == "win32" else (signal.SIGHUP,)
 
 @contextmanager
 def stopping_on_signals(wake: Callable[[], None]) -> Iterator[bool]:
-    """While it is open these signals call `wake`; afterwards they do what they did. Main thread only.
+    """Call `wake` on these signals while the context is open. Works in the main thread only.
 
-    A signal that is ignored stays so: a shell has its background jobs ignore the Ctrl-C that is meant for
-    the one in front, and ``nohup`` has a program ignore that its terminal is gone.
+    An ignored signal stays ignored: shells make background jobs ignore the Ctrl-C meant for the foreground
+    job, and ``nohup`` makes a program ignore the loss of its terminal.
 
     Args:
-        wake: Called by the handler, so it may only do what one may do there.
+        wake: Called by the signal handler, so that it must be safe there.
 
     Returns:
-        Whether Ctrl-C calls it.
+        A context manager whose value is True if Ctrl-C calls `wake`.
     """
     if threading.current_thread() is not threading.main_thread():
         yield False
@@ -33,13 +33,13 @@ def stopping_on_signals(wake: Callable[[], None]) -> Iterator[bool]:
     heard: set[int] = set()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        # The shell and the kernel both tell that a terminal hung up; that is nobody's impatience.
+        # Both the shell and the kernel may send SIGHUP: the second one is no sign of impatience.
         if number not in _HANG_UP or number not in heard:
             heard.add(number)
             wake()
 
     known = {number: signal.getsignal(number) for number in (*_STOP, *_HANG_UP)}
-    # None is a handler that is not Python's, and that Python could not put back.
+    # None stands for a handler that was not set by Python, which Python cannot restore.
     before = {number: was for number, was in known.items() if was not in (signal.SIG_IGN, None)}
     for number in before:
         signal.signal(number, stop)

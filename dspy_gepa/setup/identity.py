@@ -1,4 +1,4 @@
-"""What makes two runs the same run: the things a journal's results depend on."""
+"""The identity of a run: everything that the results in its journal depend on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-import dspy
-
-from dspy_gepa.program.build import read_candidate
-from dspy_gepa.program.components.selection import DEFAULT, Selection
+from dspy_gepa.program.context import configured_adapter, default_language_model
+from dspy_gepa.program.dspy_api import BaseLM, Example, Module
 from dspy_gepa.program.plain import to_plain
-from dspy_gepa.search.belief.rows import EVEN, RowWeights
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search.plan import Problem
+from dspy_gepa.setup.options import Options
 from dspy_gepa.texts import name_of
 from dspy_gepa.types import Row
 
@@ -26,41 +24,59 @@ _SAMPLING = (
 
 
 def identify(
+    options: Options,
+    student: Module,
+    problem: Problem,
+    examples: Mapping[Row, Example],
     *,
-    student: dspy.Module,
-    examples: Mapping[Row, dspy.Example],
-    metric: str,
-    strategy: Strategy,
     seed: int,
     width: int,
-    reflection_lm: Any,
-    options: Mapping[str, Any],
-    selection: Selection = DEFAULT,
-    row_weights: RowWeights = EVEN,
 ) -> dict[str, Any]:
-    """A description to compare, as JSON-like data; large parts as digests. It holds no keys and no rows."""
+    """Return a description of a run to compare, as JSON-like data. It holds no keys and no rows.
+
+    Args:
+        options: The options of the run.
+        student: The program.
+        problem: What is searched.
+        examples: All rows with their examples; only their digest is kept.
+        seed: The random seed, drawn if the options have none.
+        width: Trials in flight.
+    """
+    weights, groups = problem.row_weights.weights, problem.row_weights.groups
+    strategy = options.search
     return {
         "program": _describe_program(student),
-        "instructions": dict(read_candidate(student, selection)),
-        "optimize": list(selection.optimize),
-        "freeze": list(selection.freeze),
+        "instructions": dict(problem.original),
+        "optimize": list(options.selection.optimize),
+        "freeze": list(options.selection.freeze),
         "task model": _models(student),
-        "adapter": type(dspy.settings.adapter).__name__ if dspy.settings.adapter else None,
-        "reflection model": _model(reflection_lm),
+        "adapter": type(adapter).__name__ if (adapter := configured_adapter()) else None,
+        "reflection model": _model(options.reflection_lm),
         "train rows": _digest_rows(examples, "train"),
         "validation rows": _digest_rows(examples, "val"),
-        "weights": None if row_weights.weights is None else _digest(row_weights.weights.tolist()),
-        "groups": _digest(row_weights.groups) if row_weights.groups else None,
-        "metric": metric,
+        "weights": None if weights is None else _digest(weights.tolist()),
+        "groups": _digest(groups) if groups else None,
+        "metric": name_of(options.metric),
         "strategy": {f.name: _plain(getattr(strategy, f.name)) for f in fields(strategy)},
         "seed": seed,
         "width": width,
-        **options,
+        "frontier": options.frontier_type,
+        "objectives": list(options.objectives) or None,
+        "max_chars": options.max_chars,
+        "keep": list(options.keep),
+        "max_copied_words": options.max_copied_words,
+        "failure_score": options.failure_score,
+        "format failures shown": options.add_format_failure_as_feedback,
+        "proposers": [
+            None if propose is None else name_of(propose)
+            for propose in (options.instruction_proposer, options.code_proposer)
+        ],
+        "initial candidates": [candidate.id for candidate in problem.initial],
     }
 
 
-def _describe_program(student: dspy.Module) -> dict[str, Any]:
-    """Type, and per predictor its fields and digests of its demos and its settings."""
+def _describe_program(student: Module) -> dict[str, Any]:
+    """Return the type and, per predictor, its fields and digests of its demos and settings."""
     predictors = {
         name: [
             {n: [str(f.annotation), _described(f)] for n, f in predictor.signature.fields.items()},
@@ -76,21 +92,21 @@ def _described(field: Any) -> str:
     return str((field.json_schema_extra or {}).get("desc", ""))
 
 
-def _models(student: dspy.Module) -> str | dict[str, str]:
-    """The model that all predictors use, or each one's."""
-    models = {name: _model(p.lm or dspy.settings.lm) for name, p in student.named_predictors()}
+def _models(student: Module) -> str | dict[str, str]:
+    """Return the model that all predictors use, or the model of each."""
+    models = {name: _model(p.lm or default_language_model()) for name, p in student.named_predictors()}
     return next(iter(models.values())) if len(set(models.values())) == 1 else models
 
 
 def _model(lm: Any) -> str:
-    """Name and sampling parameters; not where it is served and with which key."""
-    if not isinstance(lm, dspy.BaseLM):
+    """Return name and sampling parameters of a model, without its address and key."""
+    if not isinstance(lm, BaseLM):
         return type(lm).__name__
     given = {name: lm.kwargs[name] for name in _SAMPLING if lm.kwargs.get(name) is not None}
     return str(lm.model) + (f" {json.dumps(given, default=str)}" if given else "")
 
 
-def _digest_rows(examples: Mapping[Row, dspy.Example], split: str) -> str:
+def _digest_rows(examples: Mapping[Row, Example], split: str) -> str:
     rows = [to_plain(example) for row, example in examples.items() if row.split == split]
     return f"{len(rows)} rows, {_digest(rows)}" if rows else "the train rows"
 

@@ -1,137 +1,226 @@
-"""From an optimizer's arguments, a program and data to a run that is ready to start."""
+"""From options, program and data to a run that is ready to start."""
 
 from __future__ import annotations
 
+import copy
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import dspy
-
-from dspy_gepa.program.components.selection import select
-from dspy_gepa.program.metric import Metric
+from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.program.build import build_program, read_candidate, read_components
+from dspy_gepa.program.components.listing import PLACEHOLDER
+from dspy_gepa.program.components.selection import DEFAULT, Selection, read_text_places
+from dspy_gepa.program.context import default_threads
+from dspy_gepa.program.dspy_api import Module
 from dspy_gepa.program.rollout import RolloutRunner
+from dspy_gepa.program.usage import price_per_token
 from dspy_gepa.record.file import FILE_NAME, UNREADABLE, read_journal
 from dspy_gepa.record.read import noted
+from dspy_gepa.reflection.prompts import describe_program
 from dspy_gepa.reflection.proposer import reflections_of
+from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.report.live import ReportKeeper
-from dspy_gepa.run import Setup
+from dspy_gepa.result import DETAILS
+from dspy_gepa.run import RunSettings
+from dspy_gepa.runtime.budget import UNLIMITED
+from dspy_gepa.runtime.forecast import Shape
 from dspy_gepa.runtime.worker import Worker
-from dspy_gepa.search.pool import columns_of
-from dspy_gepa.setup.arguments import (
-    Arguments,
-    distinguishing,
-    read_limits,
-    read_policy,
-    read_rules,
-    read_strategy,
-)
-from dspy_gepa.setup.assembly import forecaster, read_budget, read_problem, read_rows, shape_of
+from dspy_gepa.search.choices.components import most_rewritten
+from dspy_gepa.search.plan import Problem
+from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
+from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.setup.data import Data
 from dspy_gepa.setup.identity import identify
-from dspy_gepa.setup.rows import read_inputs, read_row_weights
-from dspy_gepa.texts import name_of
+from dspy_gepa.setup.options import Options
+from dspy_gepa.types import Candidate, Component, Row
 from dspy_gepa.views.choice import choose_views
 from dspy_gepa.views.log import LogEvents
 
 
-def prepare(
-    given: Arguments,
-    student: dspy.Module,
-    trainset: Sequence[dspy.Example],
-    valset: Sequence[dspy.Example] | None,
-) -> tuple[Setup, Worker]:
-    """Everything that a run needs, and what executes its effects.
-
-    Args:
-        given: The optimizer, whose attributes are its arguments; they are checked already.
-        student: The program.
-        trainset: Rows to reflect on, checked already.
-        valset: Rows to compare candidates on; None for the train rows.
+def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings, Worker]:
+    """Return the settings of a run and the worker that executes its effects.
 
     Raises:
-        ConfigurationError: The program lacks what is to be rewritten, or the budget is too small for it.
+        ConfigurationError: The program lacks what is to be optimized, or the budget is too small for it.
     """
-    examples, val_rows = read_rows(trainset, valset)
-    selection = select(given.optimize, given.freeze)
-    problem = read_problem(
-        student,
-        len(trainset),
-        val_rows,
-        rules=read_rules(given),
-        selection=selection,
-        initial=given.initial_candidates,
-        show_failures=given.add_format_failure_as_feedback,
-        with_records=bool(given.instruction_proposer or given.code_proposer),
-        objectives=given.objectives,
-        by_objectives=given.frontier_type != "instance",
+    problem = _read_problem(options, student, data)
+    rollouts = _rollouts(options, problem, data)
+    log_dir = None if options.log_dir is None else Path(options.log_dir)
+    width = (
+        options.width
+        or _width_to_extend(options, log_dir)
+        or default_width(options.search, rollouts, *_sizes(problem))
     )
-    row_weights = read_row_weights(
-        examples, columns_of(val_rows, len(trainset)), weights=given.weights, groups=given.groups
-    )
-    problem = replace(problem, row_weights=row_weights, examples=partial(read_inputs, trainset))
-    strategy = read_strategy(given)
-    metric = Metric(given.metric, warn_on_mismatch=given.warn_on_score_mismatch)
-    work = Worker(
-        RolloutRunner(
-            student,
-            metric,
-            examples,
-            failure_score=given.failure_score,
-            objectives=given.objectives,
-        ),
-        reflections_of(given.reflection_lm, given.instruction_proposer, given.code_proposer),
-    )
-    log_dir = None if given.log_dir is None else Path(given.log_dir)
-    setup = Setup(
+    threads = options.num_threads or default_threads()
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    settings = RunSettings(
+        build=partial(_program_of, student),
+        examples=data.examples,
         problem=problem,
-        strategy=strategy,
-        limits=read_limits(given),
-        seed=secrets.randbelow(2**31) if given.seed is None else given.seed,
-        width=given.width or _width_to_extend(given),
-        threads=given.num_threads or dspy.settings.num_threads,
-        policy=read_policy(given),
-        executor=given.executor,
+        strategy=options.search,
+        limits=options.limits(rollouts),
+        shape=_shape(options, problem, rollouts, threads),
+        seed=seed,
+        width=width,
+        threads=threads,
+        policy=options.retry_policy,
+        executor=options.executor,
         log_dir=log_dir,
-        resume=given.resume,
-        track_best_outputs=given.track_best_outputs,
-        callbacks=(LogEvents(), *given.listeners),
+        resume=options.resume,
+        identity=identify(options, student, problem, data.examples, seed=seed, width=width),
+        track_best_outputs=options.track_best_outputs,
+        callbacks=(LogEvents(), *options.listeners),
         trackers=(
-            *(partial(tracker, ReportKeeper(log_dir)) for tracker in given.trackers),
-            *choose_views(given.progress, log_dir),
+            *(partial(tracker, ReportKeeper(log_dir)) for tracker in options.trackers),
+            *choose_views(options.progress, log_dir),
         ),
-        stop=given.stop,
+        stop=options.stop,
     )
-    setup = read_budget(
-        setup,
-        auto=given.auto,
-        max_full_evals=given.max_full_evals,
-        max_metric_calls=given.max_metric_calls,
-        full_eval=len(trainset) + (len(val_rows) if valset is not None else 0),
+    runner = RolloutRunner(
+        student,
+        copy.copy(options.scorer),
+        data.examples,
+        failure_score=options.failure_score,
+        objectives=options.objectives,
     )
-    identity = identify(
-        student=student,
-        examples=examples,
-        metric=name_of(given.metric),
-        strategy=strategy,
-        seed=setup.seed,
-        width=setup.width,
-        reflection_lm=given.reflection_lm,
-        options={**distinguishing(given), "initial candidates": [c.id for c in problem.initial]},
-        selection=selection,
-        row_weights=row_weights,
-    )
-    setup = replace(setup, identity=identity)
-    return replace(setup, foresee=forecaster(setup, shape_of(setup, given.reflection_lm))), work
+    proposers = reflections_of(options.reflection_lm, options.instruction_proposer, options.code_proposer)
+    return settings, Worker(runner, proposers)
 
 
-def _width_to_extend(given: Arguments) -> int:
-    """The width of the run that is extended, or 0: the default one would depend on the larger budget."""
-    if given.resume != "extend" or given.log_dir is None or not (Path(given.log_dir) / FILE_NAME).exists():
+def _program_of(student: Module, candidate: Candidate) -> Module:
+    program = build_program(student, candidate)
+    # A student that comes from an earlier run has the result of that run attached, which is not this one's.
+    vars(program).pop(DETAILS, None)
+    return program
+
+
+def _read_problem(options: Options, student: Module, data: Data) -> Problem:
+    selection = options.selection
+    if not isinstance(student, Module):
+        raise ConfigurationError(
+            f"The program is {type(student).__name__}, not a dspy.Module. What dspy.streamify and "
+            "dspy.asyncify give is none: compile the module itself, and wrap what compile returns."
+        )
+    places = read_text_places(student, selection)
+    if not places:
+        frozen = f" All it had is named in freeze={list(selection.freeze)}." if selection.freeze else ""
+        raise ConfigurationError(
+            f"The program {type(student).__name__} has no predictor whose instructions could be improved, "
+            f"nor any other text that optimize={selection.optimize} names.{frozen} "
+            "Predictors must be attributes (self.answer = dspy.Predict(...)). Submodules that were compiled "
+            "before are frozen: set their _compiled = False to open them."
+        )
+    components = [place.component for place in places]
+    original = Candidate.of({place.component.name: place.text for place in places})
+    initial = (_candidate_of(given, original, selection) for given in options.initial_candidates)
+    return Problem(
+        original=original,
+        initial=tuple(dict.fromkeys(initial)),
+        components=[component.name for component in components],
+        train_size=data.train_size,
+        val_rows=data.val_rows,
+        reflection=_reflection(options, student, components, original),
+        objectives=tuple(options.objectives),
+        row_weights=data.row_weights(options.weights, options.groups),
+        examples=data.train_inputs,
+    )
+
+
+def _reflection(
+    options: Options, student: Module, components: Sequence[Component], original: Candidate
+) -> ReflectionSettings:
+    # The overview names all predictors; by default these are the components, which are read already.
+    predictors = components if options.selection == DEFAULT else read_components(student)
+    competing = () if options.frontier_type == "instance" else options.objectives
+    listed = tuple(found for text in original.values() for found in PLACEHOLDER.findall(text))
+    rules = options.rules
+    return ReflectionSettings(
+        describe_program(predictors, components, competing),
+        rules=replace(rules, keep=(*rules.keep, *listed)),
+        show_failures=options.add_format_failure_as_feedback,
+        with_records=bool(options.instruction_proposer or options.code_proposer),
+        components={component.name: component for component in components},
+    )
+
+
+def _candidate_of(given: Mapping[str, str] | Module, original: Candidate, selection: Selection) -> Candidate:
+    """Return the original program with the texts of an initial candidate.
+
+    Raises:
+        ConfigurationError: It has a component that the original has not.
+    """
+    texts = dict(read_candidate(given, selection) if isinstance(given, Module) else given)
+    unknown = [name for name in texts if name not in original]
+    if unknown:
+        raise ConfigurationError(
+            f"initial_candidates has texts for {unknown[0]!r}; the components are {', '.join(original)}."
+        )
+    return original.with_texts(texts)
+
+
+def _rollouts(options: Options, problem: Problem, data: Data) -> int:
+    """Return the limit on rollouts that the budget sets.
+
+    Raises:
+        ConfigurationError: It does not cover the rows that the first members are run on.
+    """
+    limit, origin, sizes = UNLIMITED, "", _sizes(problem)
+    if options.max_metric_calls is not None:
+        limit, origin = options.max_metric_calls, f"max_metric_calls={options.max_metric_calls}"
+    elif options.max_full_evals is not None:
+        limit = options.max_full_evals * data.full_eval
+        origin = f"max_full_evals={options.max_full_evals}"
+    elif options.auto is not None:
+        limit = auto_rollouts(options.auto, options.search, *sizes, components=len(problem.components))
+    first = price(options.search, *sizes).first * (1 + len(problem.initial))
+    if limit < first:
+        who = "the program and each initial candidate are" if problem.initial else "the program itself is"
+        raise ConfigurationError(
+            f"{origin} allows {limit} rollouts, fewer than the {first} that it takes before the search, when "
+            f"{who} run on the first rows. Raise it to {10 * first} or so."
+        )
+    return limit
+
+
+def _width_to_extend(options: Options, log_dir: Path | None) -> int:
+    """Return the width of the run to extend, else 0: the default would depend on the larger budget."""
+    if options.resume != "extend" or log_dir is None or not (log_dir / FILE_NAME).exists():
         return 0
     try:
-        with read_journal(Path(given.log_dir)) as db:
+        with read_journal(log_dir) as db:
             return int((noted(db, "identity") or {}).get("width", 0))
-    except (*UNREADABLE, ValueError):  # when it is opened for writing it is said what is wrong with it
+    except (*UNREADABLE, ValueError):  # the error is reported when the journal is opened for writing
         return 0
+
+
+def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> Shape:
+    """Return the sizes that decide the cost of a run, for its forecast."""
+    strategy = options.search
+    cost = price(strategy, *_sizes(problem))
+    return Shape(
+        first=cost.first,
+        step=cost.average(rollouts),
+        waves=_waves(strategy, len(problem.val_rows), threads),
+        evidence=strategy.minibatch_size,
+        components=len(problem.components),
+        rewritten=most_rewritten(strategy.choose_components, problem.components),
+        threads=threads,
+        kept=cost.kept,
+        reflection_price=price_per_token(options.reflection_lm),
+    )
+
+
+def _waves(strategy: Strategy, val_size: int, threads: int) -> float:
+    """Return the number of effects a step waits for in sequence: rollouts, a reflection, more rollouts."""
+    if strategy.sparse:
+        return 1 + -(-strategy.most_trial_size // threads)
+    return 2 * -(-strategy.minibatch_size // threads) + 1 + ACCEPTED * -(-val_size // threads)
+
+
+def _sizes(problem: Problem) -> tuple[int, int]:
+    """Return the number of rows for training alone, and of rows for validation."""
+    rows = {Row("train", i) for i in range(problem.train_size)}
+    return len(rows.difference(problem.val_rows)), len(problem.val_rows)

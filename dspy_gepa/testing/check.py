@@ -123,7 +123,7 @@ class _Contract:
             first == second,
             rule="equal questions get equal answers, so that a run can be repeated and resumed",
             found=f"{first!r}, and {second!r} when asked again ({case})",
-            remedy="keep nothing from one call to the next, and draw only from the rng it is called with",
+            remedy="keep no state between calls, and draw random numbers only from an rng it is called with",
         )
 
 
@@ -549,7 +549,6 @@ class _MetricCase:
         )
 
     def require_scale(self, good: float, bad: float) -> None:
-        remedy = "scale the score, or pass {name} to GEPA and to this check"
         self.contract.require(
             good > bad,
             rule="it scores a good prediction higher than a bad one",
@@ -557,16 +556,11 @@ class _MetricCase:
             remedy="higher is better; for an error or a distance return its negative, or 1 / (1 + distance)",
         )
         self.contract.require(
-            good <= self.perfect_score,
-            rule="no score is above perfect_score, or imperfect rows count as perfect",
-            found=f"{good:g} for the good one, where perfect_score is {self.perfect_score:g}",
-            remedy=remedy.format(name="perfect_score"),
-        )
-        self.contract.require(
-            bad >= self.failure_score,
-            rule="no score is below failure_score, or a program that fails beats one that answers",
-            found=f"{bad:g} for the bad one, where failure_score is {self.failure_score:g}",
-            remedy=remedy.format(name="failure_score"),
+            self.failure_score <= bad and good <= self.perfect_score,
+            rule="scores lie between failure_score, for a program that fails, and perfect_score",
+            found=f"{bad:g} and {good:g}, where failure_score is {self.failure_score:g} and perfect_score is "
+            f"{self.perfect_score:g}",
+            remedy="scale the score, or pass failure_score and perfect_score to GEPA and to this check",
         )
 
     def require_words(self, words: str | None, wanted: bool, case: str) -> None:

@@ -1,9 +1,9 @@
-"""A problem to practise on: a program that learns in a fraction of a second, without a network.
+"""A practice problem: a program that learns in a fraction of a second, without a network.
 
 Every question names the predictor that must know a word, and the word: "7: a needs w2". A predictor knows
 the words of its instructions, and the reflection model adds one word that was asked for and missing. So
-texts matter, progress takes several steps, and what one predictor learned can be merged with what the other
-did. It says nothing about any real model.
+texts matter, progress takes several steps, and the findings for one predictor can be merged with those for
+the other. It says nothing about any real model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dspy_gepa.testing.scripted import Prompt, ScriptedLM
 
 
 class TwoHops(dspy.Module):
-    """Two predictors; `a` hands what it knows on to `b`, which answers."""
+    """Two predictors: `a` gives a hint, `b` answers with it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class TwoHops(dspy.Module):
 
 
 def knows_words(prompt: Prompt) -> dict[str, str]:
-    """The task's model: `right` when the word that is needed stands in the needy predictor's instructions."""
+    """Answer as the task model: `right` if the predictor that needs a word has it in its instructions."""
     component, word = re.findall(r"(\w+) needs (\w+)", prompt.user)[-1]
     knows = f"know {word}." in prompt.system
     if prompt.outputs == ["hint"]:
@@ -43,7 +43,7 @@ def knows_words(prompt: Prompt) -> dict[str, str]:
 
 
 def learns_words(prompt: Prompt) -> dict[str, str]:
-    """The reflection model: adds the first word that its evidence asks of the predictor and that it lacks."""
+    """Answer as the reflection model: add the first word that the evidence asks for and the text lacks."""
     component, text = prompt.field("component"), prompt.field("current_instruction")
     asked = re.findall(rf"{component} needs (\w+)", prompt.field("examples_with_feedback"))
     missing = [word for word in asked if f"know {word}." not in text]
@@ -51,19 +51,19 @@ def learns_words(prompt: Prompt) -> dict[str, str]:
 
 
 def forgets_words(prompt: Prompt) -> dict[str, str]:
-    """A reflection model that remembers one word only, so that members come to know different things."""
+    """Answer as a reflection model that keeps one word only, so that members learn different words."""
     text = learns_words(prompt)["new_instruction"]
     first, *known = text.split(" know ")
     return {"new_instruction": f"{first} know {known[-1]}" if known else text}
 
 
 def word_rows(count: int, *, words: int = 3, components: str = "ab", start: int = 0) -> list[dspy.Example]:
-    """Questions that ask each predictor for each word in turn.
+    """Return questions that ask each predictor for each word in turn.
 
     Args:
-        count: How many.
-        words: Different words that are asked for.
-        components: The predictors that are asked, a letter each.
+        count: Number of questions.
+        words: Number of different words.
+        components: Names of the predictors that are asked, one letter each.
         start: Number of the first question.
     """
     rows = []
@@ -75,19 +75,19 @@ def word_rows(count: int, *, words: int = 3, components: str = "ab", start: int 
 
 
 def is_right(gold: dspy.Example, pred: dspy.Prediction, trace: Any = None) -> float:
-    """The metric: 1 for the right answer, else 0."""
+    """Score 1 for the right answer, else 0."""
     return float(gold.answer == pred.answer)
 
 
 def practice_run(**options: Any) -> GEPAResult:
-    """Compile a small program on scripted language models and give its result; a fraction of a second.
+    """Compile a small program on scripted language models and return its result, within a second.
 
-    The program has two predictors, `a` and `b`; there are 12 train rows and 8 validation rows. The program
-    as it is answers none of the questions; with 200 rollouts the default strategy learns to answer most.
+    The program has two predictors, `a` and `b`; there are 12 train rows and 8 validation rows. The original
+    answers none of the questions; with 200 rollouts the default strategy learns to answer most.
 
     Args:
-        options: Arguments of `GEPA`, such as the part that is to be tried; ``metric`` too. By default there
-            are 60 rollouts and 2 threads, and nothing is shown. `track_stats` is on in any case.
+        options: Arguments of `GEPA`, such as the part to try, or ``metric``. By default there are 60 rollouts
+            and 2 threads, and no progress is shown. `track_stats` is always on.
     """
     given: dict[str, Any] = {
         "metric": is_right,

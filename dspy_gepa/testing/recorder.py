@@ -1,4 +1,4 @@
-"""A callback that keeps what it hears."""
+"""A callback that keeps all events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ E = TypeVar("E", bound=Event)
 
 
 class EventRecorder:
-    """Keeps every event of the runs it listens to, for tests to look at.
+    """Keeps every event of the runs that it is a callback of.
 
         recorder = EventRecorder()
         GEPA(metric, callbacks=[recorder], ...).compile(program, trainset=rows)
@@ -19,8 +19,8 @@ class EventRecorder:
         assert len(recorder.of(StepCommitted)) > 3
 
     Attributes:
-        events: The events, in order.
-        threads: The threads it was called on.
+        events: Events in order.
+        threads: Threads that it was called on.
     """
 
     def __init__(self) -> None:
@@ -28,19 +28,19 @@ class EventRecorder:
         self.threads: set[threading.Thread] = set()
 
     def __call__(self, event: Event) -> None:
-        """Keep it."""
+        """Keep an event."""
         self.events.append(event)
         self.threads.add(threading.current_thread())
 
     def of(self, *kinds: type[E]) -> list[E]:
-        """The events of these kinds, in order."""
+        """Return the events of these kinds, in order."""
         return [event for event in self.events if isinstance(event, kinds)]
 
     def one(self, kind: type[E]) -> E:
-        """The only event of this kind.
+        """Return the only event of this kind.
 
         Raises:
-            AssertionError: There is none, or more than one.
+            AssertionError: There is none or more than one.
         """
         found = self.of(kind)
         if len(found) != 1:

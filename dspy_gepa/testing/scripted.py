@@ -20,7 +20,7 @@ from dspy.lm15 import (
     response_to_events,
 )
 
-# What every call is charged for, so that tests of usage know what to expect.
+# Usage of every call, so that tests know what to expect.
 TOKENS_IN, TOKENS_OUT = 5, 3
 
 _OUTPUTS = re.compile(r"^Your output(?: fields are|s must contain):\n((?:\d+\. `\w+`.*\n?)+)", re.MULTILINE)
@@ -28,14 +28,14 @@ _OUTPUTS = re.compile(r"^Your output(?: fields are|s must contain):\n((?:\d+\. `
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model was sent.
+    """A request to a language model.
 
     Attributes:
         system: The system message: fields, their layout, and the instructions.
         user: The last message, with the values of the input fields.
-        text: All messages but the system's.
-        temperature: The temperature that was asked for, if one was.
-        tools: The tools that were offered as functions, in words; "" without any.
+        text: All messages except the system message.
+        temperature: Requested temperature, if any.
+        tools: Text form of the tools offered as functions; "" without any.
     """
 
     system: str
@@ -46,22 +46,22 @@ class Prompt:
 
     @property
     def instructions(self) -> str:
-        """The predictor's instructions; the whole system message where it is none of DSPy's."""
+        """Instructions of the predictor; the whole system message if DSPy did not write it."""
         return self.system.rpartition("your objective is:")[2].strip()
 
     @property
     def asks_for_reflection(self) -> bool:
-        """Whether `GEPA` asks for a new text here."""
+        """True if `GEPA` asks for a new text."""
         return not {"new_instruction", "new_text"}.isdisjoint(self.outputs)
 
     @property
     def outputs(self) -> list[str]:
-        """Names of the output fields that are asked for."""
+        """Names of the requested output fields."""
         listed = _OUTPUTS.search(self.system)
         return re.findall(r"^\d+\. `(\w+)`", listed[1], re.MULTILINE) if listed else []
 
     def field(self, name: str) -> str:
-        """The value of an input field as it stands in the last message, or ""."""
+        """Return the value of an input field in the last message, or ""."""
         chat = rf"\[\[ ## {name} ## \]\]\n(.*?)(?:\n\n\[\[ ## |\n\nRespond with)"
         xml = rf"^<{name}>\n(.*?)\n</{name}>"
         found = re.search(chat, self.user, re.DOTALL) or re.search(xml, self.user, re.DOTALL | re.MULTILINE)
@@ -70,23 +70,23 @@ class Prompt:
 
 AnswerPart: TypeAlias = "TextPart | ThinkingPart | ToolCallPart"
 ScriptedAnswer: TypeAlias = "Mapping[str, Any] | str | Sequence[AnswerPart] | Exception"
-"""Values of output fields, which are written in the format that the prompt asks for; or the raw text of the
-answer; or its parts, such as thoughts and calls of functions; or an error to raise."""
+"""Values of output fields, written in the format that the prompt asks for; or the raw text of the answer; or
+its parts, such as thoughts and function calls; or an error to raise."""
 
 Script: TypeAlias = "Callable[[Prompt], ScriptedAnswer]"
-"""Answers a prompt. Let it depend on the prompt alone: calls come from several threads, in any order."""
+"""Answers a prompt. It should depend on the prompt alone: calls come from several threads, in any order."""
 
 
 @dataclass
 class ScriptedEngine:
-    """The engine of a `ScriptedLM`: what DSPy sends a request to.
+    """The engine of a `ScriptedLM`, to which DSPy sends requests.
 
     Attributes:
         script: Answers prompts.
-        finish_reason: Why every answer ended: ``"stop"``, or ``"length"`` for one that was cut off.
-        supports_function_calling: Whether it takes tools as functions.
-        supports_reasoning: Whether it gives its thoughts apart from its answer.
-        prompts: What was asked, in order of arrival.
+        finish_reason: Reason for the end of every answer: ``"stop"``, or ``"length"`` if it was cut off.
+        supports_function_calling: True to accept tools as functions.
+        supports_reasoning: True to return thoughts apart from the answer.
+        prompts: Prompts in order of arrival.
     """
 
     script: Script
@@ -102,7 +102,7 @@ class ScriptedEngine:
         """Answer one request.
 
         Raises:
-            Exception: The one that the script gave or raised.
+            Exception: The script returned or raised it.
         """
         prompt = Prompt(
             system=str(request.system or ""),
@@ -128,13 +128,13 @@ class ScriptedEngine:
         )
 
     def stream(self, request: Request) -> Iterator[Any]:
-        """The same answer in pieces."""
+        """Answer one request in pieces."""
         yield from response_to_events(self.complete(request))
 
 
 @dataclass(frozen=True)
 class AsyncScriptedEngine:
-    """The same for calls that are awaited.
+    """The engine for awaited calls.
 
     Attributes:
         engine: Answers them.
@@ -144,12 +144,12 @@ class AsyncScriptedEngine:
 
     @property
     def supports_function_calling(self) -> bool:
-        """As the other engine does."""
+        """As for the other engine."""
         return self.engine.supports_function_calling
 
     @property
     def supports_reasoning(self) -> bool:
-        """As the other engine does."""
+        """As for the other engine."""
         return self.engine.supports_reasoning
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AsyncScriptedEngine:
@@ -160,7 +160,7 @@ class AsyncScriptedEngine:
         return self.engine.complete(request)
 
     async def stream(self, request: Request) -> AsyncIterator[Any]:
-        """The same answer in pieces."""
+        """Answer one request in pieces."""
         for event in self.engine.stream(request):
             yield event
 
@@ -171,15 +171,15 @@ class ScriptedLM(dspy.LM):
         lm = ScriptedLM({"answer": "Paris"})
         lm = ScriptedLM(lambda prompt: {"answer": "Paris" if "France" in prompt.user else "no idea"})
 
-    It fits wherever a `dspy.LM` does, as the task's model and as `reflection_lm`, with DSPy's Chat, JSON, XML
-    and two-step adapters. Nothing is cached and nothing is tried again.
+    It replaces a `dspy.LM`, as the task's model or as `reflection_lm`, with DSPy's Chat, JSON, XML and
+    two-step adapters. Nothing is cached and nothing is retried.
 
     Args:
         script: A function from `Prompt` to `ScriptedAnswer`; or one answer for all prompts.
-        model: The name under which usage is counted.
-        finish_reason: Why every answer ended: ``"stop"``, or ``"length"`` for one that was cut off.
-        supports_function_calling: Whether it takes tools as functions.
-        supports_reasoning: Whether it gives its thoughts apart from its answer.
+        model: Name under which usage is counted.
+        finish_reason: Reason for the end of every answer: ``"stop"``, or ``"length"`` if it was cut off.
+        supports_function_calling: True to accept tools as functions.
+        supports_reasoning: True to return thoughts apart from the answer.
         options: Further options of `dspy.LM`, such as ``temperature``.
     """
 
@@ -205,7 +205,7 @@ class ScriptedLM(dspy.LM):
 
     @property
     def prompts(self) -> list[Prompt]:
-        """What was asked of it and of its copies, in order of arrival."""
+        """Prompts sent to it and its copies, in order of arrival."""
         return list(self.engine.prompts)
 
 
@@ -218,7 +218,7 @@ class _Constant:
 
 
 def in_format_of(prompt: Prompt, fields: Mapping[str, Any]) -> str:
-    """Values of output fields as the adapter that wrote the prompt reads them."""
+    """Format values of output fields for the adapter that wrote the prompt."""
     texts = {name: value if isinstance(value, str) else _plain(value) for name, value in fields.items()}
     asked = prompt.user.rpartition("Respond with")[2]
     if asked.startswith(" a JSON object"):
@@ -231,12 +231,12 @@ def in_format_of(prompt: Prompt, fields: Mapping[str, Any]) -> str:
 
 
 def in_chat_format(fields: Mapping[str, str]) -> str:
-    """Values of output fields as `dspy.ChatAdapter` reads them."""
+    """Format values of output fields for `dspy.ChatAdapter`."""
     return "\n\n".join(f"[[ ## {name} ## ]]\n{text}" for name, text in fields.items())
 
 
 def _text_of(message: Message) -> str:
-    """All that is in a message; of images and results of tools, what they say of themselves."""
+    """Return the text of a message; other parts, such as images, as their repr."""
     return "".join(part.text if isinstance(part, TextPart) else repr(part) for part in message.parts)
 
 

@@ -121,7 +121,7 @@ def _intercepted(
     stream: TextIO, write_above: Callable[[str], None], lock: AbstractContextManager[Any]
 ) -> Iterator[Transcript]:
     transcript, process, is_open = Transcript(), os.getpid(), True
-    original = stream.write
+    original, replaced = stream.write, vars(stream).get("write")
 
     def write(text: str) -> int:
         # Who keeps this function may call it later; in a forked process nobody would release the lock.
@@ -139,7 +139,10 @@ def _intercepted(
     finally:
         with lock:
             is_open = False
-            delattr(stream, "write")
+            if vars(stream).get("write") is write:  # somebody else may have replaced it meanwhile
+                delattr(stream, "write")
+                if replaced is not None:
+                    setattr(stream, "write", replaced)  # noqa: B010
             if lines := transcript.close():
                 write_above(as_text(lines))
 

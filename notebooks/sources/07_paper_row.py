@@ -83,7 +83,7 @@ print(json.dumps(rows[0], indent=1)[:420], "...")
 #
 # and `--max-cost 30` in place of `--dry-run` runs it with a cap in dollars. For single runs of your own, only
 # the models change, `dspy.configure(lm=dspy.LM("openai/gpt-4.1-mini"))` and `reflection_lm=`, and
-# `gepa.plan(program, trainset, valset)` is the dry run.
+# `gepa.plan(program, trainset=trainset, valset=valset)` is the dry run.
 #
 # Here simulated LMs are asked, priced as GPT-4.1 mini is. Real answers may well be longer, and the real cost
 # higher.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dspy_gepa.cli.comparison import Difference, differences, equal_rollouts, obstacles, paired
+from dspy_gepa.cli.compare import differences, equal_rollouts, obstacles, on_shared_rows, paired_scores
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.texts import diff_texts
@@ -42,6 +42,9 @@ def test_figures_of_both_stand_beside_each_other_with_the_difference(
     rows = {" ".join(row[:-3]) or row[0]: row[-3:] for row in section(result.output, "Result")}
     assert result.exit_code == 0
     assert rows["score"] == [f"{a.score:.3f}", f"{b.score:.3f}", f"{b.score - a.score:+.3f}"]
+    low, high = a.interval
+    assert f"{low:.3f} to {high:.3f}" in result.output
+    assert rows["gain"] == [f"{a.gain:.3f}", f"{b.gain:.3f}", f"{b.gain - a.gain:+.3f}"]
     assert rows["rollouts"] == ["60", "100", "+40"]
     assert rows["tokens"] == [f"{a.tokens:,}", f"{b.tokens:,}", f"{b.tokens - a.tokens:+,}"]
     assert "cost" not in rows  # scripted models have no prices
@@ -90,20 +93,21 @@ def test_the_best_are_compared_on_the_rows_that_both_were_run_on(
 
     a = scored(records[0], {"val/0": 1.0, "val/1": 0.0, "val/2": 0.5, "train/0": 0.0})
     b = scored(records[1], {"val/1": 1.0, "val/2": 1.0, "val/3": 0.0, "train/0": 1.0})
-    pair = paired(a, b)
-    assert pair is not None
-    assert (pair.rows, pair.first, pair.second) == (2, 0.25, 1.0)
-    assert pair.error == pytest.approx(0.25)
-    assert paired(a, scored(records[1], {"val/5": 1.0})) is None
-    assert paired(a, replace(b, best=None)) is None
+    assert paired_scores(a, b) == [(0.0, 1.0), (0.5, 1.0)]
+    assert on_shared_rows(a, b).endswith(
+        "2 validation rows that the best of both were run on: "
+        "A 0.250, B 1.000, difference +0.750, standard error 0.250."
+    )
+    assert paired_scores(a, scored(records[1], {"val/5": 1.0})) == []
+    assert paired_scores(a, replace(b, best=None)) == []
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"metric": "is_wrong"}, "the metric differs (is_right and is_wrong)"),
-        ({"validation rows": "8 rows, 0123"}, "they were judged on different rows (8 rows, "),
-        ({"validation rows": "the train rows"}, "they were judged on different rows (8 rows, "),
+        ({"validation rows": "8 rows, 0123"}, "they were scored on different rows (8 rows, "),
+        ({"validation rows": "the train rows"}, "they were scored on different rows (8 rows, "),
         ({"weights": "abc"}, "the weights differ (none and abc)"),
     ],
 )
@@ -139,9 +143,9 @@ def test_settings_are_told_apart_one_by_one_and_long_ones_cut() -> None:
     }
     second = {"strategy": {"name": "paper", "tie": 2}, "program": {"a": "x" * 90}, "keep": [], "budget": {}}
     found = differences(first, second)
-    assert found[0] == Difference("strategy.tie", "1", "2")
-    assert [d.name for d in found] == ["strategy.tie", "program"]
-    assert len(found[1].second) == 48
+    assert found[0] == ("strategy.tie", "1", "2")
+    assert [name for name, _, _ in found] == ["strategy.tie", "program"]
+    assert len(found[1][2]) == 48
 
 
 def test_a_run_without_a_score_is_compared_as_far_as_it_came(call: Call, runs: Path, tmp_path: Path) -> None:

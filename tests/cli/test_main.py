@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dspy_gepa.cli.completion import SHELLS
-from dspy_gepa.cli.main import main
+from dspy_gepa.cli.main import SHELLS, main
 from dspy_gepa.record.file import SCHEMA_VERSION
 from tests.cli.conftest import Call, changed
 

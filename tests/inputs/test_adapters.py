@@ -10,8 +10,8 @@ import pytest
 from dspy.adapters.baml_adapter import BAMLAdapter
 from pydantic import BaseModel
 
-from tests.inputs.study import KNOW, answers, is_yes, knows, rows_of, study, teaches
 from tests.support import Answer, Prompt, in_chat_format, prompts_of, request_of, scripted_lm
+from tests.support_study import KNOW, answers, is_yes, knows, rows_of, study, teaches
 
 LAID_OUT = [dspy.ChatAdapter(), dspy.JSONAdapter(), dspy.XMLAdapter(), BAMLAdapter()]
 BY_NAME = {"ids": lambda adapter: type(adapter).__name__}

@@ -18,8 +18,8 @@ from dspy.utils.exceptions import (
 from dspy_gepa.program.plain import to_plain
 from dspy_gepa.reflection.reflector import SHORTEST_EVIDENCE, ReflectionRunner
 from dspy_gepa.types import Fault, Reflect
-from tests.inputs.study import KNOW, answers, is_yes, knows, rows_of, study
 from tests.support import Answer, Prompt, in_chat_format, prompts_of, scripted_lm
+from tests.support_study import KNOW, answers, is_yes, knows, rows_of, study
 
 ANSWER = dspy.Predict("question -> answer")
 IMAGE = dspy.Image(url="data:image/png;base64,iVBORw0KGgo=")

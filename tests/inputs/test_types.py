@@ -18,8 +18,8 @@ from dspy.adapters.types.document import Document
 from dspy_gepa.program.media import LEFT_OUT, disarm
 from dspy_gepa.program.plain import media_in, medium_of, texts_in, to_plain
 from dspy_gepa.types import MEDIA_END, MEDIA_START
-from tests.inputs.study import KNOW, answers, is_yes, rows_of, study
 from tests.support import scripted_lm
+from tests.support_study import KNOW, answers, is_yes, rows_of, study
 
 IMAGE = dspy.Image(url="data:image/png;base64,iVBORw0KGgo=")
 AUDIO = dspy.Audio(data="UklGRg==", audio_format="wav")

@@ -30,7 +30,7 @@ def test_they_are_what_the_program_really_sends(adapter: Any) -> None:
     assert "\n".join(m["content"] for m in others) == sent.text
 
 
-def test_predictors_whose_inputs_are_not_there_are_told_with_what_they_lack() -> None:
+def test_predictors_without_inputs_are_returned_with_the_inputs_they_lack() -> None:
     found, missing = messages_by_predictor(TwoHops(), {"question": "why?"})
     assert set(found) == {"a"}
     assert missing == {"b": ["hint"]}

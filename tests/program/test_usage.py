@@ -51,7 +51,7 @@ def test_nothing_used_is_nothing_counted() -> None:
     assert (usage.calls, usage.tokens, usage.cost) == (0, {}, 0.0)
 
 
-def test_a_result_is_signed_with_the_usage() -> None:
+def test_a_result_is_returned_with_the_usage() -> None:
     meter = UsageMeter()
     with dspy.context(lm=scripted_lm(knows_words), **meter.settings()):
         OneHop()(**ASK)
@@ -78,7 +78,7 @@ def test_a_prediction_is_given_its_usage_under_track_usage() -> None:
     assert list(prediction.get_lm_usage()) == ["scripted/task"]
 
 
-def test_every_call_is_told_apart_with_its_tokens_and_no_price_where_none_is_known() -> None:
+def test_every_call_has_its_tokens_and_no_price_if_none_is_known() -> None:
     meter = UsageMeter()
     with dspy.context(lm=scripted_lm(knows_words), **meter.settings()):
         TwoHops()(**ASK)

@@ -13,7 +13,7 @@ from dspy_gepa.runtime.clock import SystemClock
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "_AT_A_TIME", 0.001)
+    monkeypatch.setattr(clock, "_LONGEST_WAIT", 0.001)
 
 
 @pytest.mark.parametrize("seconds", [None, 60.0])

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import dspy
 import pytest
 
-from dspy_gepa.program.components.selection import select
-from dspy_gepa.search.strategy import PAPER
-from dspy_gepa.setup.identity import identify
-from dspy_gepa.types import Row
-from tests.support import TwoHops, knows_words, scripted_lm, word_rows
+from dspy_gepa import GEPA
+from dspy_gepa.setup.data import Data
+from dspy_gepa.setup.prepare import prepare
+from tests.support import TwoHops, is_right, knows_words, scripted_lm, word_rows
 
+ROWS = word_rows(4)
 SECRET = "sk-this-is-a-secret"
 
 
-def identity(student: dspy.Module | None = None, **changes: Any) -> dict[str, Any]:
-    rows = {Row("train", i): row for i, row in enumerate(word_rows(4))}
-    rows |= {Row("val", i): row for i, row in enumerate(word_rows(2, start=50))}
-    arguments: dict[str, Any] = {
-        "student": student or TwoHops(),
-        "examples": rows,
-        "metric": "is_right",
-        "strategy": PAPER,
-        "seed": 0,
-        "width": 1,
+def identity(
+    student: dspy.Module | None = None,
+    *,
+    rows: Sequence[dspy.Example] = ROWS,
+    lm: dspy.LM | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
+    chosen: dict[str, Any] = {
+        "strategy": "paper",
+        "max_metric_calls": 99,
         "reflection_lm": dspy.LM("openai/reflector", temperature=1.0, max_tokens=32_000),
-        "options": {"max_chars": None},
     }
-    with dspy.context(lm=changes.pop("lm", scripted_lm(knows_words))):
-        return identify(**arguments | changes)
+    with dspy.context(lm=lm or scripted_lm(knows_words)):
+        settings, _ = prepare(
+            GEPA(is_right, **chosen | changes).options,
+            student or TwoHops(),
+            Data.read(rows, word_rows(2, start=50)),
+        )
+    return dict(settings.identity)
 
 
 def test_an_identity_is_data_that_survives_json() -> None:
@@ -86,14 +91,14 @@ def test_the_settings_of_a_predictor_make_a_difference() -> None:
 
 def test_a_row_with_broken_text_has_an_identity() -> None:
     row = dspy.Example(question="half a pair \ud800", answer="x").with_inputs("question")
-    assert identity(examples={Row("train", 0): row})["train rows"].startswith("1 rows, ")
+    assert identity(rows=[row])["train rows"].startswith("1 rows, ")
 
 
 def test_other_kinds_of_text_and_other_frozen_names_make_a_difference() -> None:
-    chosen = [
-        select(("instructions",), ()),
-        select(("fields",), ()),
-        select(("instructions", "fields"), ()),
-        select(("instructions", "fields"), ["a/fields/*"]),
+    chosen: list[dict[str, Any]] = [
+        {"optimize": ["instructions"]},
+        {"optimize": ["fields"]},
+        {"optimize": ["instructions", "fields"]},
+        {"optimize": ["instructions", "fields"], "freeze": ["a/fields/*"]},
     ]
-    assert len({json.dumps(identity(selection=selection)) for selection in chosen}) == 4
+    assert len({json.dumps(identity(**options)) for options in chosen}) == 4

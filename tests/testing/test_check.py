@@ -469,8 +469,8 @@ def test_other_scales_pass_when_they_are_declared() -> None:
     def percent(gold: Any, pred: Any) -> Any:
         return {"score": 100 if gold.answer == pred.answer else -100, "feedback": "x"}
 
-    refused("metric", percent, "100.*perfect_score is 1", **CASE)
-    refused("metric", percent, "-100.*failure_score is 0", **CASE, perfect_score=100)
+    refused("metric", percent, r"-100 and 100.*perfect_score is 1\.", **CASE)
+    refused("metric", percent, "-100.*failure_score is 0 ", **CASE, perfect_score=100)
     check("metric", percent, **CASE, perfect_score=100, failure_score=-100)
 
 

@@ -35,11 +35,19 @@ def test_practice_runs_are_repeatable() -> None:
     assert practice_run().to_dict() == practice_run(num_threads=8).to_dict()
 
 
-class Terminal(io.StringIO):
+class Terminal(io.TextIOWrapper):
     """A stream on which `progress="auto"` draws."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
 
     def isatty(self) -> bool:
         return True
+
+    @property
+    def text(self) -> str:
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue().decode()
 
 
 def test_a_practice_run_draws_nothing_on_a_terminal_unless_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,9 +56,9 @@ def test_a_practice_run_draws_nothing_on_a_terminal_unless_asked_to(monkeypatch:
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
     practice_run()
-    assert (out.getvalue(), err.getvalue()) == ("", "")
+    assert (out.text, err.text) == ("", "")
     practice_run(progress="auto")
-    assert "GEPA" in out.getvalue() + err.getvalue()
+    assert "GEPA" in out.text + err.text
 
 
 def test_a_recorder_keeps_the_events_of_a_run_in_order() -> None:

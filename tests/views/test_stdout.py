@@ -129,6 +129,27 @@ def test_a_stream_that_somebody_else_put_in_meanwhile_stays(screen: Screen) -> N
         assert sys.stdout is other
 
 
+def test_a_write_that_somebody_else_put_in_before_or_meanwhile_stays(screen: Screen) -> None:
+    heard: list[str] = []
+
+    def hears(text: str) -> int:
+        heard.append(text)
+        return len(text)
+
+    def replaces(text: str) -> int:
+        return len(text)
+
+    screen.stream.write = hears  # type: ignore[method-assign]
+    with drawn(screen):
+        print("text")
+    assert screen.stream.write is hears  # type: ignore[comparison-overlap]
+    assert any("text" in written for written in heard)
+    with on(screen), open_terminal(screen.stream):
+        screen.stream.write = replaces  # type: ignore[method-assign]
+    assert screen.stream.write is replaces  # type: ignore[comparison-overlap]
+    del screen.stream.write
+
+
 def test_a_stream_that_is_no_terminal_is_left_alone(screen: Screen) -> None:
     with on(screen):
         sys.stdout = piped = io.StringIO()

@@ -104,7 +104,7 @@ def test_a_better_description_of_a_tool_raises_an_agents_score(adapter: dspy.Ada
     assert student.tools["sky"].desc == "Serves requests."
 
 
-def test_a_reflector_that_loses_the_list_of_tools_is_told_to_keep_it() -> None:
+def test_a_reflector_that_loses_the_list_of_tools_is_asked_to_keep_it() -> None:
     def rewrites(prompt: Prompt) -> dict[str, str]:
         text = prompt.field("current_instruction")
         return {"new_instruction": f"Think hard. {text}" if prompt.field("objection") else "Think hard."}

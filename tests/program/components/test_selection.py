@@ -83,26 +83,24 @@ def test_frozen_texts_are_kept_by_a_built_program() -> None:
 
 
 def test_a_pattern_that_matches_nothing_is_refused_with_the_known_names() -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"freeze='rule' matches no component.*'rules'.*answer/fields"
-    ):
+    with pytest.raises(ConfigurationError, match=r"freeze='rule' .*'rules'.*answer/fields"):
         names("rule")
 
 
 def test_a_kind_that_does_not_exist_is_refused_with_the_near_name() -> None:
-    with pytest.raises(ConfigurationError, match=r"optimize='tool' is not known\. Did you mean 'tools'"):
+    with pytest.raises(ConfigurationError, match=r"optimize='tool'.*'tools'"):
         select(("tool",), ())
 
 
 @pytest.mark.parametrize(("option", "value"), [("optimize", "fields"), ("freeze", "rules"), ("freeze", [3])])
 def test_a_bare_string_is_refused(option: str, value: Any) -> None:
     arguments = {"optimize": ("instructions",), "freeze": ()} | {option: value}
-    with pytest.raises(ConfigurationError, match=f"{option}.* must be several names"):
+    with pytest.raises(ConfigurationError, match=option):
         select(**arguments)
 
 
 def test_tools_are_not_asked_of_a_program_that_has_none() -> None:
-    with pytest.raises(ConfigurationError, match="optimize names 'tools', but TwoHops has none"):
+    with pytest.raises(ConfigurationError, match=r"optimize.*'tools'.*TwoHops"):
         read_candidate(TwoHops(), select(("instructions", "tools"), ()))
 
 
@@ -110,5 +108,5 @@ def test_a_program_with_everything_frozen_is_refused() -> None:
     optimizer = GEPA(
         is_right, reflection_lm=scripted_lm(lambda prompt: "x"), max_metric_calls=50, freeze=["a", "b"]
     )
-    with pytest.raises(ConfigurationError, match=r"All it had is named in freeze=\['a', 'b'\]"):
+    with pytest.raises(ConfigurationError, match=r"freeze=\['a', 'b'\]"):
         optimizer.compile(TwoHops(), trainset=word_rows(4), valset=word_rows(4))

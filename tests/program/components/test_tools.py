@@ -253,14 +253,14 @@ def test_a_custom_listing_in_an_agents_own_words_is_refused() -> None:
             self.tools = [SEARCH]
             self.choose = dspy.Predict(dspy.Signature("question -> answer", f"Tools: search - {SEARCH.desc}"))
 
-    with pytest.raises(ConfigurationError, match="choose hold the description of the tool 'search'"):
+    with pytest.raises(ConfigurationError, match=r"choose .*'search'"):
         read_candidate(Custom(), TOOLS)
 
 
 def test_an_agent_whose_instructions_list_no_tools_is_refused() -> None:
     student = agent()
     student.react.signature = student.react.signature.with_instructions("Find the answer.")
-    with pytest.raises(ConfigurationError, match="ReAct has the tool 'search', but its instructions"):
+    with pytest.raises(ConfigurationError, match=r"ReAct .*'search'"):
         read_candidate(student, TOOLS)
 
 

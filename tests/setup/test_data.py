@@ -1,4 +1,4 @@
-"""Weights and groups of examples: what a user may say, and what comes of it from end to end."""
+"""The data of a run: equal sets, and weights and groups of examples from end to end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, GEPAResult, JournalError
 from dspy_gepa.events import RolloutDone
-from dspy_gepa.setup.rows import read_inputs, read_row_weights
+from dspy_gepa.setup.data import Data, same_rows
 from dspy_gepa.types import Row
 from tests.support import (
     OneHop,
@@ -28,15 +28,57 @@ from tests.support import (
 )
 
 STRATEGIES = pytest.mark.parametrize("strategy", ["adaptive", "paper"])
-ROWS = {
-    Row("val", 0): dspy.Example(q="1", w=3, kind="x").with_inputs("q"),
-    Row("train", 0): dspy.Example(q="2", w=1.5, kind=7).with_inputs("q"),
-    Row("train", 1): dspy.Example(q="3", w=np.float32(1.5), kind=None).with_inputs("q"),
-}
+VAL_ROW = dspy.Example(q="1", w=3, kind="x").with_inputs("q")
+TRAIN_ROWS = [
+    dspy.Example(q="2", w=1.5, kind=7).with_inputs("q"),
+    dspy.Example(q="3", w=np.float32(1.5), kind=None).with_inputs("q"),
+]
 
 
 def read(**readings: Any) -> Any:
-    return read_row_weights(ROWS, list(ROWS), **({"weights": None, "groups": None} | readings))
+    data = Data.read(TRAIN_ROWS, [VAL_ROW])
+    return data.row_weights(**({"weights": None, "groups": None} | readings))
+
+
+def row(**fields: object) -> dspy.Example:
+    return dspy.Example(**fields).with_inputs("q")
+
+
+ROWS = [row(q="1", a="x"), row(q="2", a="y")]
+
+
+def test_equal_data_sets_are_equal_in_every_row_value_and_input() -> None:
+    assert same_rows(ROWS, ROWS)
+    assert same_rows(ROWS, [row(q="1", a="x"), row(q="2", a="y")])
+    assert same_rows([row(q=np.array([1.0, 2.0]))], [row(q=np.array([1.0, 2.0]))])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ROWS[:1],
+        ROWS[::-1],
+        [ROWS[0], row(q="2", a="z")],
+        [ROWS[0], ROWS[1].with_inputs("q", "a")],
+    ],
+)
+def test_data_sets_that_differ_anywhere_are_not(other: list[dspy.Example]) -> None:
+    assert not same_rows(ROWS, other)
+
+
+@pytest.mark.parametrize("valset", [None, [example.copy() for example in ROWS]])
+def test_validation_rows_that_are_equal_to_the_train_rows_are_those(
+    valset: list[dspy.Example] | None,
+) -> None:
+    data = Data.read(ROWS, valset)
+    assert data.val_rows == tuple(data.examples) == (Row("train", 0), Row("train", 1))
+    assert data.full_eval == (2 if valset is None else 4)
+
+
+def test_other_validation_rows_come_on_top() -> None:
+    data = Data.read(ROWS, ROWS[:1])
+    assert data.val_rows == (Row("val", 0),)
+    assert (len(data.examples), data.train_size, data.full_eval) == (3, 2, 3)
 
 
 # What may be said -----------------------------------------------------------------------------------------
@@ -210,4 +252,4 @@ def test_a_run_is_not_resumed_with_other_weights_or_groups(tmp_path: Path, optio
 
 def test_the_inputs_of_examples_are_read_as_text_and_labels_are_not() -> None:
     example = dspy.Example(q="who?", context=["here", "there"], answer="label").with_inputs("q", "context")
-    assert read_inputs([example, ROWS[Row("val", 0)]]) == ["who?\nhere\nthere", "1"]
+    assert Data.read([example, VAL_ROW], TRAIN_ROWS).train_inputs() == ["who?\nhere\nthere", "1"]

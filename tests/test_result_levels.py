@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dspy_gepa.program.plain import as_prediction
+from dspy_gepa.result import best_by_level, by_member
 from dspy_gepa.search.belief.levels import levels
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.setup.summary import Objectives, as_prediction, summarize_objectives
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Levels, Outcome
 from tests.support import Entry, pool_of, val_rows
@@ -30,16 +31,15 @@ def pool_with(*members: list[Mapping[str, float]]) -> Pool:
 
 
 def test_without_objectives_nothing_is_told() -> None:
-    assert summarize_objectives({}) == Objectives(None, None, None)
+    assert (by_member({}), best_by_level({})) == ([], {})
     assert levels(pool_with([{}, {}]), sparse=False) == Levels()
 
 
 def test_means_are_over_the_rows_where_all_members_are_known() -> None:
     pool = pool_with([{"x": 1.0}, {"x": 0.0}, {}], [{"x": 0.0}, {"x": 1.0}, {}], [{"x": 0.0}, {"x": 0.0}, {}])
-    found = summarize_objectives(levels(pool, sparse=False).objectives)
-    assert found.val_aggregate_subscores == [{"x": 0.5}, {"x": 0.5}, {"x": 0.0}]
-    assert found.per_objective_best_candidates == {"x": {0, 1}}
-    assert found.objective_pareto_front == {"x": 0.5}
+    found = levels(pool, sparse=False).objectives
+    assert by_member(found) == [{"x": 0.5}, {"x": 0.5}, {"x": 0.0}]
+    assert best_by_level(found) == {"x": {0, 1}}
 
 
 @pytest.mark.parametrize("sparse", [True, False])
@@ -47,21 +47,16 @@ def test_means_over_different_rows_are_not_compared(sparse: bool) -> None:
     # The child was run on the easy row alone, where it does no better than the seed.
     hard, easy = {"x": 0.0}, {"x": 1.0}
     pool = pool_with([hard, easy, hard, easy, hard, easy], [{}, easy, {}, {}, {}, {}])
-    found = summarize_objectives(levels(pool, sparse=sparse).objectives).val_aggregate_subscores
-    assert found is not None
+    found = by_member(levels(pool, sparse=sparse).objectives)
     assert abs(found[1]["x"] - found[0]["x"]) < 0.3
 
 
 @given(st.lists(st.lists(st.floats(-5, 5), min_size=3, max_size=3), min_size=1, max_size=5), st.booleans())
 def test_the_best_by_an_objective_reach_its_front(reached_by: list[list[float]], sparse: bool) -> None:
     pool = pool_with(*[[{"x": v} for v in line] for line in reached_by])
-    found = summarize_objectives(levels(pool, sparse=sparse).objectives)
-    assert found.val_aggregate_subscores is not None
-    assert found.per_objective_best_candidates is not None
-    assert found.objective_pareto_front is not None
-    reached = [scores["x"] for scores in found.val_aggregate_subscores]
-    assert found.objective_pareto_front["x"] == max(reached)
-    assert found.per_objective_best_candidates["x"] == {i for i, v in enumerate(reached) if v == max(reached)}
+    found = levels(pool, sparse=sparse).objectives
+    reached = [scores["x"] for scores in by_member(found)]
+    assert best_by_level(found)["x"] == {i for i, v in enumerate(reached) if v == max(reached)}
 
 
 def test_a_field_may_have_any_name() -> None:

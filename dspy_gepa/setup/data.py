@@ -1,0 +1,137 @@
+"""The data of a run: examples by row, their weights, groups and texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.program.checks import require_examples
+from dspy_gepa.program.dspy_api import Example
+from dspy_gepa.program.log import log_warning
+from dspy_gepa.program.plain import texts_in, to_plain
+from dspy_gepa.program.redaction import describe
+from dspy_gepa.search.belief.rows import RowWeights
+from dspy_gepa.search.pool import columns_of
+from dspy_gepa.types import Row
+
+Reading: TypeAlias = str | Callable[[Example], Any]
+"""A value read from every example: the name of a field, or a function of the example."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Both data sets of a run.
+
+    Without a validation set, or with one that equals the train set, the train rows are the validation rows:
+    the program is then never run twice on one task.
+
+    Attributes:
+        examples: Every row with its example.
+        train_size: Number of train rows.
+        val_rows: The validation rows.
+        full_eval: Rollouts of one pass over both sets as they were passed, as `dspy.GEPA` counts them.
+    """
+
+    examples: Mapping[Row, Example]
+    train_size: int
+    val_rows: tuple[Row, ...]
+    full_eval: int
+
+    @classmethod
+    def read(cls, trainset: Sequence[Example], valset: Sequence[Example] | None) -> Data:
+        """Check both sets and compare them; warn if scores will be in-sample.
+
+        Raises:
+            ConfigurationError: With the first example that cannot be used.
+        """
+        require_examples("trainset", trainset)
+        if valset is not None:
+            require_examples("valset", valset)
+        train = {Row("train", i): example for i, example in enumerate(trainset)}
+        full_eval = len(trainset) + len(valset or ())
+        if valset is None or same_rows(trainset, valset):
+            why = "no valset was given" if valset is None else "valset is equal to trainset"
+            log_warning(
+                f"{why}: the train rows serve as validation rows too, and the score that is reported is of "
+                "the very rows that were reflected on. Expect less on others."
+            )
+            return cls(train, len(train), tuple(train), full_eval)
+        val = {Row("val", i): example for i, example in enumerate(valset)}
+        return cls({**train, **val}, len(train), tuple(val), full_eval)
+
+    def row_weights(self, weights: Reading | None, groups: Reading | None) -> RowWeights:
+        """Return the weight and the group of every row, in the order of the pool's columns.
+
+        Args:
+            weights: Importance of an example, a number above 0; None for equal weights.
+            groups: Group of an example, any value; its text is the group's name. None for no groups.
+
+        Raises:
+            ConfigurationError: With the first row for which a value is missing or not allowed.
+        """
+        columns = columns_of(self.val_rows, self.train_size)
+        found = None
+        if weights is not None:
+            found = np.array([_weight(row, self._value("weights", weights, row)) for row in columns])
+            found /= found.mean()
+        named = () if groups is None else [self._value("groups", groups, row) for row in columns]
+        return RowWeights(found, tuple(map(str, named)))
+
+    def train_inputs(self) -> list[str]:
+        """Return the inputs of each train row as text, without images and other media."""
+        rows = (Row("train", i) for i in range(self.train_size))
+        return ["\n".join(texts_in(self.examples[row].inputs())) for row in rows]
+
+    def _value(self, option: str, reading: Reading, row: Row) -> Any:
+        example = self.examples[row]
+        if isinstance(reading, str):
+            if reading not in example:
+                raise ConfigurationError(
+                    f"{option}={reading!r} names a field that {_place(row)} does not have; it has "
+                    f"{', '.join(example.keys())}. All examples of both sets must have it."
+                )
+            return example[reading]
+        try:
+            return reading(example)
+        except Exception as error:
+            raise ConfigurationError(f"{option}= raised for {_place(row)}: {describe(error)}") from error
+
+
+def same_rows(trainset: Sequence[Example], valset: Sequence[Example]) -> bool:
+    """Return True if two data sets have equal fields, values and inputs, row by row."""
+    if len(trainset) != len(valset):
+        return False
+    return all(
+        train is val or (to_plain(train) == to_plain(val) and train.inputs().keys() == val.inputs().keys())
+        for train, val in zip(trainset, valset, strict=True)
+    )
+
+
+def check_reading(option: str, reading: Any) -> None:
+    """Refuse a value that is neither the name of a field nor a function; None is allowed.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    if not (reading is None or isinstance(reading, str) or callable(reading)):
+        raise ConfigurationError(
+            f"{option}={reading!r} must be the name of a field that all examples have, or a function of one."
+        )
+
+
+def _weight(row: Row, weight: Any) -> float:
+    if isinstance(weight, (int, float, np.number)) and math.isfinite(weight) and weight > 0:
+        return float(weight)
+    raise ConfigurationError(
+        f"weights= gives {weight!r} for {_place(row)}, and a weight is a number above 0. A row that should "
+        "not count is best left out."
+    )
+
+
+def _place(row: Row) -> str:
+    return f"{row.split}set[{row.position}]"
