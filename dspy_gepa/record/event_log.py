@@ -80,7 +80,7 @@ class EventReader:
             KeyError, TypeError, ValueError: It is not the data of an event.
         """
         kind = _KINDS[data["event"]]
-        values = {f.name: data[f.name] for f in fields(kind)}
+        values = {f.name: data[f.name] for f in fields(kind) if f.name in data}
         event = kind(**{name: self._value(name, value) for name, value in values.items()})
         if isinstance(event, RunStarted):
             self._candidates = list(event.candidates)

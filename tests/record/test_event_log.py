@@ -83,5 +83,5 @@ def test_a_row_is_read_from_its_name() -> None:
 def test_data_of_no_event_is_refused() -> None:
     read = EventReader()
     for data in ({"event": "from_the_future"}, {"event": RolloutDone.name()}, {}):
-        with pytest.raises(KeyError):
+        with pytest.raises((KeyError, TypeError)):
             read(data)
