@@ -20,10 +20,8 @@ from dspy_gepa.run import RunSettings, Stopper, run_search
 from dspy_gepa.runtime.forecast import Forecast, forecast_by_trial
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.worker import Worker
+from dspy_gepa.search import Acceptance, ComponentChoice, ParentChoice, RowChoice, Strategy
 from dspy_gepa.search.belief.frontier import FrontierType
-from dspy_gepa.search.choices.components import ComponentChoice
-from dspy_gepa.search.mutation import Acceptance
-from dspy_gepa.search.strategy import ParentChoice, RowChoice, Strategy
 from dspy_gepa.setup.data import Data, Reading
 from dspy_gepa.setup.options import Options
 from dspy_gepa.setup.prepare import prepare
@@ -71,7 +69,7 @@ class GEPA(Teleprompter):
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         candidate_selection_strategy: Member to improve: ``"pareto"``, ``"current_best"``, ``"thompson"``,
             ``"robust_frontier"``, ``"mixed"`` or a function of the pool and a random stream.
-        frontier_type: What members compete on: ``"instance"`` (rows), ``"objective"`` (`objective_scores` of
+        frontier_type: Members compete on ``"instance"`` (rows), ``"objective"`` (`objective_scores` of
             the metric), ``"hybrid"`` (both) or ``"cartesian"`` (each objective on each row).
         component_selector: Components that a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"``
             (those the feedback points at) or a function.

@@ -21,9 +21,7 @@ from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.pareto import undominated
 from dspy_gepa.report.page import TITLE, Report
 from dspy_gepa.runtime.codec import proposal_data
-from dspy_gepa.search.belief.levels import levels
-from dspy_gepa.search.belief.outputs import best_members
-from dspy_gepa.search.belief.standing import standing
+from dspy_gepa.search.belief.summary import best_members
 from dspy_gepa.search.loop import Search
 from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import (
@@ -133,8 +131,7 @@ class GEPAResult:
     def of(cls, search: Search, record: RunRecord, build: Callable[[Candidate], Module]) -> GEPAResult:
         """Return the result of a search that ended; `build` makes the program of a candidate."""
         pool, spent, choice = search.pool, search.budget.spent, search.choice
-        stand = standing(pool, choice.member, sparse=search.strategy.sparse)
-        reached = levels(pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
+        stand, reached = search.summary, search.levels
         scores = pool.scores[:, : len(pool.val_rows)]
         known = ~np.isnan(scores)
         return cls(

@@ -36,10 +36,9 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
-from dspy_gepa.search.belief.outputs import best_outputs
-from dspy_gepa.search.loop import Search
-from dspy_gepa.search.plan import Problem
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search.belief.summary import best_outputs
+from dspy_gepa.search.loop import Search, run
+from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.types import Candidate, Effect, Fault, Outcome, Row
 
 
@@ -50,8 +49,8 @@ class RunSettings:
     Attributes:
         build: Makes the program of a candidate.
         examples: Every row with its example.
-        problem: What is searched.
-        strategy: How it is searched.
+        problem: Texts, rows and weights of the search.
+        strategy: Numbers and choices of the search.
         limits: Maximum spending.
         shape: The sizes behind the forecast.
         seed: Seed of all random choices.
@@ -60,8 +59,8 @@ class RunSettings:
         policy: When to retry and when to give up.
         executor: Where effects run; None for threads of this process.
         log_dir: Directory of the journal, or None for a run that cannot be resumed.
-        resume: What to do with an existing journal.
-        identity: What the journal's results depend on.
+        resume: Treatment of an existing journal.
+        identity: Everything that the results in the journal depend on.
         track_best_outputs: True to look up the best outputs for every validation row at the end.
         callbacks: Receive every event, see `dspy_gepa.events`.
         trackers: Each opens a callback before the run and closes it afterwards.
@@ -127,17 +126,19 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             problem=settings.problem,
             strategy=settings.strategy,
             seed=settings.seed,
-            scheduler=scheduler,
             budget=Budget(settings.limits, _stopwatch(journal, scheduler)),
             width=settings.width,
-            listen=lambda pool, finished: emitter.committed(search, finished),
-            begin=emitter.planned,
             stop=StopRule(settings.stop, journal, scheduler),
         )
         try:
             with _interrupted_by_callbacks(scheduler):
                 hub(_start_of(settings, journal))
-                search.run()
+                run(
+                    search,
+                    scheduler,
+                    begin=emitter.planned,
+                    listen=lambda committed: emitter.committed(search, committed),
+                )
                 if settings.track_best_outputs:
                     # They are read once, here: the journal is open, and the search need not hold outputs.
                     search.best_outputs = best_outputs(search.pool, scheduler.recall)

@@ -1,44 +1,43 @@
-"""The steps of a search: generators that yield effects, and what they come to."""
+"""The steps of a search: generators that yield effects, and their results."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from dspy_gepa.types import Candidate, Effect, Outcome, Rollout, Row
+from dspy_gepa.types import Candidate, Effect, Outcome, Result, Rollout, Row
 
 Kind: TypeAlias = Literal["original", "mutation", "merge", "trim"]
 StepKind: TypeAlias = Literal[
     "original", "initial", "validation", "top-up", "mutation", "merge", "trim", "finals"
 ]
-"""What a step does: run the program as it was given, or another initial candidate, on its first rows; run a
-new member on all validation rows, or the best on more; improve a member, merge two, shorten the best, or
-compare the best."""
+"""Kind of a step: run the original, or another initial candidate, on its first rows; run a new member on all
+validation rows, or the best one on more; improve a member, merge two, trim the best, or compare the best."""
 Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A candidate on trial, with its evidence and the verdict: what a trial comes to.
+    """The result of a trial: a candidate with its evidence and the verdict.
 
     Attributes:
-        kind: How it was made.
-        parents: Indices of the pool members it came from.
-        candidate: The candidate on trial; None when the step ended before there was one.
+        kind: Kind of the trial.
+        parents: Indices of the parents in the pool.
+        candidate: The candidate; None if the step ended before there was one.
         changed: Components whose text differs from the first parent's.
         rows: For a mutation the rows that were reflected on, else those of its trial.
         before: Scores of the (better) parent on these rows.
-        trial_rows: The rows the candidate was run on; empty when the trial was not held.
+        trial_rows: The rows the candidate was run on; empty if it was not run.
         after: Scores of the candidate on these rows.
-        verdict: `accepted`, `rejected`, or `skipped` when nothing was put on trial.
+        verdict: `accepted`, `rejected`, or `skipped` if nothing was proposed.
         reason: One sentence for people.
-        evidence: What the reflector was shown, per component.
-        ancestor: For merges, the common ancestor's index.
-        reflections: How many answers the reflection model gave in this step.
-        unusable: How many of these were empty, cut off or could not be parsed.
-        before_objectives: Where the metric gives objectives, those of a mutation's parent on `rows`.
-        after_objectives: And those of the candidate on `trial_rows`.
+        evidence: The evidence shown to the reflection model, by component.
+        ancestor: Index of the common ancestor, for merges.
+        reflections: Number of answers of the reflection model in this step.
+        unusable: Number of these that were empty, cut off or could not be parsed.
+        before_objectives: Objectives of a mutation's parent on `rows`, if the metric gives any.
+        after_objectives: Objectives of the candidate on `trial_rows`.
     """
 
     kind: Kind
@@ -61,28 +60,40 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What it comes to when members are run on further rows.
+    """The result of running members on additional rows.
 
     Attributes:
-        outcomes: By member's index and row, what came of it.
+        outcomes: The outcomes by the member's index and row.
     """
 
     outcomes: Mapping[int, Mapping[Row, Outcome]]
 
 
 Step: TypeAlias = Generator[Sequence[Effect], Sequence[Any], Proposal | Evaluation]
-"""A step of the search: yields batches of effects, receives their results, returns what they come to."""
+"""A step of the search: yields batches of effects, receives their results, returns its own result."""
 
 
 def rollouts(
     candidate: Candidate, rows: Sequence[Row]
 ) -> Generator[Sequence[Effect], Sequence[Any], tuple[Outcome, ...]]:
-    """Within a step: run `candidate` on `rows`; results come in the order of the rows."""
+    """Run `candidate` on `rows`, within a step; the outcomes are in the order of the rows."""
     results = yield [Rollout(candidate, row) for row in rows]
     return tuple(results)
 
 
 def objectives_of(outcomes: Sequence[Outcome]) -> tuple[Mapping[str, float], ...]:
-    """The objectives of each outcome, in order; empty where none of them has any."""
+    """Return the objectives of each outcome, in order; empty if none has any."""
     found = tuple(outcome.objectives for outcome in outcomes)
     return found if any(found) else ()
+
+
+def perform(step: Step, execute: Callable[[Effect], Result]) -> Proposal | Evaluation:
+    """Run a step to its end, one effect after the other, and return its result."""
+    results: Sequence[Result] | None = None
+    while True:
+        try:
+            effects = step.send(results)  # type: ignore[arg-type]  # None starts a generator
+        except StopIteration as end:
+            result: Proposal | Evaluation = end.value
+            return result
+        results = [execute(effect) for effect in effects]

@@ -206,6 +206,7 @@ class Fault:
         overload: The provider wants fewer requests at a time (HTTP 429).
         fatal: Trying again cannot help, e.g. a wrong API key or an unknown model.
         timeout: The rollout's own time limit ran out.
+        usage: Language model use until the failure.
     """
 
     cause: str
@@ -214,6 +215,7 @@ class Fault:
     overload: bool = False
     fatal: bool = False
     timeout: bool = False
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.program.plain import as_prediction
 from dspy_gepa.result import best_by_level, by_member
-from dspy_gepa.search.belief.levels import levels
+from dspy_gepa.search.belief.summary import means_by_objective
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Levels, Outcome
@@ -32,29 +32,29 @@ def pool_with(*members: list[Mapping[str, float]]) -> Pool:
 
 def test_without_objectives_nothing_is_told() -> None:
     assert (by_member({}), best_by_level({})) == ([], {})
-    assert levels(pool_with([{}, {}]), sparse=False) == Levels()
+    assert means_by_objective(pool_with([{}, {}]), validates_all=True) == Levels()
 
 
 def test_means_are_over_the_rows_where_all_members_are_known() -> None:
     pool = pool_with([{"x": 1.0}, {"x": 0.0}, {}], [{"x": 0.0}, {"x": 1.0}, {}], [{"x": 0.0}, {"x": 0.0}, {}])
-    found = levels(pool, sparse=False).objectives
+    found = means_by_objective(pool, validates_all=True).objectives
     assert by_member(found) == [{"x": 0.5}, {"x": 0.5}, {"x": 0.0}]
     assert best_by_level(found) == {"x": {0, 1}}
 
 
-@pytest.mark.parametrize("sparse", [True, False])
-def test_means_over_different_rows_are_not_compared(sparse: bool) -> None:
+@pytest.mark.parametrize("validates_all", [True, False])
+def test_means_over_different_rows_are_not_compared(validates_all: bool) -> None:
     # The child was run on the easy row alone, where it does no better than the seed.
     hard, easy = {"x": 0.0}, {"x": 1.0}
     pool = pool_with([hard, easy, hard, easy, hard, easy], [{}, easy, {}, {}, {}, {}])
-    found = by_member(levels(pool, sparse=sparse).objectives)
+    found = by_member(means_by_objective(pool, validates_all=validates_all).objectives)
     assert abs(found[1]["x"] - found[0]["x"]) < 0.3
 
 
 @given(st.lists(st.lists(st.floats(-5, 5), min_size=3, max_size=3), min_size=1, max_size=5), st.booleans())
-def test_the_best_by_an_objective_reach_its_front(reached_by: list[list[float]], sparse: bool) -> None:
+def test_the_best_by_an_objective_reach_its_front(reached_by: list[list[float]], validates_all: bool) -> None:
     pool = pool_with(*[[{"x": v} for v in line] for line in reached_by])
-    found = levels(pool, sparse=sparse).objectives
+    found = means_by_objective(pool, validates_all=validates_all).objectives
     reached = [scores["x"] for scores in by_member(found)]
     assert best_by_level(found)["x"] == {i for i, v in enumerate(reached) if v == max(reached)}
 

@@ -36,7 +36,7 @@ from tests.support import (
     scripted_lm,
     word_rows,
 )
-from tests.test_resume import TRAIN, VAL, Words, told
+from tests.support_runs import TRAIN, VAL, Words, told
 
 ROOT = Path(__file__).parent.parent
 
@@ -59,7 +59,7 @@ import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import tests.conftest
-from tests.test_resume import Words, told
+from tests.support_runs import Words, told
 print(json.dumps(told(Words(Path(sys.argv[2])).compile(width=2, num_threads=4)), sort_keys=True))
 """
     processes = [

@@ -16,8 +16,7 @@ from benchmarks.harness.others.fewshot import DEMOS as SHOTS
 from benchmarks.harness.others.fewshot import SIMBA_SAMPLES, simba_plan
 from benchmarks.harness.others.miprov2 import fitted, heavy
 from benchmarks.paper.prices import Prices
-from dspy_gepa.search.pricing import price
-from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
+from dspy_gepa.search import Adaptive, Paper, Strategy
 
 # How much longer the program's prompts are than the seed program's, on average over a run and its test:
 # instructions grow a little, demonstrations a lot (read off simulated runs of all tasks).
@@ -103,7 +102,7 @@ def _gepa(strategy: Strategy, *, every: bool) -> Callable[[Cell, Rollout], Work]
     """every: a mutation rewrites all components, else one."""
 
     def work(cell: Cell, rollout: Rollout) -> Work:
-        steps = price(strategy, rollout.train, rollout.val).steps(cell.budget)
+        steps = strategy.price(rollout.train, rollout.val).steps(cell.budget)
         used = total(rollout.by_model)
         evidence = strategy.minibatch_size * (used.prompt + used.completion) // max(1, rollout.predictors)
         texts = round(steps * (rollout.predictors if every else 1))
@@ -142,15 +141,15 @@ def _grpo(cell: Cell, rollout: Rollout) -> Work:
     return Work(steps * grpo.GROUP * grpo.EXAMPLES + validations * rollout.val)
 
 
-_TUNED = replace(PAPER, minibatch_size=8)
+_TUNED = Paper(minibatch_size=8)
 WORK: dict[str, Callable[[Cell, Rollout], Work]] = {
     BASELINE: _nothing,
-    "gepa": _gepa(ADAPTIVE, every=True),
-    "gepa-paper": _gepa(PAPER, every=False),
-    "gepa-paper+merge": _gepa(PAPER, every=False),
-    "dspy-gepa": _gepa(PAPER, every=False),
+    "gepa": _gepa(Adaptive(), every=True),
+    "gepa-paper": _gepa(Paper(), every=False),
+    "gepa-paper+merge": _gepa(Paper(), every=False),
+    "dspy-gepa": _gepa(Paper(), every=False),
     "dspy-gepa-tuned": _gepa(_TUNED, every=True),
-    "dspy-gepa-parallel": _gepa(PAPER, every=False),
+    "dspy-gepa-parallel": _gepa(Paper(), every=False),
     "miprov2": _miprov2(zeroshot=False),
     "miprov2-zeroshot": _miprov2(zeroshot=True),
     "simba": _simba,

@@ -1,12 +1,11 @@
-"""Variants of our optimizer: what each changes in the adaptive `Strategy`."""
+"""Variants of our optimizer: what each changes in the `Adaptive` strategy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from dspy_gepa.search.choices.components import COMPONENT_CHOICES
-from dspy_gepa.search.strategy import ADAPTIVE, PARENT_CHOICES, parent_choices
+from dspy_gepa.search import COMPONENT_CHOICES, PARENT_CHOICES, Adaptive
 
 FULL = "full"
 ABLATIONS: dict[str, Mapping[str, Any]] = {
@@ -15,7 +14,7 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "blame": {"choose_components": COMPONENT_CHOICES["blame"]},
     "thompson-only": {"choose_parent": PARENT_CHOICES["thompson"]},
     "robust-frontier-only": {"choose_parent": PARENT_CHOICES["robust_frontier"]},
-    "believed-best-only": {"choose_parent": parent_choices(ADAPTIVE)["current_best"]},
+    "believed-best-only": {"choose_parent": Adaptive().parents()["current_best"]},
     "no-history": {"show_history": False},
     "no-finals": {"finals_share": 0.0, "finalists": 0},
     "minibatch-3": {"minibatch_size": 3},

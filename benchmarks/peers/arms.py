@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import dspy
@@ -16,7 +16,7 @@ from benchmarks.peers.ablation import ABLATIONS
 from benchmarks.peers.readoff import best_within
 from benchmarks.peers.tally import Tally, tallied
 from benchmarks.tasks import Task
-from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
+from dspy_gepa.search import Adaptive, Paper, Strategy
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def adaptive(changes: Mapping[str, Any] | None = None) -> Arm:
 
     def at(bench: Bench, budget: int) -> Outcome:
         meters = Meters(bench)
-        optimizer = _ours(bench, meters, replace(ADAPTIVE, **(changes or {})), budget)
+        optimizer = _ours(bench, meters, Adaptive(**(changes or {})), budget)
         program = _compiled(optimizer, bench)
         found, calls = program.detailed_results, meters.metric.calls
         return Outcome(
@@ -107,7 +107,7 @@ def once(make: Make) -> Arm:
 
 def paper(options: Mapping[str, Any]) -> Make:
     """Ours as published."""
-    return lambda bench, meters: _ours(bench, meters, PAPER, bench.largest, **options)
+    return lambda bench, meters: _ours(bench, meters, Paper(), bench.largest, **options)
 
 
 def reference(**options: Any) -> Make:

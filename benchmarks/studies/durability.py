@@ -38,8 +38,7 @@ from dspy_gepa.runtime.budget import Limits
 from dspy_gepa.runtime.forecast import Shape
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.worker import Worker
-from dspy_gepa.search.plan import Problem
-from dspy_gepa.search.strategy import PAPER
+from dspy_gepa.search import Paper, Problem
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflection, Rollout, Row, TraceStep, Usage
 
 TRAIN, VAL, LATENCY = 60, 20, 0.004
@@ -238,7 +237,7 @@ def instant_search(rollouts: int, log_dir: Path | None) -> tuple[float, int]:
             val_rows=tuple(Row("val", i) for i in range(50)),
             reflection=ReflectionSettings(""),
         ),
-        strategy=PAPER,
+        strategy=Paper(),
         limits=Limits(rollouts),
         seed=0,
         width=1,

@@ -30,12 +30,12 @@ from benchmarks.studies.in_flight import in_flight_report
 from benchmarks.studies.random_pools import KINDS, TRAIN_SIZE, one_more, outcome, random_pool
 from dspy_gepa.record.journal import Journal
 from dspy_gepa.reflection.settings import ReflectionSettings
+from dspy_gepa.search.choices.rows import minibatch
 from dspy_gepa.search.frontier import sample_parent, winners
 from dspy_gepa.search.merge import find_merge
-from dspy_gepa.search.plan import Problem, plan_evaluation, plan_trial
+from dspy_gepa.search.paper import Paper
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import minibatch
-from dspy_gepa.search.strategy import PAPER
+from dspy_gepa.search.strategy import NOTHING_IN_FLIGHT, Problem
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,9 @@ def step_cost(members: int, rows: int, kind: str) -> StepCost:
     (proposal, validation), rng, seeds = one_more(pool, kind), Random(0), itertools.count()
 
     def step(before: Pool) -> None:
-        plan_evaluation(before, problem, PAPER, 0)
-        plan_trial(before, problem, PAPER, next(seeds))
+        planner = Paper().planner(problem, next(seeds))
+        planner.evaluation(before, NOTHING_IN_FLIGHT)
+        planner.trial(before, NOTHING_IN_FLIGHT)
         before.commit(proposal, spent=0).evaluated(validation)
 
     wins, means = winners(pool.val_scores), list(pool.means)

@@ -14,7 +14,7 @@ from benchmarks.widths.clockwork import Batch, StepWork, Work
 from dspy_gepa.runtime.budget import Budget
 from dspy_gepa.runtime.dispatcher import Dispatcher, finished_future
 from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
-from dspy_gepa.search.loop import Search
+from dspy_gepa.search.loop import Search, run
 from dspy_gepa.setup.data import Data
 from dspy_gepa.setup.prepare import prepare
 from dspy_gepa.steps import Step
@@ -114,9 +114,8 @@ class RecordedGEPA(dspy_gepa.GEPA):
             problem=setup.problem,
             strategy=setup.strategy,
             seed=setup.seed,
-            scheduler=RecordingScheduler(Dispatcher(submit, workers=1, policy=setup.policy), recorder),
             budget=Budget(setup.limits, lambda: 0.0),
             width=setup.width,
         )
-        search.run()
+        run(search, RecordingScheduler(Dispatcher(submit, workers=1, policy=setup.policy), recorder))
         return search, recorder.work

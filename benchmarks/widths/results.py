@@ -12,8 +12,7 @@ from typing import Any
 
 from benchmarks.widths.cells import from_data
 from benchmarks.widths.clockwork import Timing, simulate
-from dspy_gepa.search.pricing import default_width
-from dspy_gepa.search.strategy import ADAPTIVE
+from dspy_gepa.search import Adaptive
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Results:
     def default_width(self, budget: int) -> int:
         """The width our optimizer would take."""
         sizes = self.parameters[0]
-        return default_width(ADAPTIVE, budget, sizes["train"], sizes["val"])
+        return Adaptive().default_width(budget, sizes["train"], sizes["val"])
 
     def _over_worlds(self, values: Sequence[tuple[str, float]]) -> Mean | None:
         by_world = [[value for world, value in values if world == name] for name in self.worlds]

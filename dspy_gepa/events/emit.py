@@ -20,13 +20,11 @@ from dspy_gepa.events.events import (
 )
 from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.dispatcher import Done
-from dspy_gepa.runtime.scheduler import FinishedStep
-from dspy_gepa.search.belief.levels import levels
-from dspy_gepa.search.loop import Search
-from dspy_gepa.search.plan import Plan
+from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.steps import Evaluation, Proposal, StepKind
-from dspy_gepa.types import Effect, Fault, Levels, Outcome, Reflect, Rollout
+from dspy_gepa.search.strategy import PlannedStep
+from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
 
 
 class Emitter:
@@ -38,13 +36,11 @@ class Emitter:
 
     def __init__(self, dispatcher: EventDispatcher) -> None:
         self._dispatch = dispatcher
-        self._kinds: dict[int, StepKind] = {}
 
-    def planned(self, step: int, plan: Plan) -> None:
+    def planned(self, step: PlannedStep) -> None:
         """Report that a step is about to start."""
-        self._kinds[step] = plan.kind
-        members = plan.parents if plan.evaluates is None else (plan.evaluates,)
-        self._dispatch(StepPlanned(step, plan.kind, () if plan.finalists else members, plan.need))
+        members = step.parents if step.evaluates is None else (step.evaluates,)
+        self._dispatch(StepPlanned(step.number, step.kind, () if step.finalists else members, step.need))
 
     def result(self, done: Done, step: int) -> None:
         """Report that an effect has its result."""
@@ -60,12 +56,11 @@ class Emitter:
         kind: Literal["rollout", "reflect"] = "rollout" if isinstance(effect, Rollout) else "reflect"
         self._dispatch(AttemptFailed(kind, fault.cause, fault.error))
 
-    def committed(self, search: Search, finished: FinishedStep) -> None:
+    def committed(self, search: Search, committed: Committed) -> None:
         """Report that a step was committed; the pool contains it already."""
-        kind = self._kinds.pop(finished.step)
         if not self._dispatch:
             return
-        pool, choice, result = search.pool, search.choice, finished.result
+        pool, choice, result = search.pool, search.choice, committed.result
         proposal = result if isinstance(result, Proposal) else None
         accepted = proposal is not None and proposal.verdict == "accepted"
         evaluated = result.outcomes if isinstance(result, Evaluation) else {}
@@ -78,8 +73,8 @@ class Emitter:
         }
         self._dispatch(
             StepCommitted(
-                step=finished.step,
-                kind=kind,
+                step=committed.step.number,
+                kind=committed.step.kind,
                 proposal=proposal,
                 member=len(pool) - 1 if accepted else None,
                 evaluated={
@@ -119,7 +114,7 @@ class Emitter:
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
                 scores=_scores(search),
-                levels=_levels(search),
+                levels=search.levels,
             )
         )
 
@@ -135,16 +130,12 @@ class Emitter:
         """Report that an error ends the run."""
         if self._dispatch:
             what = (type(error).__name__, redact(str(error)))
-            self._dispatch(Failed(*what, search.budget.spent, _scores(search), _levels(search)))
-
-
-def _levels(search: Search) -> Levels:
-    return levels(search.pool, sparse=search.strategy.sparse, measured=search.problem.objectives)
+            self._dispatch(Failed(*what, search.budget.spent, _scores(search), search.levels))
 
 
 def _values(search: Search) -> Sequence[float]:
     """Return the scores by which members are compared: beliefs, or validation means; NaN if unknown."""
-    return search.pool.belief.mean.tolist() if search.strategy.sparse else search.pool.means
+    return search.pool.means if search.strategy.validates_all else search.pool.belief.mean.tolist()
 
 
 def _score(search: Search, member: int) -> MemberScore:

@@ -29,6 +29,7 @@ __all__ = [
     "adapter_in_use",
     "bind_flex_source",
     "describe_flex",
+    "forget_call",
     "is_compiled",
     "list_rlm_tool",
     "model_prices",
@@ -61,6 +62,20 @@ except ImportError:
         "signature such as 'question -> answer: str'. `forward(self, **inputs)` calls them or runs plain "
         "Python, and returns dspy.Prediction with all output fields."
     )
+
+
+try:
+    from dspy.clients.base_lm import GLOBAL_HISTORY
+except ImportError:
+    GLOBAL_HISTORY = []
+
+
+def forget_call(entry: Any) -> None:
+    """Take a call, one of the last, out of DSPy's history of all calls."""
+    for place in range(len(GLOBAL_HISTORY) - 1, max(-1, len(GLOBAL_HISTORY) - 1000), -1):
+        if place < len(GLOBAL_HISTORY) and GLOBAL_HISTORY[place] is entry:
+            del GLOBAL_HISTORY[place]
+            return
 
 
 def adapter_in_use() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -45,6 +46,29 @@ _SERVICE_PACKAGES = frozenset(
 # The 4xx statuses that are not about the content of the request.
 _NOT_ABOUT_THE_REQUEST = frozenset({401, 402, 403, 407, 408, 409, 423, 425, 429})
 _OVERLOADED = frozenset({429, 529})  # 503 may as well mean that the service is down
+# The words of providers, gateways and local servers for three reasons to refuse a request.
+_TOO_LONG = re.compile(
+    r"context[\s_-]*(?:length|window|size|limit)|maximum (?:context|model|sequence|input|prompt)|n_ctx"
+    r"|max(?:imum)?[\s_]*(?:model|seq|input|prompt)[\s_]*len|string_above_max_length|input length"
+    r"|\btoo (?:long|large|many (?:input )?tokens)\b|longer than (?:the )?(?:maximum|max|allowed|model)"
+    r"|exceed\w* (?:the )?[^.]{0,60}(?:token|context|length|characters)"
+    r"|reduce (?:the |your )?(?:length|size|message|prompt|input)",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(
+    r"content[\s_-]*(?:filter|management|policy|moderation|violation)|responsible[\s_]*ai|usage polic"
+    r"|safety (?:system|filter|policy|setting)|flagged|blocked by|was blocked|moderation|prohibited content"
+    r"|sensitive (?:content|words?)|data_inspection_failed|harm(?:ful|_category)",
+    re.IGNORECASE,
+)
+_WRONG_PARAMETER = re.compile(
+    r"unsupported[\s_](?:value|parameter|country|model)|(?:does|do) not support|(?:not|n't) supported"
+    r"|(?:unknown|unrecognized|unexpected|invalid|extra|missing) "
+    r"(?:field|parameter|argument|input|request|model|schema|name|value|required)|extra (?:inputs|fields)"
+    r"|not permitted|is not a valid model|invalid[\s_]schema|response_format|only the default|model_not_found"
+    r"|must be (?:one of|less|greater|between|at (?:least|most))",
+    re.IGNORECASE,
+)
 # Errors for addresses that are no addresses: the program made them up.
 _BAD_ADDRESSES = frozenset({"InvalidURL", "InvalidSchema", "MissingSchema", "UnsupportedProtocol"})
 
@@ -56,6 +80,8 @@ def is_infrastructure(error: BaseException) -> bool:
     request that the provider, or a service that its program calls, refuses as malformed (HTTP 400, 404, 422
     and so on). The causes of the error (`raise ... from`) are examined too.
     """
+    if is_too_long(error):
+        return False
     for cause in causes_of(error):
         if isinstance(cause, (AdapterParseError, ContextWindowExceededError)):
             return False
@@ -78,8 +104,37 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def is_too_long(error: BaseException) -> bool:
-    """Return True if a prompt exceeded the model's context window."""
-    return any(isinstance(cause, ContextWindowExceededError) for cause in causes_of(error))
+    """Return True if a prompt exceeded what the model or its server accepts, in any provider's words."""
+    return any(
+        isinstance(cause, ContextWindowExceededError)
+        or (_refuses(cause) and _TOO_LONG.search(str(cause)) is not None)
+        or _status_of(cause) == 413
+        for cause in causes_of(error)
+    )
+
+
+def is_filtered(error: BaseException) -> bool:
+    """Return True if a provider's filter refused the content of a prompt."""
+    return any(_refuses(cause) and _FILTERED.search(str(cause)) for cause in causes_of(error))
+
+
+def is_wrong_parameter(error: BaseException) -> bool:
+    """Return True if a provider refused the form of a request, which no other text can change."""
+    return any(
+        _refuses(cause) and _WRONG_PARAMETER.search(str(cause)) for cause in causes_of(error)
+    ) and not (is_too_long(error) or is_filtered(error))
+
+
+def _refuses(error: BaseException) -> bool:
+    """Return True for an error with which a provider answers a request that it will not take.
+
+    A request over a limit per minute is refused as a rate limit, although waiting cannot help.
+    """
+    if isinstance(error, LMRateLimitError):
+        return re.search(r"too large", str(error), re.IGNORECASE) is not None
+    return isinstance(error, (LMInvalidRequestError, LMUnsupportedFeatureError)) or (
+        (isinstance(error, LMError) or _is_of_a_service(error)) and _is_about_the_request(error)
+    )
 
 
 def fault_of(error: BaseException) -> Fault:

@@ -7,8 +7,11 @@ import inspect
 import json
 import logging
 import math
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import dspy
@@ -22,6 +25,8 @@ from dspy_gepa.types import LARGEST_SCORE
 _log = logging.getLogger("dspy_gepa")
 Trace = Sequence[tuple[Any, Mapping[str, Any], Any]]
 PROGRAM_TRACE = "program_trace"
+_GEPA_ARITY = 5  # gold, pred, trace, pred_name, pred_trace
+_TOO_MANY = re.compile(r"positional arguments? but \d+ (?:was|were) given|too many values to unpack")
 
 _REMEDY = (
     "Return a finite number, a bool, a dict like {'score': 0.5, 'feedback': 'why'}, or "
@@ -48,7 +53,9 @@ class Metric:
     """A user's metric behind one interface.
 
     Accepted forms are DSPy's ``metric(gold, pred)`` and ``metric(gold, pred, trace)`` and GEPA's
-    ``metric(gold, pred, trace, pred_name, pred_trace)``, synchronous or async.
+    ``metric(gold, pred, trace, pred_name, pred_trace)``, synchronous or async, and a `dspy.Module` whose
+    ``forward`` has one of these forms. A callable that takes ``*args`` is called with five arguments, or
+    with fewer if the function behind it refuses so many.
 
     The score comes from one call with ``trace=None``, which is how `dspy.Evaluate` calls a metric on a
     test set: many metrics turn strict when they see a trace. A metric that takes `pred_name` is called
@@ -66,11 +73,14 @@ class Metric:
     def __init__(self, function: Callable[..., Any], *, warn_on_mismatch: bool = True) -> None:
         self._function = function
         self._warns = warn_on_mismatch
-        parameters = _positional_parameters(function)
-        self.takes_pred_name = parameters is None or len(parameters) >= 5
-        self._takes_trace = parameters is None or len(parameters) >= 3
+        self._arity = _arity(function)
         signature = _signature(function)
         self._takes_program_trace = signature is not None and PROGRAM_TRACE in signature.parameters
+
+    @property
+    def takes_pred_name(self) -> bool:
+        """True if the metric gives feedback on single components."""
+        return self._arity in (_GEPA_ARITY, None)
 
     def judge(self, gold: dspy.Example, pred: Any, trace: Trace = ()) -> Judgement:
         """Return score and feedback for a whole rollout, from one call.
@@ -83,9 +93,20 @@ class Metric:
         Raises:
             MetricError: The answer is not a score.
         """
-        blanks = 3 if self.takes_pred_name else 1 if self._takes_trace else 0
         how = {PROGRAM_TRACE: list(trace)} if self._takes_program_trace else {}
-        return read_answer(self._call(gold, pred, *[None] * blanks, **how))
+        if self._arity is not None:
+            return read_answer(self._call(gold, pred, *[None] * (self._arity - 2), **how))
+        for arity in (_GEPA_ARITY, 3):
+            try:
+                answer = self._call(gold, pred, *[None] * (arity - 2), **how)
+            except (TypeError, ValueError) as error:
+                if not _TOO_MANY.search(str(error)):
+                    raise
+            else:
+                self._arity = arity
+                return read_answer(answer)
+        self._arity = 2
+        return read_answer(self._call(gold, pred, **how))
 
     def component_feedback(
         self,
@@ -169,6 +190,10 @@ def _fields(fields: dspy.Example) -> str:
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, (Decimal, Fraction)) or (
+        getattr(value, "shape", None) == () and hasattr(value, "item")
+    ):
+        value = value.item() if hasattr(value, "item") else float(value)  # an array or a tensor of one number
     if isinstance(value, (int, float, np.integer, np.floating, np.bool_)):
         number = value if isinstance(value, int) else float(value)  # some ints exceed every float
         if abs(number) <= LARGEST_SCORE:
@@ -189,18 +214,19 @@ def _brief(number: float) -> str:
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
     try:
-        return inspect.signature(function)
+        # A module's __call__ takes anything; DSPy's ready-made metrics are modules.
+        return inspect.signature(function.forward if isinstance(function, dspy.Module) else function)
     except (TypeError, ValueError):  # some callables written in C have none
         return None
 
 
-def _positional_parameters(function: Callable[..., Any]) -> list[str] | None:
-    """Return the names of a metric's positional parameters; None if it accepts any number."""
+def _arity(function: Callable[..., Any]) -> int | None:
+    """Return how many positional arguments a metric is called with; None if only a call can show it."""
     if not callable(function):
         raise ConfigurationError(f"metric={function!r} is not callable. Pass a function metric(gold, pred).")
     signature = _signature(function)
     if signature is None:
-        return ["gold", "pred", "trace"]
+        return 3
     parameters = [p for p in signature.parameters.values() if p.name != PROGRAM_TRACE]
     by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [p.name for p in parameters if p.kind in by_position]
@@ -213,7 +239,9 @@ def _positional_parameters(function: Callable[..., Any]) -> list[str] | None:
             f"The metric {_name_of(function)}{signature} cannot be used: it must be metric(gold, pred), "
             "metric(gold, pred, trace) or metric(gold, pred, trace, pred_name, pred_trace)."
         )
-    return None if any_number else names
+    if any_number:
+        return None
+    return _GEPA_ARITY if len(names) >= _GEPA_ARITY else min(3, len(names))
 
 
 def _name_of(function: Callable[..., Any]) -> str:

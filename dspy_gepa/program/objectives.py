@@ -22,12 +22,12 @@ class Run:
     Attributes:
         candidate: Its texts.
         seconds: Its duration.
-        calls: Its language model calls; None if DSPy keeps no record of them (``disable_history=True``).
+        calls: Its language model calls.
     """
 
     candidate: Candidate
     seconds: float
-    calls: Sequence[Call] | None
+    calls: Sequence[Call]
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,17 @@ class Measure:
 
 def cost(run: Run) -> float | None:
     """Return US dollars of all calls; cached answers count at their original price."""
-    return _negated_sum([call.cost for call in run.calls]) if run.calls is not None else None
+    return _negated_sum([call.cost for call in run.calls])
 
 
 def tokens(run: Run) -> float | None:
     """Return prompt and completion tokens of all calls, cached answers included."""
-    return _negated_sum([call.tokens for call in run.calls]) if run.calls is not None else None
+    return _negated_sum([call.tokens for call in run.calls])
 
 
 def latency(run: Run) -> float | None:
     """Return seconds; None if DSPy's cache answered a call, which says nothing about the model."""
-    if run.calls is None or any(call.cached for call in run.calls):
+    if any(call.cached for call in run.calls):
         return None
     return -run.seconds
 

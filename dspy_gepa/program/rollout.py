@@ -14,8 +14,11 @@ import dspy
 from dspy_gepa.program.attempt import Attempt, trace_steps
 from dspy_gepa.program.build import build_program, has_texts_outside_predictors, mark_components
 from dspy_gepa.program.call_log import CallLog
+from dspy_gepa.program.faults import fault_of
+from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.metric import Metric
 from dspy_gepa.program.objectives import Run, measure
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.program.scoring import failed, score
 from dspy_gepa.program.text import TEXTS_READ
 from dspy_gepa.types import Candidate, Fault, Outcome, Rollout, Row
@@ -53,6 +56,7 @@ class RolloutRunner:
         self._clock = clock
         self._programs: dict[str, dspy.Module] = {}
         self._programs_kept = programs_kept
+        self._warned_tools: set[str] = set()
         self._lock = threading.Lock()
 
     def __call__(self, rollout: Rollout) -> Outcome | Fault:
@@ -110,15 +114,30 @@ class RolloutRunner:
                 run = Run(rollout.candidate, seconds, attempt.meter.calls())
                 attempt.measured = measure(self._objectives, run)
             attempt.trace = list(dspy.settings.trace)
-        attempt.error = next(iter(attempt.log.unanswered.values()), attempt.error)
+        attempt.error = attempt.log.unanswered_error or attempt.error
+        self._warn_of_tools(attempt.log)
         attempt.meter.attach(attempt.prediction)
 
     def _score(self, attempt: Attempt) -> Outcome | Fault:
-        """Score the run. The metric's own LM calls are counted but are no part of the trace."""
-        steps = trace_steps(attempt)
-        with dspy.context(trace=[], **attempt.meter.settings()):
+        """Score the run. The metric's own LM calls are watched and counted but are no part of the trace."""
+        steps, log = trace_steps(attempt), CallLog(keep_inputs=False)
+        callbacks = [*dspy.settings.callbacks, log]
+        with dspy.context(trace=[], callbacks=callbacks, **attempt.meter.settings()):
             outcome = score(attempt, steps, self._metric, self._failure_score)
-        return outcome if isinstance(outcome, Fault) else attempt.meter.with_usage(outcome)
+        self._warn_of_tools(log)
+        if isinstance(outcome, Outcome) and log.unanswered_error is not None:  # the metric caught it
+            outcome = fault_of(log.unanswered_error)
+        return attempt.meter.with_usage(outcome)
+
+    def _warn_of_tools(self, log: CallLog) -> None:
+        """Warn once per tool whose service failed: the agent was shown the error and went on."""
+        for tool, error in log.failed_tools.items():
+            if tool not in self._warned_tools:
+                self._warned_tools.add(tool)
+                log_warning(
+                    f"tool {tool!r} failed because of a service that it uses: {describe(error, 300)}. Such "
+                    "rollouts are scored as they are; retry inside the tool if that is wrong."
+                )
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if k != "_lock"} | {"_programs": {}}

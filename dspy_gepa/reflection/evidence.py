@@ -6,12 +6,15 @@ Everything here is pure. Asking the language model is an effect (`Reflect`), whi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.types import PROGRAM, Component, Outcome, TraceStep
+
+_EXAMPLE = re.compile(r"^(?=# Example \d+$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,14 @@ class EvidenceLimits:
 
     Attributes:
         field_chars: Maximum characters of one field's value; the middle of longer ones is left out.
-        total_chars: Maximum characters in all, about four per token; shared by the fields.
+        feedback_chars: Maximum characters of the feedback on one rollout, which is served before fields.
+        total_chars: Maximum characters in all, about four per token; shared by feedback and fields.
         calls: Maximum number of calls of one predictor per rollout, the failed and the last ones first.
         media: Maximum number of images and other media.
     """
 
     field_chars: int = 6_000
+    feedback_chars: int = 12_000
     total_chars: int = 120_000
     calls: int = 8
     media: int = 8
@@ -45,14 +50,22 @@ def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: E
         limits: Limits on fields and the whole.
     """
     shown = [o for o in outcomes if has_evidence(component, [o])]
-    calls = [call for outcome in shown for call in _calls(component, outcome)]
-    fields = sum(len(call.inputs) + len(call.outputs) + 1 for call in calls)
-    field_chars = min(limits.field_chars, max(200, limits.total_chars // max(1, fields)))
+    calls = [call for outcome in shown for call in _shown_calls(component, outcome, limits)]
+    # Feedback is served first: the model learns from it, and an agent's many calls must not crowd it out.
+    feedback_chars = min(limits.feedback_chars, limits.total_chars // (2 * max(1, len(shown))))
+    left = limits.total_chars - sum(min(feedback_chars, len(_feedback(component, o))) for o in shown)
+    fields = sum(len(call.inputs) + len(call.outputs) for call in calls)
+    field_chars = min(limits.field_chars, max(200, left // max(1, fields)))
     parts = [
-        f"# Example {number}\n" + _render_rollout(component, outcome, field_chars, limits.calls)
+        f"# Example {number}\n" + _render_rollout(component, outcome, limits, field_chars, feedback_chars)
         for number, outcome in enumerate(shown, start=1)
     ]
     return with_media("\n\n".join(parts), limits.media)
+
+
+def split_examples(evidence: str) -> list[str]:
+    """Return the examples of rendered evidence, in order; joined they are the evidence."""
+    return [part for part in _EXAMPLE.split(evidence) if part.strip()]
 
 
 def evidence_records(component: Component, outcomes: Sequence[Outcome]) -> str:
@@ -105,8 +118,19 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=1)
 
 
-def _render_rollout(component: Component, outcome: Outcome, chars: int, most_calls: int) -> str:
-    calls = _most_informative(_calls(component, outcome), most_calls, component.tool)
+def _shown_calls(component: Component, outcome: Outcome, limits: EvidenceLimits) -> list[TraceStep]:
+    return _most_informative(_calls(component, outcome), limits.calls, component.tool)
+
+
+def _feedback(component: Component, outcome: Outcome) -> str:
+    own = next((name for name in _callers(component) if name in outcome.component_feedback), component.name)
+    return feedback_for(own, outcome)
+
+
+def _render_rollout(
+    component: Component, outcome: Outcome, limits: EvidenceLimits, chars: int, feedback_chars: int
+) -> str:
+    calls = _shown_calls(component, outcome, limits)
     several = len(calls) > 1
     lines = []
     before: dict[str | None, Mapping[str, Any]] = {}
@@ -115,8 +139,7 @@ def _render_rollout(component: Component, outcome: Outcome, chars: int, most_cal
         lines.append(_render_call(call, label, before.get(call.component, {}), chars))
         before[call.component] = call.inputs
     lines.append(f"## Score\n{outcome.score:g}")
-    own = next((name for name in _callers(component) if name in outcome.component_feedback), component.name)
-    lines.append(f"## Feedback\n{elide(feedback_for(own, outcome), chars)}")
+    lines.append(f"## Feedback\n{elide(_feedback(component, outcome), feedback_chars)}")
     return "\n".join(lines)
 
 

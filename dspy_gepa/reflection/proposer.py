@@ -62,7 +62,7 @@ class ProposerRunner:
                 return meter.with_usage(_reflection(self._ask(request), request.component))
             except Exception as error:
                 if is_infrastructure(error):
-                    return fault_of(error)
+                    return meter.with_usage(fault_of(error))
                 return meter.with_usage(Reflection(error=describe(error), cause=type(error).__name__))
 
     def _ask(self, request: Reflect) -> Any:

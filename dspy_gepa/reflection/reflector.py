@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from dataclasses import replace
 from typing import Any
 
 import dspy
 
-from dspy_gepa.program.dspy_api import read_key
-from dspy_gepa.program.faults import fault_of, is_infrastructure, is_refusal, is_too_long
+from dspy_gepa.program.dspy_api import adapter_in_use
+from dspy_gepa.program.faults import (
+    fault_of,
+    is_filtered,
+    is_infrastructure,
+    is_refusal,
+    is_too_long,
+    is_wrong_parameter,
+)
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.program.usage import UsageMeter
+from dspy_gepa.reflection.answer import EMPTY, read_answer
+from dspy_gepa.reflection.evidence import split_examples
 from dspy_gepa.reflection.prompts import build_prompt
 from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
 
@@ -26,83 +36,103 @@ class ReflectionRunner:
 
     Args:
         lm: The reflection LM.
-        adapter: A DSPy adapter for its prompts; None for the configured one.
+        adapter: A DSPy adapter for its prompts; None for the one in use.
     """
 
     def __init__(self, lm: Any, adapter: Any = None) -> None:
         self._lm = lm
         self._adapter = adapter
-        self._warns = True
+        self._warned: set[str] = set()
 
     def __call__(self, request: Reflect) -> Reflection | Fault:
         """Ask, and ask with less evidence if the model refuses the prompt; never raises.
 
-        An answer that cannot be parsed gives a `Reflection` with an error.
+        An answer that holds no text gives a `Reflection` with an error.
         """
         meter = UsageMeter()
-        adapter = self._adapter or _adapter()
+        adapter = _without_grammar(self._adapter or adapter_in_use())
         with dspy.context(lm=self._lm, adapter=adapter, trace=[], **meter.settings()):
-            while True:
-                try:
-                    return meter.with_usage(_ask(request))
-                except Exception as error:
-                    less = _with_less(request, error)
-                    if less is not None:
-                        self._warn(request, less, error)
-                        request = less
-                    elif is_infrastructure(error):
-                        return fault_of(error)
-                    else:
-                        failed = Reflection(error=describe(error), cause=type(error).__name__)
-                        return meter.with_usage(failed)
+            return self._ask(request, meter)
 
-    def _warn(self, asked: Reflect, less: Reflect, error: Exception) -> None:
-        """Warn once that media are left out: an LM without images may be the wrong one for the program."""
-        if self._warns and MEDIA_START in asked.evidence and MEDIA_START not in less.evidence:
-            self._warns = False
-            _log.warning(
-                "the reflection LM refused a prompt with images or other media; such prompts are sent again "
-                "without them. It said: %s",
-                describe(error, 300),
-            )
+    def _ask(self, request: Reflect, meter: UsageMeter) -> Reflection | Fault:
+        prompts, error = [request], None
+        while prompts:
+            asked = prompts.pop()
+            try:
+                answer = _ask(asked)
+            except dspy.AdapterParseError as empty:
+                return meter.with_usage(Reflection(error=EMPTY.objection, cause=type(empty).__name__))
+            except Exception as refusal:
+                error = refusal
+                if is_infrastructure(error):
+                    break
+                why, smaller = _smaller(asked, error)
+                self._warn(why, error)
+                prompts += reversed(smaller)
+            else:
+                cut_off = any(call.cut_off for call in meter.calls()[-1:])
+                return meter.with_usage(replace(answer, truncated=cut_off))
+        assert error is not None  # nothing else ends the loop
+        if is_infrastructure(error):
+            return meter.with_usage(fault_of(error))
+        if is_wrong_parameter(error):  # no evidence and no text changes what this provider objects to
+            return meter.with_usage(replace(fault_of(error), fatal=True))
+        return meter.with_usage(Reflection(error=describe(error), cause=type(error).__name__))
+
+    def _warn(self, why: str, error: Exception) -> None:
+        """Warn once for each reason why less is shown than there is."""
+        if why and why not in self._warned:
+            self._warned.add(why)
+            _log.warning("%s The reflection LM said: %s", why, describe(error, 300))
 
 
-def _adapter() -> Any:
-    """Return the configured adapter, but ChatAdapter in place of TwoStepAdapter.
+class _Verbatim:
+    """Makes an adapter hand on the completion as it came, for `read_answer` to read."""
 
-    The latter has a second model extract texts from the answer. It is chosen for short values, and would have
-    to copy a long text word for word.
+    def parse(self, signature: Any, completion: str) -> dict[str, Any]:
+        """Return the completion as the value of the only output field."""
+        return dict.fromkeys(signature.output_fields, completion)
+
+
+def _without_grammar(adapter: Any) -> Any:
+    """Return an adapter that lays out prompts like `adapter` and leaves the answer alone.
+
+    ChatAdapter stands in for adapters of the user's own, which are made for the program's signatures, and for
+    TwoStepAdapter, which would have a second model copy the text.
     """
-    configured = dspy.settings.adapter
-    return dspy.ChatAdapter() if isinstance(configured, dspy.TwoStepAdapter) else configured
+    known = type(adapter) in (dspy.ChatAdapter, dspy.JSONAdapter, dspy.XMLAdapter)
+    verbatim: Any = copy.copy(adapter) if known else dspy.ChatAdapter()
+    kind = type(verbatim)
+    verbatim.__class__ = type(kind.__name__, (_Verbatim, kind), {})
+    return verbatim
 
 
 def _ask(request: Reflect) -> Reflection:
     signature, fields = build_prompt(request)
-    predictor = dspy.Predict(signature)
-    return _read_answer(predictor, predictor(**fields))
+    (output,) = signature.output_fields
+    completion = dspy.Predict(signature)(**fields)[output]
+    answer = read_answer(str(completion or ""), output, tuple(signature.input_fields))
+    return Reflection(text=answer.text, error=answer.objection)
 
 
-def _read_answer(predictor: dspy.Predict, answer: dspy.Prediction) -> Reflection:
-    """Return the new text, as it stands in the answer; `rules.clean_text` and `objection_to` judge it."""
-    (output,) = predictor.signature.output_fields
-    return Reflection(text=str(answer[output] or ""), truncated=_was_truncated(predictor))
-
-
-def _was_truncated(predictor: dspy.Predict) -> bool:
-    """Return True if the provider reports it, in any of the forms of its answers."""
-    if not predictor.history:
-        return False
-    response = predictor.history[-1]["response"]
-    ends = [read_key(part, "finish_reason") for part in (response, *(read_key(response, "choices") or []))]
-    return "length" in ends or read_key(response, "status") == "incomplete"
-
-
-def _with_less(request: Reflect, error: Exception) -> Reflect | None:
-    """Return the request without media if they were refused, or with half the evidence if it was too long."""
+def _smaller(request: Reflect, error: Exception) -> tuple[str, list[Reflect]]:
+    """Return why the model refused a prompt, and the prompts to try in its place, the best first."""
     evidence = request.evidence
+    if is_filtered(error):
+        why = "The content filter of the reflection LM refused some examples; they are left out of prompts."
+        return why, [replace(request, evidence=part) for part in _halves(evidence)]
     if is_refusal(error) and MEDIA_START in evidence:
-        return replace(request, evidence=with_media(evidence, 0))
-    if is_too_long(error) and len(evidence) > SHORTEST_EVIDENCE:
-        return replace(request, evidence=elide(evidence, len(evidence) // 2))
-    return None
+        why = "The reflection LM refused images or other media; such prompts are sent again without them."
+        return why, [replace(request, evidence=with_media(evidence, 0))]
+    # Some servers say no more than that the request was bad.
+    too_long = is_too_long(error) or (is_refusal(error) and not is_wrong_parameter(error))
+    if too_long and len(evidence) > SHORTEST_EVIDENCE:
+        return "", [replace(request, evidence=elide(evidence, len(evidence) // 2))]
+    return "", []
+
+
+def _halves(evidence: str) -> list[str]:
+    """Return the two halves of the examples; none if there is only one."""
+    examples = split_examples(evidence)
+    middle = len(examples) // 2
+    return ["".join(examples[:middle]).strip(), "".join(examples[middle:]).strip()] if middle else []

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dspy_gepa.program.media import mended
+from dspy_gepa.reflection.answer import EMPTY, is_visible
 from dspy_gepa.types import TextKind
 
-_THINK = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_OPEN_THINK = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
 # No objection if other components did change: not every component is at fault.
 UNCHANGED = "The answer equals the current text. Change what the feedback shows to be wrong."
-_FENCED = re.compile(r"\A```[\w-]*\n(.*?)\n?```\Z", re.DOTALL)
+# Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, kana and Chinese characters.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_CHARACTERS_OF_A_WORD = 2  # in scripts without spaces
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,8 @@ class TextRules:
 
 
 def clean_text(text: str) -> str:
-    """Return the proposed text without closed think blocks and without a fence around the whole.
-
-    Lone surrogates, which no provider accepts, are replaced.
-    """
-    stripped = _THINK.sub("", mended(text)).strip()
-    fenced = _FENCED.match(stripped)
-    return (fenced.group(1) if fenced and "```" not in fenced.group(1) else stripped).strip()
+    """Return the proposed text without white space around it, and with lone surrogates replaced."""
+    return mended(text).strip()
 
 
 def objection_to(
@@ -63,10 +63,8 @@ def objection_to(
     """
     if truncated:
         return "The answer was cut off at the model's length limit. Write a shorter text."
-    if not text:
-        return "The answer was empty. Write the full text."
-    if _OPEN_THINK.search(text):
-        return "The answer holds an unfinished thinking block. Give the text alone."
+    if not is_visible(text):
+        return EMPTY.objection
     if text == current.strip():
         return UNCHANGED
     if rules.max_chars is not None and len(text) > rules.max_chars:
@@ -101,17 +99,36 @@ def _defines(node: ast.ClassDef, method: str) -> bool:
 
 
 def _copied_run(text: str, sources: Sequence[str], most: int | None) -> str | None:
-    if most is None:
-        return None
-    words = text.split()
-    runs = {tuple(words[i : i + most + 1]) for i in range(len(words) - most)}
+    """Return an objection if the text copies more than `most` words in a row from one of the sources."""
+    runs = set(_runs(text, most)) if most is not None else set()
     for source in sources if runs else ():
-        theirs = source.split()
-        for i in range(len(theirs) - most):
-            if tuple(theirs[i : i + most + 1]) in runs:
-                start = " ".join(theirs[i : i + 8])
-                return (
-                    f"The text copies more than {most} words in a row from one example, beginning {start!r}. "
-                    "State what is general instead."
-                )
+        copied = next((run for run in _runs(source, most or 0) if run in runs), None)
+        if copied is not None:
+            start = " ".join(copied[:8]) if len(copied[0]) > 1 else "".join(copied[:16])
+            return (
+                f"The text copies more than {most} words in a row from one example, beginning {start!r}. "
+                "State what is general instead."
+            )
     return None
+
+
+def _runs(text: str, most: int) -> Iterator[tuple[str, ...]]:
+    """Yield every shortest run of words that is longer than `most` words.
+
+    In scripts without spaces each character stands for a part of a word.
+    """
+    words = _WORD.findall(text)
+    sizes = [1 if _is_unspaced(word[0]) else _CHARACTERS_OF_A_WORD for word in words]
+    end = length = 0
+    for start in range(len(words)):
+        while end < len(words) and length <= _CHARACTERS_OF_A_WORD * most:
+            length += sizes[end]
+            end += 1
+        if length <= _CHARACTERS_OF_A_WORD * most:
+            return
+        yield tuple(words[start:end])
+        length -= sizes[start]
+
+
+def _is_unspaced(character: str) -> bool:
+    return re.match(f"[{_UNSPACED}]", character) is not None

@@ -64,7 +64,7 @@ def heat(record: RunRecord) -> list[dict[str, Any]]:
 
 def is_mean(record: RunRecord) -> bool:
     """Whether members' scores are means over the validation rows, and not what is believed."""
-    return not record.started.get("strategy", {}).get("sparse", True)
+    return bool(record.started.get("strategy", {}).get("validates_all", False))
 
 
 def excerpts(record: RunRecord) -> int:

@@ -8,15 +8,14 @@ so the findings of a run do not depend on timing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from dspy_gepa.errors import InfrastructureError, RunInterrupted
-from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.steps import Evaluation, Proposal, Step
-from dspy_gepa.types import Effect, Outcome, Result, Rollout, Usage
+from dspy_gepa.types import Effect, Outcome, Result, Rollout
 
 
 class Memory(Protocol):
@@ -55,25 +54,20 @@ class FinishedStep:
     Attributes:
         step: Number of the step.
         result: Its proposal or evaluation.
-        spent: Its charges: its reflections, and the rollouts that no earlier step was charged for.
-        usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
     """
 
     step: int
     result: Proposal | Evaluation
-    spent: Spending
-    usage: Mapping[str, Usage] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
 class _Flight:
-    """A started step: the batch of results it waits for, and every result it has used."""
+    """A started step and the batch of results it waits for."""
 
     number: int
     step: Step
     results: list[Result | None] | None = None
     missing: int = 0
-    used: dict[str, tuple[Effect, Result]] = field(default_factory=dict)
     reflections: int = 0
     result: Proposal | Evaluation | None = None
 
@@ -110,7 +104,6 @@ class Scheduler:
         self._on_drain = on_drain
         self._flights: deque[_Flight] = deque()
         self._awaited: dict[str, list[_Slot]] = {}
-        self._charged: set[str] = set()
         self._reported: set[str] = set()
         self._drained = False
         self.started = 0
@@ -146,7 +139,7 @@ class Scheduler:
                 raise self.interrupt()
             self._receive(done)
         self._flights.popleft()
-        return self._charge(oldest, oldest.result)
+        return FinishedStep(oldest.number, oldest.result)
 
     def recall(self, rollout: Rollout) -> Outcome | None:
         """Return the recorded outcome of a rollout; None if it was never executed."""
@@ -197,7 +190,7 @@ class Scheduler:
         else:
             if key not in self._reported:
                 self._report(Done(key, effect, result, attempts=0, seconds=0.0, replayed=True), flight)
-            self._fill(flight, place, key, effect, result)
+            self._fill(flight, place, result)
 
     def _key(self, effect: Effect, flight: _Flight) -> str:
         if isinstance(effect, Rollout):
@@ -211,7 +204,7 @@ class Scheduler:
         slots = self._awaited.pop(done.key)
         self._record(done, slots[0][0])
         for flight, place in slots:
-            self._fill(flight, place, done.key, done.effect, done.result)
+            self._fill(flight, place, done.result)
             if flight.missing == 0:
                 self._advance(flight)
 
@@ -226,28 +219,7 @@ class Scheduler:
         self._reported.add(done.key)
         self._on_result(done, flight.number)
 
-    def _fill(self, flight: _Flight, place: int, key: str, effect: Effect, result: Result) -> None:
+    def _fill(self, flight: _Flight, place: int, result: Result) -> None:
         assert flight.results is not None  # it is waiting
-        flight.used[key] = (effect, result)
         flight.results[place] = result
         flight.missing -= 1
-
-    def _charge(self, flight: _Flight, result: Proposal | Evaluation) -> FinishedStep:
-        fresh = {key: used for key, used in flight.used.items() if key not in self._charged}
-        self._charged.update(fresh)
-        usage: dict[str, Usage] = {}
-        for effect, used in fresh.values():
-            usage[_phase_of(effect)] = usage.get(_phase_of(effect), Usage()) + used.usage
-        spent = Spending(
-            rollouts=sum(isinstance(used, Outcome) for _, used in fresh.values()),
-            reflections=flight.reflections,
-            tokens=sum(phase.total_tokens for phase in usage.values()),
-            cost=sum(phase.cost for phase in usage.values()),
-        )
-        return FinishedStep(flight.number, result, spent, usage)
-
-
-def _phase_of(effect: Effect) -> str:
-    if not isinstance(effect, Rollout):
-        return "reflection"
-    return "train rollouts" if effect.row.split == "train" else "validation rollouts"

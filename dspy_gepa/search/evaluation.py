@@ -1,33 +1,46 @@
-"""Steps that run a member on rows; the first of a run tries the program and the metric out too."""
+"""Steps that run a member on rows; the first of a run also checks the program and the metric."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from dspy_gepa.errors import ConfigurationError, MetricError, ProgramError
 from dspy_gepa.program.objectives import MEASURES
-from dspy_gepa.search.pool import Member
-from dspy_gepa.steps import Evaluation, Step, rollouts
+from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.search.pool import Member, Pool
+from dspy_gepa.search.strategy import PlannedStep, Problem
+from dspy_gepa.steps import Evaluation, Step, StepKind, rollouts
 from dspy_gepa.types import Outcome, Row
 
 
-def evaluate_original(seed: Member, rows: Sequence[Row], objectives: Sequence[str] = ()) -> Step:
-    """The first step: the seed on its first rows, the very first alone as a pre-flight check.
+def first_evaluation(problem: Problem, pool: Pool, member: Member, rows: Sequence[Row]) -> PlannedStep:
+    """Return the first evaluation of a member."""
+    work = evaluate(member, rows) if member.index else evaluate_original(member, rows, problem.objectives)
+    kind: StepKind = "validation" if member.parents else "initial" if member.index else "original"
+    # A merge was tried on validation rows, which are not paid again.
+    unknown = int(np.isnan(pool.scores[member.index, pool.columns(rows)]).sum())
+    return PlannedStep(kind, work, Spending(rollouts=unknown), evaluates=member.index)
+
+
+def evaluate_original(original: Member, rows: Sequence[Row], objectives: Sequence[str] = ()) -> Step:
+    """Run the original on its first rows, the very first alone as a pre-flight check.
 
     Args:
-        seed: The program as it was given.
+        original: The program as the user wrote it.
         rows: The rows.
-        objectives: Ready objectives to be measured.
+        objectives: Names of the ready objectives to measure.
 
     Raises:
-        ConfigurationError: One of them cannot be measured of this program.
+        ConfigurationError: An objective cannot be measured for this program.
         MetricError: The metric failed on the pre-flight row, or on every row it was called on.
         ProgramError: The program failed on every row for a reason other than a model's bad output.
     """
-    outcomes = yield from rollouts(seed.candidate, rows[:1])
+    outcomes = yield from rollouts(original.candidate, rows[:1])
     _refuse_broken_metric(rows, outcomes)
     _refuse_unmeasurable(objectives, outcomes)
-    outcomes += yield from rollouts(seed.candidate, rows[1:])
+    outcomes += yield from rollouts(original.candidate, rows[1:])
     _refuse_broken_metric(rows, outcomes)
     _refuse_unmeasurable(objectives, outcomes)
     if all(_is_broken(outcome) for outcome in outcomes):
@@ -35,7 +48,7 @@ def evaluate_original(seed: Member, rows: Sequence[Row], objectives: Sequence[st
             f"The program raised on each of {len(outcomes)} rows; the first time: "
             f"{outcomes[0].error}. Run it by hand, program(**example.inputs()), and mend that first."
         )
-    return Evaluation({seed.index: dict(zip(rows, outcomes, strict=True))})
+    return Evaluation({original.index: dict(zip(rows, outcomes, strict=True))})
 
 
 def evaluate(member: Member, rows: Sequence[Row]) -> Step:
@@ -45,7 +58,7 @@ def evaluate(member: Member, rows: Sequence[Row]) -> Step:
 
 
 def _refuse_broken_metric(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
-    """Once one row was scored, a metric that fails on another row is taken to dislike that output."""
+    """Raise if the metric failed and scored no row; otherwise a failure is blamed on the output."""
     failures = [(row, o) for row, o in zip(rows, outcomes, strict=False) if o.metric_failed]
     if failures and not any(o.status == "scored" for o in outcomes):
         row, outcome = failures[0]

@@ -1,43 +1,23 @@
-"""The end of a search: the best members and the seed on further validation rows, and who is returned."""
+"""The end of an adaptive search: the best members and the original on validation rows, and the choice."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.strategy import Choice
 from dspy_gepa.steps import Evaluation, Step
 from dspy_gepa.types import Effect, Outcome, Rollout, Row
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The member to return, and how sure we are of it.
-
-    Attributes:
-        member: Its index in the pool.
-        score: What it is expected to score on rows like these.
-        interval: The central interval that holds that with probability 0.9.
-        better_than_original: Probability that it is worth more than the seed; a half for the seed itself.
-        reason: One sentence for people.
-    """
-
-    member: int
-    score: float
-    interval: tuple[float, float]
-    better_than_original: float
-    reason: str
-
-
 def contenders(pool: Pool, count: int) -> list[int]:
-    """The seed and the `count` other members that are believed to be worth most.
+    """Return the original and the `count` other members with the highest posterior means.
 
-    A member whose shorter version was kept leaves its place to that.
+    A member whose trimmed version was accepted leaves its place to it.
     """
     out = {0, *(pool.members[shorter].parents[0] for shorter in pool.trimmed)}
     ranked = np.argsort(-pool.belief.mean, kind="stable").tolist()
@@ -45,17 +25,17 @@ def contenders(pool: Pool, count: int) -> list[int]:
 
 
 def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: int) -> Step:
-    """Sequential halving: all run on some more validation rows, the better half goes on.
+    """Run sequential halving: all members run on some more validation rows, and the better half goes on.
 
-    The seed stays to the end: what is asked of the winner is whether it is better than the seed. Rollouts
-    that are left when the last ones have no rows left go to the others, best first. Only a remainder that
-    is not enough for a row each is not spent.
+    The original stays to the end, because the winner has to be better than it. Rollouts that are left when
+    the last members have no rows left go to the others, best first. Only a remainder too small for one row
+    each is not spent.
 
     Args:
-        pool: The pool as it stands.
-        members: Who takes part, the seed first.
+        pool: The current pool.
+        members: The members that take part, the original first.
         order: The validation rows, in the order in which they are used.
-        rollouts: The most to spend.
+        rollouts: Maximum number of rollouts.
     """
     outcomes: dict[int, dict[Row, Outcome]] = {member: {} for member in members}
     field, rounds = list(members), max(1, math.ceil(math.log2(len(members))))
@@ -64,8 +44,8 @@ def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: i
         if not runs:
             break
         pool = yield from _run(pool, runs, outcomes)
-        seed, *others = ranked(pool, field)
-        field = [seed, *others[: max(1, len(others) // 2)]]
+        original, *others = ranked(pool, field)
+        field = [original, *others[: max(1, len(others) // 2)]]
     left = rollouts - _spent(outcomes)
     rest = _open_runs(pool, ranked(pool, members), order, len(order))[:left]
     if rest and left >= len(_open_runs(pool, field, order, 1)):
@@ -76,8 +56,8 @@ def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: i
 def _round(
     pool: Pool, field: Sequence[int], order: Sequence[Row], left: int, rounds: int
 ) -> list[tuple[int, Row]]:
-    """What a round runs, when so many rollouts are left for so many rounds: as many rows for each, if any."""
-    # Members may know some rows already, and who knows all of them takes no share.
+    """Return the (member, row) pairs of a round: the rollouts left, split evenly over rounds and members."""
+    # Members may know some rows already, and a member that knows all of them takes no share.
     running = len(_open_runs(pool, field, order, 1))
     if left < max(1, running):
         return []
@@ -91,7 +71,7 @@ def _spent(outcomes: Mapping[int, Mapping[Row, Outcome]]) -> int:
 def _run(
     pool: Pool, runs: Sequence[tuple[int, Row]], outcomes: dict[int, dict[Row, Outcome]]
 ) -> Generator[Sequence[Effect], Sequence[Any], Pool]:
-    """Run members on rows, keep what comes of it in `outcomes`, and give the pool that knows it."""
+    """Run members on rows, add the results to `outcomes`, and return the pool with them."""
     results = yield [Rollout(pool.members[member].candidate, row) for member, row in runs]
     found: dict[int, dict[Row, Outcome]] = {member: {} for member, _ in runs}
     for (member, row), outcome in zip(runs, results, strict=True):
@@ -100,7 +80,7 @@ def _run(
 
 
 def _open_runs(pool: Pool, members: Sequence[int], order: Sequence[Row], most: int) -> list[tuple[int, Row]]:
-    """Each member with the first rows, at most so many, that it was not run on."""
+    """Return up to `most` unseen rows per member, in order."""
     return [
         (member, row)
         for member in members
@@ -109,23 +89,15 @@ def _open_runs(pool: Pool, members: Sequence[int], order: Sequence[Row], most: i
 
 
 def ranked(pool: Pool, members: Sequence[int]) -> list[int]:
-    """The first of them, the seed, then the others, those believed to be worth most first."""
+    """Return the first of them, the original, then the others by posterior mean, highest first."""
     return [members[0], *sorted(members[1:], key=lambda m: -pool.belief.mean[m])]
 
 
-def best_by_mean(pool: Pool) -> Choice:
-    """The member with the best validation mean, as the paper returns it."""
-    best, belief = best_on_average(pool.row_weights.weighted(pool.val_scores)), pool.belief
-    reason = f"best validation mean, {pool.mean(best):.4f}"
-    better = belief.probability_better(best, 0)
-    return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)
-
-
 def best_by_belief(pool: Pool, tie: float, among: Sequence[int] = ()) -> Choice:
-    """The member to return, see `choose`; where the validation rows are the train rows, the best on these.
+    """Return the best member as `choose` does, with the confidence and the tie that the data call for.
 
-    There neither a lucky score nor a long text is held against a member: what is asked for is what does best
-    on these very rows. Elsewhere the seed stays where nothing is better with confidence.
+    If the validation rows are the train rows, the best member on these very rows is wanted, so that neither a
+    lucky score nor a long text is held against it. Otherwise it has to be better with confidence.
     """
     if pool.in_sample:
         return choose(pool, confidence=0.5, tie=0.0, among=among)
@@ -133,25 +105,25 @@ def best_by_belief(pool: Pool, tie: float, among: Sequence[int] = ()) -> Choice:
 
 
 def confidence_needed(others: int) -> float:
-    """How sure one must be that the best of so many members is better than the seed.
+    """Return the confidence required of the best of `others` members to be better than the original.
 
-    Of `others` members that are no better, about one is expected to look better with this probability.
+    Of this many members that are no better, about one is expected to look better with this probability.
     """
     return max(0.5, 1 - 1 / max(1, others))
 
 
 def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ()) -> Choice:
-    """The member that is believed to be worth most; the seed where no other is better with confidence.
+    """Return the member with the highest posterior mean; the original if none is better with confidence.
 
-    Of those that are better with confidence and within `tie` standard errors of the best of them, the
+    Among members that are better with confidence and within `tie` standard errors of the best of them, the
     shortest is taken.
 
     Args:
         pool: The pool at the end.
-        confidence: The probability of being better than the seed that is asked for.
-        tie: See above.
-        among: The seed and the members that were in the finals. Of others too little is known, and what is
-            known was known when they were left out. All members, where there were no finals.
+        confidence: Required probability of being better than the original.
+        tie: Number of standard errors within which members tie.
+        among: The original and the members that were in the finals; empty for all members if there were no
+            finals. Too little is known of members that were left out.
     """
     belief = pool.belief
     _, *others = ranked(pool, among or range(len(pool)))

@@ -1,155 +1,215 @@
-"""Algorithm 1: plan a step, run it, commit it, until the budget ends.
+"""The search as a loop: ask for a step, run it, tell its result, until the budget ends.
 
-The algorithm as published, where the artifact (the authors' own code) or the reference (`dspy.GEPA`, which
-wraps the `gepa` package) differ, and which way this code goes:
+The artifact (the authors' own code) and the reference (`dspy.GEPA`, which wraps the `gepa` package) differ
+from the published algorithm in some points. The way taken here:
 
-- *Budget.* They look at it at the top of an iteration only and overshoot by up to a validation pass. Here a
+- *Budget.* They check it at the top of an iteration only and overshoot by up to a validation pass. Here a
   trial is begun only if there is room for the validation it may lead to.
 - *Rollouts.* They run a parent again on train rows it has been run on. Here each is run once and reused.
-- *Domination* (frontier.py), *padding of minibatches* (sampling.py), *order and ties of merges, weights of
-  ancestors* (merge.py), *what counts as a merge* (strategy.py): see there.
-- *Trace steps* belong to predictors by identity, not by equal signature (rollouts.py).
-- *Failed parses* are shown to the reflector with the raw text; they drop them unless told otherwise.
+- *Domination* (frontier.py), *padding of minibatches* (choices/rows.py), *order and ties of merges, weights
+  of ancestors* (merge.py), *which merges count* (strategy.py): see there.
+- *Trace steps* belong to predictors by identity, not by equal signature (program/rollout.py).
+- *Failed parses* are shown to the reflection model with the raw text; they drop them by default.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
-from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
-from dspy_gepa.search.finals import Choice, best_by_belief, best_by_mean
-from dspy_gepa.search.plan import Plan, Problem, plan_evaluation, plan_finals, plan_trial, plan_trim
+from dspy_gepa.runtime.scheduler import Scheduler
+from dspy_gepa.search.belief.summary import PoolSummary, means_by_objective, summarize_pool
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.strategy import Strategy
-from dspy_gepa.steps import Evaluation, Proposal
-from dspy_gepa.types import Row, Usage
+from dspy_gepa.search.strategy import Choice, InFlight, PlannedStep, Planner, Problem, Strategy
+from dspy_gepa.steps import Evaluation, Proposal, Step
+from dspy_gepa.types import Effect, Levels, Result, Rollout, Row, Usage
 
-Listener = Callable[[Pool, FinishedStep], None]
-StepListener = Callable[[int, Plan], None]
-
-# Empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
+# Number of empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
 UNUSABLE_ANSWERS = 10
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A step whose result is in the pool.
+
+    Attributes:
+        step: The step.
+        result: Its result; a proposal as it was committed.
+        spent: Its reflections, and the rollouts that no earlier step was charged for.
+        usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
+    """
+
+    step: PlannedStep
+    result: Proposal | Evaluation
+    spent: Spending
+    usage: Mapping[str, Usage]
 
 
 @dataclass
 class Search:
-    """The state of a search and its loop.
+    """A search: `ask` for the next step, run its effects, `tell` its result.
 
     Attributes:
-        problem: What is searched.
-        strategy: How.
+        problem: The problem.
+        strategy: Options of the search.
         seed: Seed of all random streams.
-        scheduler: Runs the steps.
-        budget: Limits the rollouts.
-        width: Trials in flight; 1 is the paper's sequential algorithm.
-        listen: Called after every commit with the new pool and the finished step.
-        begin: Called with the number and the plan of every step before it starts.
-        stop: Asked before every trial: why the search should end, as one sentence, or None to go on.
-        pool: Everything found so far.
-        stop_reason: Why the search ended, as one sentence.
+        budget: Limits on rollouts and the rest; counts what was spent.
+        width: Maximum number of trials in flight; 1 is the paper's sequential algorithm.
+        stop: Called before every trial; returns one sentence to end the search, or None to go on.
+        pool: All candidates and scores found so far.
+        stop_reason: Reason for the end of the search, as one sentence.
         usage: Language model use so far, by phase.
-        best_outputs: By validation row the best members with their outputs; None where nobody asked.
+        best_outputs: By validation row the best members with their outputs; None unless requested.
     """
 
     problem: Problem
     strategy: Strategy
     seed: int
-    scheduler: Scheduler
     budget: Budget
     width: int = 1
-    listen: Listener = lambda pool, finished: None
-    begin: StepListener = lambda number, plan: None
     stop: Callable[[Search], str | None] = lambda search: None
     pool: Pool = field(init=False)
     stop_reason: str = ""
     usage: dict[str, Usage] = field(default_factory=dict)
     best_outputs: Mapping[Row, list[tuple[int, Any]]] | None = None
+    _planner: Planner = field(init=False)
+    _in_flight: dict[int, PlannedStep] = field(default_factory=dict)
+    _begun: int = 0
+    _closing: deque[Callable[[], PlannedStep | None]] | None = None
     _finalists: tuple[int, ...] = ()
-    _started: int = 0
+    _used: dict[int, list[tuple[Effect, Result]]] = field(default_factory=dict)
+    _charged: set[str] = field(default_factory=set)
     _trials_without_rollout: int = 0
     _unusable_answers: int = 0
-    _flying: dict[int, Plan] = field(default_factory=dict)
+    _last_reason: str = ""
 
     def __post_init__(self) -> None:
         problem = self.problem
+        # Alg. 1, line 2
         self.pool = Pool.of(
             problem.original, problem.val_rows, problem.train_size, problem.initial, problem.row_weights
         )
+        self._planner = self.strategy.planner(problem, self.seed)
 
-    def run(self) -> Pool:
-        """Search until the budget ends or nothing is left to try. The pool grows in place of `self.pool`."""
-        while True:
-            while (plan := self._plan()) is not None:
-                self._start(plan)
-            if not self._flying:
-                break
-            self._commit(self.scheduler.finish())
-        if (deletion := self._plan_deletion()) is not None:
-            self._perform(deletion)
-        if (final := self._plan_finals()) is not None:
-            self._perform(final)
-            self._finalists = final.finalists
-        return self.pool
+    @property
+    def in_flight(self) -> InFlight:
+        """Steps that were begun and are not committed yet, by number."""
+        return self._in_flight
 
     @property
     def choice(self) -> Choice:
-        """The member to return, as far as the search has come."""
-        if not self.strategy.sparse:
-            return best_by_mean(self.pool)
-        return best_by_belief(self.pool, self.strategy.tie, self._finalists)
+        """The member that would be returned now."""
+        return self._planner.choice(self.pool, self._finalists)
 
-    def _plan(self) -> Plan | None:
-        """The next step from the pool as it stands; None when it is time to wait, or to end the search."""
-        evaluation = plan_evaluation(self.pool, self.problem, self.strategy, self.seed, self._flying)
-        if evaluation is not None and self._has_room(evaluation):
+    @property
+    def summary(self) -> PoolSummary:
+        """The scores of all members."""
+        return summarize_pool(self.pool, self.choice.member, validates_all=self.strategy.validates_all)
+
+    @property
+    def levels(self) -> Levels:
+        """The means of all members by objective and by group."""
+        measured = self.problem.objectives
+        return means_by_objective(self.pool, validates_all=self.strategy.validates_all, measured=measured)
+
+    def ask(self) -> PlannedStep | None:
+        """Begin the next step and return it.
+
+        None means that a step in flight has to be told first or, if there is none, that the search is over.
+
+        Raises:
+            ReflectionError: The reflection model gave too many unusable answers in a row.
+        """
+        if self._unusable_answers >= UNUSABLE_ANSWERS:
+            raise ReflectionError(
+                f"The reflection model gave {self._unusable_answers} unusable answers in a row, the last: "
+                f"{self._last_reason.rstrip('.')}. Try a stronger model or a larger max_tokens."
+            )
+        planned = self._next_step()
+        if planned is None:
+            return None
+        number, self._begun = self._begun, self._begun + 1
+        self._used[number] = []
+        step = replace(planned, number=number, work=_noting(planned.work, self._used[number]))
+        self._in_flight[number] = step
+        self.budget.reserve(number, step.need)
+        return step
+
+    def tell(self, step: PlannedStep, result: Proposal | Evaluation) -> Committed:
+        """Commit a step's result to the pool. Steps that were begun earlier have to be told earlier."""
+        del self._in_flight[step.number]
+        spent, usage = self._charge(self._used.pop(step.number))
+        self.budget.settle(step.number, spent)
+        for phase, used in usage.items():
+            self.usage[phase] = self.usage.get(phase, Usage()) + used
+        if isinstance(result, Evaluation):
+            self.pool = self.pool.evaluated(result)
+            self._finalists = step.finalists or self._finalists
+        else:
+            result = self._commit_trial(self._unless_too_late(result, step), spent)
+        return Committed(step, result, spent, usage)
+
+    def _next_step(self) -> PlannedStep | None:
+        if self._closing is None:
+            step = self._search_step()
+            if step is not None or self._in_flight:
+                return step
+            self._closing = deque([self._trim, self._finals])  # each runs alone
+        while self._closing and not self._in_flight:
+            if (step := self._closing.popleft()()) is not None:
+                return step
+        return None
+
+    def _search_step(self) -> PlannedStep | None:
+        """Return the next evaluation or trial; None to wait or to end the search."""
+        evaluation = self._planner.evaluation(self.pool, self._in_flight)
+        # Room for the validation of a new member was kept by its trial.
+        if evaluation is not None and not (evaluation.optional and self._refusal(evaluation.need)):
             return evaluation
         # Evaluations of new members take places too: with one, they come before the next trial.
-        if not self.pool.has_begun or len(self._flying) >= self.width:
+        if not self.pool.has_begun or len(self._in_flight) >= self.width:
             return None
         if self._trials_without_rollout >= self._patience:
             self.stop_reason = f"nothing left to try: {self._patience} trials in a row led to no new rollout"
             return None
-        plan = plan_trial(self.pool, self.problem, self.strategy, self.seed, self._flying)
-        refusal = self.budget.refusal(plan.need + plan.follow_up, keep=self.strategy.finals_share)
+        trial = self._planner.trial(self.pool, self._in_flight)
+        refusal = self._refusal(trial.need + trial.follow_up)  # Alg. 1, line 6
         if refusal is not None:
             self.stop_reason = f"budget: {refusal}"
             return None
         if (reason := self.stop(self)) is not None:
             self.stop_reason = reason
             return None
-        return plan
+        return trial
 
-    def _has_room(self, evaluation: Plan) -> bool:
-        # What the pool began with has to be run, and room for a validation was kept by its trial.
-        optional = self.strategy.sparse and self.pool.has_begun
-        keep = self.strategy.finals_share
-        return not optional or self.budget.refusal(evaluation.need, keep=keep) is None
+    def _refusal(self, need: Spending) -> str | None:
+        return self.budget.refusal(need, keep=self.strategy.kept)
 
     @property
     def _room_at_the_end(self) -> int:
-        """Rollouts for what comes after the search."""
+        """Number of rollouts for the steps after the search."""
         if self.budget.limits.rollouts < UNLIMITED:
             return self.budget.room
-        share = self.strategy.finals_share
+        share = self.strategy.kept
         return math.ceil(self.budget.spent.rollouts * share / (1 - share))
 
-    def _plan_deletion(self) -> Plan | None:
-        plan = plan_trim(self.pool, self.problem, self.strategy, self.seed, self._room_at_the_end)
-        return plan if plan is not None and self.budget.refusal(plan.need) is None else None
+    def _trim(self) -> PlannedStep | None:
+        step = self._planner.trim(self.pool, self._room_at_the_end)
+        return step if step is not None and self.budget.refusal(step.need) is None else None
 
-    def _plan_finals(self) -> Plan | None:
-        """The finals, with all rollouts that are left, or as many of them as the other limits allow."""
+    def _finals(self) -> PlannedStep | None:
+        """Return the finals with all rollouts that are left, or as many as the other limits allow."""
         room = self._room_at_the_end
         while room > 0:
-            plan = plan_finals(self.pool, self.strategy, self.seed, room)
-            if plan is None or self.budget.refusal(plan.need) is None:
-                return plan
-            room = plan.need.rollouts // 2
+            step = self._planner.finals(self.pool, room)
+            if step is None or self.budget.refusal(step.need) is None:
+                return step
+            room = step.need.rollouts // 2
         return None
 
     @property
@@ -157,50 +217,76 @@ class Search:
         steps_per_epoch = -(-self.problem.train_size // self.strategy.minibatch_size)
         return max(20, steps_per_epoch)
 
-    def _perform(self, plan: Plan) -> None:
-        """Run a step alone, from its start to its commit."""
-        self._start(plan)
-        self._commit(self.scheduler.finish())
-
-    def _start(self, plan: Plan) -> None:
-        number, self._started = self._started, self._started + 1
-        self._flying[number] = plan
-        self.budget.reserve(number, plan.need)
-        self.begin(number, plan)
-        self.scheduler.start(number, plan.step)
-
-    def _commit(self, finished: FinishedStep) -> None:
-        plan = self._flying.pop(finished.step)
-        self.budget.settle(finished.step, finished.spent)
-        for phase, used in finished.usage.items():
-            self.usage[phase] = self.usage.get(phase, Usage()) + used
-        if isinstance(finished.result, Evaluation):
-            self.pool = self.pool.evaluated(finished.result)
-            self.listen(self.pool, finished)
-        else:
-            self._commit_trial(finished, self._unless_too_late(finished.result, plan))
-
-    def _unless_too_late(self, proposal: Proposal, plan: Plan) -> Proposal:
-        """Trials beside each other share the room for one validation: who comes late may find none."""
-        if proposal.verdict != "accepted" or plan.follow_up == Spending():
+    def _unless_too_late(self, proposal: Proposal, step: PlannedStep) -> Proposal:
+        """Reject an accepted candidate if parallel trials used up the room for its validation."""
+        if proposal.verdict != "accepted" or step.follow_up == Spending():
             return proposal
-        refusal = self.budget.refusal(plan.follow_up)
+        refusal = self.budget.refusal(step.follow_up)
         if refusal is None:
             return proposal
         return replace(proposal, verdict="rejected", reason=f"{proposal.reason}, but {refusal}")
 
-    def _commit_trial(self, finished: FinishedStep, proposal: Proposal) -> None:
+    def _commit_trial(self, proposal: Proposal, spent: Spending) -> Proposal:
         self.pool = self.pool.commit(proposal, spent=self.budget.spent.rollouts)
         proposal = self.pool.proposals[-1]
-        self._trials_without_rollout = 0 if finished.spent.rollouts else self._trials_without_rollout + 1
-        self._unusable_answers = _unusable_in_a_row(self._unusable_answers, proposal)
-        self.listen(self.pool, replace(finished, result=proposal))
-        if self._unusable_answers >= UNUSABLE_ANSWERS:
-            raise ReflectionError(
-                f"The reflection model gave {self._unusable_answers} unusable answers in a row, the last: "
-                f"{proposal.reason.rstrip('.')}. Try a stronger model or a larger max_tokens."
-            )
+        self._trials_without_rollout = 0 if spent.rollouts else self._trials_without_rollout + 1
+        usable = proposal.unusable != proposal.reflections
+        self._unusable_answers = 0 if usable else self._unusable_answers + proposal.unusable
+        self._last_reason = proposal.reason
+        return proposal
+
+    def _charge(self, used: Sequence[tuple[Effect, Result]]) -> tuple[Spending, dict[str, Usage]]:
+        """Return the spending of a step and its language model use by phase; no rollout is charged twice."""
+        rollouts = reflections = 0
+        usage: dict[str, Usage] = {}
+        for effect, result in used:
+            if isinstance(effect, Rollout):
+                if effect.key in self._charged:
+                    continue
+                self._charged.add(effect.key)
+                rollouts += 1
+                phase = "train rollouts" if effect.row.split == "train" else "validation rollouts"
+            else:
+                reflections += 1
+                phase = "reflection"
+            usage[phase] = usage.get(phase, Usage()) + result.usage
+        tokens, cost = sum(u.total_tokens for u in usage.values()), sum(u.cost for u in usage.values())
+        return Spending(rollouts, reflections, tokens, cost), usage
 
 
-def _unusable_in_a_row(before: int, proposal: Proposal) -> int:
-    return before + proposal.unusable if proposal.unusable == proposal.reflections else 0
+def _noting(work: Step, used: list[tuple[Effect, Result]]) -> Step:
+    """Pass the effects and results of a step through and note them in `used`."""
+    results: Sequence[Any] | None = None
+    while True:
+        try:
+            effects = work.send(results)  # type: ignore[arg-type]  # None starts a generator
+        except StopIteration as end:
+            result: Proposal | Evaluation = end.value
+            return result
+        results = yield effects
+        used += zip(effects, results, strict=True)
+
+
+def run(
+    search: Search,
+    scheduler: Scheduler,
+    *,
+    begin: Callable[[PlannedStep], None] = lambda step: None,
+    listen: Callable[[Committed], None] = lambda committed: None,
+) -> Pool:
+    """Run a search to its end.
+
+    Args:
+        search: The search.
+        scheduler: Runs the steps.
+        begin: Called with every step before it starts.
+        listen: Called after every commit.
+    """
+    while True:
+        while (step := search.ask()) is not None:
+            begin(step)
+            scheduler.start(step.number, step.work)
+        if not search.in_flight:
+            return search.pool
+        finished = scheduler.finish()
+        listen(search.tell(search.in_flight[finished.step], finished.result))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -17,7 +17,7 @@ from dspy_gepa.types import Candidate, Row
 
 @dataclass(frozen=True)
 class Merge:
-    """A merge that is worth a trial: two parents, their ancestor, and the child's texts."""
+    """Two parents, their common ancestor, and the child to try."""
 
     first: int
     second: int
@@ -26,12 +26,12 @@ class Merge:
 
 
 def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
-    """Algorithm 4: draw pairs from the frontier until one can be merged, or give up.
+    """Draw pairs from the frontier until one can be merged (Algorithm 4).
 
     Args:
-        pool: The pool; only members of its frontier become parents.
+        pool: The current pool; only members of its frontier become parents.
         rng: The step's random stream.
-        attempts: How many pairs to draw.
+        attempts: Maximum number of pairs to draw.
 
     Returns:
         A merge that was not tried before and whose child is not known, or None.
@@ -41,69 +41,20 @@ def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
         return None
     tried = set(_tried(pool))
     for _ in range(attempts):
-        first, second = sorted(rng.sample(contenders, 2))
-        ancestors = [a for a in _common_ancestors(pool, first, second) if (first, second, a) not in tried]
+        first, second = sorted(rng.sample(contenders, 2))  # Alg. 4, line 2
+        common = _common_ancestors(pool, first, second)  # Alg. 4, lines 3 to 7 and 11 to 16
+        ancestors = [a for a in common if (first, second, a) not in tried]  # Alg. 4, lines 8 to 10
         if not ancestors:
             continue
         ancestor = _draw_ancestor(pool, ancestors, rng)
-        candidate = _combine(pool, first, second, ancestor, rng)
+        candidate = _combine(pool, first, second, ancestor, rng)  # Alg. 4, lines 17 to 32
         if not pool.knows(candidate):
-            return Merge(first, second, ancestor, candidate)
-    return None
-
-
-def find_crossover(pool: Pool, draw: Callable[[], int], rng: Random, attempts: int = 10) -> Merge | None:
-    """Two members that differ in several components, mixed component by component.
-
-    For strategies that rewrite all components at once, where Algorithm 4 finds no pair: hardly ever did only
-    one of two members change a component. Where both did, chance decides; selection does the rest.
-
-    Args:
-        pool: The pool.
-        draw: Draws a member that deserves to be a parent.
-        rng: The step's random stream.
-        attempts: How many pairs to draw.
-
-    Returns:
-        A merge whose child is not known, or None.
-    """
-    for _ in range(attempts):
-        first, second = sorted((draw(), draw()))
-        shared = pool.ancestors(first) & pool.ancestors(second)
-        if first == second or not shared:
-            continue
-        ancestor = max(shared)
-        a, b, origin = (pool.members[i].candidate for i in (first, second, ancestor))
-        texts = {
-            name: rng.choice([c[name] for c in (a, b) if c[name] != origin[name]] or [origin[name]])
-            for name in origin
-        }
-        candidate = origin.with_texts(texts)
-        if not pool.knows(candidate):
-            return Merge(first, second, ancestor, candidate)
-    return None
-
-
-def cross(found: Merge, pool: Pool, rows: Sequence[Row]) -> Step:
-    """Run a crossover's child on the rows of its trial; it is kept, however it does."""
-    outcomes = yield from rollouts(found.candidate, rows)
-    after = tuple(outcome.score for outcome in outcomes)
-    return Proposal(
-        kind="merge",
-        parents=(found.first, found.second),
-        ancestor=found.ancestor,
-        candidate=found.candidate,
-        verdict="accepted",
-        reason=f"merge of {found.first} and {found.second} scored {math.fsum(after):g} on {len(after)} rows",
-        changed=_differences(pool.members[found.first].candidate, found.candidate),
-        trial_rows=tuple(rows),
-        after=after,
-        after_objectives=objectives_of(outcomes),
-    )
+            return Merge(first, second, ancestor, candidate)  # Alg. 4, line 33
+    return None  # Alg. 4, line 35
 
 
 def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
-    """Algorithm 3: accept the child when it is as good as the better parent on a few validation rows."""
+    """Run the child on a few validation rows; accept it if it is as good as the better parent (artifact)."""
     columns = pool.columns(trial_rows)
     parents = [tuple(float(s) for s in pool.scores[p, columns]) for p in (found.first, found.second)]
 
@@ -124,7 +75,7 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
             f"merge of {found.first} and {found.second} scored {total(after):g} on {len(after)} "
             f"validation rows, the better parent {total(before):g}"
         ),
-        changed=_differences(pool.members[found.first].candidate, found.candidate),
+        changed=differences(pool.members[found.first].candidate, found.candidate),
         rows=tuple(trial_rows),
         before=before,
         trial_rows=tuple(trial_rows),
@@ -134,7 +85,10 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
 
 
 def merge_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
-    """The validation rows of a merge's trial: a third each where one parent is better, the other, neither."""
+    """Return the validation rows of a merge's trial.
+
+    A third each where one parent is better, where the other is, and where neither is (artifact).
+    """
     difference = pool.val_scores[first] - pool.val_scores[second]
     buckets = [np.flatnonzero(mask).tolist() for mask in (difference > 0, difference < 0, difference == 0)]
     share = max(1, math.ceil(size / 3))
@@ -147,32 +101,35 @@ def merge_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> t
 
 
 def _common_ancestors(pool: Pool, first: int, second: int) -> Iterator[int]:
-    """Ancestors of both that neither improves on in vain: the tests of Algorithm 4."""
-    of_first, of_second = pool.ancestors(first), pool.ancestors(second)
-    if first in of_second or second in of_first:
+    """Yield the common ancestors that pass the tests of Algorithm 4."""
+    of_first, of_second = pool.ancestors(first), pool.ancestors(second)  # Alg. 4, line 3
+    if first in of_second or second in of_first:  # Alg. 4, lines 4 to 6
         return
-    for ancestor in sorted(of_first & of_second):
-        if pool.mean(ancestor) > min(pool.mean(first), pool.mean(second)):
+    for ancestor in sorted(of_first & of_second):  # Alg. 4, line 7
+        if pool.mean(ancestor) > min(pool.mean(first), pool.mean(second)):  # Alg. 4, lines 11 to 13
             continue
-        if _is_desirable(pool, first, second, ancestor):
+        if _is_desirable(pool, first, second, ancestor):  # Alg. 4, lines 14 to 16
             yield ancestor
 
 
 def _is_desirable(pool: Pool, first: int, second: int, ancestor: int) -> bool:
-    """Whether some component was changed by exactly one of the two."""
+    """Return True if some component was changed by exactly one of the two (Algorithm 3)."""
     a, b, origin = (pool.members[i].candidate for i in (first, second, ancestor))
-    return any(a[name] != b[name] and origin[name] in (a[name], b[name]) for name in origin)
+    return any(a[name] != b[name] and origin[name] in (a[name], b[name]) for name in origin)  # lines 2 to 7
 
 
 def _draw_ancestor(pool: Pool, ancestors: Sequence[int], rng: Random) -> int:
-    """In proportion to mean score; evenly when scores are zero or negative, where the reference raises."""
+    """Draw in proportion to mean score; evenly if a score is zero or negative, where the reference raises.
+
+    Algorithm 4 takes the first one.
+    """
     means = [pool.mean(a) for a in ancestors]
     weights = means if min(means) > 0 else None
     return rng.choices(list(ancestors), weights=weights)[0]
 
 
 def _combine(pool: Pool, first: int, second: int, ancestor: int, rng: Random) -> Candidate:
-    """Per component the changed text; where both changed it, the text of the better parent.
+    """Return the child: per component the changed text, or the better parent's if both changed it.
 
     Components are visited in the program's order. The reference visits them in the order of a set, so
     that its ties depend on Python's hash seed.
@@ -180,12 +137,12 @@ def _combine(pool: Pool, first: int, second: int, ancestor: int, rng: Random) ->
     a, b, origin = (pool.members[i].candidate for i in (first, second, ancestor))
     better = _better_parent(pool, first, second)
     texts: dict[str, str] = {}
-    for name in origin:
+    for name in origin:  # Alg. 4, line 18
         if a[name] == origin[name]:
-            texts[name] = b[name]
+            texts[name] = b[name]  # Alg. 4, lines 22 and 23
         elif b[name] == origin[name] or a[name] == b[name]:
-            texts[name] = a[name]
-        else:
+            texts[name] = a[name]  # Alg. 4, lines 24 and 25, 29 and 30
+        else:  # Alg. 4, lines 26 to 28
             winner = better if better is not None else rng.choice((first, second))
             texts[name] = pool.members[winner].candidate[name]
     return origin.with_texts(texts)
@@ -203,5 +160,6 @@ def _tried(pool: Pool) -> Iterator[tuple[int, int, int]]:
             yield proposal.parents[0], proposal.parents[1], proposal.ancestor
 
 
-def _differences(parent: Candidate, child: Candidate) -> tuple[str, ...]:
+def differences(parent: Candidate, child: Candidate) -> tuple[str, ...]:
+    """Return the components whose texts differ."""
     return tuple(name for name in child if child[name] != parent[name])

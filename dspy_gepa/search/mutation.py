@@ -1,12 +1,14 @@
-"""Reflective mutation: run the parent, reflect on what went wrong, try the child on these or other rows."""
+"""Reflective mutation: run the parent, reflect on its failures, try the child on these or other rows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
 from dspy_gepa.reflection.edit_history import most_informative, render_edits
@@ -20,71 +22,86 @@ from dspy_gepa.reflection.evidence import (
 from dspy_gepa.reflection.prompts import describe_context, describe_subject
 from dspy_gepa.reflection.rules import UNCHANGED, TextRules, clean_text, objection_to
 from dspy_gepa.reflection.settings import ReflectionSettings
-from dspy_gepa.search.choices.components import ComponentChoice, ComponentContext
+from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.search.choices.acceptance import Acceptance
+from dspy_gepa.search.choices.components import ComponentContext, most_rewritten
 from dspy_gepa.search.edit_history import edits_of
 from dspy_gepa.search.pool import Member, Pool
+from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
 
 EDITS_SHOWN = 6
-Acceptance = Callable[[Sequence[float], Sequence[float]], bool]
 Judge = Callable[[Sequence[Reflect], Sequence[Reflection]], tuple[dict[str, str], dict[str, str]]]
 Reflected = tuple[dict[str, str], list[str], Sequence[Reflection]]
 
 
+@dataclass(frozen=True)
+class Mutation:
+    """A mutation that is about to be made.
+
+    Attributes:
+        parent: The member to improve.
+        turn: Number of times that the parent was chosen before.
+        rows: Train rows to reflect on.
+        trial_rows: Rows to run the child on.
+    """
+
+    parent: Member
+    turn: int
+    rows: tuple[Row, ...]
+    trial_rows: tuple[Row, ...]
+
+
+def most_spent(problem: Problem, strategy: Strategy, pool: Pool, mutation: Mutation) -> Spending:
+    """Return the maximum spending of a mutation; rollouts that the pool knows are not paid again."""
+    reflected = pool.columns(mutation.rows)
+    unknown = int(np.isnan(pool.scores[mutation.parent.index, reflected]).sum())
+    # Each component may be asked for twice, see `_reflect`.
+    asked = 2 * most_rewritten(strategy.choose_components, problem.components)
+    return Spending(rollouts=unknown + len(mutation.trial_rows), reflections=asked)
+
+
 def mutate(
-    parent: Member,
-    rows: Sequence[Row],
-    choose: ComponentChoice,
-    components: Sequence[str],
-    *,
-    pool: Pool,
-    reflection: ReflectionSettings,
-    perfect_score: float | None,
-    show_history: bool,
-    turn: int = 0,
-    trial_rows: Sequence[Row] | None = None,
-    accept: Acceptance | None = None,
+    problem: Problem, strategy: Strategy, pool: Pool, mutation: Mutation, accept: Acceptance | None = None
 ) -> Step:
-    """Algorithm 1, lines 8 to 17: one reflective mutation, from the parent's rollouts to the verdict.
+    """Run a mutation from the parent's rollouts to the verdict (Algorithm 1, lines 8 and 10 to 14).
 
     Args:
-        parent: The member to improve on.
-        rows: The minibatch of train rows.
-        choose: Which of the components to rewrite.
-        components: The components that may be rewritten.
-        pool: The pool as of the step's start.
-        reflection: How to reflect.
-        perfect_score: A minibatch on which every row reaches this has nothing to teach; None never skips.
-        show_history: Whether the reflector sees earlier edits of the components.
-        turn: How often the parent was chosen before.
-        trial_rows: The rows the child is run on; None for those that were reflected on.
-        accept: Whether a child is kept, by its parent's scores on the rows reflected on and its own on those
-            of its trial, each times the weight of its row; None keeps every child.
+        problem: The problem.
+        strategy: Options of the search.
+        pool: The pool at the start of the step.
+        mutation: The parent and the rows.
+        accept: Decides whether the child is accepted, by the scores of its parent on the rows reflected on
+            and its own on those of its trial, each times the weight of its row; None accepts every child.
     """
-    before = yield from rollouts(parent.candidate, rows)
-    _refuse_broken_feedback(rows, before)
+    parent, reflection = mutation.parent, problem.reflection
+    # Alg. 1, line 10: scores, traces and feedback. The component is chosen after it, to be able to go by it.
+    before = yield from rollouts(parent.candidate, mutation.rows)
+    _refuse_broken_feedback(mutation.rows, before)
     blank = Proposal(
         "mutation",
         (parent.index,),
         None,
         "skipped",
         "",
-        rows=tuple(rows),
+        rows=mutation.rows,
         before=_scores(before),
         before_objectives=objectives_of(before),
     )
-    if perfect_score is not None and all(score >= perfect_score for score in blank.before):
+    perfect = strategy.perfect_score
+    if perfect is not None and all(score >= perfect for score in blank.before):
         return replace(blank, reason="every row of the minibatch is perfect already")
 
-    chosen = _chosen(choose, ComponentContext(components, turn, before, parent, pool))
+    context = ComponentContext(problem.components, mutation.turn, before, parent, pool)
+    chosen = _chosen(strategy, context)  # Alg. 1, line 8
     shown = before if reflection.show_failures else without_failures(before)
-    requests = _requests(parent, chosen, shown, reflection, pool if show_history else None)
+    requests = _requests(parent, chosen, shown, reflection, pool if strategy.show_history else None)
     if not requests:
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
     judge = partial(_judge, parent=parent, pool=pool, rules=reflection.rules, shown=training_texts(before))
-    texts, objections, answers = yield from _reflect(requests, judge)
+    texts, objections, answers = yield from _reflect(requests, judge)  # Alg. 1, line 11
     blank = replace(
         blank,
         reflections=len(answers),
@@ -94,18 +111,22 @@ def mutate(
     if not texts:
         return replace(blank, verdict="rejected", reason="; ".join(objections))
 
-    child = parent.candidate.with_texts(texts)
+    child = parent.candidate.with_texts(texts)  # Alg. 1, line 12
     blank = replace(blank, candidate=child, changed=tuple(texts))
     if pool.knows(child):
         return replace(blank, verdict="rejected", reason="these texts were tried before")
 
-    trial_rows = tuple(rows if trial_rows is None else trial_rows)
-    after = yield from rollouts(child, trial_rows)
-    trial = replace(blank, trial_rows=trial_rows, after=_scores(after), after_objectives=objectives_of(after))
-    was = pool.row_weights.weigh(pool.columns(rows), trial.before)
-    now = pool.row_weights.weigh(pool.columns(trial_rows), trial.after)
-    verdict: Verdict = "accepted" if accept is None or accept(was, now) else "rejected"
-    return replace(trial, verdict=verdict, reason=_change(was, now, same_rows=trial.rows == trial_rows))
+    after = yield from rollouts(child, mutation.trial_rows)  # Alg. 1, line 13
+    trial = replace(
+        blank,
+        trial_rows=mutation.trial_rows,
+        after=_scores(after),
+        after_objectives=objectives_of(after),
+    )
+    was = pool.row_weights.weigh(pool.columns(trial.rows), trial.before)
+    now = pool.row_weights.weigh(pool.columns(trial.trial_rows), trial.after)
+    verdict: Verdict = "accepted" if accept is None or accept(was, now) else "rejected"  # Alg. 1, line 14
+    return replace(trial, verdict=verdict, reason=_change(was, now, same_rows=trial.rows == trial.trial_rows))
 
 
 def _change(was: Sequence[float], now: Sequence[float], *, same_rows: bool) -> str:
@@ -114,31 +135,21 @@ def _change(was: Sequence[float], now: Sequence[float], *, same_rows: bool) -> s
     return f"scored {math.fsum(now):g} on {len(now)} rows"
 
 
-def _chosen(choose: ComponentChoice, occasion: ComponentContext) -> Sequence[str]:
-    names = list(choose(occasion))
-    unknown = [name for name in names if name not in occasion.components]
+def _chosen(strategy: Strategy, context: ComponentContext) -> Sequence[str]:
+    names = list(strategy.choose_components(context))
+    unknown = [name for name in names if name not in context.components]
     if unknown:
-        known = ", ".join(occasion.components)
+        known = ", ".join(context.components)
         raise ConfigurationError(f"component_selector chose {unknown[0]!r}; the components are {known}.")
     return names
 
 
 def _refuse_broken_feedback(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
-    """A metric that scores every row and then fails on every call with `pred_name` is broken there."""
+    """Raise if the metric scores every row and then fails on every call with `pred_name`."""
     if rows and all(o.status == "scored" and o.metric_failed for o in outcomes):
         error = MetricError(f"Called with pred_name, the metric raised {outcomes[0].error}")
         error.row = rows[0]
         raise error
-
-
-def improves(before: Sequence[float], after: Sequence[float]) -> bool:
-    """Strictly better in sum over the same rows (paper, section 3; the artifact's rule)."""
-    return math.fsum(after) > math.fsum(before)
-
-
-def keeps_up(before: Sequence[float], after: Sequence[float]) -> bool:
-    """At least as good in sum over the same rows."""
-    return math.fsum(after) >= math.fsum(before)
 
 
 def _requests(
@@ -173,10 +184,10 @@ def _history(pool: Pool | None, component: str) -> str:
 def _reflect(
     requests: Sequence[Reflect], judge: Judge
 ) -> Generator[Sequence[Effect], Sequence[Any], Reflected]:
-    """Ask for all components at once; ask once more, with the reason, where an answer cannot be used.
+    """Ask for all components at once, and once more, with the reason, where an answer cannot be used.
 
     Returns:
-        The texts that passed, an objection for every component that has none, and all answers.
+        The texts that passed, an objection for every component without one, and all answers.
     """
     answers = yield requests
     texts, objections = judge(requests, answers)
@@ -200,7 +211,7 @@ def _judge(
     rules: TextRules,
     shown: Sequence[str],
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The texts that can be tried, and an objection for each of the others."""
+    """Return the texts that can be tried, and an objection for each of the others."""
     texts: dict[str, str] = {}
     objections: dict[str, str] = {}
     for request, answer in zip(requests, answers, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from dspy_gepa.search.belief.estimate import Belief, estimate
 from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.frontier import Scores
-from dspy_gepa.search.objectives import Objectives, filled_in, with_row
 from dspy_gepa.steps import Evaluation, Proposal, objectives_of
 from dspy_gepa.types import Candidate, Row
 
 Counts = NDArray[np.int_]
+Objectives = Mapping[str, Scores]
+"""By objective of the metric an array like `Pool.scores`, NaN where the objective is not known."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,10 @@ class Member:
     """A candidate that was accepted into the pool.
 
     Attributes:
-        index: Its place in the pool; the seed is 0.
+        index: Its index in the pool; the original is 0.
         candidate: Its texts.
-        parents: Indices of the members it came from; empty for the seed, two for a merge.
-        trial: The trial that found it, as an index into the pool's proposals.
+        parents: Indices of its parents; empty for the original, two for a merge.
+        trial: Index of its proposal in the pool's proposals.
         discovered_at: Rollouts spent in the run before its own validation began.
     """
 
@@ -52,13 +53,13 @@ class Pool:
         exposure: Same shape. Number of ancestors already evaluated on the row when the member was created, in
             its longest lineage. Scores are unbiased only where this is 0: elsewhere the text was written for
             the row, or the row is easy for this lineage.
-        means: By member, the mean validation score over the rows it was run on, weighted where rows have
-            weights; NaN where there is none.
-        proposals: What every trial came to, in their order, after an entry for each member it began with.
-        turns: Per member, how many times one of its components was chosen for rewriting.
-        merge_due: True when no trial has ended since a member found by mutation was first validated.
+        means: Mean validation score of each member over the rows it was run on, weighted if rows have
+            weights; NaN without any.
+        proposals: Results of all trials in order, after an entry for each member the pool began with.
+        turns: Number of times that a component of each member was chosen for rewriting.
+        merge_due: True if no trial has ended since a member found by mutation was first validated.
         known: Ids of all candidates that were ever proposed.
-        all_objectives: By objective of the metric an array like `scores`; empty when it gives none.
+        all_objectives: By objective of the metric an array like `scores`; empty if it gives none.
         row_weights: Weights and groups of the rows, by column.
     """
 
@@ -84,7 +85,7 @@ class Pool:
         initial: Sequence[Candidate] = (),
         row_weights: RowWeights = EVEN,
     ) -> Pool:
-        """The pool a search begins with, not yet run: the seed, and what else was given to begin with."""
+        """Return the pool a search begins with: the original and the initial candidates, not run yet."""
         roots = list(dict.fromkeys([original, *initial]))
         train_rows = tuple(Row("train", i) for i in range(train_size))
         shape = len(roots), len(columns_of(val_rows, train_size))
@@ -113,39 +114,39 @@ class Pool:
 
     @property
     def in_sample(self) -> bool:
-        """Whether the validation rows are the train rows, those that are reflected on."""
+        """True if the validation rows are the train rows, which are reflected on."""
         return self.val_rows[0].split == "train"
 
     @property
     def val_scores(self) -> Scores:
-        """The scores on validation rows, of members that were validated. Shape (members, validation rows)."""
+        """Scores of validated members on the validation rows. Shape (members, validation rows)."""
         return self._validated(self.scores)
 
     @property
     def train_scores(self) -> Scores:
-        """The scores on train rows. Shape (members, train rows)."""
+        """Scores on the train rows. Shape (members, train rows)."""
         return self.scores[:, self._first_train :]
 
     @cached_property
     def objectives(self) -> dict[str, Scores]:
-        """By objective the scores on validation rows, of members that were validated; like `val_scores`.
+        """By objective the scores of validated members on the validation rows; like `val_scores`.
 
-        NaN also where the program failed or the metric left the objective out. Not to be written to.
+        NaN also where the program failed or the metric left the objective out. Read only.
         """
         return {name: self._validated(scores) for name, scores in self.all_objectives.items()}
 
     @cached_property
     def belief(self) -> Belief:
-        """What every member is worth, from all its rollouts."""
+        """The posterior of every member's expected score, from all rollouts."""
         return self.belief_from(self.scores)
 
     @cached_property
     def objective_beliefs(self) -> dict[str, Belief]:
-        """What every member is worth by each objective, from the same rollouts."""
+        """The posterior by each objective, from the same rollouts."""
         return {name: self.belief_from(scores) for name, scores in self.all_objectives.items()}
 
     def belief_from(self, scores: Scores) -> Belief:
-        """What every member is worth by these scores, whose shape is that of `Pool.scores`."""
+        """Return the posterior given these scores, an array like `Pool.scores`."""
         fresh, trimmed = scores.copy(), list(self.trimmed)
         # A shorter text does what its parent did: on the parent's rows it would count the same luck twice.
         fresh[trimmed] = np.where(self.exposure[trimmed] > 0, np.nan, scores[trimmed])
@@ -155,7 +156,7 @@ class Pool:
 
     @property
     def trimmed(self) -> tuple[int, ...]:
-        """The members that are their parent without some sentences."""
+        """Indices of the members that are their parent without some sentences."""
         return tuple(m.index for m in self.members if self.proposals[m.trial].kind == "trim")
 
     @property
@@ -166,28 +167,28 @@ class Pool:
         return np.where(np.isnan(self.means)[:, None], np.nan, scores[:, : len(self.val_rows)])
 
     def knows(self, candidate: Candidate) -> bool:
-        """Whether a member or an earlier proposal has exactly these texts."""
+        """Return True if a member or an earlier proposal has exactly these texts."""
         return candidate.id in self.known
 
     def column(self, row: Row) -> int:
-        """Where a row stands in `scores`."""
+        """Return the column of a row in `scores`."""
         return row.position if row.split == "val" else self._first_train + row.position
 
     def columns(self, rows: Sequence[Row]) -> list[int]:
-        """Where rows stand in `scores`."""
+        """Return the columns of rows in `scores`."""
         return [self.column(row) for row in rows]
 
     def exposure_of(self, parents: Sequence[int]) -> Counts:
-        """`exposure` of a child that these members would have now. Shape (rows,)."""
+        """Return the `exposure` of a child of these members. Shape (rows,)."""
         line = list(parents)
         return np.asarray((self.exposure[line] + ~np.isnan(self.scores[line])).max(axis=0, initial=0))
 
     def mean(self, index: int) -> float:
-        """Mean validation score of a member over the rows it was run on, weighted where rows have weights."""
+        """Return the mean validation score of a member, see `means`."""
         return self.means[index]
 
     def ancestors(self, index: int) -> frozenset[int]:
-        """All members that `index` descends from."""
+        """Return all ancestors of a member."""
         found: set[int] = set()
         open_: list[int] = list(self.members[index].parents)
         while open_:
@@ -198,31 +199,36 @@ class Pool:
         return frozenset(found)
 
     def is_validated(self, index: int) -> bool:
-        """Whether a member was run on any validation row."""
+        """Return True if a member was run on a validation row."""
         return not math.isnan(self.means[index])
 
     def is_run(self, index: int) -> bool:
-        """Whether a member was run on any row."""
+        """Return True if a member was run on a row."""
         return not bool(np.isnan(self.scores[index]).all())
 
     @property
     def trials(self) -> int:
-        """How many proposals were made, skipped ones included."""
+        """Number of proposals made, skipped ones included."""
         return sum(proposal.kind != "original" for proposal in self.proposals)
 
     @property
+    def merges(self) -> int:
+        """Number of merges tried."""
+        return sum(proposal.kind == "merge" for proposal in self.proposals)
+
+    @property
     def has_begun(self) -> bool:
-        """Whether all members that it began with were run."""
+        """True if all members the pool began with were run."""
         return all(self.is_run(member.index) for member in self.members if not member.parents)
 
     def commit(self, proposal: Proposal, *, spent: int) -> Pool:
-        """The pool after a trial; an accepted candidate is a member.
+        """Return the pool after a trial; an accepted candidate becomes a member (Algorithm 1, line 15).
 
-        Steps in flight beside each other may come upon the same texts; the later one is no new member.
+        Parallel steps may propose the same texts; the later one is rejected.
 
         Args:
-            proposal: What the trial came to.
-            spent: Rollouts executed in the run so far, the trial's included.
+            proposal: Result of the trial.
+            spent: Rollouts executed in the run so far, including the trial's.
         """
         if proposal.verdict == "accepted" and any(m.candidate == proposal.candidate for m in self.members):
             proposal = replace(proposal, verdict="rejected", reason="a step beside it found the same texts")
@@ -230,7 +236,7 @@ class Pool:
         if len(proposal.parents) == 1 and proposal.rows:
             scores, parent, columns = scores.copy(), proposal.parents[0], self.columns(proposal.rows)
             scores[parent, columns] = proposal.before
-            objectives = filled_in(objectives, scores.shape, parent, columns, proposal.before_objectives)
+            objectives = _filled_in(objectives, scores.shape, parent, columns, proposal.before_objectives)
         pool = replace(
             self,
             scores=scores,
@@ -255,13 +261,15 @@ class Pool:
         members, rows = self.scores.shape
         scores, columns = np.full(rows, np.nan), self.columns(proposal.trial_rows)
         scores[columns] = proposal.after
-        objectives = with_row(self.all_objectives)
         exposure = self.exposure_of(proposal.parents)
+        objectives = {
+            name: np.vstack([known, np.full(rows, np.nan)]) for name, known in self.all_objectives.items()
+        }
         return replace(
             self,
             members=(*self.members, member),
             scores=np.vstack([self.scores, scores]),
-            all_objectives=filled_in(
+            all_objectives=_filled_in(
                 objectives, (members + 1, rows), members, columns, proposal.after_objectives
             ),
             exposure=np.vstack([self.exposure, exposure]),
@@ -270,14 +278,14 @@ class Pool:
         )
 
     def evaluated(self, evaluation: Evaluation) -> Pool:
-        """The pool with the scores of members that were run on further rows filled in."""
+        """Return the pool after an evaluation (Algorithm 1, lines 4 and 17)."""
         scores, means, merge_due = self.scores.copy(), list(self.means), self.merge_due
         objectives = self.all_objectives
         for member, outcomes in evaluation.outcomes.items():
             merge_due |= not self.is_validated(member) and len(self.members[member].parents) == 1
             columns, found = self.columns(list(outcomes)), list(outcomes.values())
             scores[member, columns] = [outcome.score for outcome in found]
-            objectives = filled_in(objectives, scores.shape, member, columns, objectives_of(found))
+            objectives = _filled_in(objectives, scores.shape, member, columns, objectives_of(found))
             means[member] = self.row_weights.mean(scores[member, : len(self.val_rows)])
         return replace(
             self, scores=scores, all_objectives=objectives, means=tuple(means), merge_due=merge_due
@@ -285,8 +293,28 @@ class Pool:
 
 
 def columns_of(val_rows: Sequence[Row], train_size: int) -> list[Row]:
-    """The rows in the order of the columns of `Pool.scores`; rows that are both stand there once."""
+    """Return the rows in the order of the columns of `Pool.scores`, each once."""
     return list(dict.fromkeys([*val_rows, *(Row("train", i) for i in range(train_size))]))
+
+
+def _filled_in(
+    objectives: Objectives,
+    shape: tuple[int, ...],
+    member: int,
+    columns: Sequence[int],
+    found: Sequence[Mapping[str, float]],
+) -> Objectives:
+    """Return the arrays with a member's objectives on some rows; `found` may be shorter if none is known."""
+    if not any(found):
+        return objectives
+    names = dict.fromkeys([*objectives, *(name for one in found for name in one)])
+    filled = {
+        name: objectives[name].copy() if name in objectives else np.full(shape, np.nan) for name in names
+    }
+    for column, one in zip(columns, found, strict=False):
+        for name, score in one.items():
+            filled[name][member, column] = score
+    return filled
 
 
 def _next_turns(turns: tuple[int, ...], proposal: Proposal) -> tuple[int, ...]:

@@ -1,176 +1,235 @@
-"""A strategy is data: the numbers and choices in which one way of searching differs from another."""
+"""The interface between a search and its strategy: the problem, a planned step, and the strategy's answers.
+
+Two strategies implement it: `dspy_gepa.search.paper`, Algorithms 1 to 4 of the paper, and
+`dspy_gepa.search.adaptive`, the default.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from random import Random
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
 
-from dspy_gepa.search.belief.frontier import FrontierType, expected_wins, observed_tracks, track_weights
-from dspy_gepa.search.choices.components import ComponentChoice, all_components, round_robin
-from dspy_gepa.search.frontier import best_on_average, sample_parent
-from dspy_gepa.search.mutation import Acceptance, improves
+from dspy_gepa.reflection.settings import ReflectionSettings
+from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.search.belief.frontier import FrontierType
+from dspy_gepa.search.belief.rows import EVEN, RowWeights
+from dspy_gepa.search.choices.components import ComponentChoice
+from dspy_gepa.search.choices.parents import PARENT_CHOICES, ParentChoice, on_frontier
+from dspy_gepa.search.choices.rows import RowChoice
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.steps import Evaluation, Proposal, Step, StepKind, perform
+from dspy_gepa.types import Candidate, Effect, Result, Row
 
-ParentChoice = Callable[[Pool, Random], int]
-"""Called with the pool and the step's own random stream; gives the index of a member."""
-RowChoice = Callable[[Pool, int, int, Random], Sequence[int]]
-"""Called with the pool, the parent's index, `minibatch_size` and the step's own random stream; gives the
-positions of train rows."""
-
-
-def pareto(pool: Pool, rng: Random, kind: FrontierType = "instance") -> int:
-    """Algorithm 2: in proportion to the validation rows, or other tracks, a member of the frontier wins."""
-    return sample_parent(observed_tracks(pool, kind), rng, track_weights(pool, kind))
-
-
-def current_best(pool: Pool, rng: Random) -> int:
-    """Always the member with the best validation mean (the paper's SelectBestCandidate ablation)."""
-    return best_on_average(pool.row_weights.weighted(pool.val_scores))
-
-
-def thompson(pool: Pool, rng: Random) -> int:
-    """The best member in one draw of what all members may be worth."""
-    return int(pool.belief.draw(rng).argmax())
-
-
-def robust_frontier(pool: Pool, rng: Random, kind: FrontierType = "instance") -> int:
-    """In proportion to the rows, or other tracks, that a member is expected to win, were there no chance."""
-    return rng.choices(range(len(pool)), weights=expected_wins(pool, kind, rng).tolist())[0]
-
-
-def believed_best(pool: Pool, rng: Random) -> int:
-    """Always the member that is believed to be worth most."""
-    return int(pool.belief.mean.argmax())
-
-
-def mixed(pool: Pool, rng: Random, kind: FrontierType = "instance") -> int:
-    """By Thompson sampling half of the time, by the robust frontier the other half."""
-    return thompson(pool, rng) if rng.random() < 0.5 else robust_frontier(pool, rng, kind)
-
-
-PARENT_CHOICES: dict[str, ParentChoice] = {
-    "pareto": pareto,
-    "current_best": current_best,
-    "thompson": thompson,
-    "robust_frontier": robust_frontier,
-    "mixed": mixed,
-}
+AUTO_SIZES = ("light", "medium", "heavy")
 
 
 @dataclass(frozen=True)
-class Strategy:
-    """How to search.
+class Problem:
+    """The texts to optimize and the rows to optimize them on.
 
     Attributes:
-        name: Under which it is recorded.
-        minibatch_size: Train rows that one mutation reflects on (paper: 3).
-        choose_parent: Which member to improve.
-        choose_components: Which of its components to rewrite.
-        choose_rows: Which train rows a mutation reflects on; None for minibatches in epochs, or with `sparse`
-            for failures first.
-        accept: Whether a child is kept, by the scores of its parent and its own on the rows of its trial;
-            None keeps every child, which needs `sparse`.
+        original: The program's texts as the user wrote them.
+        components: Names of the components to rewrite, in the program's order.
+        train_size: Number of train rows.
+        val_rows: The validation rows; the train rows if the two sets are equal.
+        reflection: Settings of the requests to the reflection model.
+        initial: Further candidates that the pool begins with.
+        objectives: Names of ready objectives that the first rollouts must yield.
+        row_weights: Weights and groups of the rows, by the pool's columns.
+        examples: Returns the inputs of each train row as text; called only to look for quotes in texts.
+    """
+
+    original: Candidate
+    components: Sequence[str]
+    train_size: int
+    val_rows: tuple[Row, ...]
+    reflection: ReflectionSettings
+    initial: tuple[Candidate, ...] = ()
+    objectives: tuple[str, ...] = ()
+    row_weights: RowWeights = EVEN
+    examples: Callable[[], Sequence[str]] = tuple
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step that is ready to start.
+
+    Attributes:
+        kind: Kind of the step.
+        work: Generator that yields the step's effects, receives their results and returns its own result.
+        need: Maximum spending of the step.
+        follow_up: Further spending if the candidate is accepted: the validation of the new member.
+        parents: Members that a trial starts from.
+        evaluates: Member that an evaluation runs.
+        finalists: Members in the finals.
+        optional: True if the search goes on without the step when the budget has no room for it.
+        number: Number of the step in its search, from 0; set when the step is begun.
+    """
+
+    kind: StepKind
+    work: Step
+    need: Spending
+    follow_up: Spending = field(default_factory=Spending)
+    parents: tuple[int, ...] = ()
+    evaluates: int | None = None
+    finalists: tuple[int, ...] = ()
+    optional: bool = False
+    number: int = -1
+
+    def run(self, execute: Callable[[Effect], Result]) -> Proposal | Evaluation:
+        """Run the step to its end, one effect after the other, and return its result."""
+        return perform(self.work, execute)
+
+
+InFlight = Mapping[int, PlannedStep]
+"""Steps that were begun and are not committed yet, by number."""
+NOTHING_IN_FLIGHT: InFlight = MappingProxyType({})
+
+
+def trials_in_flight(in_flight: InFlight) -> list[tuple[int, ...]]:
+    """Return the parents of each trial in flight. They count as merges tried and as turns taken."""
+    return [step.parents for step in in_flight.values() if step.evaluates is None]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The member to return, and the confidence in it.
+
+    Attributes:
+        member: Its index in the pool.
+        score: Expected score on rows like these.
+        interval: Central interval that holds this score with probability 0.9.
+        better_than_original: Probability that it is better than the original; 0.5 for the original itself.
+        reason: One sentence for people.
+    """
+
+    member: int
+    score: float
+    interval: tuple[float, float]
+    better_than_original: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Price:
+    """Cost of a run in rollouts.
+
+    Attributes:
+        first: Number of rows that the original is run on first.
+        early: Rollouts of each of the first steps, which cost less than later ones.
+        step: Average rollouts of every later step.
+        kept: Share of the budget kept for the end of the search.
+    """
+
+    first: int
+    early: tuple[float, ...]
+    step: float
+    kept: float
+
+    def steps(self, rollouts: float) -> float:
+        """Return the number of steps that fit into this many rollouts."""
+        left = max(0.0, rollouts * (1 - self.kept) - self.first)
+        for number, cost in enumerate(self.early):
+            if left < cost:
+                return number + left / cost
+            left -= cost
+        return len(self.early) + left / self.step
+
+    def rollouts(self, steps: int) -> int:
+        """Return the number of rollouts that this many steps cost."""
+        late = max(0, steps - len(self.early)) * self.step
+        return math.ceil((self.first + sum(self.early[:steps]) + late) / (1 - self.kept))
+
+    def average(self, rollouts: float) -> float:
+        """Return the average cost of a step in a run of this many rollouts."""
+        steps = self.steps(rollouts)
+        return (rollouts * (1 - self.kept) - self.first) / steps if steps else self.step
+
+
+class Planner(Protocol):
+    """The decisions of a search on one problem: pure functions of the pool and the steps in flight."""
+
+    def evaluation(self, pool: Pool, in_flight: InFlight) -> PlannedStep | None:
+        """Return the next evaluation of a member that is due, or None. It precedes trials."""
+
+    def trial(self, pool: Pool, in_flight: InFlight) -> PlannedStep:
+        """Return the next trial of a new candidate."""
+
+    def trim(self, pool: Pool, room: int) -> PlannedStep | None:
+        """Return the trial of a shorter best member after the last trial, or None.
+
+        Args:
+            pool: The pool after all trials.
+            room: Number of rollouts left for this step and the finals.
+        """
+
+    def finals(self, pool: Pool, room: int) -> PlannedStep | None:
+        """Return the final comparison on up to `room` rollouts, or None."""
+
+    def choice(self, pool: Pool, finalists: Sequence[int] = ()) -> Choice:
+        """Return the member to return; `finalists` are the members that were in the finals."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy(ABC):
+    """Options of a search, and the answers that depend on nothing else.
+
+    Attributes:
+        name: Name under which the strategy is recorded.
+        minibatch_size: Number of train rows that one mutation reflects on.
+        choose_parent: Chooses the member to improve.
+        choose_components: Chooses the components to rewrite.
+        choose_rows: Chooses the train rows to reflect on; None for the strategy's own rule.
         perfect_score: A minibatch on which every row reaches it is skipped; None never skips.
-        max_merges: Merges that are put on trial at most, accepted or not (paper: 5). 0 turns merging off.
-            The reference counts accepted merges only, so that its limit limits nothing when merges fail.
-        merge_rows: Validation rows of a merge's trial (artifact: 5).
-        show_history: Whether the reflector sees earlier edits of the component.
-        sparse: False is Algorithm 1: minibatches in epochs, a child is tried on the rows reflected on, and if
-            it improves on them it is run on every validation row. True: failures are reflected on first, a
-            child is tried on rows that fewest members of its line were run on, and kept, and members are
-            compared by what the pool believes of them.
-        first_rows: With `sparse`, rows that the seed is run on first.
-        trial_size: With `sparse`, rows of the first child's trial. One more with every second trial, up to
-            `most_trial_size`, since later improvements are smaller and take more rows to be seen.
-        most_trial_size: See `trial_size`.
-        champion_after: With `sparse`, trials after which the member believed to be best is run on more train
-            rows, 8 at a time, until it is known by `first_rows` and one for each trial so far. What looks
-            best of many is often only lucky, and all later texts would come from it. 0 never does it.
-        trim_share: Share of what is kept for the finals that may be spent, before them, on a trial of the
-            member believed best without the sentences that quote an example. 0 never does it.
-        finals_share: Share of the budget kept to compare the best members, and the seed, on validation rows.
-        finalists: How many members come into the finals, the seed not counted.
-        tie: Of members so many standard errors from the best, the shortest is returned.
+        max_merges: Maximum number of merges, accepted or not; 0 turns merging off. The reference counts
+            accepted merges only, so that its limit does not limit merges that fail.
+        show_history: True if the reflection model sees earlier edits of the component.
+        validates_all: True if every member is run on all validation rows, so that means are comparable.
     """
 
     name: str
     minibatch_size: int
     choose_parent: ParentChoice
     choose_components: ComponentChoice
-    choose_rows: RowChoice | None
-    accept: Acceptance | None
-    perfect_score: float | None
+    choose_rows: RowChoice | None = None
+    perfect_score: float | None = 1.0
     max_merges: int
-    merge_rows: int
     show_history: bool
-    sparse: bool = False
-    trial_size: int = 0
-    most_trial_size: int = 0
-    champion_after: int = 0
-    first_rows: int = 0
-    trim_share: float = 0.0
-    finals_share: float = 0.0
-    finalists: int = 0
-    tie: float = 0.0
+    validates_all: bool = field(init=False)
 
+    @abstractmethod
+    def planner(self, problem: Problem, seed: int) -> Planner:
+        """Return the decisions of a search on `problem`; `seed` starts all its random streams."""
 
-PAPER = Strategy(
-    name="paper",
-    minibatch_size=3,
-    choose_parent=pareto,
-    choose_components=round_robin,
-    choose_rows=None,
-    accept=improves,
-    perfect_score=1.0,
-    max_merges=5,
-    merge_rows=5,
-    show_history=False,
-)
-ADAPTIVE = Strategy(
-    name="adaptive",
-    minibatch_size=8,
-    choose_parent=mixed,
-    choose_components=all_components,
-    choose_rows=None,
-    accept=None,
-    perfect_score=1.0,
-    max_merges=0,
-    merge_rows=5,
-    show_history=True,
-    sparse=True,
-    first_rows=8,
-    trial_size=6,
-    most_trial_size=16,
-    champion_after=12,
-    trim_share=0.4,
-    finals_share=0.2,
-    finalists=5,
-    tie=0.25,
-)
+    @property
+    def kept(self) -> float:
+        """Share of the budget kept for the end of the search."""
+        return 0.0
 
+    @abstractmethod
+    def price(self, train_size: int, val_size: int) -> Price:
+        """Return the price of a run with this many rows for training alone and for validation."""
 
-def trial_size(strategy: Strategy, number: int) -> int:
-    """Rows of a child's trial: later improvements are smaller and take more rows to be seen."""
-    return min(strategy.most_trial_size, strategy.trial_size + number // 2)
+    @abstractmethod
+    def auto_rollouts(self, size: str, train_size: int, val_size: int, components: int) -> int:
+        """Return the budget that ``auto="light"`` and the like stand for."""
 
+    @abstractmethod
+    def default_width(self, rollouts: int, train_size: int, val_size: int) -> int:
+        """Return the number of trials in flight for a budget."""
 
-def parent_choices(strategy: Strategy, kind: FrontierType = "instance") -> dict[str, ParentChoice]:
-    """The choices of a parent by name, on the tracks of that kind.
+    @abstractmethod
+    def waves(self, val_size: int, threads: int) -> float:
+        """Return the average number of rounds of `threads` effects that a step waits for."""
 
-    Where members are not validated, "pareto" and "current_best" go by what is believed.
-    """
-    choices = dict(PARENT_CHOICES)
-    if strategy.sparse:
-        choices |= {"pareto": robust_frontier, "current_best": believed_best}
-    if kind == "instance":
-        return choices
-    by_frontier = {pareto, robust_frontier, mixed}
-    return {
-        name: partial(choice, kind=kind) if choice in by_frontier else choice
-        for name, choice in choices.items()
-    }
+    def parents(self, kind: FrontierType = "instance") -> dict[str, ParentChoice]:
+        """Return the choices of a parent by name, on the frontier of this kind."""
+        return {name: on_frontier(choice, kind) for name, choice in self.parent_choices().items()}
 
-
-STRATEGIES: dict[str, Strategy] = {"paper": PAPER, "adaptive": ADAPTIVE}
+    def parent_choices(self) -> Mapping[str, ParentChoice]:
+        """Return the choices of a parent by name."""
+        return PARENT_CHOICES

@@ -1,9 +1,9 @@
-"""Prompt economy: sentences that tell of a single example are dropped where nothing is lost by it.
+"""Trimming: sentences about a single example are dropped if nothing is lost by it.
 
 A reflection model that saw an entry fail may write how this very entry should have been read. Such a
 sentence helps with the example it quotes and with few others, yet every later text inherits it and every
-call pays for it. Which sentences of a text are idle cannot be told from a few hundred rollouts; which of
-them quote an example can, and those are put on trial together.
+call pays for it. A few hundred rollouts do not show which sentences of a text are idle. But sentences that
+quote an example can be found, and these are tried together.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dspy_gepa.search.mutation import keeps_up
+from dspy_gepa.search.choices.acceptance import keeps_up
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
 from dspy_gepa.texts import sentence_parts
 from dspy_gepa.types import Row
 
-# What stands between quotation marks, straight or curly; an apostrophe within a word is none.
+# Text between quotation marks, straight or curly; an apostrophe within a word is not a quotation mark.
 _QUOTED = re.compile(r"(?<!\w)['\"`\u2018\u201c\u00ab](?=\S)(.{6,}?)['\"`\u2019\u201d\u00bb](?!\w)")
-# A single word of an example may be a term of the task; so may be what stands in many of them.
+# A single word of an example may be a term of the task, as may words that many examples have.
 LONG_WORD = 12
 MOST_EXAMPLES = 0.1
 
 
 @dataclass(frozen=True)
 class Trim:
-    """A deletion that is worth a trial.
+    """A shorter version of a member that is worth a trial.
 
     Attributes:
-        parent: The member.
-        texts: Its components that become shorter, with what is left of them.
-        dropped: How many sentences go.
+        parent: Index of the member.
+        texts: The shorter texts, by component.
+        dropped: Number of sentences dropped.
     """
 
     parent: int
@@ -44,15 +44,15 @@ class Trim:
 def find_trim(
     pool: Pool, parent: int, components: Sequence[str], examples: Sequence[str], keep: Sequence[str]
 ) -> Trim | None:
-    """The member without sentences that quote an example; None where there are none, or it was tried before.
+    """Return the member without sentences that quote an example; None if there are none, or it is known.
 
-    What the user wrote stays, as does a sentence that holds what must be kept.
+    Sentences that the user wrote stay, as do those that contain a text that must be kept.
 
     Args:
-        pool: The pool as it stands.
-        parent: The member.
-        components: Those whose texts are made of sentences and may be rewritten.
-        examples: The inputs of each train row, as text.
+        pool: The current pool.
+        parent: Index of the member.
+        components: Names of the components made of sentences that may be rewritten.
+        examples: Inputs of each train row, as text.
         keep: Placeholders and sentences that texts must keep.
     """
     candidate = pool.members[parent].candidate
@@ -75,17 +75,17 @@ def _is_own(sentence: str, own: Sequence[str]) -> bool:
 
 
 def quotes(sentence: str, examples: Sequence[str]) -> bool:
-    """Whether the sentence has, between quotation marks, words that only one example or a few have."""
+    """Return True if the sentence quotes words that only one example, or a few, contain."""
     most = max(1.0, MOST_EXAMPLES * len(examples))
     spans = [s for s in _QUOTED.findall(sentence) if len(s.split()) > 1 or len(s) >= LONG_WORD]
     return any(0 < sum(span in example for example in examples) <= most for span in spans)
 
 
 def trim(found: Trim, pool: Pool, rows: Sequence[Row]) -> Step:
-    """Run the shorter candidate on rows its parent was run on; it is kept when it does not do worse there.
+    """Run the shorter candidate on rows its parent was run on; accept it unless it does worse there.
 
-    Two candidates that differ in idle sentences do alike on most rows, so that the same rows tell more than
-    others would.
+    Two candidates that differ in idle sentences score alike on most rows, so that a comparison on the same
+    rows is more precise than one on others.
     """
     columns = pool.columns(rows)
     before = tuple(float(score) for score in pool.scores[found.parent, columns])

@@ -11,7 +11,7 @@ from typing import Any
 from dspy_gepa.program.context import configured_adapter, default_language_model
 from dspy_gepa.program.dspy_api import BaseLM, Example, Module
 from dspy_gepa.program.plain import to_plain
-from dspy_gepa.search.plan import Problem
+from dspy_gepa.search.strategy import Problem
 from dspy_gepa.setup.options import Options
 from dspy_gepa.texts import name_of
 from dspy_gepa.types import Row
@@ -37,7 +37,7 @@ def identify(
     Args:
         options: The options of the run.
         student: The program.
-        problem: What is searched.
+        problem: Texts, rows and weights of the search.
         examples: All rows with their examples; only their digest is kept.
         seed: The random seed, drawn if the options have none.
         width: Trials in flight.

@@ -34,11 +34,18 @@ from dspy_gepa.reflection.rules import TextRules
 from dspy_gepa.run import Stopper
 from dspy_gepa.runtime.budget import Limits
 from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.search import (
+    COMPONENT_CHOICES,
+    STRATEGIES,
+    Acceptance,
+    ComponentChoice,
+    ParentChoice,
+    RowChoice,
+    Strategy,
+)
 from dspy_gepa.search.belief.frontier import FrontierType
-from dspy_gepa.search.choices.components import COMPONENT_CHOICES, ComponentChoice
-from dspy_gepa.search.mutation import Acceptance
-from dspy_gepa.search.pricing import AUTO_TRIALS
-from dspy_gepa.search.strategy import STRATEGIES, ParentChoice, RowChoice, Strategy, parent_choices
+from dspy_gepa.search.choices.parents import on_frontier
+from dspy_gepa.search.strategy import AUTO_SIZES
 from dspy_gepa.setup.data import Reading, check_reading
 from dspy_gepa.setup.reference import reference_selector, translate
 from dspy_gepa.setup.user_functions import guarded
@@ -90,7 +97,7 @@ class Options:
 
     metric: Callable[..., Any]
 
-    auto: Literal["light", "medium", "heavy"] | None = field(metadata=_one_of(AUTO_TRIALS, optional=True))
+    auto: Literal["light", "medium", "heavy"] | None = field(metadata=_one_of(AUTO_SIZES, optional=True))
     max_full_evals: int | None = field(metadata=_COUNT)
     max_metric_calls: int | None = field(metadata=_COUNT)
     max_reflections: int | None = field(metadata=_COUNT)
@@ -249,15 +256,15 @@ def _read_strategy(options: Options) -> Strategy:
     )
     if base is None:
         raise ConfigurationError(f"strategy=None: choose one of {', '.join(STRATEGIES)}.")
-    if options.acceptance is not None and base.sparse:
+    if options.acceptance is not None and not hasattr(base, "accept"):
         raise ConfigurationError(
             f"acceptance compares a child with its parent on the same rows, and strategy={base.name!r} tries "
             "children on rows of their own and keeps them all. Use strategy='paper' with it."
         )
-    parents = parent_choices(base, options.frontier_type)
+    parents = base.parents(options.frontier_type)
     choose_parent = _choice("candidate_selection_strategy", options, parents)
-    if choose_parent is None and options.frontier_type != "instance":
-        choose_parent = parents["mixed" if base.sparse else "pareto"]
+    if choose_parent is None:
+        choose_parent = on_frontier(base.choose_parent, options.frontier_type)
     explicit: dict[str, Any] = {
         "minibatch_size": options.reflection_minibatch_size,
         "choose_parent": choose_parent,

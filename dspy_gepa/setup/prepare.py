@@ -29,9 +29,7 @@ from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.runtime.forecast import Shape
 from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search.choices.components import most_rewritten
-from dspy_gepa.search.plan import Problem
-from dspy_gepa.search.pricing import ACCEPTED, auto_rollouts, default_width, price
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search.strategy import Problem
 from dspy_gepa.setup.data import Data
 from dspy_gepa.setup.identity import identify
 from dspy_gepa.setup.options import Options
@@ -52,7 +50,7 @@ def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings,
     width = (
         options.width
         or _width_to_extend(options, log_dir)
-        or default_width(options.search, rollouts, *_sizes(problem))
+        or options.search.default_width(rollouts, *_sizes(problem))
     )
     threads = options.num_threads or default_threads()
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
@@ -174,8 +172,8 @@ def _rollouts(options: Options, problem: Problem, data: Data) -> int:
         limit = options.max_full_evals * data.full_eval
         origin = f"max_full_evals={options.max_full_evals}"
     elif options.auto is not None:
-        limit = auto_rollouts(options.auto, options.search, *sizes, components=len(problem.components))
-    first = price(options.search, *sizes).first * (1 + len(problem.initial))
+        limit = options.search.auto_rollouts(options.auto, *sizes, components=len(problem.components))
+    first = options.search.price(*sizes).first * (1 + len(problem.initial))
     if limit < first:
         who = "the program and each initial candidate are" if problem.initial else "the program itself is"
         raise ConfigurationError(
@@ -199,11 +197,11 @@ def _width_to_extend(options: Options, log_dir: Path | None) -> int:
 def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> Shape:
     """Return the sizes that decide the cost of a run, for its forecast."""
     strategy = options.search
-    cost = price(strategy, *_sizes(problem))
+    cost = strategy.price(*_sizes(problem))
     return Shape(
         first=cost.first,
         step=cost.average(rollouts),
-        waves=_waves(strategy, len(problem.val_rows), threads),
+        waves=strategy.waves(len(problem.val_rows), threads),
         evidence=strategy.minibatch_size,
         components=len(problem.components),
         rewritten=most_rewritten(strategy.choose_components, problem.components),
@@ -211,13 +209,6 @@ def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> S
         kept=cost.kept,
         reflection_price=price_per_token(options.reflection_lm),
     )
-
-
-def _waves(strategy: Strategy, val_size: int, threads: int) -> float:
-    """Return the number of effects a step waits for in sequence: rollouts, a reflection, more rollouts."""
-    if strategy.sparse:
-        return 1 + -(-strategy.most_trial_size // threads)
-    return 2 * -(-strategy.minibatch_size // threads) + 1 + ACCEPTED * -(-val_size // threads)
 
 
 def _sizes(problem: Problem) -> tuple[int, int]:

@@ -10,8 +10,7 @@ from typing import Any
 import dspy
 import pytest
 
-from dspy_gepa.search.pricing import AUTO_TRIALS, auto_rollouts
-from dspy_gepa.search.strategy import ADAPTIVE
+from dspy_gepa.search.adaptive import AUTO_TRIALS, Adaptive
 from tests.docs import stage
 from tests.test_repository import ROOT, python_blocks
 
@@ -62,7 +61,7 @@ def test_the_table_of_auto_budgets_has_the_rollouts_that_they_stand_for() -> Non
     told = {name: (int(trials), int(rollouts.replace(",", ""))) for name, trials, rollouts in rows}
     for train, val in [(8, 8), (50, 20), (200, 300)]:
         found = {
-            name: (trials, auto_rollouts(name, ADAPTIVE, train, val, components=1))
+            name: (trials, Adaptive().auto_rollouts(name, train, val, components=1))
             for name, trials in AUTO_TRIALS.items()
         }
         assert told == found

@@ -25,7 +25,7 @@ from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.steps import Proposal
 from tests.recorder import Recorder
 from tests.support import TwoHops
-from tests.test_resume import Words, told
+from tests.support_runs import Words, told
 
 STARTED = ForecastMade(Forecast(1, 1, 1))
 PLANNED = StepPlanned(0, "original", (0,), Spending())

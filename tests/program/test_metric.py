@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import dspy
@@ -69,7 +72,7 @@ def test_an_async_metric_is_awaited() -> None:
     assert Metric(metric).judge(GOLD, PRED).score == 0.25
 
 
-class Callable:
+class CallableMetric:
     def __call__(self, gold: Any, pred: Any, trace: Any = None) -> bool:
         return True
 
@@ -82,7 +85,7 @@ class AsyncCallable:
         return True
 
 
-@pytest.mark.parametrize("metric", [Callable(), Callable().method, AsyncCallable()])
+@pytest.mark.parametrize("metric", [CallableMetric(), CallableMetric().method, AsyncCallable()])
 def test_callable_objects_and_methods_are_metrics(metric: Any) -> None:
     assert Metric(metric).judge(GOLD, PRED).score == 1.0
 
@@ -267,3 +270,59 @@ def test_default_feedback_without_labels_tells_no_expectation() -> None:
 
 def test_default_feedback_shows_outputs_that_are_no_predictions() -> None:
     assert default_feedback(GOLD, ["plain"], 1.0).endswith("Given: ['plain'].")
+
+
+def two(gold: Any, pred: Any) -> float:
+    return 0.25
+
+
+def three(gold: Any, pred: Any, trace: Any = None) -> float:
+    return 0.5
+
+
+def behind_any_number(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
+        return function(*args)
+
+    return call
+
+
+def unpacking(*args: Any) -> float:
+    _gold, _pred = args
+    return 0.25
+
+
+@pytest.mark.parametrize(
+    ("function", "score"),
+    [(behind_any_number(two), 0.25), (behind_any_number(three), 0.5), (unpacking, 0.25)],
+)
+def test_a_metric_behind_any_number_of_arguments_gets_as_many_as_it_takes(
+    function: Callable[..., Any], score: float
+) -> None:
+    metric = Metric(function)
+    assert [metric.judge(GOLD, PRED).score for _ in range(2)] == [score] * 2
+    assert not metric.takes_pred_name
+
+
+def test_an_error_inside_a_metric_of_any_number_is_the_metrics_own() -> None:
+    def raises(*args: Any) -> float:
+        raise TypeError("an int is no answer")
+
+    with pytest.raises(TypeError, match="an int is no answer"):
+        Metric(raises).judge(GOLD, PRED)
+
+
+class Judge(dspy.Module):
+    def forward(self, example: Any, pred: Any, trace: Any = None) -> float:
+        return 0.75
+
+
+def test_a_module_is_a_metric() -> None:
+    metric = Metric(Judge())
+    assert metric.judge(GOLD, PRED).score == 0.75
+    assert not metric.takes_pred_name
+
+
+@pytest.mark.parametrize("value", [Decimal("0.5"), Fraction(1, 2), np.array(0.5), np.float32(0.5)])
+def test_every_kind_of_number_is_a_score(value: Any) -> None:
+    assert Metric(lambda gold, pred: value).judge(GOLD, PRED).score == 0.5

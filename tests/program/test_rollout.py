@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import dspy
@@ -593,3 +595,78 @@ def test_texts_that_make_no_program_are_the_candidates_fault() -> None:
     outcome = run(Uncopyable(), failure_score=-1.0)
     assert (outcome.status, outcome.score, outcome.cause) == ("program_failed", -1.0, "RuntimeError")
     assert "holds an open connection" in outcome.feedback
+
+
+class AsksDirectly(OneHop):
+    """Asks its language model without a predictor and goes on if it does not answer."""
+
+    def forward(self, question: str) -> Any:
+        try:
+            dspy.settings.lm("a hint for " + question)
+        except LMRateLimitError:
+            return dspy.Prediction(answer="no idea")
+        return super().forward(question)
+
+
+def directly(answer: Callable[[int], Any]) -> dspy.LM:
+    """A model that answers direct calls as a function of their number, and predictors by their words."""
+    calls = itertools.count()
+    return scripted_lm(lambda prompt: knows_words(prompt) if prompt.outputs else answer(next(calls)))
+
+
+def test_a_providers_error_in_a_direct_call_is_not_scored() -> None:
+    fault = attempt(AsksDirectly(), directly(lambda number: OVERLOADED))
+    assert isinstance(fault, Fault)
+    assert fault.cause == "LMRateLimitError"
+
+
+class AsksAgain(OneHop):
+    def forward(self, question: str) -> Any:
+        for _ in range(2):
+            with contextlib.suppress(LMRateLimitError):
+                dspy.settings.lm("a hint for " + question)
+        return super().forward(question)
+
+
+def test_a_direct_call_that_is_answered_at_the_second_try_is_forgiven() -> None:
+    assert run(AsksAgain(), directly(lambda number: "a hint" if number else OVERLOADED)).status == "scored"
+
+
+def test_a_judge_whose_failure_the_metric_catches_gives_no_score() -> None:
+    judge, judge_lm = dspy.Predict("reply -> points: int"), scripted_lm(lambda prompt: OVERLOADED)
+
+    def metric(gold: Any, pred: Any) -> float:
+        try:
+            with dspy.context(lm=judge_lm):
+                return float(judge(reply=pred.answer).points)
+        except LMRateLimitError:
+            return 0.0
+
+    fault = attempt(OneHop(), metric=metric)
+    assert isinstance(fault, Fault)
+    assert (fault.cause, fault.usage.calls) == ("LMRateLimitError", 1)
+
+
+def test_a_tool_whose_service_fails_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    def look(word: str) -> str:
+        """Look a word up."""
+        raise ConnectionError("no route to the index")
+
+    turns = [
+        {"next_thought": "look", "next_tool_name": "look", "next_tool_args": '{"word": "x"}'},
+        {"next_thought": "done", "next_tool_name": "finish", "next_tool_args": "{}"},
+    ]
+    lm = scripted_lm(
+        lambda prompt: (
+            turns["observation_0" in prompt.user]
+            if "next_tool_name" in prompt.outputs
+            else dict.fromkeys(prompt.outputs, "an answer")
+        )
+    )
+    agent = dspy.ReAct("question -> answer", tools=[look], max_iters=3)
+    runner = RolloutRunner(agent, Metric(is_right), {Row("train", i): row for i, row in enumerate(ROWS)})
+    with dspy.context(lm=lm):
+        for place in range(2):
+            runner(Rollout(read_candidate(agent), Row("train", place)))
+    assert [record.getMessage().count("'look'") for record in caplog.records] == [1]
+    assert "no route to the index" in caplog.text

@@ -6,6 +6,7 @@ from typing import Any
 
 import dspy
 import pytest
+from dspy.clients.base_lm import GLOBAL_HISTORY
 
 from dspy_gepa.program.usage import Call, UsageMeter
 from dspy_gepa.types import Outcome
@@ -82,7 +83,8 @@ def test_every_call_has_its_tokens_and_no_price_if_none_is_known() -> None:
     meter = UsageMeter()
     with dspy.context(lm=scripted_lm(knows_words), **meter.settings()):
         TwoHops()(**ASK)
-    assert meter.calls() == (Call(TOKENS_IN + TOKENS_OUT, cost=None, cached=False),) * 2
+    call = Call(TOKENS_IN + TOKENS_OUT, cost=None, cached=False, model="scripted/task")
+    assert meter.calls() == (call,) * 2
 
 
 def test_dollars_are_counted_by_model_where_a_price_is_known() -> None:
@@ -98,8 +100,30 @@ def test_dollars_are_counted_by_model_where_a_price_is_known() -> None:
 
 
 @pytest.mark.parametrize("setting", [{"disable_history": True}, {"max_history_size": 1}])
-def test_without_complete_histories_calls_are_not_known(setting: dict[str, Any]) -> None:
-    meter = UsageMeter()
-    with dspy.context(lm=scripted_lm(knows_words), **setting, **meter.settings()):
-        TwoHops()(**ASK)
-        assert meter.calls() is None
+def test_calls_are_known_where_the_user_has_histories_disabled_or_short(setting: dict[str, Any]) -> None:
+    lm = PricedLM(knows_words, 0.25, "priced/b")
+    with dspy.context(lm=lm, **setting):
+        meter = UsageMeter()
+        with dspy.context(**meter.settings()):
+            TwoHops()(**ASK)
+        assert [call.cost for call in meter.calls()] == [0.25, 0.25]
+        assert meter.usage().costs == {"priced/b": 0.5}
+        assert len(lm.history) <= 1
+
+
+def test_a_disabled_history_stays_without_entries_of_a_run() -> None:
+    known = list(GLOBAL_HISTORY)
+    with dspy.context(lm=scripted_lm(knows_words), disable_history=True):
+        meter = UsageMeter()
+        with dspy.context(**meter.settings()):
+            TwoHops()(**ASK)
+    assert known == GLOBAL_HISTORY
+
+
+def test_an_answer_that_was_cut_off_is_known_without_a_history() -> None:
+    lm = scripted_lm(knows_words, finish_reason="length")
+    with dspy.context(lm=lm, disable_history=True):
+        meter = UsageMeter()
+        with dspy.context(**meter.settings()):
+            OneHop()(**ASK)
+    assert [call.cut_off for call in meter.calls()] == [True]

@@ -31,7 +31,7 @@ from dspy_gepa.steps import StepKind
 from dspy_gepa.types import Candidate, Outcome, Reflection, Row, Usage
 from tests.recorder import Recorder
 from tests.support import word_rows
-from tests.test_resume import Words
+from tests.support_runs import Words
 
 # These depend on the clock.
 OF_THE_CLOCK = ("started_at", "ended_at", "fresh_from", "seconds_expected")

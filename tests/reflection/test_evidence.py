@@ -11,6 +11,7 @@ from dspy_gepa.reflection.evidence import (
     feedback_for,
     has_evidence,
     render_evidence,
+    split_examples,
     training_texts,
 )
 from dspy_gepa.types import PROGRAM, Component, Outcome, TraceStep
@@ -184,3 +185,19 @@ def test_what_belongs_to_a_predictor_gets_the_predictors_feedback() -> None:
     outcome = dataclasses.replace(OUTCOME, component_feedback={"a": "your own"})
     field = about("a/fields/question", kind="field", callers=("a",))
     assert "your own" in render_evidence(field, [outcome], LIMITS)
+
+
+def test_the_feedback_is_whole_however_many_calls_a_rollout_made() -> None:
+    feedback = " ".join(f"Rule {i}: look again." for i in range(100))
+    calls = [dataclasses.replace(CALL, inputs={"question": f"{i}: " + "w" * 500}) for i in range(40)]
+    shown = render_evidence(
+        about("a"), [with_trace(*calls, feedback=feedback)] * 8, EvidenceLimits(total_chars=60_000)
+    )
+    assert shown.count(feedback) == 8
+
+
+def test_examples_can_be_taken_apart_and_put_together() -> None:
+    evidence = render_evidence(about("a"), [with_trace(CALL)] * 3, EvidenceLimits())
+    parts = split_examples(evidence)
+    assert [part.splitlines()[0] for part in parts] == ["# Example 1", "# Example 2", "# Example 3"]
+    assert "".join(parts) == evidence

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import dspy
 import pytest
-from dspy.utils.exceptions import LMRateLimitError
+from dspy.utils.exceptions import LMInvalidRequestError, LMRateLimitError
 
 from dspy_gepa.reflection.reflector import ReflectionRunner
 from dspy_gepa.types import Fault, Reflect, Reflection, TextKind
-from tests.support import TOKENS_IN, TOKENS_OUT, prompts_of, scripted_lm
+from tests.support import TOKENS_IN, TOKENS_OUT, Prompt, prompts_of, scripted_lm
 
 REQUEST = Reflect(
     component="hop.b",
@@ -84,11 +87,38 @@ def test_an_answer_that_was_cut_off_is_marked() -> None:
     assert ReflectionRunner(lm)(REQUEST).truncated
 
 
-def test_an_answer_without_the_field_is_the_models_error() -> None:
+def test_an_answer_without_a_plain_text_is_the_models_error() -> None:
     reflection = ReflectionRunner(scripted_lm(lambda prompt: "rubbish"))(REQUEST)
     assert isinstance(reflection, Reflection)
-    assert (reflection.text, reflection.cause) == ("", "AdapterParseError")
-    assert reflection.error.startswith("AdapterParseError: ")
+    assert (reflection.text, bool(reflection.error)) == ("", True)
+
+
+def test_a_model_that_ignores_the_layout_is_asked_once() -> None:
+    lm = scripted_lm(lambda prompt: "Answer the question with one word.")
+    assert ReflectionRunner(lm)(REQUEST).text == "Answer the question with one word."
+    assert len(prompts_of(lm)) == 1
+
+
+class Template(dspy.Adapter):
+    """An adapter made for the signature of one program."""
+
+    def format(self, signature: Any, demos: Any, inputs: Any) -> Any:
+        return [{"role": "user", "content": inputs["question"]}]
+
+    def parse(self, signature: Any, completion: str) -> dict[str, Any]:
+        return {"answer": completion}
+
+
+@pytest.mark.parametrize("adapter", [Template(), dspy.TwoStepAdapter(WRITES)])
+def test_an_adapter_made_for_the_program_is_not_forced_on_the_reflection(adapter: dspy.Adapter) -> None:
+    with dspy.context(adapter=adapter):
+        assert ReflectionRunner(WRITES)(REQUEST).text == "Answer well."
+
+
+def test_an_answer_that_was_cut_off_is_marked_without_a_history() -> None:
+    lm = scripted_lm(lambda prompt: {"new_instruction": "Answer we"}, finish_reason="length")
+    with dspy.context(disable_history=True):
+        assert ReflectionRunner(lm)(REQUEST).truncated
 
 
 def test_a_provider_that_fails_gives_no_reflection_but_a_fault() -> None:
@@ -129,3 +159,46 @@ def test_every_kind_of_text_is_asked_for_in_words_of_its_own(kind: TextKind, wor
 def test_instructions_come_with_what_has_to_be_known_to_write_them() -> None:
     ReflectionRunner(WRITES)(dataclasses.replace(REQUEST, context="Keep {tool search}."))
     assert prompts_of(WRITES)[-1].field("context") == "Keep {tool search}."
+
+
+EXAMPLES = replace(REQUEST, evidence="\n\n".join(f"# Example {i}\n{w}" for i, w in enumerate("abXcXd", 1)))
+
+
+def refusing(message: str, when: Callable[[str], bool]) -> dspy.LM:
+    def answer(prompt: Prompt) -> dict[str, str] | Exception:
+        shown = prompt.field("examples_with_feedback")
+        return (
+            LMInvalidRequestError(message, status=400) if when(shown) else {"new_instruction": "Answer well."}
+        )
+
+    return scripted_lm(answer, "scripted/refusing")
+
+
+def test_examples_that_a_filter_refuses_are_left_out() -> None:
+    lm = refusing("blocked by the content filter", lambda shown: "X" in shown)
+    assert ReflectionRunner(lm)(EXAMPLES).text == "Answer well."
+    shown = prompts_of(lm)[-1].field("examples_with_feedback")
+    assert "X" not in shown
+    assert "# Example" in shown
+
+
+def test_a_filter_that_refuses_every_example_is_the_answers_error() -> None:
+    reflection = ReflectionRunner(refusing("content_filter", lambda shown: True))(EXAMPLES)
+    assert isinstance(reflection, Reflection)
+    assert "content_filter" in reflection.error
+
+
+@pytest.mark.parametrize("message", ["context_length_exceeded: context length", "no words"])
+def test_evidence_is_halved_until_it_fits(message: str) -> None:
+    lm = refusing(message, lambda shown: len(shown) > 6_000)
+    assert ReflectionRunner(lm)(replace(REQUEST, evidence="e" * 20_000)).text == "Answer well."
+    assert len(prompts_of(lm)) == 3
+
+
+def test_a_parameter_that_no_text_can_mend_ends_the_run() -> None:
+    lm = refusing("Unsupported value: 'temperature' does not support 0.3", lambda shown: True)
+    fault = ReflectionRunner(lm)(REQUEST)
+    assert isinstance(fault, Fault)
+    assert fault.fatal
+    assert "temperature" in fault.error
+    assert len(prompts_of(lm)) == 1

@@ -21,17 +21,12 @@ def objection(text: str, **changes: object) -> str | None:
     ("raw", "clean"),
     [
         ("  a text\n", "a text"),
-        ("<think>let me see\n...</think>\na text", "a text"),
-        ("<THINKING>hm</THINKING>a text", "a text"),
-        ("```\na text\n```", "a text"),
-        ("```markdown\n# A\ntext\n```", "# A\ntext"),
-        ("Use ```json``` fences.", "Use ```json``` fences."),
         ("```\none\n```\nand\n```\ntwo\n```", "```\none\n```\nand\n```\ntwo\n```"),
-        ("Write:\n```\nx\n```", "Write:\n```\nx\n```"),
+        ("<think>in tags</think> then answer", "<think>in tags</think> then answer"),
         ("", ""),
     ],
 )
-def test_cleaning_takes_off_think_blocks_and_a_fence_around_the_whole(raw: str, clean: str) -> None:
+def test_cleaning_takes_off_nothing_but_white_space(raw: str, clean: str) -> None:
     assert clean_text(raw) == clean
 
 
@@ -57,8 +52,7 @@ def test_an_ordinary_text_meets_no_objection() -> None:
     [
         ("a new te", {"truncated": True}, "cut off"),
         ("", {}, "empty"),
-        ("<think>still at it", {}, "unfinished thinking block"),
-        ("a text</think>", {}, "unfinished thinking block"),
+        ("\u200b\u200b", {}, "empty"),
         ("old text", {}, "equals the current text"),
         ("old text", {"current": "\nold text "}, "equals the current text"),
         ("x" * 11, {"rules": TextRules(max_chars=10)}, "has 11 characters; at most 10"),
@@ -122,3 +116,21 @@ def test_a_module_needs_a_class_with_forward() -> None:
 
 def test_prose_need_not_parse() -> None:
     assert objection("Answer (briefly.", kind="text") is None
+
+
+CHINESE = "本合同由甲方与乙方于二零二四年三月五日在上海市签订双方同意按照以下条款执行并承担相应的法律责任"
+THAI = "สัญญาฉบับนี้ทำขึ้นระหว่างผู้ซื้อและผู้ขายตามเงื่อนไขที่ตกลงกันไว้ทุกประการ"
+
+
+@pytest.mark.parametrize("row", [CHINESE, THAI, " ".join(f"word{i}" for i in range(30))])
+@pytest.mark.parametrize(("most", "copied"), [(10, True), (60, False), (None, False)])
+def test_copies_of_a_row_are_refused_in_every_script(row: str, most: int | None, copied: bool) -> None:
+    text = f"Answer. Example: {row}"
+    objection = objection_to(
+        text,
+        current="",
+        truncated=False,
+        rules=TextRules(max_copied_words=most),
+        training_texts=[f"1. {row} 2."],
+    )
+    assert (objection is not None) is copied

@@ -17,7 +17,6 @@ from dspy_gepa.search.belief.estimate import Belief
 from dspy_gepa.search.belief.scales import Scales
 from dspy_gepa.search.finals import (
     best_by_belief,
-    best_by_mean,
     choose,
     confidence_needed,
     contenders,
@@ -353,28 +352,6 @@ def test_a_member_that_gains_on_every_row_is_returned_and_one_that_gains_on_a_fe
     for member, gain in gains.items():
         pool = scored(seed, [score + more for score, more in zip(seed, gain, strict=True)])
         assert choose(pool, confidence=0.95, tie=0.0).member == member
-
-
-def test_the_best_validation_mean_is_returned_whatever_is_believed() -> None:
-    pool = believing(scored((0.0, 0.5), (1.0, 0.5), (1.0, 0.25)), [0.9, 0.3, 0.8])
-    choice = best_by_mean(pool)
-    assert (choice.member, choice.score, choice.interval) == (1, 0.3, pool.belief.interval(1))
-    assert choice.better_than_original == pool.belief.probability_better(1, 0) < 0.5
-    assert choice.reason == "best validation mean, 0.7500"
-
-
-def test_of_equal_validation_means_the_earliest_is_returned() -> None:
-    assert best_by_mean(scored((0.0, 0.0), (1.0, 0.5), (0.5, 1.0))).member == 1
-    assert best_by_mean(scored((0.5, 0.5), (1.0, 0.0))).member == 0
-
-
-def test_a_mean_over_some_rows_only_is_no_validation_mean() -> None:
-    assert best_by_mean(scored((0.0, 0.5), (1.0, NAN), (0.5, 0.25))).member == 2
-
-
-def test_a_program_that_nothing_improved_on_is_returned_as_it_was() -> None:
-    choice = best_by_mean(scored((0.25, 0.75)))
-    assert (choice.member, choice.better_than_original) == (0, 0.5)
 
 
 def test_a_tie_with_one_that_is_not_surely_better_does_not_lose_the_gain() -> None:

@@ -10,30 +10,29 @@ from hypothesis import strategies as st
 
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Budget, Limits
-from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
-from dspy_gepa.search.loop import Search
-from dspy_gepa.search.plan import Problem
+from dspy_gepa.runtime.scheduler import Scheduler
+from dspy_gepa.search import Adaptive, Committed, Paper, Problem, Search, Strategy, run
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.strategy import ADAPTIVE, PAPER, Strategy
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Candidate, Effect, Result, Rollout
 from tests.runtime.world import World, dispatcher_in
 from tests.support import HashWorld, val_rows
 
+ADAPTIVE, PAPER = Adaptive(), Paper()
 SEED = Candidate.of({"a": "one", "b": "two"})
 
 
 def search(
     budget: int, *, width: int = 1, seed: int = 0, val: int = 4, strategy: Strategy = PAPER
-) -> tuple[Search, World, list[FinishedStep], int]:
+) -> tuple[Search, World, list[Committed], int]:
     """A run to its end in made-up time: the search, the world, what was committed, and the most beside it."""
     answers = HashWorld(seed=seed, levels=3)
 
     def behave(effect: Effect, attempt: int) -> tuple[float, Result]:
         return 1.0, answers(effect)
 
-    def listen(pool: Pool, finished: FinishedStep) -> None:
-        told.append(finished)
+    def listen(committed: Committed) -> None:
+        told.append(committed)
         beside.append(scheduler.in_flight)
 
     world, told, beside = World(behave), [], []
@@ -42,12 +41,10 @@ def search(
         problem=Problem(SEED, list(SEED), 9, val_rows(val), ReflectionSettings("a and b")),
         strategy=strategy,
         seed=seed,
-        scheduler=scheduler,
         budget=Budget(Limits(budget)),
         width=width,
-        listen=listen,
     )
-    found.run()
+    run(found, scheduler, listen=listen)
     return found, world, told, max(beside)
 
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dspy_gepa.search.crossover import cross, find_crossover
 from dspy_gepa.search.frontier import frontier
-from dspy_gepa.search.merge import Merge, cross, find_crossover, find_merge, merge, merge_rows
+from dspy_gepa.search.merge import Merge, find_merge, merge, merge_rows
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Candidate, Effect, Outcome, Rollout

@@ -14,11 +14,10 @@ from dspy_gepa import RunInterrupted
 from dspy_gepa.events import Event, RolloutDone, StepPlanned
 from dspy_gepa.reflection.rules import TextRules
 from dspy_gepa.reflection.settings import ReflectionSettings
+from dspy_gepa.search import Adaptive, Paper, Problem
 from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.finals import contenders
-from dspy_gepa.search.plan import Problem, plan_trim
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.strategy import ADAPTIVE, PAPER
 from dspy_gepa.search.trim import Trim, find_trim, quotes, trim
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.testing import Prompt
@@ -26,6 +25,7 @@ from dspy_gepa.testing.practice import learns_words, practice_run
 from dspy_gepa.types import Component, Effect, Outcome, Rollout
 from tests.support import Entry, drive, pool_of, scripted_lm, train_rows
 
+ADAPTIVE = Adaptive()
 EXAMPLES = ["Korran, Frida lives in Tarwick", "Ebbe, Nils lives in Moradale", *["nobody lives there"] * 30]
 GENERAL = "Write the first name first."
 QUOTING = "When it reads 'Korran, Frida', write Frida Korran."
@@ -170,7 +170,7 @@ def problem(**known: Any) -> Problem:
 
 def planned(room: int, rows: int = 9, **options: Any) -> Any:
     strategy = options.pop("strategy", ADAPTIVE)
-    return plan_trim(grown((1.0,) * rows), problem(**options), strategy, 0, room)
+    return strategy.planner(problem(**options), 0).trim(grown((1.0,) * rows), room)
 
 
 @pytest.mark.parametrize(("room", "rollouts"), [(15, 6), (17, 6), (200, 7)])
@@ -188,7 +188,7 @@ def test_it_takes_a_share_of_what_is_kept_for_the_finals_and_no_more_rows_than_a
 
 
 def test_it_is_run_on_rows_that_the_member_was_run_on() -> None:
-    _, asked = drive(planned(100, rows=6).step, lambda effect: Outcome("scored", score=1.0))
+    _, asked = drive(planned(100, rows=6).work, lambda effect: Outcome("scored", score=1.0))
     (batch,) = asked
     assert {effect.row for effect in batch if isinstance(effect, Rollout)} == set(train_rows(6))
 
@@ -200,7 +200,7 @@ def test_there_is_none_with_room_for_fewer_than_six_rows_or_on_fewer_known_ones(
 
 def test_there_is_none_when_the_strategy_has_no_share_for_it() -> None:
     assert planned(100, strategy=replace(ADAPTIVE, trim_share=0.0)) is None
-    assert planned(100, strategy=PAPER) is None
+    assert planned(100, strategy=Paper()) is None
 
 
 def test_source_code_is_not_shortened() -> None:

@@ -13,7 +13,7 @@ import dspy
 import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, GEPAResult
-from dspy_gepa.search.mutation import improves
+from dspy_gepa.search.choices.acceptance import improves
 from dspy_gepa.setup.options import Options
 from tests.support import OneHop, is_right, knows_words, learns_words, scripted_lm, word_rows
 

@@ -13,7 +13,7 @@ from dspy_gepa import GEPA
 from dspy_gepa.program.metric import Metric
 from dspy_gepa.run import RunSettings
 from dspy_gepa.runtime.worker import Worker
-from dspy_gepa.search.plan import Problem
+from dspy_gepa.search import Problem
 from dspy_gepa.setup import data, options, prepare
 from tests.support import OneHop, TwoHops, is_right, knows_words, learns_words, scripted_lm, word_rows
 

@@ -28,7 +28,7 @@ from gepa.utils.stop_condition import (
 
 from dspy_gepa import GEPA, ConfigurationError
 from dspy_gepa.result import GEPAResult
-from dspy_gepa.search.mutation import improves, keeps_up
+from dspy_gepa.search.choices.acceptance import improves, keeps_up
 from dspy_gepa.setup.reference import State, translate
 from dspy_gepa.testing import practice_run
 from tests.support import (

@@ -23,11 +23,11 @@ from dspy.utils.callback import BaseCallback
 from dspy_gepa import AsyncExecutor, ConfigurationError, RunState
 from dspy_gepa.events import Event, Failed, Finished
 from dspy_gepa.runtime.executors import ThreadExecutor
+from dspy_gepa.search import STRATEGIES, ParentChoice
+from dspy_gepa.search.choices.acceptance import improves, keeps_up
 from dspy_gepa.search.choices.components import COMPONENT_CHOICES, ComponentContext
-from dspy_gepa.search.mutation import improves, keeps_up
+from dspy_gepa.search.choices.rows import failures_first
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import failures_first
-from dspy_gepa.search.strategy import ADAPTIVE, PAPER, ParentChoice, parent_choices
 from dspy_gepa.testing import ContractError, EventRecorder, ScriptedLM, check
 from dspy_gepa.testing.check import SOURCE
 from dspy_gepa.trackers.tracker import Tracker
@@ -66,8 +66,8 @@ def test_a_part_that_is_not_callable_is_refused(option: str, part: Any) -> None:
 PARENTS = "candidate_selection_strategy"
 BUILT_IN_PARENTS = [
     (name, choose)
-    for name, strategy in (("adaptive", ADAPTIVE), ("paper", PAPER))
-    for choose in dict.fromkeys(parent_choices(strategy).values())
+    for name, strategy in STRATEGIES.items()
+    for choose in dict.fromkeys(strategy.parents().values())
 ]
 
 

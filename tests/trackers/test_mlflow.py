@@ -15,7 +15,7 @@ from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.read import read_run
 from dspy_gepa.trackers.tracker import as_markdown
 from tests.recorder import Recorder
-from tests.test_resume import Words
+from tests.support_runs import Words
 from tests.trackers.numbers import NUMBERS
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when it is imported; tests stay on this machine

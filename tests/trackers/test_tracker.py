@@ -27,7 +27,7 @@ from dspy_gepa.trackers.tracker import as_markdown, failure_of, metrics_of
 from dspy_gepa.trackers.wandb import OpenWandb
 from tests.recorder import Recorder
 from tests.support import Prompt, is_right, knows_words, learns_words, scripted_lm
-from tests.test_resume import Words, told
+from tests.support_runs import Words, told
 from tests.trackers.fakes import FakeMLflow, FakeSettings, FakeWandb, FakeWandbRun
 
 KEY = "wandb-key-0123456789abcdef"

@@ -13,7 +13,7 @@ import pytest
 from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.read import read_run
 from tests.recorder import Recorder
-from tests.test_resume import Words
+from tests.support_runs import Words
 from tests.trackers.numbers import NUMBERS
 
 wandb = pytest.importorskip("wandb", reason="the extra trackers is not installed")

@@ -26,7 +26,7 @@ from dspy_gepa.views.terminal import TerminalDisplay
 from tests.recorder import Insists, Recorder
 from tests.support import is_right
 from tests.support_progress import RUNNING, WAIT
-from tests.test_resume import Words
+from tests.support_runs import Words
 from tests.views.screen import Screen, on, vanishing
 
 RULE = re.compile(r"^GEPA [\w: ]+ ─+$")

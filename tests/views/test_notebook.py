@@ -14,7 +14,7 @@ from IPython.utils.capture import capture_output
 from dspy_gepa.views.choice import open_display
 from dspy_gepa.views.notebook import NotebookDisplay, bundle_of, in_notebook
 from tests.support_progress import RUNNING, recorded, trial
-from tests.test_resume import Words
+from tests.support_runs import Words
 
 
 @pytest.fixture

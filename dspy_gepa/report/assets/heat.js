@@ -161,7 +161,7 @@ function startHeat() {
     control("said").textContent = words(cell);
   });
   for (const id of ["set", "order", "rows"]) control(id).addEventListener("change", () => { cell = null; draw(); });
-  // A sparse search runs no validation row before its finals: then the train rows are what there is to see.
+  // An adaptive search runs no validation row before its finals; until then only train rows have scores.
   const filled = data.heat.findIndex((set) => set.scores.some((line) => line.some((value) => value !== null)));
   if (filled > 0) control("set").value = String(filled);
   redraws.push(draw);

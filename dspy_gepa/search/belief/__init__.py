@@ -1,1 +1,1 @@
-"""What the scores say about each member: the posterior, and what is read off it."""
+"""The posterior of every member's expected score, and figures derived from it."""

@@ -1,6 +1,7 @@
-"""What members compete on: validation rows, objectives, both, or each objective on each row.
+"""The frontier of the members: observed wins, and wins expected without noise.
 
-A track is a column on which one member can be the best. The names are those of the gepa package.
+A track is a column on which one member can be the best: a validation row, an objective, or an objective on a
+row. The names of the kinds are those of the gepa package, the symbols those of `estimate`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ import numpy as np
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.search.belief.estimate import Belief
 from dspy_gepa.search.belief.rows import RowWeights
-from dspy_gepa.search.belief.scales import Array
-from dspy_gepa.search.belief.wins import frontier_wins
+from dspy_gepa.search.belief.scales import Array, observed
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.pool import Pool
 
 FrontierType = Literal["instance", "objective", "hybrid", "cartesian"]
 DRAWS = 64
+# Share of e_ir's variance that is an effect of the member on the row and would recur in a second run. One run
+# per member and row cannot separate it from chance, so it is fixed where neither is favoured.
+PERSISTENT = 0.5
 T = TypeVar("T")
 
 
 def observed_tracks(pool: Pool, kind: FrontierType) -> Scores:
-    """The observed scores on every track. Shape (members, tracks), NaN where a member was not run.
+    """Return the observed scores on every track. Shape (members, tracks), NaN where a member was not run.
 
     Raises:
         ConfigurationError: The kind needs objectives, and the metric gives none.
@@ -39,7 +42,7 @@ def observed_tracks(pool: Pool, kind: FrontierType) -> Scores:
 
 
 def track_weights(pool: Pool, kind: FrontierType) -> Array | None:
-    """How much each of the observed tracks counts; None for all the same. An objective counts like a row."""
+    """Return the weight of each observed track; None if all are equal. An objective counts like a row."""
     weights = pool.row_weights.weights
     if weights is None:
         return None
@@ -51,7 +54,7 @@ def track_weights(pool: Pool, kind: FrontierType) -> Array | None:
 
 
 def expected_wins(pool: Pool, kind: FrontierType, rng: Random) -> Array:
-    """On how many tracks each member is expected to be best, were there no chance. Shape (members,).
+    """Return the expected number of tracks each member wins without noise. Shape (members,).
 
     Raises:
         ConfigurationError: The kind needs objectives, and the metric gives none.
@@ -89,3 +92,35 @@ def _means(scores: Scores, row_weights: RowWeights) -> Array:
     sums = np.where(seen, row_weights.weighted(scores), 0.0).sum(axis=1)
     counts = row_weights.weighted(seen.astype(np.float64)).sum(axis=1)
     return np.where(counts > 0, sums / np.where(counts > 0, counts, 1.0), np.nan)
+
+
+def frontier_wins(
+    scores: Scores, belief: Belief, rng: Random, count: int = 64, weights: Array | None = None
+) -> Array:
+    """Return the expected number of rows each member wins without noise. Shape (members,).
+
+    A frontier of observed scores rewards luck. Here e_ir is the sum of an effect of the member on the row, of
+    variance PERSISTENT noise^2, and chance, so that an observation counts by that share and a row that was
+    not run is open. The best on each row is read off joint draws of all unknowns.
+
+    Args:
+        scores: Shape (members, rows), NaN where a member was not run; as handed to `estimate`.
+        belief: The posterior from these scores.
+        rng: Source of the draws.
+        count: Number of draws.
+        weights: Weight of each row; None for 1.
+    """
+    noise, (seen, known, weight) = belief.scales.noise, observed(scores, belief.scales)
+    seen, known = seen.T.copy(), known.T.copy()  # by row: the fast way to look for the best member
+    believed = PERSISTENT * seen
+    deviation = noise * np.sqrt(PERSISTENT * (1 - believed))
+    worths, generator = belief.draw(rng, count), np.random.default_rng(rng.getrandbits(128))
+    # Given the worths, rows are independent, each of ease N(w_r sum of residuals, w_r noise^2).
+    eases = weight * (known.sum(axis=1) - worths @ seen.T)
+    eases += noise * np.sqrt(weight) * generator.standard_normal(eases.shape)
+    wins = np.zeros(len(scores))
+    for worth, ease in zip(worths, eases, strict=True):
+        value = worth + believed * (known - worth - ease[:, None])
+        value += deviation * generator.standard_normal(seen.shape)
+        wins += np.bincount(value.argmax(axis=1), weights=weights, minlength=len(wins))
+    return wins / count

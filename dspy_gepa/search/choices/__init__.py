@@ -1,1 +1,1 @@
-"""The decisions a strategy is composed of: which parent, which components."""
+"""The decisions a strategy is composed of: parents, components, rows to reflect on, acceptance."""

@@ -1,4 +1,4 @@
-"""Which components a mutation rewrites, given the parent's rollouts on the rows that are reflected on."""
+"""Choosing the components to rewrite, given the parent's rollouts on the rows to reflect on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dspy_gepa.types import Outcome
 
 @dataclass(frozen=True)
 class ComponentContext:
-    """What a choice of components can go by.
+    """The facts available to a choice of components.
 
     Attributes:
-        components: The components that may be rewritten, in the program's order.
-        turn: How often the parent, or the one it got its turn from, was chosen before.
-        outcomes: What came of the parent on the rows that are reflected on, traces included.
-        parent: The member to improve on.
-        pool: The pool as of the step's start.
+        components: Names of the components that may be rewritten, in the program's order.
+        turn: Number of times that the parent, or the one it inherited its turn from, was chosen before.
+        outcomes: Outcomes of the parent on the rows to reflect on, traces included.
+        parent: The member to improve.
+        pool: The pool at the start of the step.
     """
 
     components: Sequence[str]
@@ -32,26 +32,26 @@ class ComponentContext:
 
 
 ComponentChoice = Callable[[ComponentContext], Sequence[str]]
-"""Gives the names of the components to rewrite; none ends the step."""
+"""Returns the names of the components to rewrite; an empty result ends the step."""
 
 
-def round_robin(occasion: ComponentContext) -> tuple[str, ...]:
-    """One component, each in its turn; a child goes on where its parent stood (Algorithm 1)."""
-    return (occasion.components[occasion.turn % len(occasion.components)],)
+def round_robin(context: ComponentContext) -> tuple[str, ...]:
+    """Return one component, each in turn; a child continues its parent's turns (Algorithm 1, line 8)."""
+    return (context.components[context.turn % len(context.components)],)
 
 
-def all_components(occasion: ComponentContext) -> tuple[str, ...]:
-    """Every component, each time."""
-    return tuple(occasion.components)
+def all_components(context: ComponentContext) -> tuple[str, ...]:
+    """Return every component, each time."""
+    return tuple(context.components)
 
 
-def blamed(occasion: ComponentContext) -> tuple[str, ...]:
-    """The components that the failures point at; all where they point at none.
+def blamed(context: ComponentContext) -> tuple[str, ...]:
+    """Return the components that the failures point at; all if they point at none.
 
-    A failure points at a component when a call of it failed, or when the feedback names it or a field that it
-    writes. Those are taken that at least half as many failures point at as at the one blamed most.
+    A failure points at a component if a call of it failed, or if the feedback names it or a field that it
+    writes. Components with at least half as many failures as the one blamed most are chosen.
     """
-    components, outcomes = occasion.components, occasion.outcomes
+    components, outcomes = context.components, context.outcomes
     best = max((outcome.score for outcome in outcomes), default=0.0)
     failures = [o for o in outcomes if o.score < best] or list(outcomes)
     counts = Counter(name for outcome in failures for name in components if _points_at(outcome, name))
@@ -78,5 +78,5 @@ COMPONENT_CHOICES: dict[str, ComponentChoice] = {
 
 
 def most_rewritten(choose: ComponentChoice, components: Sequence[str]) -> int:
-    """The most components that a mutation may rewrite."""
+    """Return the maximum number of components that a mutation may rewrite."""
     return 1 if choose is round_robin else len(components)

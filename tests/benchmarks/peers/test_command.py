@@ -19,7 +19,7 @@ from benchmarks.peers.cells import Cell, OtherParametersError, Size, run_cell
 from benchmarks.peers.command import peers
 from benchmarks.peers.tally import Tally, tallied
 from benchmarks.tasks import load
-from dspy_gepa.search.strategy import Strategy
+from dspy_gepa.search import Adaptive
 
 TINY = [
     "--worlds",
@@ -141,7 +141,7 @@ def test_other_peers_run_on_few_rows(arm: str) -> None:
 
 
 def test_variants_change_fields_that_the_strategy_has() -> None:
-    names = set(Strategy.__dataclass_fields__)
+    names = set(Adaptive.__dataclass_fields__)
     assert all(set(changes) <= names for changes in ABLATIONS.values())
     assert all("/" not in name and "," not in name for name in ABLATIONS)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.search import Adaptive, Paper
 from dspy_gepa.search.belief.frontier import expected_wins, observed_tracks
+from dspy_gepa.search.choices.parents import pareto, robust_frontier
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.strategy import ADAPTIVE, PAPER, parent_choices, pareto, robust_frontier
 from tests.support import Entry, pool_of
 
 # The seed is good and slow, the first child bad and fast, the second in between; on two rows.
@@ -73,12 +74,12 @@ def test_an_objective_that_is_missing_on_some_rows_is_averaged_over_the_others()
 @pytest.mark.parametrize("kind", ["objective", "hybrid", "cartesian"])
 def test_kinds_that_need_objectives_say_so_when_the_metric_gives_none(kind: str) -> None:
     words = f"frontier_type='{kind}' compares members by objectives"
-    for strategy in (PAPER, ADAPTIVE):
-        choose = parent_choices(strategy, kind)["pareto"]  # type: ignore[arg-type]
+    for strategy in (Paper(), Adaptive()):
+        choose = strategy.parents(kind)["pareto"]  # type: ignore[arg-type]
         with pytest.raises(ConfigurationError, match=words):
             choose(rated(objectives=False), Random(0))
 
 
 def test_choices_without_a_frontier_are_the_same_for_every_kind() -> None:
     for name in ("current_best", "thompson"):
-        assert parent_choices(ADAPTIVE, "hybrid")[name] is parent_choices(ADAPTIVE)[name]
+        assert Adaptive().parents("hybrid")[name] is Adaptive().parents()[name]

@@ -15,22 +15,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.reflection.settings import ReflectionSettings
+from dspy_gepa.search import Paper, Problem
 from dspy_gepa.search.belief.frontier import FrontierType, observed_tracks, track_weights
 from dspy_gepa.search.belief.rows import EVEN, RowWeights, interleaved
-from dspy_gepa.search.finals import best_by_mean
+from dspy_gepa.search.choices.acceptance import improves
+from dspy_gepa.search.choices.parents import current_best, pareto, robust_frontier
+from dspy_gepa.search.choices.rows import failures_first, minibatch
 from dspy_gepa.search.merge import Merge, merge
-from dspy_gepa.search.mutation import improves, mutate
-from dspy_gepa.search.plan import Problem, plan_trial
+from dspy_gepa.search.mutation import Mutation, mutate
 from dspy_gepa.search.pool import Pool, columns_of
 from dspy_gepa.search.sampling import (
-    failures_first,
-    minibatch,
     shared_order,
     training_order,
     trial_rows,
     validation_order,
 )
-from dspy_gepa.search.strategy import PAPER, current_best, pareto, robust_frontier
+from dspy_gepa.search.strategy import NOTHING_IN_FLIGHT
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Candidate, Effect, Outcome, Reflect, Reflection, Result, Row, TraceStep
 from tests.support import TRAIN_SIZE, Entry, drive, pool_of, train_rows, val_rows
@@ -121,7 +121,9 @@ def test_validation_means_are_weighted() -> None:
 def test_the_best_by_mean_and_the_current_best_go_by_weighted_means() -> None:
     plain = pool_of(*SPLIT)
     heavy = weighted(plain, 4.0, 1.0, 1.0)
-    assert [best_by_mean(pool).member for pool in (plain, heavy)] == [1, 0]
+    problem = Problem(plain.members[0].candidate, ["a"], 0, plain.val_rows, ReflectionSettings(""))
+    search = Paper().planner(problem, 0)
+    assert [search.choice(pool).member for pool in (plain, heavy)] == [1, 0]
     assert [current_best(pool, Random(0)) for pool in (plain, heavy)] == [1, 0]
 
 
@@ -181,16 +183,15 @@ def mutated(weights: Sequence[float], before: Sequence[float], after: Sequence[f
         trace = (TraceStep("a", {"q": "x"}, {"r": "y"}),)
         return Outcome("scored", score=scores[effect.row.position], trace=trace)
 
+    reflection = ReflectionSettings("- a: q -> r")
+    problem = Problem(pool.members[0].candidate, ["a"], TRAIN_SIZE, pool.val_rows, reflection)
+    rows = train_rows(len(weights))
     step = mutate(
-        pool.members[0],
-        train_rows(len(weights)),
-        lambda occasion: ["a"],
-        ["a"],
-        pool=replace(pool, row_weights=row_weights),
-        reflection=ReflectionSettings("- a: q -> r"),
-        perfect_score=None,
-        show_history=False,
-        accept=improves,
+        problem,
+        Paper(perfect_score=None),
+        replace(pool, row_weights=row_weights),
+        Mutation(pool.members[0], 0, rows, rows),
+        improves,
     )
     proposal = drive(step, execute)[0]
     assert isinstance(proposal, Proposal)
@@ -279,8 +280,8 @@ def test_the_groups_reach_the_minibatches_of_the_paper() -> None:
         row_weights=pool.row_weights,
     )
     for seed in range(10):
-        plan = plan_trial(pool, problem, PAPER, seed)
-        asked = next(plan.step)
+        step = Paper().planner(problem, seed).trial(pool, NOTHING_IN_FLIGHT)
+        asked = next(step.work)
         assert Counter(RARE[effect.row.position] for effect in asked) == {"x": 2, "y": 1}
 
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.search.belief.estimate import estimate
-from dspy_gepa.search.objectives import filled_in, with_row
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Candidate, Outcome, Row
@@ -96,10 +95,3 @@ def test_the_pool_before_keeps_its_own_objectives() -> None:
     before = seeded({"right": 1.0}, {})
     before.evaluated(evaluation(0, {"right": 0.0}, {"right": 0.0}))
     np.testing.assert_array_equal(before.objectives["right"], [[1.0, np.nan]])
-
-
-def test_a_line_is_added_and_filled_without_a_change_to_the_arrays_given() -> None:
-    first = {"right": np.ones((1, 2))}
-    second = filled_in(with_row(first), (2, 2), 1, [0], [{"right": 0.5}])
-    np.testing.assert_array_equal(first["right"], [[1.0, 1.0]])
-    np.testing.assert_array_equal(second["right"], [[1.0, 1.0], [0.5, np.nan]])

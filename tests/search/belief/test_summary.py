@@ -1,4 +1,4 @@
-"""The best outputs for every validation row."""
+"""Summaries of the pool: the best outputs for every validation row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.search.belief.outputs import best_members, best_outputs
+from dspy_gepa.search.belief.summary import best_members, best_outputs
 from dspy_gepa.types import Outcome, Rollout
 from tests.support import Entry, pool_of, val_rows
 

@@ -1,0 +1,255 @@
+"""The default: `strategy="adaptive"`, which spends rollouts where they tell most.
+
+It differs from Algorithm 1 in five ways; docs/adaptive.md has the measurements behind them.
+
+1. A mutation reflects on rows its parent is known to fail, and rewrites all components.
+2. A child is tried on a few train rows that its lineage was not run on, and is kept.
+3. Members are compared by a posterior from all their scores (`dspy_gepa.search.belief`), not by means.
+4. Before the end, sentences of the best member that quote an example are dropped if that costs nothing.
+5. At the end, the best members and the original are compared on validation rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dspy_gepa.runtime.budget import UNLIMITED, Spending
+from dspy_gepa.search.choices.components import ComponentChoice, all_components
+from dspy_gepa.search.choices.parents import (
+    PARENT_CHOICES,
+    ParentChoice,
+    believed_best,
+    chosen_parent,
+    mixed,
+    robust_frontier,
+)
+from dspy_gepa.search.choices.rows import chosen_rows, failures_first
+from dspy_gepa.search.crossover import cross, find_crossover
+from dspy_gepa.search.evaluation import evaluate, first_evaluation
+from dspy_gepa.search.finals import best_by_belief, contenders, finals
+from dspy_gepa.search.mutation import Mutation, most_spent, mutate
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.sampling import shared_order, stream, training_order, trial_rows, validation_order
+from dspy_gepa.search.strategy import (
+    Choice,
+    InFlight,
+    PlannedStep,
+    Price,
+    Problem,
+    Strategy,
+    trials_in_flight,
+)
+from dspy_gepa.search.trim import find_trim, trim
+from dspy_gepa.types import Row
+
+# Number of trials that `auto` buys.
+AUTO_TRIALS = {"light": 12, "medium": 25, "heavy": 60}
+# Trials stop growing after this number. Later ones each trigger about TOP_UPS extra rollouts of the current
+# best: 2 to 5 in eight simulated worlds.
+GROWING = 64
+TOP_UPS = 3.0
+# Improvements stack: a run needs this many generations one upon another before it can afford breadth. In
+# eight simulated worlds width 3 at 300 metric calls and width 5 at 600 lost nothing that could be measured.
+GENERATIONS = 8
+MERGE_EVERY = 4
+TOP_UP_ROWS = 8
+ROWS_OF_A_FINALIST = 4
+LEAST_ROWS_OF_A_TRIM = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adaptive(Strategy):
+    """Options of the default strategy; those of every strategy are described at `Strategy`.
+
+    Attributes:
+        first_rows: Number of rows that the original is run on first.
+        trial_size: Number of rows in the first child's trial. Every second trial has one more, up to
+            `most_trial_size`, since later improvements are smaller and take more rows to be seen.
+        most_trial_size: Maximum number of rows in a trial.
+        champion_after: Number of trials after which the member believed best is run on more train rows, 8 at
+            a time, until it is known by `first_rows` and one for each trial so far. The best of many is often
+            only lucky, and all later texts would come from it. 0 never does it.
+        trim_share: Share of what is kept for the finals that the trial of a trimmed best member may spend
+            before them. 0 turns trimming off.
+        finals_share: Share of the budget kept for the finals.
+        finalists: Number of members in the finals, the original not counted.
+        tie: Among members within this many standard errors of the best, the shortest is returned.
+    """
+
+    name: str = "adaptive"
+    minibatch_size: int = 8
+    choose_parent: ParentChoice = mixed
+    choose_components: ComponentChoice = all_components
+    max_merges: int = 0
+    show_history: bool = True
+    first_rows: int = 8
+    trial_size: int = 6
+    most_trial_size: int = 16
+    champion_after: int = 12
+    trim_share: float = 0.4
+    finals_share: float = 0.2
+    finalists: int = 5
+    tie: float = 0.25
+    validates_all: bool = field(init=False, default=False)
+
+    def planner(self, problem: Problem, seed: int) -> AdaptiveSearch:
+        """Return the search on `problem`."""
+        return AdaptiveSearch(self, problem, seed)
+
+    def size_of_trial(self, number: int) -> int:
+        """Return the number of rows in a trial, by the number of the trial from 1."""
+        return min(self.most_trial_size, self.trial_size + number // 2)
+
+    @property
+    def kept(self) -> float:
+        """Share of the budget kept for the finals."""
+        return self.finals_share
+
+    def price(self, train_size: int, val_size: int) -> Price:
+        """Return the price of a run: trials that grow, and top-ups of the current best after some of them."""
+        rows = train_size + val_size
+        sizes = [min(self.size_of_trial(number), rows) for number in range(1, GROWING + 1)]
+        extra = [TOP_UPS if 0 < self.champion_after <= i else 0.0 for i in range(GROWING + 1)]
+        early = tuple(size + more for size, more in zip(sizes, extra, strict=False))
+        late = min(self.most_trial_size, rows) + extra[-1]
+        return Price(min(self.first_rows, rows), early, late, self.finals_share)
+
+    def auto_rollouts(self, size: str, train_size: int, val_size: int, components: int) -> int:
+        """Return the budget for a number of trials; nothing else in it grows with the validation set."""
+        return self.price(train_size, val_size).rollouts(AUTO_TRIALS[size])
+
+    def default_width(self, rollouts: int, train_size: int, val_size: int) -> int:
+        """Return a width that leaves enough generations, one upon another, to the budget."""
+        if rollouts >= UNLIMITED:
+            return 1
+        return max(1, int(self.price(train_size, val_size).steps(rollouts)) // GENERATIONS)
+
+    def waves(self, val_size: int, threads: int) -> float:
+        """Return the rounds of a reflection and a trial; the parent's rollouts are known."""
+        return 1 + -(-self.most_trial_size // threads)
+
+    def parent_choices(self) -> Mapping[str, ParentChoice]:
+        """Return the choices by name. Members are not validated, so all of them go by the posterior."""
+        return PARENT_CHOICES | {"pareto": robust_frontier, "current_best": believed_best}
+
+
+@dataclass(frozen=True)
+class AdaptiveSearch:
+    """The adaptive search on one problem.
+
+    Attributes:
+        options: Options of the strategy.
+        problem: The problem.
+        seed: Seed of all random streams.
+    """
+
+    options: Adaptive
+    problem: Problem
+    seed: int
+
+    def evaluation(self, pool: Pool, in_flight: InFlight) -> PlannedStep | None:
+        """Return the first rollouts of what the pool begins with, and later top-ups of the current best."""
+        begun = {step.evaluates for step in in_flight.values()}
+        if pool.has_begun:
+            return self._top_up(pool, begun)
+        rows = tuple(shared_order(pool, self.seed)[: self.options.first_rows])
+        # The original goes first and alone: it shows whether program and metric work.
+        for member in pool.members if pool.is_run(0) else pool.members[:1]:
+            if not pool.is_run(member.index) and member.index not in begun:
+                return first_evaluation(self.problem, pool, member, rows)
+        return None
+
+    def _top_up(self, pool: Pool, begun: set[int | None]) -> PlannedStep | None:
+        after, trials = self.options.champion_after, pool.trials
+        if not after or trials < after:
+            return None
+        champion = int(pool.belief.mean.argmax())
+        run, exposure = ~np.isnan(pool.scores[champion]), pool.exposure[champion]
+        wanted = self.options.first_rows + trials - int(run.sum())
+        if wanted <= 0 or champion in begun:
+            return None
+        open_ = [row for row in training_order(pool, self.seed) if not run[pool.column(row)]]
+        rows = tuple(sorted(open_, key=lambda row: exposure[pool.column(row)])[:TOP_UP_ROWS])
+        if not rows:
+            return None
+        work, need = evaluate(pool.members[champion], rows), Spending(rollouts=len(rows))
+        return PlannedStep("top-up", work, need, evaluates=champion, optional=True)
+
+    def trial(self, pool: Pool, in_flight: InFlight) -> PlannedStep:
+        """Return a mutation, or a crossover as every fourth trial if merging is turned on."""
+        trials = trials_in_flight(in_flight)
+        number = pool.trials + len(trials) + 1
+        merges = pool.merges + sum(len(parents) == 2 for parents in trials)
+        crossing = merges < self.options.max_merges and number % MERGE_EVERY == 0
+        return (self._crossover(pool, number) if crossing else None) or self._mutation(pool, number, trials)
+
+    def _mutation(self, pool: Pool, number: int, trials: Sequence[tuple[int, ...]]) -> PlannedStep:
+        parent = chosen_parent(self.options.choose_parent, pool, stream(self.seed, number, "parent"))
+        turn = pool.turns[parent.index] + trials.count((parent.index,))
+        rows = self._reflected_rows(pool, parent.index, number)
+        fresh = self._trial_rows(pool, (parent.index,), rows, number)
+        mutation = Mutation(parent, turn, rows, fresh)
+        work = mutate(self.problem, self.options, pool, mutation)
+        need = most_spent(self.problem, self.options, pool, mutation)
+        return PlannedStep("mutation", work, need, parents=(parent.index,))
+
+    def _reflected_rows(self, pool: Pool, parent: int, number: int) -> tuple[Row, ...]:
+        options, rng = self.options, stream(self.seed, number, "rows")
+        if options.choose_rows is not None:
+            return chosen_rows(options.choose_rows, pool, parent, options.minibatch_size, rng)
+        perfect = math.inf if options.perfect_score is None else options.perfect_score
+        return failures_first(pool, parent, options.minibatch_size, perfect, rng)
+
+    def _trial_rows(
+        self, pool: Pool, parents: tuple[int, ...], reflected: Sequence[Row], number: int
+    ) -> tuple[Row, ...]:
+        return trial_rows(pool, parents, reflected, self.options.size_of_trial(number), self.seed)
+
+    def _crossover(self, pool: Pool, number: int) -> PlannedStep | None:
+        rng = stream(self.seed, number, "merge")
+        found = find_crossover(pool, lambda: self.options.choose_parent(pool, rng), rng)
+        if found is None:
+            return None
+        parents = (found.first, found.second)
+        rows = self._trial_rows(pool, parents, (), number)
+        return PlannedStep("merge", cross(found, pool, rows), Spending(rollouts=len(rows)), parents=parents)
+
+    def trim(self, pool: Pool, room: int) -> PlannedStep | None:
+        """Return the trial of the best member without sentences that quote an example, on rows it was run on.
+
+        None if there are no such sentences, or too few rows for a trial.
+        """
+        share, champion = self.options.trim_share, int(pool.belief.mean.argmax())
+        if not share or champion == 0:
+            return None
+        run = ~np.isnan(pool.scores[champion])
+        most = min(int(share * room), self.options.size_of_trial(pool.trials + 1))
+        rows = [row for row in training_order(pool, self.seed) if run[pool.column(row)]][:most]
+        if len(rows) < LEAST_ROWS_OF_A_TRIM:
+            return None
+        reflection = self.problem.reflection
+        worded = [c for c in self.problem.components if reflection.about(c).kind not in ("code", "module")]
+        found = find_trim(pool, champion, worded, self.problem.examples(), reflection.rules.keep)
+        if found is None:
+            return None
+        work, need = trim(found, pool, rows), Spending(rollouts=len(rows))
+        return PlannedStep("trim", work, need, parents=(champion,))
+
+    def finals(self, pool: Pool, room: int) -> PlannedStep | None:
+        """Return the comparison of the best members with the original; None without room or other members."""
+        if not self.options.finalists or len(pool) < 2:
+            return None
+        # With little to spend fewer take part, so that each is run on some rows.
+        members = contenders(pool, min(self.options.finalists, max(1, room // ROWS_OF_A_FINALIST - 1)))
+        most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
+        need = Spending(rollouts=min(room, most))
+        work = finals(pool, members, validation_order(pool, self.seed), need.rollouts)
+        return PlannedStep("finals", work, need, evaluates=members[-1], finalists=tuple(members))
+
+    def choice(self, pool: Pool, finalists: Sequence[int] = ()) -> Choice:
+        """Return the member believed best; the original unless another is better with confidence."""
+        return best_by_belief(pool, self.options.tie, finalists)

@@ -1,0 +1,94 @@
+"""Choosing the train rows that a mutation reflects on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from random import Random
+
+import numpy as np
+
+from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.search.belief.rows import interleaved
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.sampling import spread
+from dspy_gepa.types import Row
+
+RowChoice = Callable[[Pool, int, int, Random], Sequence[int]]
+"""Called with the pool, the parent's index, `minibatch_size` and the step's own random stream; returns the
+positions of train rows."""
+
+
+def chosen_rows(choose: RowChoice, pool: Pool, parent: int, size: int, rng: Random) -> tuple[Row, ...]:
+    """Return the chosen train rows, each once.
+
+    Raises:
+        ConfigurationError: No row was chosen, or one that does not exist.
+    """
+    positions = list(dict.fromkeys(choose(pool, parent, size, rng)))
+    wrong = [i for i in positions if i not in range(len(pool.train_rows))]
+    if wrong or not positions:
+        what = f"train row {wrong[0]!r}" if wrong else "no row"
+        raise ConfigurationError(
+            f"batch_sampler chose {what}; give positions from 0 to {len(pool.train_rows) - 1}, one or more."
+        )
+    return tuple(pool.train_rows[i] for i in positions)
+
+
+def minibatch(
+    seed: int, step: int, train_size: int, size: int, groups: Sequence[str] = ()
+) -> tuple[Row, ...]:
+    """Return the train rows of a step: consecutive slices of a freshly shuffled epoch (paper, section 3).
+
+    The last slice of an epoch is filled up from the epoch's beginning. The artifact pads with the rows
+    used least, which can put a row twice into one minibatch, and pads by a whole minibatch when the rows
+    divide evenly; both are slips that change nothing but cost rollouts, so they are not repeated here.
+
+    Args:
+        seed: The run's seed.
+        step: Number of the step, from 0.
+        train_size: Number of train rows.
+        size: Number of rows in a minibatch; all rows if there are fewer.
+        groups: Group of each train row; groups are spread evenly over the epoch. Empty without groups.
+    """
+    size = min(size, train_size)
+    per_epoch = -(-train_size // size)
+    epoch, position = divmod(step, per_epoch)
+    order = Random(f"{seed}/epoch/{epoch}").sample(range(train_size), train_size)
+    if groups:
+        order = interleaved(order, groups.__getitem__)
+    padded = order + order[: per_epoch * size - train_size]
+    return tuple(Row("train", i) for i in padded[position * size : (position + 1) * size])
+
+
+def failures_first(pool: Pool, parent: int, size: int, perfect_score: float, rng: Random) -> tuple[Row, ...]:
+    """Return rows the parent is known to fail, or else half as many rows it was not run on.
+
+    Known failures cost nothing. Those shown least often come first. Of the unknown rows, those on which two
+    members or more were perfect and none was not are left out, and the hardest come first. If rows have
+    groups, all this holds within a group, and each group has its share of the rows.
+
+    Args:
+        pool: The current pool.
+        parent: Index of the member to improve.
+        size: Maximum number of rows.
+        perfect_score: Score from which a row has nothing to teach.
+        rng: The step's random stream; it breaks ties.
+    """
+    train = pool.train_scores
+    mine = train[parent]
+    shown = _times_shown(pool, parent)
+    chance = [rng.random() for _ in pool.train_rows]
+    failed = [i for i in range(len(mine)) if mine[i] < perfect_score]
+    failed.sort(key=lambda i: (shown[pool.train_rows[i]], chance[i]))
+    seen = ~np.isnan(train)
+    passes = (seen & (train >= perfect_score)).sum(axis=0) / np.maximum(1, seen.sum(axis=0))
+    unknown = [i for i in range(len(mine)) if np.isnan(mine[i])]
+    useful = [i for i in unknown if not (seen[:, i].sum() > 1 and passes[i] == 1.0)] or unknown
+    useful.sort(key=lambda i: (passes[i] if seen[:, i].any() else 0.5, chance[i]))
+    chosen = [[pool.train_rows[i] for i in rows] for rows in (failed, useful)]
+    return tuple(spread(pool, chosen[0])[:size] or spread(pool, chosen[1])[: -(-size // 2)])
+
+
+def _times_shown(pool: Pool, parent: int) -> Counter[Row]:
+    return Counter(row for p in pool.proposals if p.parents == (parent,) for row in p.rows)

@@ -1,0 +1,60 @@
+"""Crossover: mix two members that differ in several components, component by component.
+
+This replaces Algorithm 4 in strategies that rewrite all components at once, where that finds no pair: hardly
+ever did only one of two members change a component. Where both did, chance decides; selection does the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from random import Random
+
+from dspy_gepa.search.merge import Merge, differences
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.steps import Proposal, Step, objectives_of, rollouts
+from dspy_gepa.types import Row
+
+
+def find_crossover(pool: Pool, draw: Callable[[], int], rng: Random, attempts: int = 10) -> Merge | None:
+    """Return a mixture of two drawn members whose texts are not known, or None.
+
+    Args:
+        pool: The current pool.
+        draw: Draws a parent.
+        rng: The step's random stream.
+        attempts: Maximum number of pairs to draw.
+    """
+    for _ in range(attempts):
+        first, second = sorted((draw(), draw()))
+        shared = pool.ancestors(first) & pool.ancestors(second)
+        if first == second or not shared:
+            continue
+        ancestor = max(shared)
+        a, b, origin = (pool.members[i].candidate for i in (first, second, ancestor))
+        texts = {
+            name: rng.choice([c[name] for c in (a, b) if c[name] != origin[name]] or [origin[name]])
+            for name in origin
+        }
+        candidate = origin.with_texts(texts)
+        if not pool.knows(candidate):
+            return Merge(first, second, ancestor, candidate)
+    return None
+
+
+def cross(found: Merge, pool: Pool, rows: Sequence[Row]) -> Step:
+    """Run a crossover's child on the rows of its trial and accept it."""
+    outcomes = yield from rollouts(found.candidate, rows)
+    after = tuple(outcome.score for outcome in outcomes)
+    return Proposal(
+        kind="merge",
+        parents=(found.first, found.second),
+        ancestor=found.ancestor,
+        candidate=found.candidate,
+        verdict="accepted",
+        reason=f"merge of {found.first} and {found.second} scored {math.fsum(after):g} on {len(after)} rows",
+        changed=differences(pool.members[found.first].candidate, found.candidate),
+        trial_rows=tuple(rows),
+        after=after,
+        after_objectives=objectives_of(outcomes),
+    )

@@ -1,0 +1,171 @@
+"""The train rows to reflect on: minibatches in epochs, and failures first."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dspy_gepa.search.choices.rows import failures_first, minibatch
+from dspy_gepa.search.pool import Pool
+from dspy_gepa.types import Row
+from tests.support import train_rows
+from tests.support_search import families, run, seeded, seeds, tried
+
+PERFECT = 1.0
+
+
+@given(seeds, st.integers(0, 200), st.integers(1, 40), st.integers(1, 10))
+def test_a_minibatch_has_its_size_and_no_row_twice(seed: int, step: int, rows: int, size: int) -> None:
+    batch = minibatch(seed, step, rows, size)
+    assert len(batch) == len(set(batch)) == min(size, rows)
+
+
+@given(seeds, st.integers(0, 3), st.integers(1, 40), st.integers(1, 10))
+def test_an_epoch_covers_every_train_row(seed: int, epoch: int, rows: int, size: int) -> None:
+    steps = -(-rows // size)
+    seen = Counter(
+        row for step in range(epoch * steps, (epoch + 1) * steps) for row in minibatch(seed, step, rows, size)
+    )
+    assert set(seen) == set(train_rows(rows))
+
+
+@given(seeds, st.integers(1, 8), st.integers(1, 8))
+def test_rows_that_divide_evenly_are_seen_once_an_epoch(seed: int, batches: int, size: int) -> None:
+    seen = [row for step in range(batches) for row in minibatch(seed, step, batches * size, size)]
+    assert len(seen) == len(set(seen))
+
+
+@given(seeds, st.integers(1, 40), st.integers(1, 10))
+def test_an_uneven_epoch_repeats_no_more_rows_than_fill_its_last_minibatch(
+    seed: int, rows: int, size: int
+) -> None:
+    steps = -(-rows // size)
+    seen = Counter(row for step in range(steps) for row in minibatch(seed, step, rows, size))
+    assert max(seen.values()) <= 2
+    assert sum(count - 1 for count in seen.values()) == steps * min(size, rows) - rows
+
+
+def test_epochs_are_shuffled_anew() -> None:
+    first, second = (
+        [row for step in range(epoch * 5, epoch * 5 + 5) for row in minibatch(0, step, 15, 3)]
+        for epoch in (0, 1)
+    )
+    assert sorted(first) == sorted(second)
+    assert first != second
+
+
+def test_seeds_shuffle_differently() -> None:
+    assert minibatch(0, 0, 100, 10) != minibatch(1, 0, 100, 10)
+
+
+def test_rows_are_train_rows() -> None:
+    assert set(minibatch(0, 0, 3, 3)) == set(train_rows(3))
+
+
+# Failures first -------------------------------------------------------------------------------------------
+
+
+def numbers(rows: Sequence[Row]) -> list[int]:
+    assert {row.split for row in rows} <= {"train"}
+    return [row.position for row in rows]
+
+
+def to_reflect_on(pool: Pool, size: int, parent: int = 0, seed: int = 0) -> list[int]:
+    return numbers(failures_first(pool, parent, size, PERFECT, Random(seed)))
+
+
+@given(families(), st.integers(1, 8), seeds)
+def test_rows_to_reflect_on_are_a_few_train_rows_that_may_teach_something(
+    pool: Pool, size: int, seed: int
+) -> None:
+    for member in pool.members:
+        chosen = to_reflect_on(pool, size, member.index, seed)
+        scores = [float(pool.scores[member.index, pool.column(Row("train", i))]) for i in range(10)]
+        failures = sum(score < PERFECT for score in scores)
+        unknown = [i for i in chosen if math.isnan(scores[i])]
+        assert len(chosen) == len(set(chosen)) <= size
+        assert all(math.isnan(scores[i]) or scores[i] < PERFECT for i in chosen)
+        assert chosen or not (failures or any(map(math.isnan, scores)))
+        assert len(unknown) <= (0 if failures else -(-size // 2))
+        assert len(chosen) - len(unknown) == min(failures, size)
+        assert chosen == to_reflect_on(pool, size, member.index, seed)
+
+
+def test_what_the_parent_fails_at_is_reflected_on_and_what_it_does_right_is_not() -> None:
+    pool = seeded({0: 1.0, 1: 0.0, 2: 0.5, 3: 1.0})
+    assert sorted(to_reflect_on(pool, 8)) == [1, 2]
+
+
+def test_what_another_member_fails_at_is_no_failure_of_the_parent() -> None:
+    pool = run(tried(seeded({0: 0.0}), (0,)), 1, {1: 0.0})
+    assert to_reflect_on(pool, 8, parent=1) == [1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_failures_that_were_shown_least_often_come_first(seed: int) -> None:
+    pool = seeded(dict.fromkeys(range(6), 0.0))
+    for shown in [(0, 1, 2, 3), (0, 1), (0, 1)]:
+        pool = tried(pool, (0,), [Row("train", i) for i in shown], verdict="rejected")
+    order = to_reflect_on(pool, 6, seed=seed)
+    assert (set(order[:2]), set(order[2:4]), set(order[4:])) == ({4, 5}, {2, 3}, {0, 1})
+
+
+def test_what_was_shown_to_improve_another_member_does_not_count_as_shown() -> None:
+    pool = run(tried(seeded({0: 0.0, 1: 0.0}), (0,)), 1, {0: 0.0, 1: 0.0})
+    for _ in range(2):
+        pool = tried(pool, (1,), [Row("train", 0)], verdict="rejected")
+    pool = tried(pool, (0,), [Row("train", 1)], verdict="rejected")
+    assert (to_reflect_on(pool, 1), to_reflect_on(pool, 1, parent=1)) == ([0], [1])
+
+
+def test_chance_decides_between_failures_shown_equally_often() -> None:
+    pool = seeded(dict.fromkeys(range(9), 0.0))
+    assert len({tuple(to_reflect_on(pool, 3, seed=seed)) for seed in range(20)}) > 10
+
+
+def test_without_a_known_failure_some_unknown_rows_are_taken_all_the_same() -> None:
+    chosen = to_reflect_on(seeded({0: 1.0, 1: 1.0}), 6)
+    assert len(chosen) == 3
+    assert not {0, 1} & set(chosen)
+
+
+def test_a_parent_that_does_every_row_right_has_nothing_to_reflect_on() -> None:
+    assert to_reflect_on(seeded(dict.fromkeys(range(9), 1.0)), 6) == []
+
+
+def test_without_a_perfect_score_every_row_may_teach_something() -> None:
+    pool = seeded(dict.fromkeys(range(4), 1.0))
+    assert sorted(numbers(failures_first(pool, 0, 8, math.inf, Random(0)))) == [0, 1, 2, 3]
+
+
+def others_know(scores: Sequence[Mapping[int, float]], *, train: int) -> Pool:
+    """The seed was not run; each child was run on some rows."""
+    pool = seeded({}, train=train)
+    for known in scores:
+        pool = tried(pool, (0,))
+        pool = run(pool, len(pool) - 1, known)
+    return pool
+
+
+def test_rows_that_every_member_does_right_are_left_out() -> None:
+    always = dict.fromkeys(range(4), 1.0)
+    pool = others_know([always | {4: 1.0}, always | {4: 0.0}], train=6)
+    assert [set(to_reflect_on(pool, 12, seed=seed)) for seed in range(5)] == [{4, 5}] * 5
+
+
+def test_rows_that_every_member_does_right_are_taken_while_there_are_no_others() -> None:
+    pool = others_know([dict.fromkeys(range(6), 1.0)] * 2, train=6)
+    assert len(to_reflect_on(pool, 8)) == 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_unknown_rows_the_hardest_come_first(seed: int) -> None:
+    pool = others_know([{0: 1.0, 1: 1.0, 2: 0.0}, {0: 1.0, 1: 0.0, 2: 0.0}, {0: 0.0, 1: 0.0}], train=4)
+    # Done right by 2 of 3, 1 of 3, none of 2, and nobody knows.
+    assert to_reflect_on(pool, 8, seed=seed) == [2, 1, 3, 0]
