@@ -24,10 +24,10 @@ from gepa.strategies.instruction_proposal import InstructionProposalSignature
 
 from benchmarks.harness.options import AT_LEAST_ONE
 from benchmarks.harness.tables import markdown
-from benchmarks.simulated.lessons import FILLER
+from benchmarks.simulated.curriculum import FILLER
 from benchmarks.simulated.prompt import Field, Prompt
-from benchmarks.simulated.records.catalogue import output_field
 from benchmarks.simulated.text import sentences
+from benchmarks.simulated.worlds.records.catalogue import output_field
 from benchmarks.tasks import WORLD_NAMES, Task, load
 
 Texts = Mapping[str, str]

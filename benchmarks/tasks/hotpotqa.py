@@ -29,8 +29,9 @@ import dspy
 from benchmarks.scorers.retrieval.retriever import Retriever
 from benchmarks.scorers.retrieval.wikipedia import is_built, open_wikipedia
 from benchmarks.simulated import AnswerKey
-from benchmarks.simulated.multihop import MultiHopReader
-from benchmarks.simulated.reflection import Reflector
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.multihop.curriculum import MULTIHOP
+from benchmarks.simulated.worlds.multihop.reader import MultiHopReader
 from benchmarks.tasks.data import (
     Fetch,
     HubSet,
@@ -86,7 +87,7 @@ def build(splits: Mapping[str, Sequence[Row]], pages: Pages, retriever: Retrieve
         val=examples["val"],
         test=examples["test"],
         task_role=MultiHopReader(answers),
-        reflection_role=Reflector(),
+        reflection_role=Reflector(MULTIHOP),
         best_instructions=BEST_INSTRUCTIONS,
     )
 

@@ -30,8 +30,9 @@ from dspy.evaluate.metrics import normalize_text
 from benchmarks.scorers.retrieval.retriever import Retriever
 from benchmarks.scorers.retrieval.wikipedia import IndexNotFound, open_wikipedia
 from benchmarks.simulated import AnswerKey
-from benchmarks.simulated.multihop import MultiHopReader
-from benchmarks.simulated.reflection import Reflector
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.multihop.curriculum import MULTIHOP
+from benchmarks.simulated.worlds.multihop.reader import MultiHopReader
 from benchmarks.tasks.data import (
     DataNotFound,
     Fetch,
@@ -150,7 +151,7 @@ def build(splits: Mapping[str, Sequence[Row]], retriever: Searcher) -> Task:
         val=examples["val"],
         test=examples["test"],
         task_role=MultiHopReader(key, recalls=True),
-        reflection_role=Reflector(),
+        reflection_role=Reflector(MULTIHOP),
         best_instructions={
             "summarize1.predict": first,
             "create_query_hop2.predict": query,

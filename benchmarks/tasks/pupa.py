@@ -27,8 +27,8 @@ from typing import Any
 import dspy
 
 from benchmarks.simulated import simulated_lm
-from benchmarks.simulated.privacy import PRIVACY, Case, Delegate, Outside, PrivacyJudge, PrivacyKey
-from benchmarks.simulated.reflection import Reflector
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.privacy import PRIVACY, Case, Delegate, Outside, PrivacyJudge, PrivacyKey
 from benchmarks.tasks.data import Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
 from benchmarks.tasks.pupa_metric import PupaMetric
 from benchmarks.tasks.task import Task

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import dspy
 
 from benchmarks.simulated import simulated_lm
-from benchmarks.simulated.records import Judge
-from benchmarks.simulated.records.catalogue import output_field
-from benchmarks.simulated.records.faults import compare, value_in
+from benchmarks.simulated.worlds.records import RecordJudge
+from benchmarks.simulated.worlds.records.catalogue import output_field
+from benchmarks.simulated.worlds.records.faults import compare, value_in
 from benchmarks.tasks.feedback import text_of
 
 Scoring = Literal["fields", "binary", "judge"]
@@ -69,7 +69,7 @@ class RecordMetric:
 @lru_cache(maxsize=64)
 def judge_lm(salt: str, noise: float) -> dspy.LM:
     """The judge of a world."""
-    return simulated_lm("simulated/judge", Judge(salt, noise))
+    return simulated_lm("simulated/judge", RecordJudge(salt, noise))
 
 
 def said_of(kind: str, gold: dspy.Example, given: str | None) -> str:

@@ -17,12 +17,13 @@ from typing import Any
 
 import dspy
 
-from benchmarks.simulated.records import Clerk, RecordReflector
-from benchmarks.simulated.records.catalogue import output_field
-from benchmarks.simulated.records.conventions import HARMS, Convention
-from benchmarks.simulated.records.faults import DESKS
-from benchmarks.simulated.records.reading import strength
-from benchmarks.simulated.records.rows import House, Row, houses, make_rows
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.records import Clerk, RecordCurriculum
+from benchmarks.simulated.worlds.records.catalogue import output_field
+from benchmarks.simulated.worlds.records.conventions import HARMS, Convention
+from benchmarks.simulated.worlds.records.faults import DESKS
+from benchmarks.simulated.worlds.records.reading import strength
+from benchmarks.simulated.worlds.records.rows import House, Row, houses, make_rows
 from benchmarks.tasks.record_metric import RecordMetric
 from benchmarks.tasks.task import Task
 from benchmarks.tasks.worlds import WorldSpec
@@ -64,7 +65,7 @@ def load(name: str, world: WorldSpec, seed: int = 0) -> Task:
         val=examples[TRAIN : TRAIN + VAL],
         test=examples[TRAIN + VAL :],
         task_role=Clerk(salt, world.clerk),
-        reflection_role=RecordReflector(world.reflector),
+        reflection_role=Reflector(RecordCurriculum(world.reflector)),
         best_instructions=best,
     )
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
-from benchmarks.simulated.records import ClerkKnobs, ReflectorKnobs
-from benchmarks.simulated.records.catalogue import CONVENTIONS, KINDS
-from benchmarks.simulated.records.rows import Demand
+from benchmarks.simulated.worlds.records import ClerkKnobs, ReflectorKnobs
+from benchmarks.simulated.worlds.records.catalogue import CONVENTIONS, KINDS
+from benchmarks.simulated.worlds.records.rows import Demand
 from benchmarks.tasks.record_metric import Scoring
 
 TUNING = "-tuning"
