@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.widths.clockwork import StepWork, Work, simulate
+from benchmarks.harness.clockwork import StepWork, Work, simulate
 
 few = settings(max_examples=40)  # each takes milliseconds, most of them to make up
 MANY = 1000  # workers: more than there are effects

@@ -9,8 +9,8 @@ from typing import Any
 import dspy
 
 import dspy_gepa
+from benchmarks.harness.clockwork import Batch, StepWork, Work
 from benchmarks.simulated.latency import Latency
-from benchmarks.widths.clockwork import Batch, StepWork, Work
 from dspy_gepa.runtime.budget import Budget
 from dspy_gepa.runtime.dispatcher import Dispatcher, finished_future
 from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler

@@ -1,10 +1,10 @@
-"""Results that nobody measured."""
+"""Results of simulated comparisons with made-up figures."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.peers.results import Point, Results
+from benchmarks.harness.results import Point, Results
 
 POINT = Point(
     arm="gepa",
@@ -35,7 +35,7 @@ def points(arm: str, budget: int | None, tests: dict[str, list[float]], **others
     ]
 
 
-def results(*found: list[Point], seed: float = 0.2, best: float = 0.8) -> Results:
+def results(*found: list[Point], seed: float = 0.2, best: float = 0.8) -> Results[Point]:
     """Results with the same seed program and hand-made program everywhere."""
     flat = tuple(point for group in found for point in group)
     pairs = list(dict.fromkeys((point.world, point.seed) for point in flat))

@@ -9,13 +9,14 @@ import dspy
 import pytest
 
 import dspy_gepa
-from benchmarks.harness.cell import Cell, cut, instructions
-from benchmarks.harness.models import Models
-from benchmarks.peers.arms import Bench
+from benchmarks.harness.cell import Rows
+from benchmarks.harness.clockwork import Work, simulate
+from benchmarks.harness.evaluation import instructions
+from benchmarks.harness.meter import CountingMetric
+from benchmarks.harness.recording import REFLECTION, RecordedGEPA, latencies
+from benchmarks.harness.setting import Setting
+from benchmarks.studies.widths import from_data, measure, to_plain
 from benchmarks.tasks import Task, load
-from benchmarks.widths.cells import from_data, measure, to_plain
-from benchmarks.widths.clockwork import Work, simulate
-from benchmarks.widths.recording import REFLECTION, RecordedGEPA, latencies
 from dspy_gepa.search.loop import Search
 from dspy_gepa.types import Candidate, Reflect, Rollout, Row
 
@@ -24,7 +25,7 @@ Optimizer = TypeVar("Optimizer", bound=dspy_gepa.GEPA)
 
 
 def task() -> Task:
-    return cut(load("easy", None, 0), Cell("easy", "gepa", BUDGET, 0, 30, 12, Models()))
+    return Rows(30, 12, None).of(load("easy", None, 0), seed=0)
 
 
 def optimizer_with(kind: type[Optimizer], width: int, threads: int) -> Optimizer:
@@ -65,7 +66,8 @@ def test_the_recorded_optimizer_finds_what_the_optimizer_finds(width: int) -> No
 
 def test_no_more_trials_than_the_width_are_in_flight_and_what_comes_after_the_search_waits_for_all() -> None:
     with dspy.context(lm=task().task_lm(seed=0)):
-        outcome, work = measure(Bench(task(), 0, (BUDGET,), BUDGET), 3)
+        setting = Setting(task(), task().reflection_lm(seed=0), BUDGET, 0, 1)
+        outcome, work = measure(setting, CountingMetric(task().metric), 3)
     *trials, deletion, finals = work.steps[1:]
     assert [step.after for step in trials] == [max(1, number - 3 + 1) for number in range(1, len(trials) + 1)]
     assert (deletion.after, finals.after) == (len(work.steps) - 2, len(work.steps) - 1)

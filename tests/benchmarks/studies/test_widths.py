@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
-import math
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks.peers.cells import Size
-from benchmarks.widths import runner
-from benchmarks.widths.cells import WidthCell, cells
-from benchmarks.widths.clockwork import Timing
-from benchmarks.widths.command import widths
-from benchmarks.widths.figure import between
-from benchmarks.widths.report import report
-from benchmarks.widths.results import Mean, Results, Run, mean_over, read, score
+from benchmarks.harness.cell import Rows
+from benchmarks.harness.clockwork import Timing
+from benchmarks.harness.results import Results
+from benchmarks.studies import widths as study
+from benchmarks.studies.widths import (
+    WidthCell,
+    WidthPoint,
+    WidthResults,
+    between,
+    cells,
+    read,
+    report,
+    widths,
+)
+from tests.support_points import POINT
 
 TINY = ["--worlds", "easy", "--seeds", "1", "--train", "20", "--val", "10", "--test", "6"]
 
@@ -25,14 +33,15 @@ def command(*options: str, out: Path) -> Result:
     return CliRunner().invoke(widths, [*TINY, *options, "--out", str(out)])
 
 
-def run(world: str, seed: int, width: int, test: float, seconds: float = 100.0) -> Run:
-    return Run(world, seed, 300, width, test, 300, Timing(seconds, 320.0, 32))
+def run(world: str, seed: int, width: int, test: float, seconds: float = 100.0) -> WidthPoint:
+    values = {**asdict(POINT), "arm": str(width), "world": world, "seed": seed, "budget": 300, "test": test}
+    return WidthPoint(**values, width=width, timing=Timing(seconds, 320.0, 32))
 
 
-def results(*runs: Run) -> Results:
+def results(*runs: WidthPoint) -> WidthResults:
     latency = {"median": 4.0, "sigma": 0.3, "straggler_rate": 0.02, "straggler_factor": 5.0}
     sizes = {"train": 100, "val": 40, "test": 200, "latencies": {"rollout": latency, "reflection": latency}}
-    return Results(runs, 32, (sizes,), ({"python": "3"},), 10.0)
+    return Results(runs, {}, {}, (sizes,), ({"python": "3"},), {"": (10.0,)})
 
 
 def test_the_command_runs_widths_and_writes_results_a_table_and_a_figure(tmp_path: Path) -> None:
@@ -51,23 +60,25 @@ def test_the_command_runs_widths_and_writes_results_a_table_and_a_figure(tmp_pat
     assert table in again.output
     assert "laid out afterwards on 2 workers" in report(read(tmp_path, threads=2))
     other = command("--budgets", "40", "--widths", "1", "--val", "11", out=tmp_path)
-    assert "not with" in other.output
+    assert "val 10, not 11" in other.output
     assert other.exit_code == 1
 
 
 def test_a_cell_that_raises_is_told_and_the_others_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def work(cell: WidthCell, out: Path) -> str:
+    honest = study.run_cell
+
+    def work(cell: WidthCell) -> dict[str, Any]:
         if cell.width == 1:
             raise OSError("no such thing")
-        return "well"
+        return honest(cell)
 
-    monkeypatch.setattr(runner, "work", work)
+    monkeypatch.setattr(study, "run_cell", work)
     done = command("--budgets", "40", "--widths", "1,2", out=tmp_path)
     assert done.exit_code == 1
     assert "easy, budget40-width1, seed 0: failed, OSError: no such thing" in done.output
-    assert "easy, budget40-width2, seed 0: well" in done.output
+    assert "easy, budget40-width2, seed 0: 0." in done.output
 
 
 @pytest.mark.parametrize(
@@ -80,8 +91,8 @@ def test_wrong_values_are_refused_before_anything_runs(option: str, value: str, 
 
 
 def test_cells_come_with_seeds_outermost() -> None:
-    found = cells(["easy", "noisy"], 2, [150], [1, 4], Size((), 0))
-    assert [(c.seed, c.world, c.width) for c in found[:3]] == [
+    found = cells(["easy", "noisy"], 2, [150], [1, 4], Rows())
+    assert [(c.seed, c.task, c.width) for c in found[:3]] == [
         (0, "easy", 1),
         (0, "easy", 4),
         (0, "noisy", 1),
@@ -89,19 +100,12 @@ def test_cells_come_with_seeds_outermost() -> None:
     assert len({c.file(Path()) for c in found}) == len(found) == 8
 
 
-def test_a_mean_is_over_worlds_and_its_error_from_seeds_within_them() -> None:
-    found = mean_over([[0.2, 0.4], [0.8, 0.8, 0.8, 0.8]])
-    assert found.mean == pytest.approx(0.55)
-    assert found.error == pytest.approx(math.sqrt(0.02 / 2) / 2)
-    assert mean_over([[0.2], [0.8, 0.9]]).error is None
-
-
 def test_differences_are_between_runs_of_the_same_world_and_seed() -> None:
     found = results(
         *(run("easy", seed, 1, test) for seed, test in enumerate([0.1, 0.5, 0.9])),
         *(run("easy", seed, 4, test) for seed, test in enumerate([0.2, 0.6])),
     )
-    gap = found.paired(300, 4, 1, score)
+    gap = found.difference(("4", 300), ("1", 300))
     assert gap is not None
     assert gap.mean == pytest.approx(0.1)
     assert gap.error == pytest.approx(0.0, abs=1e-9)
@@ -121,13 +125,13 @@ def test_the_table_tells_score_seconds_and_what_the_default_is() -> None:
 
 def test_a_width_that_is_not_in_all_worlds_has_no_mean() -> None:
     found = results(run("easy", 0, 1, 0.5), run("noisy", 0, 1, 0.5), run("easy", 0, 4, 0.5))
-    assert found.mean(300, 4, score) is None
+    assert found.mean(("4", 300), lambda p: p.test) is None
     assert "| 300 | 4 |" not in report(found)
 
 
 def test_the_default_is_marked_on_the_line_between_the_widths_that_were_measured() -> None:
-    line = [(1, Mean(0.0, None)), (4, Mean(2.0, None))]
+    line = [(1, 0.0), (4, 2.0)]
     assert between(line, 2) == pytest.approx(1.0)
     assert between(line, 1) == 0.0
     assert between(line, 8) is None
-    assert between([(3, Mean(0.7, None))], 3) == 0.7
+    assert between([(3, 0.7)], 3) == 0.7

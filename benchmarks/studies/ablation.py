@@ -1,10 +1,12 @@
-"""Variants of our optimizer: what each changes in the `Adaptive` strategy."""
+"""Variants of our optimizer, each with its changes to the `Adaptive` strategy; run by `peers --ablate`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.harness.arms import ours
+from benchmarks.harness.setting import Arm
 from dspy_gepa.search import COMPONENT_CHOICES, PARENT_CHOICES, Adaptive
 
 FULL = "full"
@@ -25,3 +27,4 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "no-tie": {"tie": 0.0},
     "no-deletion": {"trim_share": 0.0},
 }
+VARIANTS: dict[str, Arm] = {name: ours(Adaptive(**changes)) for name, changes in ABLATIONS.items()}
