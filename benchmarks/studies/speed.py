@@ -77,7 +77,7 @@ class Watch:
 
     def on_evaluated(self, event: Any) -> None:
         """Note an evaluation of ours."""
-        self.members += [(time.time(), member) for member in event.scores]
+        self.members += [(time.time(), member) for member in event.evaluated]
 
     def on_valset_evaluated(self, event: Mapping[str, Any]) -> None:
         """Note a validation of the reference."""
