@@ -1,11 +1,11 @@
-"""Every error this package raises, in one tree.
+"""All errors of this package, in one tree.
 
 GEPAError
 ├── ConfigurationError   an argument is wrong (also a ValueError)
-├── MetricError          the metric does not keep its contract
-├── ProgramError         the program itself cannot run on its own data
-├── ReflectionError      the reflection language model gives no usable answer
-├── RunInterrupted       somebody pressed Ctrl-C (also a KeyboardInterrupt)
+├── MetricError          the metric breaks its contract
+├── ProgramError         the program fails on its own data
+├── ReflectionError      the reflection LM gives no usable answer
+├── RunInterrupted       the run was stopped, by Ctrl-C say (also a KeyboardInterrupt)
 ├── JournalError         the run in log_dir cannot be resumed or written
 ├── ContractError        a part failed a check of `dspy_gepa.testing` (also an AssertionError)
 └── InfrastructureError  a provider failed; carries the best program so far
@@ -20,8 +20,8 @@ class GEPAError(Exception):
     """Base of all errors of this package.
 
     Attributes:
-        program: The best program found before the error, or None when the search had not started.
-            It is set by `GEPA.compile` on its way out.
+        program: The best program found before the error, or None if the search had not started. It is set
+            when the error leaves `GEPA.compile`.
     """
 
     program: Any = None
@@ -38,18 +38,18 @@ class MetricError(GEPAError):
     """The metric raised, or returned something that is not a score.
 
     Attributes:
-        row: The row it failed on, where that is known.
+        row: The row it failed on, if known.
     """
 
     row: Any = None
 
 
 class ProgramError(GEPAError):
-    """The program raises on every row it is given, so that there is nothing to optimize."""
+    """The program raises on every row, so that there is nothing to optimize."""
 
 
 class ReflectionError(GEPAError):
-    """The reflection language model failed too often in a row to go on."""
+    """The reflection LM gave too many unusable answers in a row."""
 
 
 class JournalError(GEPAError):
@@ -61,12 +61,12 @@ class RunInterrupted(GEPAError, KeyboardInterrupt):  # noqa: N818  # named like 
 
 
 class ContractError(GEPAError, AssertionError):
-    """A part of the user's own does not do what a search asks of it; raised by `dspy_gepa.testing` alone.
+    """A user's function breaks the contract of its option; raised by `dspy_gepa.testing` only.
 
     Attributes:
-        rule: What holds for every part of its kind.
-        found: What this one did, and with what it was called.
-        remedy: What to do about it.
+        rule: The rule for all functions of this option.
+        found: The behaviour that broke it, with the arguments of the call.
+        remedy: The way to repair it.
     """
 
     def __init__(self, what: str, *, rule: str, found: str, remedy: str) -> None:
@@ -82,7 +82,7 @@ class InfrastructureError(GEPAError):
     """A language model or another service failed for good. Such failures never become scores.
 
     Attributes:
-        causes: How often each cause was met, e.g. ``{"LMRateLimitError": 12}``.
+        causes: Number of failures by cause, e.g. ``{"LMRateLimitError": 12}``.
     """
 
     def __init__(self, message: str, causes: dict[str, int] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import fields, replace
 from os import PathLike
@@ -74,7 +74,7 @@ class GEPA(Teleprompter):
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         candidate_selection_strategy: Member to improve: ``"pareto"``, ``"current_best"``, ``"thompson"``,
             ``"robust_frontier"``, ``"mixed"`` or a function of the pool and a random stream.
-        frontier_type: What members compete on: ``"instance"`` (rows), ``"objective"`` (`objective_scores` of
+        frontier_type: Members compete on ``"instance"`` (rows), ``"objective"`` (`objective_scores` of
             the metric), ``"hybrid"`` (both) or ``"cartesian"`` (each objective on each row).
         component_selector: Components that a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"``
             (those the feedback points at) or a function.
@@ -250,9 +250,9 @@ class GEPA(Teleprompter):
         self,
         student: dspy.Module,
         *,
-        trainset: Sequence[dspy.Example],
+        trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None = None,
-        valset: Sequence[dspy.Example] | None = None,
+        valset: Iterable[dspy.Example] | None = None,
     ) -> dspy.Module:
         """Search for better texts and return the best program found, as a new module.
 
@@ -275,9 +275,9 @@ class GEPA(Teleprompter):
         self,
         student: dspy.Module,
         *,
-        trainset: Sequence[dspy.Example],
+        trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None = None,
-        valset: Sequence[dspy.Example] | None = None,
+        valset: Iterable[dspy.Example] | None = None,
     ) -> Forecast:
         """Estimate rollouts, tokens, cost and time of `compile` with the same arguments, without running it.
 
@@ -314,9 +314,9 @@ class GEPA(Teleprompter):
     def _prepare(
         self,
         student: dspy.Module,
-        trainset: Sequence[dspy.Example],
+        trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None,
-        valset: Sequence[dspy.Example] | None,
+        valset: Iterable[dspy.Example] | None,
     ) -> tuple[RunSettings, Worker]:
         if teacher is not None:
             raise ConfigurationError("GEPA has no use for a teacher. Leave teacher=None.")

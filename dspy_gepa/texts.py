@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 # What begins or ends something in Markdown or HTML within a line.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$-])")
-# English prose comes to about four characters a token in today's vocabularies.
+# English prose has about four characters per token in current vocabularies.
 CHARACTERS_OF_A_TOKEN = 4
 SHORTEST_FENCE = 3
 # What is added to a score where the validation rows are the train rows.
@@ -20,10 +20,10 @@ IN_SAMPLE = " (of the very rows that were reflected on; expect less on others)"
 
 
 def diff_texts(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """What changed from one candidate to another: by component the sentences, one to a line.
+    """Return the changes from one candidate to another, by component, one sentence per line.
 
-    A line begins with "- " where a sentence is gone, with "+ " where it is new, else with two spaces. A
-    component whose text is the same is said to be unchanged.
+    A line begins with "- " for a removed sentence, "+ " for a new one, and two spaces otherwise. A component
+    with an equal text is marked as unchanged.
     """
     names = dict.fromkeys([*before, *after])
     parts = [f"{name}\n{_diff(before.get(name, ''), after.get(name, ''))}" for name in names]
@@ -47,9 +47,9 @@ def _diff(before: str, after: str) -> str:
 
 
 def report(title: str, facts: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> str:
-    """A report in Markdown: a heading, a list of facts, then each text in a code block of its own.
+    """Return a report in Markdown: a heading, a list of facts, then each text in its own code block.
 
-    Every value is escaped: nothing that a language model wrote is read as Markdown or HTML.
+    Every value is escaped: no text of a language model is interpreted as Markdown or HTML.
     """
     listed = "\n".join(f"- {inline(label)}: {inline(value)}" for label, value in facts)
     blocks = [f"## {inline(name)}\n\n{fenced(text)}" for name, text in texts.items()]
@@ -57,19 +57,19 @@ def report(title: str, facts: Sequence[tuple[str, str]], texts: Mapping[str, str
 
 
 def inline(text: str) -> str:
-    """The text on one line, with all that is special to Markdown or HTML escaped."""
+    """Return the text on one line, with all characters special to Markdown or HTML escaped."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 def fenced(text: str) -> str:
-    """The text in a code block whose fence is longer than any run of backticks in it."""
+    """Return the text in a code block whose fence is longer than any run of backticks in it."""
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(SHORTEST_FENCE, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
 
 
 def finite(data: Any) -> Any:
-    """JSON-like data without the numbers that JSON does not know, such as NaN: None stands for them."""
+    """Return JSON-like data with None in place of numbers that JSON does not allow, such as NaN."""
     if isinstance(data, float):
         return data if math.isfinite(data) else None
     if isinstance(data, Mapping):
@@ -80,12 +80,12 @@ def finite(data: Any) -> Any:
 
 
 def render_estimate(value: float, interval: tuple[float, float]) -> str:
-    """A number with its interval, in words."""
+    """Return a number with its interval, in words."""
     return f"{value:.3f}, with probability 0.9 between {interval[0]:.3f} and {interval[1]:.3f}"
 
 
 def render_against_original(levels: Sequence[Mapping[str, float]] | None, candidate: int) -> str:
-    """A candidate's levels beside the seed's; "" where there are none."""
+    """Return the levels of a candidate beside those of the original; "" if there are none."""
     if levels is None:
         return ""
     seed, own = levels[0], levels[candidate]
@@ -93,14 +93,14 @@ def render_against_original(levels: Sequence[Mapping[str, float]] | None, candid
 
 
 class Length(NamedTuple):
-    """How long a candidate's texts are together; tokens are a rough count, four characters each."""
+    """Length of a candidate's texts together; tokens are estimated at four characters each."""
 
     characters: int
     tokens: int
 
 
 def length_of_texts(texts: Mapping[str, str]) -> Length:
-    """How long texts are together."""
+    """Return the length of texts together."""
     characters = sum(map(len, texts.values()))
     return Length(characters, -(-characters // CHARACTERS_OF_A_TOKEN))
 
@@ -111,23 +111,23 @@ _END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"')\]]))[ \t]+(?=[^\W\d_a-z]|[\"'(\
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences and lines of a text, without the white space around them and without empty ones."""
+    """Return the sentences and lines of a text, stripped, without empty ones."""
     return [part for part in map(str.strip, _END.split(text)) if part]
 
 
 def sentence_parts(text: str) -> list[str]:
-    """The text cut after each sentence or line and the white space behind it; joined, they are the text."""
+    """Return the text cut after each sentence or line with its white space; joined, it is unchanged."""
     ends = [end.end() for end in _END.finditer(text)]
     return [text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True) if a < b]
 
 
 def added_sentences(before: str, after: str) -> list[str]:
-    """The sentences of `after` that `before` does not have, in their order."""
+    """Return the sentences of `after` that `before` lacks, in order."""
     return _beyond(split_sentences(after), split_sentences(before))
 
 
 def removed_sentences(before: str, after: str) -> list[str]:
-    """The sentences of `before` that `after` does not have, in their order."""
+    """Return the sentences of `before` that `after` lacks, in order."""
     return added_sentences(after, before)
 
 
@@ -143,7 +143,7 @@ def _beyond(sentences: list[str], known: list[str]) -> list[str]:
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """What a function, or an object that is called like one, is known by."""
+    """Return the name of a function or of a callable object."""
     if isinstance(function, functools.partial):
         return name_of(function.func)
     return str(getattr(function, "__qualname__", type(function).__qualname__))

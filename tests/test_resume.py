@@ -17,53 +17,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa import GEPA, GEPAResult, JournalError
+from dspy_gepa import JournalError
 from dspy_gepa.record.file import read_journal
 from tests.support import (
-    Script,
     TwoHops,
-    forgets_words,
     is_right,
     knows_words,
     learns_words,
-    prompts_of,
     scripted_lm,
     word_rows,
 )
+from tests.support_runs import TRAIN, Words, told
 
 ROOT = Path(__file__).parent.parent
-TRAIN, VAL = word_rows(12), word_rows(8, start=100)
-
-
-class Words:
-    """Runs in one log_dir, and what was asked of the models in all of them together."""
-
-    def __init__(self, log_dir: Path | None, *, reflection: Script = forgets_words) -> None:
-        self.log_dir = log_dir
-        self.task = scripted_lm(knows_words)
-        self.reflection = scripted_lm(reflection, "scripted/reflection")
-
-    def compile(self, student: dspy.Module | None = None, **changes: Any) -> GEPAResult:
-        data = {"trainset": TRAIN, "valset": VAL}
-        data |= {name: changes.pop(name) for name in list(changes) if name in data}
-        metric = changes.pop("metric", is_right)
-        settings = {"strategy": "paper", "max_metric_calls": 100, "num_threads": 2, "seed": 1}
-        options = settings | {"track_stats": True} | changes
-        options = {"reflection_lm": self.reflection, "log_dir": self.log_dir and str(self.log_dir)} | options
-        with dspy.context(lm=options.pop("lm", self.task)):
-            program = GEPA(metric, **options).compile(student or TwoHops(), **data)
-        result = program.detailed_results
-        assert isinstance(result, GEPAResult)
-        return result
-
-    @property
-    def calls(self) -> int:
-        return len(prompts_of(self.task)) + len(prompts_of(self.reflection))
-
-
-def told(result: GEPAResult) -> dict[str, Any]:
-    """All that a result says, except where its files lie."""
-    return result.to_dict() | {"log_dir": None}
 
 
 # Killed ---------------------------------------------------------------------------------------------------
@@ -319,7 +285,7 @@ sys.path.insert(0, {root!r})
 import tests.conftest
 from dspy_gepa import RunInterrupted
 from tests.support import knows_words, scripted_lm
-from tests.test_resume import Words
+from tests.support_runs import Words
 
 go, asked = threading.Event(), []
 def waits(prompt):

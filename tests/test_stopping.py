@@ -11,7 +11,7 @@ from dspy_gepa import ConfigurationError, RunState
 from dspy_gepa.events import StepPlanned
 from tests.recorder import Recorder
 from tests.support import TwoHops
-from tests.test_resume import Words, told
+from tests.support_runs import Words, told
 
 
 def after(trials: int) -> Any:

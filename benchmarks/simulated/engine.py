@@ -25,19 +25,20 @@ from dspy.lm15 import (
     Usage,
 )
 
-from benchmarks.simulated.agent import AgentCoach, AgentWorker
-from benchmarks.simulated.coder import CodeAdviser, CodeCoach, CodeWriter
 from benchmarks.simulated.curricula import curriculum_named
 from benchmarks.simulated.knobs import AnswerKey, Knobs
-from benchmarks.simulated.maths import Solver
-from benchmarks.simulated.multihop import MultiHopReader
-from benchmarks.simulated.privacy import Delegate, Outside, PrivacyJudge
 from benchmarks.simulated.prompt import Prompt, read_prompt
-from benchmarks.simulated.records import Clerk, Judge, RecordReflector
-from benchmarks.simulated.reflection import Reflector
+from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.reply import GARBAGE, Value, write_reply
 from benchmarks.simulated.text import unit
-from benchmarks.simulated.writing import Writer
+from benchmarks.simulated.worlds.agent import AgentWorker
+from benchmarks.simulated.worlds.coder import CodeWriter
+from benchmarks.simulated.worlds.maths import Solver
+from benchmarks.simulated.worlds.multihop.curriculum import MULTIHOP
+from benchmarks.simulated.worlds.multihop.reader import MultiHopReader
+from benchmarks.simulated.worlds.privacy import Delegate, Outside, PrivacyJudge
+from benchmarks.simulated.worlds.records import Clerk, RecordJudge
+from benchmarks.simulated.worlds.writing import Writer
 
 CHARS_PER_TOKEN = 4
 
@@ -63,15 +64,11 @@ _ROLES: Mapping[str, Callable[[Mapping[str, Any]], Role]] = {
     "outside": Outside.from_json,
     "privacy judge": PrivacyJudge.from_json,
     "writer": Writer.from_json,
-    "reflection": lambda state: Reflector(curriculum_named(state["curriculum"])),
+    "reflection": lambda state: Reflector(curriculum_named(state["curriculum"], state.get("knobs", {}))),
     "clerk": Clerk.from_json,
-    "record reflection": RecordReflector.from_json,
-    "judge": Judge.from_json,
+    "judge": RecordJudge.from_json,
     "agent": AgentWorker.from_json,
-    "agent coach": AgentCoach.from_json,
-    "code coach": CodeCoach.from_json,
     "code writer": CodeWriter.from_json,
-    "code adviser": CodeAdviser.from_json,
 }
 
 
@@ -170,7 +167,7 @@ class SimulatedLM(dspy.LM):
 
 
 def task_lm(answers: AnswerKey, *, knobs: Knobs | None = None, seed: int = 0) -> dspy.LM:
-    """A simulated model that runs multi-hop programs; see `benchmarks.simulated.multihop`."""
+    """A simulated model that runs multi-hop programs; see `benchmarks.simulated.worlds.multihop.reader`."""
     chosen = knobs or Knobs()
     return simulated_lm(
         "simulated/task", MultiHopReader(answers, chosen), seed=seed, garbage_rate=chosen.garbage_rate
@@ -178,8 +175,8 @@ def task_lm(answers: AnswerKey, *, knobs: Knobs | None = None, seed: int = 0) ->
 
 
 def reflection_lm(*, seed: int = 0, garbage_rate: float = 0.0) -> dspy.LM:
-    """A simulated model that rewrites instructions; see `benchmarks.simulated.reflection`."""
-    return simulated_lm("simulated/reflection", Reflector(), seed=seed, garbage_rate=garbage_rate)
+    """A simulated model that rewrites instructions; see `benchmarks.simulated.reflector`."""
+    return simulated_lm("simulated/reflection", Reflector(MULTIHOP), seed=seed, garbage_rate=garbage_rate)
 
 
 def simulated_lm(name: str, role: Role, *, seed: int = 0, garbage_rate: float = 0.0) -> dspy.LM:

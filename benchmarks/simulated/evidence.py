@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.simulated.skills import Stage
-
 _EXAMPLE_START = re.compile(
     r"^[ \t]*(?:[#*=\-<\[]+\s*)?(?:example|case|record|trial|sample|rollout|item|row)\b[ \t#:_]*\d+.*$",
     re.IGNORECASE | re.MULTILINE,
@@ -29,6 +27,17 @@ _LABEL = re.compile(
 )
 # Headings over several fields, which belong to none of them.
 _GROUP = re.compile(r"^[ \t]*#+[ \t]*(?:inputs|(?:generated )?outputs)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_FAILURE = re.compile(
+    r"\b(?:wrong|incorrect|mismatch\w*|fail\w*|miss\w*|lost|lacks?|lacking|should (?:be|have|say)|expected|"
+    r"needed|not (?:correct|right|found|match\w*|retrieved|enough)|error|poor|bad)\b",
+    re.IGNORECASE,
+)
+_SUCCESS = re.compile(r"^\W*(?:correct|right|solved|perfect|good|well done|great)\b", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"\b(?:reference|expected|gold|correct|right|true|target|should be|question's)\b[^'\"“\n]{0,40}"
+    r"(?:'([^\n]{1,120}?)'(?=[\s.,;:)]|$)|[\"“]([^\"”\n]{1,120})[\"”])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -108,29 +117,35 @@ def _starts_line(text: str, position: int) -> bool:
     return not text[text.rfind("\n", 0, position) + 1 : position].strip(" \t#*-<[`\"'")
 
 
-def multihop_stage(names: set[str]) -> Stage | None:
-    """Which stage of a multi-hop program a step with fields of these names is."""
-    if "passages" in names:
-        if "context" not in names:
-            return "summary1"
-        return "between" if "claim" in names else "summary2"
-    if "claim" in names and "summary_1" in names:
-        return "query"
-    if "summary_2" in names or ("answer" in names and "summary_1" in names):
-        return "answer"
-    if "query" in names:
-        return "query"
-    return None
-
-
 def stage_in(
     instruction: str,
     examples: Iterable[Evidence],
-    stage_of_fields: Callable[[set[str]], Stage | None] = multihop_stage,
-) -> Stage | None:
+    stage_of_fields: Callable[[set[str]], str | None],
+) -> str | None:
     """Which stage the examples come from, judged by their fields, else by the instruction's words."""
     for example in examples:
         stage = stage_of_fields(set(example.fields))
         if stage:
             return stage
     return stage_of_fields({match.lower() for match in re.findall(r"`(\w+)`", instruction)})
+
+
+def failed(example: Evidence) -> bool:
+    """Whether the example looks like one to learn from."""
+    if _SUCCESS.match(example.feedback):
+        return False
+    return _FAILURE.search(example.feedback) is not None or not example.feedback.strip()
+
+
+def reference_in(feedback: str) -> str | None:
+    """The right answer, where the feedback quotes it."""
+    match = _REFERENCE.search(feedback)
+    return (match[1] or match[2]) if match else None
+
+
+def loaded(text: str) -> Any:
+    """Return the JSON value that `text` is; None when it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

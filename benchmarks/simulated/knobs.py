@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.simulated.text import normalise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knobs:
+class Shares:
+    """Settings that are shares between 0 and 1. Raises ValueError for any other value."""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{type(self).__name__}.{name} is a share between 0 and 1, got {value}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knobs(Shares):
     """The weaknesses of a simulated model; every value is a share between 0 and 1.
 
     noise: share of calls that go wrong whatever the prompt says.
@@ -19,7 +29,6 @@ class Knobs:
     difficulty: how much less an instruction achieves on the hardest row than on the easiest.
     dilution: how much less an instruction achieves in a very long prompt than in a short one.
     garbage_rate: share of (row, instruction) pairs whose reply breaks the asked format.
-    Raises ValueError when a value lies outside [0, 1].
     """
 
     noise: float = 0.02
@@ -28,12 +37,6 @@ class Knobs:
     difficulty: float = 0.15
     dilution: float = 0.6
     garbage_rate: float = 0.0
-
-    def __post_init__(self) -> None:
-        for item in fields(self):
-            value = asdict(self)[item.name]
-            if not 0.0 <= value <= 1.0:
-                raise ValueError(f"Knobs.{item.name} is a share between 0 and 1, got {value}.")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class AnswerKey:
-    """Stands in for reading comprehension: question -> `Fact`. See `benchmarks.simulated.multihop`."""
+    """Stand-in for reading comprehension: question -> `Fact`; see `worlds.multihop.reader`."""
 
     facts: Mapping[str, Fact] = field(default_factory=dict)
 

@@ -18,8 +18,9 @@ from functools import partial
 
 import dspy
 
-from benchmarks.simulated.agent import AgentCoach, AgentWorker
 from benchmarks.simulated.knobs import Knobs
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.agent import AgentCurriculum, AgentWorker
 from benchmarks.tasks import depot
 from benchmarks.tasks.agent_metric import DeskMetric
 from benchmarks.tasks.agent_rows import Row, make_depot, make_rows
@@ -46,7 +47,7 @@ def load(seed: int = 0) -> Task:
         val=rows[TRAIN : TRAIN + VAL],
         test=rows[TRAIN + VAL :],
         task_role=AgentWorker(Knobs(noise=0.01, restless=0.1, difficulty=0.1, dilution=0.3)),
-        reflection_role=AgentCoach(),
+        reflection_role=Reflector(AgentCurriculum()),
         best_instructions=best_texts(make_agent(tables)),
         optimize=("instructions", "tools"),
     )

@@ -26,8 +26,8 @@ from typing import Any
 import dspy
 
 from benchmarks.simulated import AnswerKey
-from benchmarks.simulated.maths import MATHS, Solver
-from benchmarks.simulated.reflection import Reflector
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.maths import MATHS, Solver
 from benchmarks.tasks.data import Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
 from benchmarks.tasks.feedback import text_of
 from benchmarks.tasks.task import Task

@@ -18,8 +18,9 @@ from functools import lru_cache, partial
 import dspy
 
 from benchmarks.sandbox import Job, Report, Sandbox
-from benchmarks.simulated.coder import CodeCoach
-from benchmarks.simulated.coder.coach import VERSIONS
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.coder import CodeCurriculum
+from benchmarks.simulated.worlds.coder.rewriting import VERSIONS
 from benchmarks.tasks.code_metric import Judge, KernelMetric
 from benchmarks.tasks.kernels import KERNELS, Kernel
 from benchmarks.tasks.task import Task
@@ -55,8 +56,8 @@ def load(seed: int = 0, judge: Judge | None = None) -> Task:
         train=rows,
         val=rows,
         test=rows,
-        task_role=CodeCoach(),
-        reflection_role=CodeCoach(),
+        task_role=Reflector(CodeCurriculum()),
+        reflection_role=Reflector(CodeCurriculum()),
         best_instructions={name: _best(name) for name in VERSIONS},
         optimize=(),
         inference_time=True,

@@ -16,10 +16,11 @@ import re
 
 import dspy
 
-from benchmarks.simulated.coder.advice import ADVICE
-from benchmarks.simulated.coder.adviser import CodeAdviser
-from benchmarks.simulated.coder.writer import CodeWriter
 from benchmarks.simulated.knobs import Knobs
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.coder.advice import ADVICE
+from benchmarks.simulated.worlds.coder.advising import AdviceCurriculum
+from benchmarks.simulated.worlds.coder.writer import CodeWriter
 from benchmarks.tasks.code import run_in_sandbox
 from benchmarks.tasks.code_metric import Judge, KernelMetric
 from benchmarks.tasks.kernels import KERNELS, Kernel
@@ -51,7 +52,7 @@ def load(seed: int = 0, judge: Judge | None = None) -> Task:
         val=rows,
         test=rows,
         task_role=CodeWriter(Knobs(noise=0.0, restless=0.1)),
-        reflection_role=CodeAdviser(),
+        reflection_role=Reflector(AdviceCurriculum()),
         best_instructions={
             "write": "\n".join(
                 [INSTRUCTIONS, *(advice.wordings[0] for advice in ADVICE.values() if advice.sign)]

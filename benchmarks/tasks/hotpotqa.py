@@ -29,8 +29,9 @@ import dspy
 from benchmarks.scorers.retrieval.retriever import Retriever
 from benchmarks.scorers.retrieval.wikipedia import is_built, open_wikipedia
 from benchmarks.simulated import AnswerKey
-from benchmarks.simulated.multihop import MultiHopReader
-from benchmarks.simulated.reflection import Reflector
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.multihop.curriculum import MULTIHOP
+from benchmarks.simulated.worlds.multihop.reader import MultiHopReader
 from benchmarks.tasks.data import (
     Fetch,
     HubSet,
@@ -42,8 +43,7 @@ from benchmarks.tasks.data import (
     read_hub,
     recut,
 )
-from benchmarks.tasks.exact_match import metric
-from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, program_factory
+from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, metric, program_factory
 from benchmarks.tasks.task import Task
 
 HUB = HubSet("hotpotqa/hotpot_qa", "1908d6afbbead072334abe2965f91bd2709910ab", "fullwiki")
@@ -86,7 +86,7 @@ def build(splits: Mapping[str, Sequence[Row]], pages: Pages, retriever: Retrieve
         val=examples["val"],
         test=examples["test"],
         task_role=MultiHopReader(answers),
-        reflection_role=Reflector(),
+        reflection_role=Reflector(MULTIHOP),
         best_instructions=BEST_INSTRUCTIONS,
     )
 

@@ -27,8 +27,8 @@ from typing import Any
 import dspy
 
 from benchmarks.scorers.ifbench import check_loosely, describe
-from benchmarks.simulated.reflection import Reflector
-from benchmarks.simulated.writing import INSTRUCTIONS, ConstraintKey, Writer
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.writing import INSTRUCTIONS, ConstraintKey, Writer
 from benchmarks.tasks.data import Fetch, HubSet, Row, Splits, folder_of, read_files, read_hub, recut, sample
 from benchmarks.tasks.feedback import text_of
 from benchmarks.tasks.task import Task

@@ -27,8 +27,8 @@ import dspy
 from benchmarks.scorers.livebench.score import kind_of, score
 from benchmarks.scorers.livebench.verdict import Verdict
 from benchmarks.simulated import AnswerKey
-from benchmarks.simulated.maths import MATHS, Solver
-from benchmarks.simulated.reflection import Reflector
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.maths import MATHS, Solver
 from benchmarks.tasks.data import Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
 from benchmarks.tasks.feedback import text_of
 from benchmarks.tasks.task import Task

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
-from benchmarks.simulated.records import ClerkKnobs, ReflectorKnobs
-from benchmarks.simulated.records.catalogue import CONVENTIONS, KINDS
-from benchmarks.simulated.records.rows import Demand
-from benchmarks.tasks.record_metric import Scoring
+from benchmarks.simulated.worlds.records import ClerkKnobs, ReflectorKnobs
+from benchmarks.simulated.worlds.records.catalogue import CONVENTIONS, KINDS
+from benchmarks.simulated.worlds.records.rows import Demand
 
 TUNING = "-tuning"
+Scoring = Literal["fields", "binary", "judge"]
 SPREAD = 0.2
 
 

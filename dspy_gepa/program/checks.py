@@ -1,30 +1,34 @@
-"""Checks of what a user passes in. Every message says what was wrong, the value, the rule and the remedy."""
+"""Checks of arguments. Every message names the argument, its value, the rule and the remedy."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, TypeVar
 
 import dspy
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.program.redaction import describe
 from dspy_gepa.types import LARGEST_SCORE
 
 C = TypeVar("C")
 Choice = TypeVar("Choice")
 
+LARGEST_DATA_SET = 100_000
+
 
 class UnknownOptionError(ConfigurationError, TypeError):
-    """A keyword argument that does not exist. The message names the nearest one that does."""
+    """An unknown keyword argument. The message names the closest known one."""
 
 
 def suggest_closest_option(cls: type[C]) -> type[C]:
-    """Make a class answer an unknown keyword with the name that was probably meant.
+    """Make the constructor of a class report an unknown keyword with the closest known one.
 
-    The signature of its `__init__`, and with it completion and type checking, stays as it is.
+    The signature of its `__init__`, and with it completion and type checking, is unchanged.
     """
     construct = cls.__init__
     names = list(inspect.signature(construct).parameters)[1:]
@@ -41,7 +45,7 @@ def suggest_closest_option(cls: type[C]) -> type[C]:
 
 
 def pick(option: str, value: str | None, choices: Mapping[str, Choice]) -> Choice | None:
-    """The choice that `value` names; None when it names none on purpose.
+    """Return the choice that `value` names, or None for None.
 
     Raises:
         ConfigurationError: No choice has that name.
@@ -56,7 +60,7 @@ def pick(option: str, value: str | None, choices: Mapping[str, Choice]) -> Choic
 def pick_or_take(
     option: str, value: str | Callable[..., Any] | None, choices: Mapping[str, Choice]
 ) -> Choice | None:
-    """The choice that `value` names, or `value` itself where it is a function of the user's own.
+    """Return the choice that `value` names, or `value` itself if it is a function.
 
     Raises:
         ConfigurationError: No choice has that name.
@@ -69,30 +73,30 @@ def pick_or_take(
 
 
 def require_whole(option: str, value: int | None, *, least: int) -> None:
-    """Refuse a number that is not whole or below `least`; None passes.
+    """Refuse anything but a whole number of at least `least`, or None.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: It is refused.
     """
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise ConfigurationError(f"{option}={value!r} must be a whole number of at least {least}.")
 
 
 def require_positive(option: str, value: float | None) -> None:
-    """Refuse a number that is not above zero; None passes.
+    """Refuse anything but a number above 0, or None.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: It is refused.
     """
     if value is not None and not (isinstance(value, (int, float)) and value > 0):
         raise ConfigurationError(f"{option}={value!r} must be a number above 0.")
 
 
 def require_score(option: str, value: Any) -> None:
-    """Refuse what no metric may give as a score: what is no number, is not finite or beyond `LARGEST_SCORE`.
+    """Refuse anything but a finite number of size up to `LARGEST_SCORE`, as a metric may return.
 
     Raises:
-        ConfigurationError: It is such.
+        ConfigurationError: It is refused.
     """
     if not isinstance(value, (int, float)) or not abs(value) <= LARGEST_SCORE:
         raise ConfigurationError(
@@ -102,26 +106,26 @@ def require_score(option: str, value: Any) -> None:
 
 
 def require_kind(option: str, value: Any, kind: type | tuple[type, ...], what: str) -> None:
-    """Refuse what is of another type; None passes.
+    """Refuse a value of another type; None is allowed.
 
     Args:
-        option: The argument.
-        value: What was given for it.
-        kind: The types that pass.
-        what: What it must be, in words.
+        option: Name of the argument.
+        value: Its value.
+        kind: The allowed types.
+        what: The allowed types in words.
 
     Raises:
-        ConfigurationError: It is of none of them.
+        ConfigurationError: It is refused.
     """
     if value is not None and not isinstance(value, kind):
         raise ConfigurationError(f"{option}={value!r} must be {what}.")
 
 
 def require_several(option: str, value: Any, kind: type | tuple[type, ...], what: str) -> None:
-    """Refuse what is no collection of things of a type; a single string is none either.
+    """Refuse anything but a collection of values of a type; a single string is refused too.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: It is refused.
     """
     if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{option}={value!r} must be several {what}: write {option}=[...].")
@@ -131,17 +135,17 @@ def require_several(option: str, value: Any, kind: type | tuple[type, ...], what
 
 
 def require_function(option: str, value: Any) -> None:
-    """Refuse what cannot be called; None passes.
+    """Refuse a value that cannot be called; None is allowed.
 
     Raises:
-        ConfigurationError: It cannot.
+        ConfigurationError: It is refused.
     """
     if value is not None and not callable(value):
         raise ConfigurationError(f"{option}={value!r} must be a function.")
 
 
 def require_reflection_lm(lm: Any) -> None:
-    """Refuse a missing reflection LM, and the name of one in place of the model.
+    """Refuse a missing reflection LM, or the name of a model in its place.
 
     Raises:
         ConfigurationError: It is no `dspy.LM`.
@@ -157,10 +161,10 @@ def require_reflection_lm(lm: Any) -> None:
 
 
 def require_stats(track_stats: bool, track_best_outputs: bool) -> None:
-    """Refuse to keep outputs where there is nowhere to keep them.
+    """Refuse to track outputs without statistics, which hold them.
 
     Raises:
-        ConfigurationError: There is not.
+        ConfigurationError: They are to be tracked without statistics.
     """
     if track_best_outputs and not track_stats:
         raise ConfigurationError(
@@ -170,7 +174,7 @@ def require_stats(track_stats: bool, track_best_outputs: bool) -> None:
 
 
 def require_budget(sizes: Mapping[str, Any], limits: Mapping[str, Any]) -> None:
-    """At most one of the sizes may be given, and some size or limit must be.
+    """Require at most one size, and at least one size or limit.
 
     Raises:
         ConfigurationError: Otherwise.
@@ -185,12 +189,14 @@ def require_budget(sizes: Mapping[str, Any], limits: Mapping[str, Any]) -> None:
     )
 
 
-def require_examples(name: str, examples: Sequence[Any]) -> None:
-    """Refuse an empty data set, and rows that are not examples with inputs.
+def read_examples(name: str, given: Any) -> list[dspy.Example]:
+    """Return a data set as a list: of a list, a tuple, an array, a generator or any other ordered collection.
 
     Raises:
-        ConfigurationError: With the first row that is wrong.
+        ConfigurationError: It is none or is empty, or with the first row that is not an example with declared
+            inputs.
     """
+    examples = _listed(name, given)
     if not examples:
         raise ConfigurationError(f"{name} is empty. Pass a list of dspy.Example with inputs set.")
     for index, example in enumerate(examples):
@@ -204,6 +210,31 @@ def require_examples(name: str, examples: Sequence[Any]) -> None:
                 f"{name}[{index}] does not say which fields are inputs (it has {sorted(example.keys())}). "
                 "Call .with_inputs('question', ...) on every example."
             )
+    return examples
+
+
+def _listed(name: str, given: Any) -> list[Any]:
+    what = type(given).__name__
+    if hasattr(given, "to_dict") and hasattr(given, "columns"):
+        raise ConfigurationError(
+            f"{name} is a table ({what}), which does not say which columns are inputs. Write "
+            f"[dspy.Example(**row).with_inputs('question') for row in {name}.to_dict('records')]."
+        )
+    if isinstance(given, (str, bytes, Mapping, dspy.Example)) or not isinstance(given, Iterable):
+        raise ConfigurationError(f"{name} is {what}, not a list of examples. Pass a list of dspy.Example.")
+    if isinstance(given, Set):
+        raise ConfigurationError(f"{name} is {what}, which has no order. Pass a list of dspy.Example.")
+    try:
+        examples = list(itertools.islice(given, LARGEST_DATA_SET + 1))
+    except Exception as error:
+        raise ConfigurationError(
+            f"{name} cannot be read: {describe(error)}. Pass a list of dspy.Example."
+        ) from error
+    if len(examples) > LARGEST_DATA_SET:
+        raise ConfigurationError(
+            f"{name} has more than {LARGEST_DATA_SET:,} examples, or never ends. Pass a sample: 20 to 500 do."
+        )
+    return examples
 
 
 def _has_inputs(example: dspy.Example) -> bool:
@@ -214,7 +245,7 @@ def _has_inputs(example: dspy.Example) -> bool:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for whoever wrote a name that is not known: the nearest one that is, or all."""
+    """Return "Did you mean ...?" for an unknown name, or the list of known names."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(names)}."

@@ -21,7 +21,7 @@ from dspy_gepa.search.paper import Paper, PaperSearch
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import Choice, PlannedStep, Planner, Price, Problem, Strategy
 from dspy_gepa.steps import Evaluation, Proposal
-from dspy_gepa.types import Candidate, Outcome, Reflect, Reflection, Rollout, Row
+from dspy_gepa.types import Candidate, Outcome, Reflect, Reflection, Rollout, Row, TraceStep
 
 STRATEGIES: dict[str, Strategy] = {"paper": Paper(), "adaptive": Adaptive()}
 
@@ -60,5 +60,6 @@ __all__ = [
     "Search",
     "Spending",
     "Strategy",
+    "TraceStep",
     "run",
 ]

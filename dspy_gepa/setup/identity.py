@@ -37,7 +37,7 @@ def identify(
     Args:
         options: The options of the run.
         student: The program.
-        problem: What is searched.
+        problem: Texts, rows and weights of the search.
         examples: All rows with their examples; only their digest is kept.
         seed: The random seed, drawn if the options have none.
         width: Trials in flight.

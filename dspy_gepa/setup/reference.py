@@ -1,4 +1,4 @@
-"""What users of `dspy.GEPA` bring along: `gepa_kwargs`, and functions in the form it calls them."""
+"""Compatibility with `dspy.GEPA`: the keys of `gepa_kwargs`, and functions written for its signatures."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dspy_gepa.texts import name_of
 
 @dataclass(frozen=True)
 class _Equivalent:
-    """An option of ours that a key stands for.
+    """The option of `GEPA` that a key stands for.
 
     Attributes:
-        option: Its name.
-        read: What the key's value becomes.
+        option: Name of the option.
+        read: Function of the key and its value; returns the value of the option.
     """
 
     option: str
@@ -66,7 +66,7 @@ _EQUIVALENT: dict[str, _Equivalent] = {
     "stop_callbacks": _Equivalent("stop", _stopper),
     "display_progress_bar": _Equivalent("progress", _progress),
 }
-# Keys that ask for what is done in any case, with the values that can be had.
+# Keys for behaviour that cannot be changed, with the values that agree with it.
 _ALWAYS: dict[str, tuple[tuple[Any, ...], str]] = {
     "cache_evaluation": ((True,), "a rollout is never paid twice in a run"),
     "raise_on_exception": ((True,), "errors stop the run, and it can be resumed"),
@@ -96,7 +96,7 @@ _REFUSED = {
 
 
 def translate(gepa_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of ours that `gepa_kwargs` stands for.
+    """Return the options of `GEPA` that `gepa_kwargs` stands for.
 
     Raises:
         ConfigurationError: A key has no equivalent; the message names what to use in its place.
@@ -125,8 +125,8 @@ class StopState:
     Attributes:
         i: Number of the last trial that ended; -1 before the first.
         total_num_evals: Rollouts so far.
-        program_candidates: As many entries as there are members.
-        program_full_scores_val_set: What the best member is believed to score, alone: callbacks look at the
+        program_candidates: One entry per member.
+        program_full_scores_val_set: The expected score of the best member alone: callbacks look at the
             highest, and means over different rows cannot be compared.
     """
 
@@ -138,16 +138,16 @@ class StopState:
 
 @dataclass(frozen=True)
 class StopCallbacks:
-    """Stop callbacks of the gepa package as a rule for ``stop``: the first that is true ends the run.
+    """A stop rule made of stop callbacks of the gepa package: the first that returns True ends the run.
 
     Attributes:
-        stoppers: Functions of such a state that say whether to stop.
+        stoppers: The callbacks, each a function of a `StopState`.
     """
 
     stoppers: tuple[Callable[[StopState], Any], ...]
 
     def __call__(self, state: RunState) -> str | None:
-        """Why to stop, or None."""
+        """Return the reason to stop, or None."""
         seen = StopState(state.trials - 1, state.spent.rollouts, range(state.members), [state.score])
         return next((f"stop callback: {name_of(stop)}" for stop in self.stoppers if stop(seen)), None)
 
@@ -158,12 +158,12 @@ class State:
 
     Attributes:
         program_candidates: The texts of all members, in order of discovery.
-        parent_program_for_candidate: Indices of each member's parents; ``[None]`` for the seed.
+        parent_program_for_candidate: Indices of each member's parents; ``[None]`` for the original.
         prog_candidate_val_subscores: Known validation scores of each member, by row.
         i: Trials so far.
         list_of_named_predictors: The components, in the program's order.
-        named_predictor_id_to_update_next_for_program_candidate: For the parent, whose turn it is, as an index
-            of the list above; 0 for others.
+        named_predictor_id_to_update_next_for_program_candidate: For the parent, the index in the list above
+            of the component whose turn it is; 0 for other members.
     """
 
     program_candidates: list[dict[str, str]]
@@ -175,10 +175,10 @@ class State:
 
 
 def reference_selector(choose: Callable[..., Any]) -> ComponentChoice:
-    """A component selector as it is called here, whether it is written for us or for `dspy.GEPA`.
+    """Return a component selector in the form called here, whether written for this package or `dspy.GEPA`.
 
-    There it takes ``(state, trajectories, subsample_scores, candidate_idx, candidate)``, and trajectories are
-    dicts with ``trace``, ``score`` and ``feedback``; here it takes an `ComponentContext`.
+    There it requires ``(state, trajectories, subsample_scores, candidate_idx, candidate)``, and trajectories
+    are dicts with ``trace``, ``score`` and ``feedback``; here it requires a `ComponentContext`.
     """
     try:
         parameters = inspect.signature(choose).parameters.values()
@@ -199,7 +199,7 @@ def _adapted(choose: Callable[..., Any]) -> ComponentChoice:
         parent = occasion.parent
         return choose(_state(occasion), trajectories, scores, parent.index, dict(parent.candidate))
 
-    select.__qualname__ = name_of(choose)  # the journal tells runs apart by it
+    select.__qualname__ = name_of(choose)  # part of the identity of the run
     return select
 
 

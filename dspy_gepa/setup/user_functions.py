@@ -1,4 +1,4 @@
-"""Functions of the user's own as the search calls them: what goes wrong in one is told with its name."""
+"""Functions of the user as the search calls them: their errors are reported with option and name."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Read = Callable[[Any], Any]
 
 
 def guarded(option: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` under its own name, for a run to end in order when it fails.
+    """Return `function`, under its own name, with errors that end a run in order.
 
     Raises:
-        ConfigurationError: When it is called: it raised, or its answer has another form.
-        InfrastructureError: When it is called: a provider failed that it asked.
+        ConfigurationError: When called: it raised, or its answer has another form.
+        InfrastructureError: When called: a provider that it uses failed.
     """
     read = _PARTS[option]
 
@@ -35,7 +35,7 @@ def guarded(option: str, function: Callable[..., Any]) -> Callable[..., Any]:
                 f"dspy_gepa.testing.check({option!r}, ...) tries it without a run of yours."
             ) from error
 
-    call.__qualname__ = name_of(function)  # the journal tells runs apart by it
+    call.__qualname__ = name_of(function)  # part of the identity of the run
     return call
 
 

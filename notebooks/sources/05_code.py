@@ -14,7 +14,8 @@ import dspy
 
 from benchmarks.sandbox import Job, Sandbox
 from benchmarks.simulated import simulated_lm
-from benchmarks.simulated.coder import CodeCoach
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.coder import CodeCurriculum
 from benchmarks.tasks.code_metric import KernelMetric, in_words
 from benchmarks.tasks.kernels import KERNELS
 from dspy_gepa import GEPA, Text
@@ -86,7 +87,7 @@ judge("def moving_average(x, window):\n    while True: pass", KernelMetric(kerne
 tasks = [dspy.Example(kernel=kernel.name).with_inputs("kernel") for kernel in KERNELS]
 gepa = GEPA(
     metric,
-    reflection_lm=simulated_lm("simulated/coder", CodeCoach()),  # a real one: dspy.LM("openai/gpt-5")
+    reflection_lm=simulated_lm("simulated/coder", Reflector(CodeCurriculum())),  # or dspy.LM("openai/gpt-5")
     progress="off",
     max_metric_calls=80,
     track_stats=True,

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.__main__ import main
 from benchmarks.paper.published import budgets, tables
-from benchmarks.simulated.world import build_world
+from benchmarks.simulated.worlds.multihop.world import build_world
 
 os.environ["COLUMNS"] = os.environ["JUPYTER_COLUMNS"] = "110"  # of what is printed below
 

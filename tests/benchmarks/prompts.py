@@ -9,7 +9,7 @@ from dspy.lm15 import Request, Response
 
 from benchmarks.simulated import SimulatedEngine
 from benchmarks.simulated.knobs import AnswerKey, Knobs
-from benchmarks.simulated.multihop import MultiHopReader
+from benchmarks.simulated.worlds.multihop.reader import MultiHopReader
 
 ADAPTERS = {"chat": dspy.ChatAdapter, "json": dspy.JSONAdapter, "xml": dspy.XMLAdapter}
 CALM = Knobs(noise=0.0, restless=0.0, difficulty=0.0)

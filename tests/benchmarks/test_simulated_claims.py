@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.simulated.knobs import Fact
-from benchmarks.simulated.multihop import summarise, write_query
-from benchmarks.simulated.reading import STILL_MISSING, read_pages
-from benchmarks.simulated.recall import recall
+from benchmarks.simulated.worlds.multihop.reader import summarise, write_query
+from benchmarks.simulated.worlds.multihop.reading import STILL_MISSING, read_pages
+from benchmarks.simulated.worlds.multihop.recall import recall
 
 CLAIM = "The painter of Harbour at Dusk was born in Velmere."
 FACT = Fact("", ("Harbour at Dusk", "Ilse Maran", "Velmere"))

@@ -9,13 +9,14 @@ import pytest
 
 from benchmarks.simulated import AnswerKey, Knobs, Role, SimulatedEngine, simulated_lm
 from benchmarks.simulated.curricula import curriculum_named
-from benchmarks.simulated.curriculum import MULTIHOP, Curriculum
-from benchmarks.simulated.lessons import FILLER, GENERIC
-from benchmarks.simulated.maths import MATHS, Solver
-from benchmarks.simulated.multihop import MultiHopReader
-from benchmarks.simulated.privacy import PRIVACY, Case, Delegate, Outside, PrivacyJudge, PrivacyKey
-from benchmarks.simulated.reflection import Reflector
+from benchmarks.simulated.curriculum import FILLER, GENERIC
+from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.rules import asked_rules
+from benchmarks.simulated.worlds.habits import HabitCurriculum
+from benchmarks.simulated.worlds.maths import MATHS, Solver
+from benchmarks.simulated.worlds.multihop.curriculum import MULTIHOP
+from benchmarks.simulated.worlds.multihop.reader import MultiHopReader
+from benchmarks.simulated.worlds.privacy import PRIVACY, Case, Delegate, Outside, PrivacyJudge, PrivacyKey
 from benchmarks.tasks import aime, hover, livebench_math, pupa
 
 WORLDS = (MULTIHOP, MATHS, PRIVACY)
@@ -33,7 +34,7 @@ MISTAKES = [
 ]
 
 
-def harmful(world: Curriculum, stage: str, text: str) -> set[str]:
+def harmful(world: HabitCurriculum, stage: str, text: str) -> set[str]:
     bad = {rule.name for rule in world.skills[stage] if rule.harmful}
     return bad & set(asked_rules(world.skills[stage], text))
 
@@ -42,19 +43,19 @@ def harmful(world: Curriculum, stage: str, text: str) -> set[str]:
     ("world", "stage", "name", "wording"), LESSONS, ids=[lesson[3] for lesson in LESSONS]
 )
 def test_every_wording_of_a_lesson_is_understood(
-    world: Curriculum, stage: str, name: str, wording: str
+    world: HabitCurriculum, stage: str, name: str, wording: str
 ) -> None:
     assert name in asked_rules(world.skills[stage], wording)
     assert not harmful(world, stage, wording)
 
 
 @pytest.mark.parametrize(("world", "stage", "text"), MISTAKES, ids=[mistake[2] for mistake in MISTAKES])
-def test_every_mistake_harms(world: Curriculum, stage: str, text: str) -> None:
+def test_every_mistake_harms(world: HabitCurriculum, stage: str, text: str) -> None:
     assert harmful(world, stage, text)
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
-def test_filler_does_no_harm_and_there_are_lessons_for_every_good_habit(world: Curriculum) -> None:
+def test_filler_does_no_harm_and_there_are_lessons_for_every_good_habit(world: HabitCurriculum) -> None:
     for stage, rules in world.skills.items():
         assert not any(harmful(world, stage, text) for text in FILLER + GENERIC)
         assert set(world.lessons[stage]) == {rule.name for rule in rules if not rule.harmful}
@@ -72,7 +73,7 @@ def test_filler_does_no_harm_and_there_are_lessons_for_every_good_habit(world: C
     ids=["problem", "question", "request", "response"],
 )
 def test_the_programs_first_instructions_ask_for_nothing(
-    world: Curriculum, stage: str, signature: dspy.Signature
+    world: HabitCurriculum, stage: str, signature: dspy.Signature
 ) -> None:
     assert not asked_rules(world.skills[stage], signature.instructions)
     fields = {*signature.input_fields, *signature.output_fields}
@@ -120,4 +121,4 @@ def test_every_role_can_be_saved_as_json(role: Role) -> None:
 
 def test_an_unknown_curriculum_is_refused() -> None:
     with pytest.raises(ValueError, match="'poetry'; expected one of multihop, maths, privacy"):
-        curriculum_named("poetry")
+        curriculum_named("poetry", {})

@@ -10,12 +10,12 @@ import pytest
 from benchmarks.scorers.livebench.score import Kind, score
 from benchmarks.simulated import AnswerKey, Knobs, simulated_lm
 from benchmarks.simulated.evidence import Evidence
-from benchmarks.simulated.maths import MATHS, Solver
-from benchmarks.simulated.maths.curriculum import lessons_in
-from benchmarks.simulated.maths.skills import FORM_OF, kind_of
-from benchmarks.simulated.maths.solver import in_form, near_miss, shortfall
-from benchmarks.simulated.reflection import Reflector, rewrite
+from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.rules import asked_rules
+from benchmarks.simulated.worlds.maths import MATHS, Solver
+from benchmarks.simulated.worlds.maths.curriculum import lessons_in
+from benchmarks.simulated.worlds.maths.skills import FORM_OF, kind_of
+from benchmarks.simulated.worlds.maths.solver import in_form, near_miss, shortfall
 from benchmarks.tasks import livebench_math
 
 CALM = Knobs(noise=0.0, restless=0.0, difficulty=0.0)
@@ -137,7 +137,7 @@ def test_the_reflection_role_asks_for_what_was_learnt() -> None:
     example = Evidence(
         {"problem": "How many?", "answer": "The answer is 7."}, "Wrong: the correct answer is '7'."
     )
-    texts = [rewrite("Solve it.", [example] * 3, f"prompt {i}", "0", MATHS) for i in range(40)]
+    texts = [MATHS.rewritten("Solve it.", [example] * 3, f"prompt {i}", "0") for i in range(40)]
     assert sum("bare" in asked_rules(MATHS.skills["solve"], text) for text in texts) > 20
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.simulated.answering import answer, in_form, supports
+from benchmarks.simulated.curriculum import FILLER, GENERIC
 from benchmarks.simulated.knobs import AnswerKey, Fact, Knobs
-from benchmarks.simulated.lessons import FILLER, GENERIC, LESSONS, MISTAKES
-from benchmarks.simulated.multihop import shown_by_demos, summarise, write_query
 from benchmarks.simulated.prompt import Demo
-from benchmarks.simulated.reading import STILL_MISSING, names, read_pages
 from benchmarks.simulated.rules import asked_rules, attention, obeyed_rules
-from benchmarks.simulated.skills import SKILLS, Stage, stage_of
+from benchmarks.simulated.worlds.multihop.answering import answer, in_form, supports
+from benchmarks.simulated.worlds.multihop.lessons import LESSONS, MISTAKES
+from benchmarks.simulated.worlds.multihop.reader import shown_by_demos, summarise, write_query
+from benchmarks.simulated.worlds.multihop.reading import STILL_MISSING, names, read_pages
+from benchmarks.simulated.worlds.multihop.skills import SKILLS, Stage, stage_of
 
 NONE: frozenset[str] = frozenset()
 QUESTION = "In which town was the builder of Ostmere Mill born?"

@@ -9,14 +9,14 @@ import pytest
 
 from benchmarks.simulated import Knobs, simulated_lm
 from benchmarks.simulated.evidence import Evidence
-from benchmarks.simulated.privacy import Case, Delegate, Outside, PrivacyJudge, PrivacyKey
-from benchmarks.simulated.privacy.curriculum import lessons_in
-from benchmarks.simulated.privacy.delegate import PREAMBLE, request, respond, sort_of
-from benchmarks.simulated.privacy.judge import merit
-from benchmarks.simulated.privacy.key import mentions
-from benchmarks.simulated.privacy.outside import help_with
+from benchmarks.simulated.worlds.privacy import Case, Delegate, Outside, PrivacyJudge, PrivacyKey
+from benchmarks.simulated.worlds.privacy.curriculum import lessons_in
+from benchmarks.simulated.worlds.privacy.delegate import PREAMBLE, request, respond, sort_of
+from benchmarks.simulated.worlds.privacy.judge import merit
+from benchmarks.simulated.worlds.privacy.key import mentions
+from benchmarks.simulated.worlds.privacy.outside import help_with
 from benchmarks.tasks import pupa
-from benchmarks.tasks.pupa_metric import LEAKAGE, QUALITY
+from benchmarks.tasks.pupa import LEAKAGE, QUALITY
 
 QUERY = (
     "Write a note to Quillon Varga of the Velmere Town Housing Trust about the broken lift. "

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulated import reflection_lm
-from benchmarks.simulated.diagnosis import failed, lessons_in, reference_in
-from benchmarks.simulated.evidence import Evidence, read_evidence, stage_in
-from benchmarks.simulated.reflection import propose, rewrite
+from benchmarks.simulated.curriculum import Assignment
+from benchmarks.simulated.evidence import Evidence, failed, read_evidence, reference_in
 from benchmarks.simulated.rules import asked_rules
-from benchmarks.simulated.skills import SKILLS
+from benchmarks.simulated.worlds.multihop.curriculum import MULTIHOP
+from benchmarks.simulated.worlds.multihop.diagnosis import lessons_in
+from benchmarks.simulated.worlds.multihop.skills import SKILLS
 
 SEED_TEXT = "Given the fields `question`, `summary_1`, `summary_2`, produce the fields `answer`."
 WORDY = Evidence(
@@ -57,7 +58,7 @@ def learnt(text: str) -> set[str]:
 
 
 def rewrites(examples: list[Evidence], count: int = 60) -> list[str]:
-    return [rewrite(SEED_TEXT, examples, f"prompt {i}", "0") for i in range(count)]
+    return [MULTIHOP.rewritten(SEED_TEXT, examples, f"prompt {i}", "0") for i in range(count)]
 
 
 def test_a_wordy_answer_teaches_to_be_short() -> None:
@@ -151,7 +152,7 @@ def test_evidence_is_read_from_headed_text() -> None:
     (example,) = read_evidence(MARKDOWN)
     assert example.fields["answer"] == "The answer is Velholm, I think so."
     assert "expected 'Velholm'" in example.feedback
-    assert stage_in("", [example]) == "answer"
+    assert MULTIHOP.stage_in("", [example]) == "answer"
 
 
 def test_a_heading_over_several_fields_belongs_to_none_of_them() -> None:
@@ -199,7 +200,7 @@ def test_any_signature_with_a_current_text_and_evidence_works() -> None:
 
 
 def test_without_feedback_it_can_only_guess() -> None:
-    guessed = [learnt(propose(SEED_TEXT, "", f"prompt {i}", "0")) for i in range(60)]
+    guessed = [learnt(MULTIHOP.guess(Assignment(SEED_TEXT, "", f"prompt {i}"), "0")) for i in range(60)]
     taught = [learnt(text) for text in rewrites([WORDY] * 3)]
     assert any(guessed)
     assert sum("short" in found for found in guessed) < sum("short" in found for found in taught)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.simulated.text import holds
-from benchmarks.simulated.world import build_world
+from benchmarks.simulated.worlds.multihop.world import build_world
 from benchmarks.tasks import load
 
 

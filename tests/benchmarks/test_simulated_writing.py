@@ -17,16 +17,15 @@ from benchmarks.scorers.ifbench.cases import CASES
 from benchmarks.simulated import SimulatedEngine
 from benchmarks.simulated.engine import load_role
 from benchmarks.simulated.evidence import Evidence
-from benchmarks.simulated.reflection import rewrite
 from benchmarks.simulated.rules import asked_rules
-from benchmarks.simulated.writing import INSTRUCTIONS, ConstraintKey, Writer
-from benchmarks.simulated.writing.crafts import CRAFTS, craft
-from benchmarks.simulated.writing.crafts.languages import PROSE
-from benchmarks.simulated.writing.curriculum import LESSONS, MISTAKES, lessons_in
-from benchmarks.simulated.writing.drafts import draft
-from benchmarks.simulated.writing.families import ORDER, family_of
-from benchmarks.simulated.writing.skills import FAMILIES, SKILLS, stage_of_fields
-from benchmarks.simulated.writing.writer import OPENINGS, ensure, write
+from benchmarks.simulated.worlds.writing import INSTRUCTIONS, ConstraintKey, Writer
+from benchmarks.simulated.worlds.writing.crafts import CRAFTS, craft
+from benchmarks.simulated.worlds.writing.crafts.languages import PROSE
+from benchmarks.simulated.worlds.writing.curriculum import LESSONS, MISTAKES, lessons_in
+from benchmarks.simulated.worlds.writing.drafts import draft
+from benchmarks.simulated.worlds.writing.families import ORDER, family_of
+from benchmarks.simulated.worlds.writing.skills import FAMILIES, SKILLS, stage_of_fields
+from benchmarks.simulated.worlds.writing.writer import OPENINGS, ensure, write
 from benchmarks.tasks.ifbench import BEST_INSTRUCTIONS, ENSURE, GENERATE, build
 from tests.benchmarks.prompts import CALM, ask
 
@@ -229,7 +228,7 @@ def test_the_text_itself_teaches_manner() -> None:
 def test_a_rewrite_after_failures_asks_for_what_was_missed() -> None:
     missed = "Wrong.\nMissed constraints:\n- There is no comma in the answer."
     examples = [Evidence({"query": f"q{n}", "response": "Tea, hot."}, missed) for n in range(4)]
-    texts = [rewrite("Respond to the query.", examples, str(n), "0", INSTRUCTIONS) for n in range(20)]
+    texts = [INSTRUCTIONS.rewritten("Respond to the query.", examples, str(n), "0") for n in range(20)]
     asked = [asked_rules(SKILLS["write"], text) for text in texts]
     assert sum("marks" in rules for rules in asked) >= 10
     assert len(set(texts)) > 10
@@ -238,8 +237,8 @@ def test_a_rewrite_after_failures_asks_for_what_was_missed() -> None:
 def test_texts_do_not_depend_on_the_hash_seed() -> None:
     script = """
 from benchmarks.scorers.ifbench.cases import CASES
-from benchmarks.simulated.writing.crafts import CRAFTS, craft
-from benchmarks.simulated.writing.drafts import draft
+from benchmarks.simulated.worlds.writing.crafts import CRAFTS, craft
+from benchmarks.simulated.worlds.writing.drafts import draft
 
 print([craft(id, CASES[id].kwargs, draft("Speak of the sea", 5, id)) for id in CRAFTS])
 """

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.tasks import WITHOUT_PREDICTORS, DataNotFound, Task, hotpotqa, load
 from benchmarks.tasks.data import recut
-from benchmarks.tasks.exact_match import metric
+from benchmarks.tasks.multihop import metric
 
 GOLD = dspy.Example(
     question="In which town was the builder of Ostmere Mill born?",
@@ -161,7 +161,7 @@ def test_answers_and_rewrites_do_not_depend_on_the_hash_seed() -> None:
     script = """
 import dspy
 from benchmarks.simulated.evidence import Evidence
-from benchmarks.simulated.reflection import rewrite
+from benchmarks.simulated.worlds.multihop.curriculum import MULTIHOP
 from benchmarks.tasks import aime, load, pupa
 
 query = "Write to Quillon Varga about the lift. He is a welder. Quillon Varga knows."
@@ -178,7 +178,7 @@ with dspy.context(lm=task.task_lm()):
         print([program(question=row.question).answer for row in task.test[:60]])
 fields = {"answer": "Around 12 of Ulm, I think.", "summary_1": "Jana of Ulm"}
 examples = [Evidence(fields, "Wrong, expected '12 Ulm'.")] * 3
-print([rewrite("Do it.", examples, str(i), "0") for i in range(40)])
+print([MULTIHOP.rewritten("Do it.", examples, str(i), "0") for i in range(40)])
 """
     printed = {
         subprocess.run(

@@ -17,12 +17,11 @@ import pytest
 from benchmarks.harness.models import Models
 from benchmarks.simulated import SimulatedEngine
 from benchmarks.simulated.engine import load_role
-from benchmarks.simulated.records.conventions import HARMS
-from benchmarks.simulated.records.faults import DESKS
 from benchmarks.simulated.server import SimulatedServer
 from benchmarks.simulated.text import sentences
-from benchmarks.studies.calibrate_choice import best_of, draw_winner
-from benchmarks.studies.calibration import Bench, acceptance, halfway, start
+from benchmarks.simulated.worlds.records.conventions import HARMS
+from benchmarks.simulated.worlds.records.faults import DESKS
+from benchmarks.studies.calibration import Bench, acceptance, best_of, draw_winner, halfway, start
 from benchmarks.tasks import WORLD_NAMES, Task, load
 from benchmarks.tasks.worlds import TUNING, world_named
 

@@ -14,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulated import simulated_lm
+from benchmarks.simulated.curriculum import FILLER, GENERIC
 from benchmarks.simulated.evidence import Evidence, read_evidence
-from benchmarks.simulated.lessons import FILLER, GENERIC
-from benchmarks.simulated.records import RecordReflector, ReflectorKnobs
-from benchmarks.simulated.records.catalogue import CONVENTIONS, KINDS, habits_of
-from benchmarks.simulated.records.faults import DESKS, compare, kind_in
-from benchmarks.simulated.records.lessons import read_case
-from benchmarks.simulated.records.reading import read_instructions, scope_of, topics_asked
+from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.text import sentences
+from benchmarks.simulated.worlds.records import RecordCurriculum, ReflectorKnobs
+from benchmarks.simulated.worlds.records.catalogue import CONVENTIONS, KINDS, habits_of
+from benchmarks.simulated.worlds.records.faults import DESKS, compare, kind_in
+from benchmarks.simulated.worlds.records.lessons import read_case
+from benchmarks.simulated.worlds.records.reading import read_instructions, scope_of, topics_asked
 from dspy_gepa.reflection.prompts import RewriteInstruction
 
 START = "Give the date of the record."
@@ -80,7 +81,7 @@ def rewritten(
     knobs: ReflectorKnobs = EAGER,
     seed: int = 0,
 ) -> str:
-    lm = simulated_lm("simulated/reflection", RecordReflector(knobs), seed=seed)
+    lm = simulated_lm("simulated/reflection", Reflector(RecordCurriculum(knobs)), seed=seed)
     (reply,) = lm(plain_prompt(current, samples or [SAMPLE]))
     return str(InstructionProposalSignature.output_extractor(reply)["new_instruction"])
 
@@ -136,7 +137,7 @@ def test_the_plain_prompt_of_the_reference_is_read() -> None:
 
 
 def test_our_own_prompt_is_read() -> None:
-    lm = simulated_lm("simulated/reflection", RecordReflector(EAGER))
+    lm = simulated_lm("simulated/reflection", Reflector(RecordCurriculum(EAGER)))
     signature = RewriteInstruction.delete("earlier_edits").delete("objection")
     with dspy.context(lm=lm):
         new = dspy.Predict(signature)(
@@ -148,7 +149,7 @@ def test_our_own_prompt_is_read() -> None:
 
 
 def test_the_references_proposer_with_a_signature_is_read() -> None:
-    with dspy.context(lm=simulated_lm("simulated/reflection", RecordReflector(EAGER))):
+    with dspy.context(lm=simulated_lm("simulated/reflection", Reflector(RecordCurriculum(EAGER)))):
         new = InstructionProposer()({"date": START}, {"date": [SAMPLE] * 3}, ["date"])["date"]
     assert asked(new) & {WEEKDAY, JOINED}
 
@@ -174,7 +175,7 @@ def test_advice_is_given_for_every_module() -> None:
         "worse_reward_value": 0.0,
         "better_reward_value": 1.0,
     }
-    with dspy.context(lm=simulated_lm("simulated/reflection", RecordReflector(EAGER))):
+    with dspy.context(lm=simulated_lm("simulated/reflection", Reflector(RecordCurriculum(EAGER)))):
         given_advice = dspy.Predict(OfferFeedback)(**inputs).module_advice
     assert set(given_advice) == {"date", "code"}
     assert asked(given_advice["date"]) & {WEEKDAY, JOINED}
@@ -190,13 +191,13 @@ def test_advice_is_given_for_every_module() -> None:
 )
 def test_prompts_of_other_optimizers_get_all_their_fields(signature: str) -> None:
     form = dspy.Signature(signature)
-    with dspy.context(lm=simulated_lm("simulated/reflection", RecordReflector(EAGER))):
+    with dspy.context(lm=simulated_lm("simulated/reflection", Reflector(RecordCurriculum(EAGER)))):
         prediction = dspy.Predict(form)(**dict.fromkeys(form.input_fields, START))
     assert all(str(prediction[name]).strip() for name in form.output_fields)
 
 
 def test_without_feedback_it_guesses() -> None:
-    lm = simulated_lm("simulated/reflection", RecordReflector(ReflectorKnobs()))
+    lm = simulated_lm("simulated/reflection", Reflector(RecordCurriculum(ReflectorKnobs())))
     with dspy.context(lm=lm):
         texts = [
             dspy.Predict("basic_instruction, tip -> proposed_instruction")(
@@ -261,7 +262,7 @@ def test_knobs_are_shares() -> None:
 @settings(deadline=None, max_examples=40)
 @given(current=st.text(max_size=200), evidence=st.text(max_size=400))
 def test_no_text_can_break_a_rewrite(current: str, evidence: str) -> None:
-    lm = simulated_lm("simulated/reflection", RecordReflector(ReflectorKnobs()))
+    lm = simulated_lm("simulated/reflection", Reflector(RecordCurriculum(ReflectorKnobs())))
     with dspy.context(lm=lm, adapter=dspy.JSONAdapter()):
         signature = dspy.Signature("current_instruction, examples_with_feedback -> new_instruction")
         new = dspy.Predict(signature)(current_instruction=current, examples_with_feedback=evidence)

@@ -92,3 +92,58 @@ def test_of_two_that_pass_beside_each_other_the_later_finds_no_room_for_its_vali
 def test_alone_a_trial_is_only_begun_when_its_validation_fits() -> None:
     for seed in range(20):
         assert rejected_for_want_of_room(search(30, seed=seed, val=8)[0].pool) == []
+
+
+# Driven by hand -------------------------------------------------------------------------------------------
+
+
+def by_hand(
+    strategy: Strategy, *, width: int, seed: int = 0
+) -> tuple[Search, list[Committed], list[list[Effect]]]:
+    """A search without a scheduler: all steps in flight are run, and told in their order."""
+    answers = HashWorld(seed=seed, levels=3)
+    problem = Problem(SEED, list(SEED), 9, val_rows(4), ReflectionSettings("a and b"))
+    found = Search(problem, strategy, seed, Budget(Limits(80)), width)
+    committed: list[Committed] = []
+    asked: list[list[Effect]] = []
+    while True:
+        steps = list(iter(found.ask, None))
+        if not steps:
+            return found, committed, asked
+        for step in steps:
+            effects: list[Effect] = []
+            result = step.run(lambda effect: effects.append(effect) or answers(effect))  # noqa: B023
+            asked.append(effects)
+            committed.append(found.tell(step, result))
+
+
+@pytest.mark.parametrize("strategy", [PAPER, ADAPTIVE], ids=lambda strategy: strategy.name)
+def test_a_search_driven_by_hand_finds_what_the_scheduler_finds(strategy: Strategy) -> None:
+    driven, _, _ = by_hand(strategy, width=1)
+    found, *_ = search(80, strategy=strategy)
+    assert driven.pool.proposals == found.pool.proposals
+    assert driven.choice == found.choice
+    assert (driven.budget.spent, driven.stop_reason) == (found.budget.spent, found.stop_reason)
+
+
+@pytest.mark.parametrize("strategy", [PAPER, ADAPTIVE], ids=lambda strategy: strategy.name)
+@settings(max_examples=10, deadline=None)
+@given(width=st.integers(1, 5), seed=st.integers(0, 1_000))
+def test_a_rollout_is_charged_to_the_first_step_that_used_it(
+    strategy: Strategy, width: int, seed: int
+) -> None:
+    found, committed, asked = by_hand(strategy, width=width, seed=seed)
+    seen: set[str] = set()
+    for one, effects in zip(committed, asked, strict=True):
+        keys = {effect.key for effect in effects if isinstance(effect, Rollout)}
+        assert one.spent.rollouts == len(keys - seen)
+        assert one.spent.reflections == sum(not isinstance(effect, Rollout) for effect in effects)
+        seen |= keys
+    assert found.budget.spent.rollouts == len(seen)
+    assert [one.step.number for one in committed] == list(range(len(committed)))
+
+
+def test_a_search_that_is_over_stays_over() -> None:
+    found, *_ = by_hand(ADAPTIVE, width=1)
+    assert found.ask() is None
+    assert not found.in_flight

@@ -65,6 +65,12 @@ def test_a_long_word_is_a_quote_too_and_a_second_one_is_found_after_one_that_is_
     assert quotes("Not 'a b c d' but 'pseudohypoparathyroidism'.", ["pseudohypoparathyroidism?", "", ""])
 
 
+def test_what_stands_between_marks_far_apart_is_no_quote() -> None:
+    words = "a long tale " * 40
+    assert quotes(f"Mind '{words[:300].strip()}'.", [words])
+    assert not quotes(f"Mind '{words.strip()}'.", [words])
+
+
 def test_words_of_the_only_example_are_quoted() -> None:
     assert quotes("Read 'Korran, Frida'.", EXAMPLES[:1])
     assert not quotes("Read 'Korran, Frida'.", [])

@@ -12,7 +12,7 @@ import pytest
 import dspy_gepa
 from dspy_gepa import ReflectionError, RunInterrupted
 from tests.recorder import Insists
-from tests.test_resume import Words
+from tests.support_runs import Words
 
 
 def lines(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:

@@ -10,8 +10,8 @@ import dspy
 from benchmarks.commands.checks.check import Check
 from benchmarks.scorers.ifbench import IFEVAL, IFTRAIN, TEST, Constraint, describe
 from benchmarks.scorers.ifbench.verify import verify
-from benchmarks.simulated.writing.crafts import craft
-from benchmarks.simulated.writing.drafts import draft
+from benchmarks.simulated.worlds.writing.crafts import craft
+from benchmarks.simulated.worlds.writing.drafts import draft
 from benchmarks.tasks import ifbench
 
 SIZES = (150, 300, 294)

@@ -1,12 +1,12 @@
-"""What every member of the pool is worth, from few and noisy scores.
+"""The posterior of every member's expected score, from few and noisy scores.
 
-The score of member i on row r is taken to be
+The model of the score of member i on row r is
 
     y_ir = m_i + d_r + e_ir,    d_r ~ N(0, row^2),    e_ir ~ N(0, noise^2)                           (1)
 
-where m_i is what is asked for: the score to be expected of the member over rows like these. A child is its
-parents' average moved by what its rewriting did. The first rewriting of a program does far more than later
-ones, all children of roots about the same; of a member without parents next to nothing is known:
+where m_i is the quantity of interest: the expected score of the member over rows like these. A child is its
+parents' average plus the effect of its rewriting. The first rewriting of a program does far more than later
+ones, about the same for all children of roots; the prior of a member without parents is vague:
 
     m_child ~ N(mean of m_parents + drift_mean, drift^2),    m_root ~ N(centre, (VAGUE spread)^2)
     m_first ~ N(mean of m_roots + first, drift^2),           first ~ N(0, spread^2)                  (2)
@@ -41,20 +41,20 @@ from dspy_gepa.search.belief.scales import (
 )
 from dspy_gepa.search.frontier import Scores
 
-# Standard deviation of a root's prior, in spreads: far beyond what any score can say.
+# Standard deviation of a root's prior, in spreads: far beyond the information in any score.
 VAGUE = 10.0
-# Standard deviation of what a member that was shortened lost or gained, in drifts.
+# Standard deviation of the gain of a trimmed member over its parent, in drifts.
 TRIMMED = 0.25
 
 
 @dataclass(frozen=True)
 class Belief:
-    """The joint normal distribution of what the members are worth, given the scores.
+    """The joint normal distribution of the members' expected scores, given the observed ones.
 
     Attributes:
-        mean: Shape (members,): the expected score of each over rows like these.
+        mean: Expected score of each member over rows like these. Shape (members,).
         covariance: Shape (members, members), in squared units of the score.
-        scales: What it was computed with.
+        scales: Scales of the model.
     """
 
     mean: Array
@@ -62,16 +62,16 @@ class Belief:
     scales: Scales
 
     def sd(self) -> Array:
-        """Standard deviation of each member's worth. Shape (members,)."""
+        """Return the standard deviation of each member's expected score. Shape (members,)."""
         return np.sqrt(self.covariance.diagonal())
 
     def interval(self, member: int, level: float = 0.9) -> tuple[float, float]:
-        """The central interval that holds a member's worth with probability `level`."""
+        """Return the central interval that holds a member's expected score with probability `level`."""
         half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(self.covariance[member, member])
         return float(self.mean[member] - half), float(self.mean[member] + half)
 
     def gain_interval(self, member: int, other: int, level: float = 0.9) -> tuple[float, float]:
-        """The central interval that holds what `member` is worth more than `other` with this probability."""
+        """Return the central interval of the gain of `member` over `other` with probability `level`."""
         gain = float(self.mean[member] - self.mean[other])
         line = self.covariance[member] - self.covariance[other]
         variance = max(0.0, float(line[member] - line[other]))
@@ -79,7 +79,7 @@ class Belief:
         return gain - half, gain + half
 
     def probability_better(self, member: int, other: int) -> float:
-        """The probability that `member` is worth more than `other`; a half when nothing tells them apart."""
+        """Return the probability that `member` is better than `other`; 0.5 if nothing separates them."""
         gain = float(self.mean[member] - self.mean[other])
         line = self.covariance[member] - self.covariance[other]
         variance = float(line[member] - line[other])
@@ -88,7 +88,7 @@ class Belief:
         return NormalDist().cdf(gain / math.sqrt(variance))
 
     def draw(self, rng: Random, count: int = 1) -> Array:
-        """Joint draws of what the members are worth. Shape (count, members)."""
+        """Return joint draws of the members' expected scores. Shape (count, members)."""
         normal = np.random.default_rng(rng.getrandbits(128)).standard_normal((count, len(self.mean)))
         try:
             root = np.linalg.cholesky(self.covariance)
@@ -106,11 +106,11 @@ def estimate(
     scales: Scales | None = None,
     weights: Array | None = None,
 ) -> Belief:
-    """The posterior of what the members are worth.
+    """Return the posterior of the members' expected scores.
 
     Integrating out the effect of a row seen by n_r members leaves these members with the precision
     (I - w_r 11') / noise^2, w_r = row^2 / (noise^2 + n_r row^2). Summed over rows, with X the 0/1 matrix of
-    what was run, L the contrasts of (2) and V their variances,
+    observed scores, L the contrasts of (2) and V their variances,
 
         covariance^-1 = L' V^-1 L + (diag(X 1) - X diag(w) X') / noise^2                              (3)
 
@@ -120,14 +120,14 @@ def estimate(
     Args:
         scores: Shape (members, rows), NaN where a member was not run.
         parents: Indices of each member's parents; none for a root, two for a merge.
-        trimmed: Members that all but equal their parent.
-        scales: Of the model; fitted to the scores when not given.
-        weights: How much each row counts. Shape (rows,), positive; None when all count the same.
+        trimmed: Members that are their parent without some sentences.
+        scales: Scales of the model; by default fitted to the scores.
+        weights: Weight of each row, positive. Shape (rows,); None if all are equal.
     """
     scales = scales or fit_scales(scores, parents, weights, trimmed)
     centre, spread = spread_of(scores)
     share = shares_of(scores, weights)
-    # What the first rewriting brings is one unknown more, which no row shows directly.
+    # The gain of the first rewriting is a further unknown, which no row shows directly.
     lines = np.vstack([scores - centre, np.full((1, scores.shape[1]), np.nan)])
     seen, centred, weight = observed(lines, scales)
     shrunk = seen * np.sqrt(weight * share)
@@ -147,7 +147,7 @@ def estimate(
 def _lineage(
     parents: Parents, trimmed: Collection[int], scales: Scales, spread: float
 ) -> Iterator[tuple[dict[int, float], float, float]]:
-    """Equation (2), a line each: a contrast of the m_i and, after them, `first`; its mean and variance."""
+    """Yield the lines of equation (2): a contrast of the m_i and then `first`, its mean and variance."""
     first = len(parents)
     yield {first: 1.0}, 0.0, spread**2
     for member, origin in enumerate(parents):

@@ -14,12 +14,12 @@ from dspy_gepa.search.frontier import Scores
 Array = NDArray[np.float64]
 Parents = Sequence[tuple[int, ...]]
 
-# The weak priors, by how many observations they are worth: scores vary within a member as all scores do, and
-# seven tenths of that variance is noise.
+# The weak priors and their weight in observations: scores vary within a member as all scores do, and seven
+# tenths of that variance is noise.
 TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
-# And in spreads: drift is log-normal, give or take a factor, its mean normal around 0. In simulated runs a
-# drift of 0.15 covered less where rewritings did much, and was hardly less optimistic where they did little.
-# The mean is held near 0, since early gains would else be expected of late rewritings too.
+# In spreads: drift is log-normal, with a standard deviation of a factor, its mean normal around 0. In
+# simulated runs a drift of 0.15 covered less if rewritings did much, and was hardly less optimistic if they
+# did little. The mean is held near 0, since otherwise early gains would be expected of late rewritings too.
 DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
 TINY = 1e-100
 
@@ -29,10 +29,10 @@ class Scales:
     """The scales of equations (1) and (2), in units of the score.
 
     Attributes:
-        noise: Standard deviation of what neither member nor row explains. Positive.
-        row: Standard deviation of how easy rows are.
-        drift: Standard deviation of what a rewriting changes. Positive.
-        drift_mean: What a rewriting changes on average.
+        noise: Standard deviation of the part explained by neither member nor row. Positive.
+        row: Standard deviation of the ease of rows.
+        drift: Standard deviation of the effect of a rewriting. Positive.
+        drift_mean: Mean effect of a rewriting.
     """
 
     noise: float
@@ -44,12 +44,12 @@ class Scales:
 def fit_scales(
     scores: Scores, parents: Parents, weights: Array | None = None, trimmed: Collection[int] = ()
 ) -> Scales:
-    """The scales of the model: moments of the scores combined with the weak priors.
+    """Return the scales of the model: moments of the scores combined with the weak priors.
 
-    noise^2 + row^2 is the variance of scores within a member, and noise^2 that of what is left of them when
-    members and rows are accounted for. All members count there and not only children beside their parents: a
-    child fails where its parent does, which made the noise a quarter too small and the luckiest of many
-    members look too good. Arguments as for `estimate`.
+    noise^2 + row^2 is the variance of scores within a member, and noise^2 the variance of the residuals of
+    members and rows. All members count there, and not only children beside their parents: a child fails where
+    its parent does, which made the noise a quarter too small and the luckiest of many members look too good.
+    The arguments are those of `estimate`.
     """
     _, spread = spread_of(scores)
     share = shares_of(scores, weights)
@@ -69,8 +69,8 @@ def _gains(
 ) -> tuple[Array, Array]:
     """Return the gain of each child over its parents and its error variance, except first and trimmed ones.
 
-    How easy the rows were is estimated and taken off. Where child and parents share all rows this is the
-    paired difference; with pairs alone, sparse runs could not tell their drift.
+    The ease of the rows is estimated and subtracted. If child and parents share all rows this is the paired
+    difference; pairs alone would not show the drift of runs whose members share few rows.
     """
     seen, known, weight = observed(scores, scales)
     counts = (seen * share).sum(axis=1)
@@ -87,10 +87,10 @@ def _gains(
 
 
 def _fit_drift(gains: Array, errors: Array, spread: float) -> tuple[float, float]:
-    """Drift and its mean from gain ~ N(drift_mean, drift^2 + error), averaged over what they may be.
+    """Return drift and its mean from gain ~ N(drift_mean, drift^2 + error), averaged over their posterior.
 
-    An average over a grid and not the likeliest value: with few children that is often no drift at all, after
-    which no child could ever be told from its parent.
+    An average over a grid and not the likeliest value: with few children that is often no drift at all, so
+    that no child could ever differ from its parent.
     """
     steps = np.linspace(-3, 3, 61)
     drifts = DRIFT * spread * DRIFT_FACTOR**steps
@@ -104,22 +104,22 @@ def _fit_drift(gains: Array, errors: Array, spread: float) -> tuple[float, float
 
 
 def spread_of(scores: Scores) -> tuple[float, float]:
-    """Mean and standard deviation of all scores: the zero and the unit of the priors.
+    """Return mean and standard deviation of all scores: the zero and the unit of the priors.
 
-    Scores that are all equal have no unit. It is half their size then, or a half when they are 0.
+    If all scores are equal the unit is half their size, or 0.5 if they are 0.
     """
     known = scores[~np.isnan(scores)]
     if not len(known):
         return 0.0, 0.5
     centre, spread = float(known.mean()), float(known.std())
-    # Differences whose squares vanish are none.
+    # Differences whose squares vanish count as 0.
     equal = spread <= max(1e-9 * float(np.abs(known).max()), TINY)
     size = abs(centre) / 2
     return centre, spread if not equal else size if size > TINY else 0.5
 
 
 def shares_of(scores: Scores, weights: Array | None) -> Array:
-    """v_r: the weights in units of rows; in all as many rows as would tell as much if they were equal."""
+    """Return v_r: the weights in units of rows, which sum to the effective number of rows."""
     if weights is None:
         return np.ones(scores.shape[1])
     known = weights[~np.isnan(scores).all(axis=0)]
@@ -127,7 +127,7 @@ def shares_of(scores: Scores, weights: Array | None) -> Array:
 
 
 def observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
-    """A 0/1 matrix of what was run, the scores with 0 for what was not, and w_r of equation (3)."""
+    """Return the 0/1 matrix of observed scores, the scores with 0 for missing ones, and w_r of (3)."""
     missing = np.isnan(scores)
     seen = (~missing).astype(np.float64)
     weight = scales.row**2 / (scales.noise**2 + seen.sum(axis=0) * scales.row**2)
@@ -135,25 +135,25 @@ def observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
 
 
 def _moves(lines: Array, parents: Parents) -> Array:
-    """The lines of the children, in order, less the mean of their parents' lines."""
+    """Return the lines of the children, in order, minus the mean of their parents' lines."""
     moves = [lines[i] - sum(lines[p] for p in up) / len(up) for i, up in enumerate(parents) if up]
     return np.array(moves).reshape(len(moves), lines.shape[1])
 
 
 def _within(lines: Array, share: Array) -> tuple[Array, Array]:
-    """By line the sum of squares around its mean, passing over NaN, and its degrees of freedom."""
+    """Return the sum of squares of each line around its mean, without NaN, and its degrees of freedom."""
     known = ~np.isnan(lines)
     seen = known * share
     counts = seen.sum(axis=1)
     sizes = np.where(counts > 0, counts, 1.0)
     means = (np.where(known, lines, 0.0) * share).sum(axis=1) / sizes
     squares = np.where(known, lines - means[:, None], 0.0) ** 2 * share
-    # Scores on heavy rows are no less noisy than others, so that these are fewer than with equal weights.
+    # Scores on heavy rows are as noisy as others, so that there are fewer than with equal weights.
     return squares.sum(axis=1), np.maximum(counts - (seen * share).sum(axis=1) / sizes, 0.0)
 
 
 def _left_over(scores: Scores, share: Array) -> tuple[float, float]:
-    """Sum of squares that members and rows leave open, passing over NaN, and its degrees of freedom.
+    """Return the residual sum of squares of members and rows, without NaN, and its degrees of freedom.
 
     Least squares with the rows' levels eliminated, which leaves one equation for each member.
     """
@@ -171,11 +171,11 @@ def _left_over(scores: Scores, share: Array) -> tuple[float, float]:
     inverse = np.linalg.inv(equations(share) + 1e-6 * np.eye(len(scores)))
     levels = inverse @ (around_rows(scores) * share).sum(axis=1)
     left = np.square(around_rows(scores - levels[:, None])) * share
-    # As in `_within`, scores on heavy rows are no less noisy.
+    # As in `_within`, scores on heavy rows are as noisy as others.
     freedom = ((seen - seen * each) * share).sum() - np.sum(inverse * equations(share**2))
     return float(left.sum()), max(0.0, float(freedom))
 
 
 def is_first(member: int, parents: Parents) -> bool:
-    """Whether all that it descends from are roots."""
+    """Return True if all parents are roots."""
     return bool(parents[member]) and not any(parents[parent] for parent in parents[member])

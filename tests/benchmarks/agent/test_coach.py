@@ -9,17 +9,17 @@ import pytest
 from gepa.strategies.instruction_proposal import InstructionProposalSignature
 
 from benchmarks.simulated import simulated_lm
-from benchmarks.simulated.agent import AgentCoach, CoachKnobs, phrases
-from benchmarks.simulated.agent.coach import read_target
-from benchmarks.simulated.agent.lessons import RULES, Lesson, lessons_in
-from benchmarks.simulated.agent.sayings import MISTAKES, NOT_FOR, PURPOSES, SAID
-from benchmarks.simulated.prompt import Prompt
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.agent import AgentCurriculum, AgentKnobs, phrases
+from benchmarks.simulated.worlds.agent.curriculum import read_target
+from benchmarks.simulated.worlds.agent.lessons import RULES, Lesson, lessons_in
+from benchmarks.simulated.worlds.agent.sayings import MISTAKES, NOT_FOR, PURPOSES, SAID
 from benchmarks.tasks import load
 from dspy_gepa.program.build import read_candidate
 from dspy_gepa.program.components.selection import select
 from dspy_gepa.reflection.prompts import RewriteText
 
-EAGER = CoachKnobs(
+EAGER = AgentKnobs(
     insight=1.0, more=1.0, confuses=0.0, removes=1.0, forgets=0.0, useless=0.0, mistaken=0.0, pads=0.0
 )
 FEEDBACK = """Wrong: answered 'unknown', expected '12.50 EUR'.
@@ -40,10 +40,10 @@ What does one piece of item kx204 cost?
 
 
 def rewrite(
-    subject: str, current: str, examples: str = EXAMPLES, knobs: CoachKnobs = EAGER, seed: int = 0
+    subject: str, current: str, examples: str = EXAMPLES, knobs: AgentKnobs = EAGER, seed: int = 0
 ) -> str:
     signature: Any = RewriteText
-    with dspy.context(lm=simulated_lm("simulated/test", AgentCoach(knobs), seed=seed)):
+    with dspy.context(lm=simulated_lm("simulated/test", Reflector(AgentCurriculum(knobs)), seed=seed)):
         answer = dspy.Predict(signature)(
             program="react",
             component="c",
@@ -97,7 +97,7 @@ def test_the_references_prompt_is_read_listed_tools_stay_and_lessons_name_their_
             "prompt_template": None,
         }
     )
-    (reply,) = simulated_lm("simulated/test", AgentCoach(EAGER))(prompt)
+    (reply,) = simulated_lm("simulated/test", Reflector(AgentCurriculum(EAGER)))(prompt)
     text = InstructionProposalSignature.output_extractor(reply)["new_instruction"]
     assert all(line in text for line in instructions.splitlines() if line.startswith("("))
     assert "`fetch`: " in text
@@ -105,10 +105,10 @@ def test_the_references_prompt_is_read_listed_tools_stay_and_lessons_name_their_
 
 def test_placeholders_leave_the_tools_to_others() -> None:
     instructions = "Use next_tool_name.\n(1) {tool fetch}\n(2) {tool find}"
-    target = read_target(Prompt("chat", "", {}, (), (), ""), instructions)
+    target = read_target({}, instructions)
     assert not target.takes(Lesson("fetch", "cents"))
     assert target.takes(Lesson("", "calculator"))
-    assert read_target(Prompt("chat", "", {}, (), (), ""), "Answer.").takes(Lesson("", "bare"))
+    assert read_target({}, "Answer.").takes(Lesson("", "bare"))
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_first_descriptions_say_nothing_of_what_can_be_learned() -> None:
 def test_every_knob_shows_in_the_rewrites(knob: str, value: float) -> None:
     current = "Fetches a record. Call it first, whatever is asked. Prices are in cents."
     subject = "the description of tool `fetch` of component react"
-    plain = CoachKnobs(**{**EAGER.__dict__, "rewords": 0.0})
-    changed = CoachKnobs(**{**plain.__dict__, knob: value})
+    plain = AgentKnobs(**{**EAGER.__dict__, "rewords": 0.0})
+    changed = AgentKnobs(**{**plain.__dict__, knob: value})
     examples = f"{EXAMPLES}\n`fetch` gives widths in millimetres, not in cm."
     before, after = (
         [rewrite(subject, current, examples, knobs, seed) for seed in range(4)] for knobs in (plain, changed)
@@ -185,5 +185,5 @@ def test_every_knob_shows_in_the_rewrites(knob: str, value: float) -> None:
 
 
 def test_a_knob_is_a_share() -> None:
-    with pytest.raises(ValueError, match=r"CoachKnobs\.insight is a share between 0 and 1, got 2"):
-        CoachKnobs(insight=2)
+    with pytest.raises(ValueError, match=r"AgentKnobs\.insight is a share between 0 and 1, got 2"):
+        AgentKnobs(insight=2)

@@ -12,10 +12,10 @@ import dspy
 import pytest
 
 from benchmarks.simulated import simulated_lm
-from benchmarks.simulated.agent import AgentWorker
-from benchmarks.simulated.agent.reading import Call, read_calls, read_desk
 from benchmarks.simulated.engine import load_role
 from benchmarks.simulated.knobs import Knobs
+from benchmarks.simulated.worlds.agent import AgentWorker
+from benchmarks.simulated.worlds.agent.reading import Call, read_calls, read_desk
 from benchmarks.tasks import Task, load
 from tests.benchmarks.prompts import ADAPTERS
 

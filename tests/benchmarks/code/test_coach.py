@@ -10,11 +10,12 @@ import dspy
 import pytest
 
 from benchmarks.simulated import simulated_lm
-from benchmarks.simulated.coder import CodeCoach, CodeKnobs
-from benchmarks.simulated.coder.coach import VERSIONS
-from benchmarks.simulated.coder.slips import SLIPS
-from benchmarks.simulated.coder.version import shape_of
 from benchmarks.simulated.engine import load_role
+from benchmarks.simulated.reflector import Reflector
+from benchmarks.simulated.worlds.coder import CodeCurriculum, CodeKnobs
+from benchmarks.simulated.worlds.coder.rewriting import VERSIONS
+from benchmarks.simulated.worlds.coder.slips import SLIPS
+from benchmarks.simulated.worlds.coder.version import shape_of
 from benchmarks.tasks.kernels import KERNELS
 from dspy_gepa.reflection.prompts import RewriteText
 
@@ -30,7 +31,7 @@ def rewrite(
     current: str = START, said: str = SLOW, knobs: CodeKnobs = ABLE, seed: int = 0, objection: str = "none"
 ) -> str:
     signature: Any = RewriteText if objection != "none" else RewriteText.delete("objection")
-    with dspy.context(lm=simulated_lm("simulated/test", CodeCoach(knobs), seed=seed)):
+    with dspy.context(lm=simulated_lm("simulated/test", Reflector(CodeCurriculum(knobs)), seed=seed)):
         answer = dspy.Predict(signature)(
             program="p",
             component=NAME,
@@ -106,12 +107,12 @@ def test_every_slip_changes_some_code(slip: Any) -> None:
 
 
 def test_code_it_does_not_know_and_other_prompts_are_left_alone() -> None:
-    with dspy.context(lm=simulated_lm("simulated/test", CodeCoach())):
+    with dspy.context(lm=simulated_lm("simulated/test", Reflector(CodeCurriculum()))):
         assert dspy.Predict("essay -> summary")(essay="def f(x): ...").summary
 
 
 def test_the_role_can_be_saved_and_loaded_and_its_knobs_are_shares() -> None:
-    role = CodeCoach(ABLE)
+    role = Reflector(CodeCurriculum(ABLE))
     assert load_role(json.loads(json.dumps(role.to_json()))) == role
     with pytest.raises(ValueError, match=r"CodeKnobs\.slips is a share between 0 and 1, got -1"):
         CodeKnobs(slips=-1)

@@ -10,8 +10,8 @@ import dspy
 import pytest
 
 from benchmarks.sandbox import CaseResult, Job, Report
-from benchmarks.simulated.coder.coach import VERSIONS
-from benchmarks.simulated.coder.version import Version
+from benchmarks.simulated.worlds.coder.rewriting import VERSIONS
+from benchmarks.simulated.worlds.coder.version import Version
 from benchmarks.tasks.code_metric import KernelMetric, doublings, in_words, score_of
 from benchmarks.tasks.kernels import KERNELS, Kernel
 from tests.benchmarks.code.lines import judge_by_lines

@@ -9,14 +9,15 @@ import dspy
 import pytest
 
 from benchmarks.simulated import simulated_lm
-from benchmarks.simulated.coder import AdviserKnobs, CodeAdviser, CodeWriter
-from benchmarks.simulated.coder.advice import ADVICE, missing_in
-from benchmarks.simulated.coder.coach import VERSIONS
-from benchmarks.simulated.coder.version import Version, shape_of
+from benchmarks.simulated.curriculum import FILLER
 from benchmarks.simulated.engine import load_role
 from benchmarks.simulated.knobs import Knobs
-from benchmarks.simulated.lessons import FILLER
+from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.rules import asks_for
+from benchmarks.simulated.worlds.coder import AdviceCurriculum, AdviceKnobs, CodeWriter
+from benchmarks.simulated.worlds.coder.advice import ADVICE, missing_in
+from benchmarks.simulated.worlds.coder.rewriting import VERSIONS
+from benchmarks.simulated.worlds.coder.version import Version, shape_of
 from benchmarks.tasks import Task, code_prompt
 from dspy_gepa import GEPA
 from dspy_gepa.reflection.prompts import RewriteInstruction
@@ -24,7 +25,7 @@ from tests.benchmarks.code.lines import judge_by_lines
 from tests.benchmarks.prompts import ADAPTERS
 
 CALM = Knobs(noise=0.0, restless=0.0, difficulty=0.0, dilution=0.0)
-ABLE = AdviserKnobs(insight=1.0, more=1.0, rewords=0.0, guess=0.0, forgets=0.0, mistaken=0.0)
+ABLE = AdviceKnobs(insight=1.0, more=1.0, rewords=0.0, guess=0.0, forgets=0.0, mistaken=0.0)
 SLOW = "prefix_max: all 5 cases are right, and it is as fast as the reference. 32 times as fast is the goal."
 EMPTY = "run_lengths: 4 of 5 cases are right. Wrong: on 'empty' raised IndexError in line 3."
 
@@ -46,9 +47,9 @@ def written(task: Task, advice: str, style: str = "chat", seed: int = 0) -> dict
     }
 
 
-def rewritten(told: str, current: str = "Write it.", knobs: AdviserKnobs = ABLE, seed: int = 0) -> str:
+def rewritten(told: str, current: str = "Write it.", knobs: AdviceKnobs = ABLE, seed: int = 0) -> str:
     signature: Any = RewriteInstruction.delete("earlier_edits").delete("objection")
-    with dspy.context(lm=simulated_lm("simulated/test", CodeAdviser(knobs), seed=seed)):
+    with dspy.context(lm=simulated_lm("simulated/test", Reflector(AdviceCurriculum(knobs)), seed=seed)):
         answer = dspy.Predict(signature)(
             program="p",
             component="write",
@@ -138,17 +139,17 @@ def test_the_adviser_adds_what_was_missing_and_keeps_the_rest() -> None:
 )
 def test_every_knob_shows_in_the_rewrites(knob: str, value: float, told: str) -> None:
     current = "Write it.\nVectorise." if knob == "rewords" else "Write it."
-    changed = AdviserKnobs(**{**vars(ABLE), knob: value})
+    changed = AdviceKnobs(**{**vars(ABLE), knob: value})
     before, after = (
         [rewritten(told, current, knobs, seed) for seed in range(3)] for knobs in (ABLE, changed)
     )
     assert before != after
-    with pytest.raises(ValueError, match=f"AdviserKnobs.{knob} is a share between 0 and 1, got 2"):
-        AdviserKnobs(**{**vars(ABLE), knob: 2.0})
+    with pytest.raises(ValueError, match=f"AdviceKnobs.{knob} is a share between 0 and 1, got 2"):
+        AdviceKnobs(**{**vars(ABLE), knob: 2.0})
 
 
 def test_both_roles_can_be_saved_and_loaded() -> None:
-    for role in (CodeWriter(CALM), CodeAdviser(ABLE)):
+    for role in (CodeWriter(CALM), Reflector(AdviceCurriculum(ABLE))):
         assert load_role(json.loads(json.dumps(role.to_json()))) == role
 
 

@@ -1,6 +1,0 @@
-"""The mathematics world: a solver that is right or wrong by what it is told, and what teaches it."""
-
-from benchmarks.simulated.maths.curriculum import MATHS
-from benchmarks.simulated.maths.solver import Solver
-
-__all__ = ["MATHS", "Solver"]

@@ -1,0 +1,1 @@
+"""The multi-hop world: a reader that searches and answers, and the invented articles it reads."""
