@@ -161,7 +161,23 @@ def medium_of(data: Any) -> Any:
             return dspy.Audio(data=sound, audio_format=kind)
         case [{"type": "file", "file": dict(parts)}]:
             return dspy.File(parts)
+        case [{"type": "image" | "audio" | "document"} as part]:
+            return _medium(part) or data
     return data
+
+
+def _medium(part: dict[str, Any]) -> Any:
+    """Return the medium of a part as DSPy 3.5 writes it; None if DSPy has no such type."""
+    kind, media_type = part["type"], str(part.get("media_type", ""))
+    inline = f"data:{media_type};base64,{part['data']}" if part.get("data") else None
+    if kind == "image" and (url := part.get("url") or inline):
+        return dspy.Image(url=url)
+    if kind == "audio" and inline:
+        name = media_type.rpartition("/")[2]
+        return dspy.Audio(data=part["data"], audio_format={"mpeg": "mp3"}.get(name, name))
+    if kind == "document" and (part.get("file_id") or inline):
+        return dspy.File(file_id=part.get("file_id"), file_data=inline)
+    return None
 
 
 def _is_marked(data: Any) -> TypeGuard[str]:
