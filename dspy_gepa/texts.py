@@ -46,7 +46,7 @@ def _diff(before: str, after: str) -> str:
     return "\n".join(lines)
 
 
-def report(title: str, facts: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> str:
+def render_report(title: str, facts: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> str:
     """Return a report in Markdown: a heading, a list of facts, then each text in its own code block.
 
     Every value is escaped: no text of a language model is interpreted as Markdown or HTML.
@@ -88,8 +88,8 @@ def render_against_original(levels: Sequence[Mapping[str, float]] | None, candid
     """Return the levels of a candidate beside those of the original; "" if there are none."""
     if levels is None:
         return ""
-    seed, own = levels[0], levels[candidate]
-    return "; ".join(f"{name} {value:.4g} (seed {seed[name]:.4g})" for name, value in own.items())
+    original, own = levels[0], levels[candidate]
+    return "; ".join(f"{name} {value:.4g} (seed {original[name]:.4g})" for name, value in own.items())
 
 
 class Length(NamedTuple):
