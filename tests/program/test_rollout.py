@@ -445,7 +445,7 @@ def test_an_error_that_cannot_be_shown_is_a_failure_too() -> None:
         def forward(self, question: str) -> dspy.Prediction:
             raise Mute
 
-    assert run(Ends()).cause == "Mute"
+    assert run(Ends()).status == "program_failed"
 
 
 @pytest.mark.parametrize("answer", ["right", "wrong"])
