@@ -92,14 +92,14 @@ def _reflection(data: Mapping[str, Any]) -> Reflection:
 
 
 def _usage_data(usage: Usage) -> list[Any]:
-    return [usage.calls, {model: list(tokens) for model, tokens in usage.tokens.items()}, usage.costs]
+    tokens = {model: list(counts) for model, counts in usage.tokens.items()}
+    return [usage.calls, tokens, dict(usage.costs), *([usage.unreported] if usage.unreported else [])]
 
 
 def _usage(data: list[Any]) -> Usage:
-    calls, tokens, costs = data
-    return Usage(
-        calls, {model: (asked, answered) for model, (asked, answered) in tokens.items()}, dict(costs)
-    )
+    calls, tokens, costs, *unreported = data
+    counts = {model: (asked, answered) for model, (asked, answered) in tokens.items()}
+    return Usage(calls, counts, dict(costs), *unreported)
 
 
 def encode_step(result: Proposal | Evaluation) -> str:
@@ -110,7 +110,7 @@ def encode_step(result: Proposal | Evaluation) -> str:
 
 def _evaluation_data(evaluation: Evaluation) -> dict[str, Any]:
     scores = {
-        str(member): {str(row): outcome.score for row, outcome in outcomes.items()}
+        str(member): {str(row): o.score for row, o in outcomes.items() if o.status != "unavailable"}
         for member, outcomes in evaluation.outcomes.items()
     }
     return {"kind": "evaluation", "scores": scores}
@@ -138,12 +138,13 @@ def proposal_data(proposal: Proposal) -> dict[str, Any]:
 
 def encode_fault(fault: Fault) -> str:
     """A fault as one line of JSON."""
-    return json.dumps(asdict(fault))
+    return json.dumps(asdict(fault) | {"usage": _usage_data(fault.usage)})
 
 
 def decode_fault(text: str) -> Fault:
     """The fault that `encode_fault` wrote."""
-    return Fault(**json.loads(text))
+    data = json.loads(text)
+    return Fault(**data | {"usage": _usage(data["usage"])})
 
 
 def as_json(value: Any) -> Any:

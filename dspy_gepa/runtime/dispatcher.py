@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import queue
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from statistics import median
 
@@ -20,12 +21,14 @@ from dspy_gepa.errors import InfrastructureError
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
-from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout
+from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout, Usage
 
 Submit = Callable[[Effect], "Future[Result | Fault]"]
 
 # Number of timed rollouts from which on a slow one counts as a straggler.
 TIMED_ROLLOUTS = 20
+# A run stops if more than this many of the latest rollouts were set aside.
+LATEST_ROLLOUTS, MOST_SET_ASIDE = 100, 20
 
 
 @dataclass(frozen=True)
@@ -51,19 +54,32 @@ class Done:
 
 @dataclass(eq=False)
 class _Job:
-    """A requested effect, its number of attempts and timeouts, and the attempts that may still answer."""
+    """A requested effect and its attempts.
+
+    Attributes:
+        key: The key it was requested under.
+        effect: The effect.
+        attempts: Number of attempts.
+        timeouts: Number of timeouts while other rollouts finished.
+        failed_at: Time of the first failure.
+        lost: Language model use of failed and abandoned attempts.
+        running: Attempts that may still answer.
+        finished: True once there is a result.
+    """
 
     key: str
     effect: Effect
     attempts: int = 0
     timeouts: int = 0
+    failed_at: float = math.inf
+    lost: Usage = field(default_factory=Usage)
     running: list[_Attempt] = field(default_factory=list)
     finished: bool = False
 
 
 @dataclass(eq=False)
 class _Attempt:
-    """One start of a job. The answer of an abandoned attempt is ignored."""
+    """One start of a job. Of an abandoned attempt's answer only the usage counts."""
 
     job: _Job
     started: float
@@ -110,7 +126,11 @@ class Dispatcher:
         self._completions: queue.SimpleQueue[_Completion] = queue.SimpleQueue()
         self._durations: deque[float] = deque(maxlen=200)
         self._straggling_after: float | None = None
-        self._failures_in_a_row: Counter[type[Effect]] = Counter()
+        # Failures without a success since, by what they concern: a candidate, or reflections, under "".
+        self._failures_in_a_row: Counter[str] = Counter()
+        self._answered: set[str] = set()
+        self._set_aside: deque[bool] = deque(maxlen=LATEST_ROLLOUTS)
+        self._late_usage: dict[type[Effect], Usage] = {}
         self._last_rollout_done = float("-inf")
         self._draining = False
         self.causes: Counter[str] = Counter()
@@ -199,17 +219,36 @@ class Dispatcher:
     def _complete(self, attempt: _Attempt, future: Future[Result | Fault]) -> Done | None:
         job = attempt.job
         self._release(attempt)
-        if attempt.abandoned or job.finished:
-            return None
         result = _result_of(future)
+        if attempt.abandoned or job.finished:
+            self._lose(job, result.usage)
+            return None
         seconds = self._clock.now() - attempt.started
         if isinstance(result, Fault):
             return self._fail(attempt, result)
-        self._failures_in_a_row[type(job.effect)] = 0
+        self._succeed(job)
         self._limit.succeeded()
         if isinstance(job.effect, Rollout):
             self._time(seconds)
         return self._finish(job, result, seconds)
+
+    def _succeed(self, job: _Job) -> None:
+        """End the failures in a row of the job's kind."""
+        about = _about(job.effect)
+        self._answered.add(about)
+        kind = [other for other in self._failures_in_a_row if bool(other) == bool(about)]
+        for other in kind:
+            del self._failures_in_a_row[other]
+        if about:
+            self._set_aside.append(False)
+
+    def _lose(self, job: _Job, usage: Usage) -> None:
+        """Keep the usage of an attempt without a result, for its job's result or else for a later one."""
+        if not job.finished:
+            job.lost += usage
+        elif usage != Usage():
+            kind = type(job.effect)
+            self._late_usage[kind] = self._late_usage.get(kind, Usage()) + usage
 
     def _time(self, seconds: float) -> None:
         self._last_rollout_done = self._clock.now()
@@ -222,12 +261,17 @@ class Dispatcher:
         job.finished = True
         for other in list(job.running):
             self._abandon(other)
+        lost = job.lost + self._late_usage.pop(type(job.effect), Usage())
+        if lost != Usage():
+            result = replace(result, usage=result.usage + lost)
         return Done(job.key, job.effect, result, job.attempts, seconds)
 
     def _fail(self, attempt: _Attempt, fault: Fault) -> Done | None:
         job = attempt.job
+        self._lose(job, fault.usage)
         job.timeouts += fault.timeout and self._others_finish(attempt)
         self._count(attempt, fault)
+        job.failed_at = min(job.failed_at, self._clock.now())
         self._on_failure(job.effect, fault)
         if job.running:  # a straggler's other attempt may still answer
             return None
@@ -236,29 +280,51 @@ class Dispatcher:
             return self._finish(job, result, self._policy.timeout or 0.0)
         if self._draining:
             return None
-        in_a_row = self._failures_in_a_row[type(job.effect)]
-        if fault.fatal or job.attempts >= self._policy.attempts:
-            raise InfrastructureError(
-                failure_message(job.effect, fault, attempts=job.attempts), dict(self.causes)
-            )
-        if in_a_row >= self._policy.failures_in_a_row:
+        in_a_row = self._in_a_row(job.effect)
+        if in_a_row >= self._policy.failures_in_a_row and not fault.fatal:
             message = failure_message(job.effect, fault, attempts=job.attempts, in_a_row=in_a_row)
             raise InfrastructureError(message, dict(self.causes))
+        if fault.fatal or job.attempts >= self._policy.attempts:
+            return self._give_up(job, fault)
         due = self._clock.now() + self._policy.delay(job.attempts, fault.retry_after, self._rng)
         heapq.heappush(self._delayed, (due, next(self._ticket), job))
         return None
+
+    def _give_up(self, job: _Job, fault: Fault) -> Done:
+        """Set a rollout aside that always fails while others succeed; otherwise stop the run."""
+        may_continue = not fault.fatal and isinstance(job.effect, Rollout) and bool(self._answered - {""})
+        if may_continue and sum(self._set_aside) < MOST_SET_ASIDE:
+            self._set_aside.append(True)
+            return self._finish(job, _unavailable(fault), 0.0)
+        raise InfrastructureError(
+            failure_message(job.effect, fault, attempts=job.attempts), dict(self.causes)
+        )
 
     def _count(self, attempt: _Attempt, fault: Fault) -> None:
         """Count a failure by cause, and in a row.
 
         The rest of a burst of requests refused together is no sign of a provider that is down, and neither
-        is a rollout that times out while others finish.
+        is a rollout that times out, or fails again and again, while others finish.
         """
         self.causes[fault.cause] += 1
         burst = fault.overload and not self._limit.overloaded(attempt.started, self._clock.now())
         slow = fault.timeout and self._others_finish(attempt)
-        if not burst and not slow:
-            self._failures_in_a_row[type(attempt.job.effect)] += 1
+        alone = self._last_rollout_done > attempt.job.failed_at
+        if not burst and not slow and not alone:
+            self._failures_in_a_row[_about(attempt.job.effect)] += 1
+
+    def _in_a_row(self, effect: Effect) -> int:
+        """Return the number of failures in a row of rollouts, or of reflections.
+
+        Those of one candidate that no rollout of succeeded do not count, if rollouts of another one did: its
+        texts may be what the provider fails on. If the provider is down, the next candidate fails as well.
+        """
+        if not isinstance(effect, Rollout):
+            return self._failures_in_a_row[""]
+        counts = {about: count for about, count in self._failures_in_a_row.items() if about}
+        first = next(iter(counts), "")
+        spared = first not in self._answered and any(self._answered - {""})
+        return sum(counts.values()) - (counts.get(first, 0) if spared else 0)
 
     def _others_finish(self, attempt: _Attempt) -> bool:
         """True if a rollout ended while this attempt ran. Otherwise the provider may be silent."""
@@ -347,6 +413,16 @@ def _result_of(future: Future[Result | Fault]) -> Result | Fault:
     if error is None:
         return future.result()
     return Fault(type(error).__name__, f"the worker died: {describe(error)}")
+
+
+def _about(effect: Effect) -> str:
+    """Return the id of a rollout's candidate; "" for a reflection."""
+    return effect.candidate.id if isinstance(effect, Rollout) else ""
+
+
+def _unavailable(fault: Fault) -> Outcome:
+    """Return the outcome of a rollout that a provider failed in all attempts: it has no score."""
+    return Outcome("unavailable", score=math.nan, error=fault.error, cause=fault.cause)
 
 
 def _timed_out(fault: Fault, score: float) -> Outcome:
