@@ -17,16 +17,16 @@ from benchmarks.commands.serve import serve
 from benchmarks.commands.verify import verify
 from benchmarks.paper.report import report
 from benchmarks.paper.run import run
-from benchmarks.peers.command import peers
 from benchmarks.scorers.retrieval.wikipedia import wikipedia
-from benchmarks.speed import speed
 from benchmarks.studies.calibration import calibrate
 from benchmarks.studies.durability import durability
 from benchmarks.studies.faults import faults
 from benchmarks.studies.forecasts import forecasts
 from benchmarks.studies.overhead import overhead
+from benchmarks.studies.peers import peers
 from benchmarks.studies.retrieval import retrieval
-from benchmarks.widths.command import widths
+from benchmarks.studies.speed import speed
+from benchmarks.studies.widths import widths
 
 
 @click.group()

@@ -20,17 +20,16 @@ from dspy_gepa.errors import (
     RunInterrupted,
 )
 from dspy_gepa.events import ForecastMade, RunStarted
-from dspy_gepa.events.background import in_background
-from dspy_gepa.events.dispatch import EventDispatcher
+from dspy_gepa.events.dispatch import EventDispatcher, in_background
 from dspy_gepa.events.emit import Emitter
 from dspy_gepa.program.media import elide
 from dspy_gepa.program.redaction import describe
-from dspy_gepa.record.builder import Recorder
+from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
-from dspy_gepa.runtime.codec import encode_step
+from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
@@ -38,7 +37,7 @@ from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
-from dspy_gepa.search.loop import Committed, Search, run
+from dspy_gepa.search.loop import Search, run
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.types import Candidate, Effect, Fault, Outcome, Row
 
@@ -101,7 +100,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
     Raises:
         GEPAError: Its message says how to go on; its `program` is the best one so far.
     """
-    recorder, started = Recorder(), time.monotonic()
+    recorder, started = RecordBuilder(), time.monotonic()
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(settings))
         trackers = [stack.enter_context(in_background(tracker())) for tracker in settings.trackers]
@@ -138,7 +137,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
                     search,
                     scheduler,
                     begin=emitter.planned,
-                    listen=_recording_steps(journal, lambda committed: emitter.committed(search, committed)),
+                    listen=lambda committed: emitter.committed(search, committed),
                 )
                 if settings.track_best_outputs:
                     # They are read once, here: the journal is open, and the search need not hold outputs.
@@ -163,7 +162,7 @@ def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
         forecast=forecast(settings.limits, settings.shape),
         limits=settings.limits,
         seed=settings.seed,
-        strategy=settings.strategy,
+        strategy=as_json(settings.strategy),
         width=settings.width,
         threads=settings.threads,
         train_rows=problem.train_size,
@@ -195,12 +194,12 @@ def _reporting_results(
 
 @contextlib.contextmanager
 def _interrupted_by_callbacks(scheduler: Scheduler) -> Iterator[None]:
-    """Turn a KeyboardInterrupt raised by a callback into an orderly end, as Ctrl-C does."""
+    """Turn a KeyboardInterrupt, a SystemExit or the like into an orderly end, as Ctrl-C does."""
     try:
         yield
-    except RunInterrupted:
+    except Exception:
         raise
-    except KeyboardInterrupt as interrupt:
+    except BaseException as interrupt:  # raised by a callback, or where somebody cancels the caller
         raise scheduler.interrupt() from interrupt
 
 
@@ -242,18 +241,6 @@ def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Eff
         emitter.attempt_failed(effect, fault)
 
     return note
-
-
-def _recording_steps(
-    journal: Journal | None, listen: Callable[[Committed], None]
-) -> Callable[[Committed], None]:
-    def commit(committed: Committed) -> None:
-        if journal is not None:
-            result, spent = encode_step(committed.result), committed.spent.rollouts
-            journal.record_step(committed.step.number, result, spent)
-        listen(committed)
-
-    return commit
 
 
 def _attach_best_program(error: GEPAError, settings: RunSettings, search: Search) -> None:

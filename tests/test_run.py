@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa import GEPA, AsyncExecutor, ConfigurationError, JournalError, RunInterrupted
-from dspy_gepa.events import BestSoFar, BudgetSpent, Event
+from dspy_gepa.events import Event, StepCommitted
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.journal import Journal
 from tests.support import (
@@ -340,12 +340,16 @@ def test_every_rollout_and_reflection_is_on_record_once_and_every_step_is_told(t
     result = Words(tmp_path).compile(width=3, num_threads=4)
     with read_journal(tmp_path) as db:
         count = dict(db.execute("SELECT kind, count(*) FROM effects GROUP BY kind").fetchall())
-        steps = [json.loads(text) for (text,) in db.execute("SELECT result FROM steps ORDER BY number")]
+        steps = [
+            json.loads(text)
+            for (text,) in db.execute("SELECT data FROM events WHERE committed IS NOT NULL ORDER BY number")
+        ]
         ended = db.execute("SELECT ended FROM sessions").fetchall()
     assert count == {"rollout": result.total_metric_calls, "reflection": result.reflection_calls}
-    assert steps[0]["kind"] == "evaluation"
-    assert [s["verdict"] for s in steps if "verdict" in s] == [p.verdict for p in result.proposals[1:]]
-    evaluated = [member for step in steps for member in step.get("scores", {})]
+    assert [step["step"] for step in steps] == list(range(len(steps)))
+    trials = [step["proposal"] for step in steps if step["proposal"]]
+    assert [trial["verdict"] for trial in trials] == [p.verdict for p in result.proposals[1:]]
+    evaluated = [member for step in steps for member in step["evaluated"]]
     assert evaluated == [str(member) for member in range(len(result.candidates))]
     assert ended == [("finished",)]
 
@@ -388,13 +392,13 @@ def test_a_second_compile_in_the_same_place_waits_for_nobody(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("strategy", "members"), [("paper", 3), ("adaptive", 1), ("adaptive", 4)])
 def test_an_interrupted_run_says_which_program_it_leaves_and_why(strategy: str, members: int) -> None:
-    told: list[BestSoFar] = []
+    told: list[StepCommitted] = []
 
     def stop(event: Event) -> None:
-        if isinstance(event, BestSoFar):
+        if isinstance(event, StepCommitted):
             told.append(event)
-        if isinstance(event, BudgetSpent) and told[-1].members >= members:
-            raise KeyboardInterrupt
+            if event.members >= members:
+                raise KeyboardInterrupt
 
     with pytest.raises(RunInterrupted) as raised:
         Words(None).compile(strategy=strategy, callbacks=[stop], max_metric_calls=300)

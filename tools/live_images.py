@@ -25,7 +25,7 @@ from rich.text import Text
 
 from benchmarks.tasks import load
 from dspy_gepa import GEPA
-from dspy_gepa.events import BudgetSpent
+from dspy_gepa.events import StepCommitted
 from tests.views.screen import Screen, on
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -43,7 +43,7 @@ class Photographer:
         self.screen = screen
         self.shot: list[Text] = []
 
-    def on_budget_spent(self, event: BudgetSpent) -> None:
+    def on_step_committed(self, event: StepCommitted) -> None:
         """Look at the screen after the next drawing of the panel."""
         if not self.shot and event.spent.rollouts >= SHOT_AT:
             time.sleep(1.2)

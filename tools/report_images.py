@@ -14,8 +14,8 @@ import dspy
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from benchmarks.harness.cell import Cell, run_cell
-from benchmarks.harness.models import Models
+from benchmarks.harness.cell import Rows
+from benchmarks.paper.rows import PaperCell, run_cell
 from dspy_gepa import GEPAResult
 from tests.support_browser import chromium, wait_until_drawn
 
@@ -32,7 +32,7 @@ COLOURS = 64
 def run() -> GEPAResult:
     """The bundled program, optimized with simulated LMs."""
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
-    cell = Cell("bundled", "gepa", BUDGET, 0, train=100, val=50, models=Models())
+    cell = PaperCell("bundled", "gepa", 0, BUDGET, Rows(100, 50, None))
     result = run_cell(cell, data_dir=None, threads=4)["result"]
     assert isinstance(result, GEPAResult)
     return result

@@ -1,13 +1,13 @@
-"""`python -m benchmarks demo`: see the optimizer work."""
+"""`python -m benchmarks demo`: watch the optimizer work."""
 
 from __future__ import annotations
 
 import click
 
 from benchmarks.harness import present
-from benchmarks.harness.cell import Cell, run_cell
-from benchmarks.harness.models import Models
+from benchmarks.harness.cell import Rows
 from benchmarks.harness.options import AT_LEAST_ONE
+from benchmarks.paper.rows import PaperCell, run_cell
 
 
 @click.command()
@@ -18,7 +18,7 @@ from benchmarks.harness.options import AT_LEAST_ONE
 @click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 def demo(budget: int, seed: int, threads: int) -> None:
     """Optimize a bundled four-predictor program against simulated LMs: offline, in seconds."""
-    cell = Cell("bundled", "gepa", budget, seed, train=100, val=50, models=Models())
+    cell = PaperCell("bundled", "gepa", seed, budget, Rows(100, 50, None))
     out = present.console()
     out.print("Optimizing a two-hop question answering program on an invented world (simulated LMs)...\n")
     report = run_cell(cell, data_dir=None, threads=threads, progress="auto")

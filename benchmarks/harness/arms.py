@@ -1,41 +1,50 @@
-"""Every optimizer behind one call, so that all of them get the same program, data, models and budget."""
+"""The optimizers, each behind the same call, so that all get the same program, data, models and budget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import dspy
 from gepa.strategies.proposal_sampling import PxNSampling
 
 import dspy_gepa
+from benchmarks.harness.meter import CountingMetric
 from benchmarks.harness.others.fewshot import bootstrap, simba
 from benchmarks.harness.others.grpo import grpo
 from benchmarks.harness.others.miprov2 import miprov2
 from benchmarks.harness.others.transfer import transfer
-from benchmarks.harness.setting import CountingMetric, Optimize, Optimized, RefusedError, Setting, quiet
+from benchmarks.harness.setting import Arm, Found, RefusedError, Setting, Validated, quiet
 from benchmarks.tasks import WITHOUT_PREDICTORS
+from dspy_gepa.search import Strategy
 
 
-def optimize(name: str, setting: Setting, told: Callable[[int], None] | None = None) -> Optimized:
-    """Run the optimizer called `name` (a key of `OPTIMIZERS`); `told` hears of every rollout.
+def optimize(name: str, setting: Setting, told: Callable[[int], None] | None = None) -> Found:
+    """Run the optimizer called `name` (a key of `ARMS`); `told` is called after every rollout.
 
     Raises:
-        RefusedError: It takes something that is not there, or cannot work on such a task (see `unfit`).
+        RefusedError: It requires something that is not there, or cannot work on such a task (see `unfit`).
     """
     if (reason := unfit(name, setting.task.name)) is not None:
         raise RefusedError(f"{name} is not applicable to {setting.task.name}: {reason}.")
-    metric = CountingMetric(setting.task.metric, told)
-    program, details = OPTIMIZERS[name](setting, metric)
-    return Optimized(program, metric.calls, details)
+    return run_arm(ARMS[name], setting, CountingMetric(setting.task.metric, told))
 
 
-def _baseline(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
-    return setting.task.program(), {}
+def run_arm(arm: Arm, setting: Setting, metric: CountingMetric) -> Found:
+    """Run an arm, and count its rollouts."""
+    found = arm(setting, metric)
+    return replace(found, metric_calls=metric.calls)
 
 
-def _ours(strategy: Literal["adaptive", "paper"], **options: Any) -> Optimize:
-    def run(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+def _baseline(setting: Setting, metric: CountingMetric) -> Found:
+    return Found(setting.task.program())
+
+
+def ours(strategy: Literal["adaptive", "paper"] | Strategy, **options: Any) -> Arm:
+    """Return the arm of `dspy_gepa.GEPA` with a strategy and further options."""
+
+    def run(setting: Setting, metric: CountingMetric) -> Found:
         optimizer = dspy_gepa.GEPA(
             metric,
             max_metric_calls=setting.budget,
@@ -46,21 +55,27 @@ def _ours(strategy: Literal["adaptive", "paper"], **options: Any) -> Optimize:
             log_dir=setting.log_dir,
             progress=setting.progress,
             optimize=setting.task.optimize,
+            callbacks=setting.listeners,
             track_stats=True,
             track_best_outputs=setting.task.inference_time,
             **options,
         )
-        program = optimizer.compile(
-            setting.task.program(), trainset=setting.task.train, valset=setting.task.val
-        )
+        task = setting.task
+        program = optimizer.compile(task.program(), trainset=task.train, valset=task.val)
         result = program.detailed_results
-        return program, {**result.to_dict(), "curve": _curve(result), "result": result}
+        details = {**result.to_dict(), "curve": _curve(result), "result": result}
+        return Found(program, details, result.score, tuple(result.interval), _pool(result))
 
     return run
 
 
-def _reference(**options: Any) -> Optimize:
-    def run(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+def reference(gepa_kwargs: Mapping[str, Any] | None = None, **options: Any) -> Arm:
+    """Return the arm of `dspy.GEPA`, at its defaults except for the options."""
+
+    def run(setting: Setting, metric: CountingMetric) -> Found:
+        task, more = setting.task, dict(gepa_kwargs or {})
+        if setting.listeners:
+            more["callbacks"] = list(setting.listeners)
         optimizer = dspy.GEPA(
             metric,
             max_metric_calls=setting.budget,
@@ -68,12 +83,11 @@ def _reference(**options: Any) -> Optimize:
             num_threads=setting.threads,
             seed=setting.seed,
             track_stats=True,
+            gepa_kwargs=more,
             **options,
         )
         with quiet():
-            program = optimizer.compile(
-                setting.task.program(), trainset=setting.task.train, valset=setting.task.val
-            )
+            program = optimizer.compile(task.program(), trainset=task.train, valset=task.val)
         found = program.detailed_results
         details = {
             "parents": found.parents,
@@ -82,14 +96,29 @@ def _reference(**options: Any) -> Optimize:
             "total_metric_calls": found.total_metric_calls,
             "curve": _curve(found),
         }
-        return program, details
+        return Found(program, details, details["score"], pool=_pool(found))
 
     return run
 
 
 def _curve(found: Any) -> list[tuple[int, float]]:
-    """Rollouts spent and validation score of every candidate, in order of discovery."""
+    """Return rollouts spent and validation score of every candidate, in order of discovery."""
     return list(zip(found.discovery_eval_counts, found.val_aggregate_scores, strict=True))
+
+
+def _pool(found: Any) -> tuple[Validated, ...]:
+    pool = zip(found.candidates, found.discovery_eval_counts, found.val_aggregate_scores, strict=True)
+    return tuple(Validated(*member) for member in pool)
+
+
+def best_within(pool: tuple[Validated, ...], val_rows: int, budget: int) -> Validated:
+    """Return the best of the candidates whose whole validation a smaller budget would have paid for.
+
+    Both `dspy_gepa` and `gepa` report the rollouts spent before a candidate's validation began. The original
+    program, candidate 0, is returned if no other validation is paid for.
+    """
+    paid = [member for place, member in enumerate(pool) if place == 0 or member.spent + val_rows <= budget]
+    return max(paid, key=lambda member: member.score)
 
 
 # Eight parents, one mutation each: what its authors found best on a multi-hop task (blog, 2026-07-30).
@@ -97,41 +126,42 @@ PARALLEL = {"sampling_strategy": PxNSampling(p=8, n=1)}
 # The artifact drops outputs that could not be parsed, and merges at most five times.
 AS_PUBLISHED: dict[str, Any] = {"use_merge": False, "add_format_failure_as_feedback": False}
 AS_PUBLISHED_WITH_MERGES = {**AS_PUBLISHED, "use_merge": True, "max_merge_invocations": 5}
+TUNED: dict[str, Any] = {"component_selector": "all", "reflection_minibatch_size": 8}
 BASELINE, TRANSFER = "baseline", "transfer"
-OPTIMIZERS: dict[str, Optimize] = {
+ARMS: dict[str, Arm] = {
     BASELINE: _baseline,
-    "gepa": _ours("adaptive"),
-    "gepa-paper": _ours("paper", **AS_PUBLISHED),
-    "gepa-paper+merge": _ours("paper", **AS_PUBLISHED_WITH_MERGES),
-    "dspy-gepa": _reference(),
-    "dspy-gepa-tuned": _reference(component_selector="all", reflection_minibatch_size=8),
-    "dspy-gepa-parallel": _reference(gepa_kwargs=PARALLEL),
+    "gepa": ours("adaptive"),
+    "gepa-paper": ours("paper", **AS_PUBLISHED),
+    "gepa-paper+merge": ours("paper", **AS_PUBLISHED_WITH_MERGES),
+    "dspy-gepa": reference(),
+    "dspy-gepa-tuned": reference(**TUNED),
+    "dspy-gepa-parallel": reference(PARALLEL),
     "miprov2": miprov2(),
     "miprov2-zeroshot": miprov2(zeroshot=True),
-    "simba": simba,
+    "simba": simba(),
     "bootstrap": bootstrap,
     "grpo": grpo,
     TRANSFER: transfer,
 }
-# These take any text of a program; the others know predictors alone.
+# These optimize any text of a program; the others know predictors only.
 OF_ANY_TEXT = frozenset({BASELINE, "gepa", "gepa-paper", "gepa-paper+merge", TRANSFER})
 # Neither has a DSPy optimizer; both were run in the paper by another framework.
 PUBLISHED_ONLY = ("textgrad", "trace")
 
 
 def check(name: str) -> None:
-    """Raises RefusedError for an optimizer that is not known, or that is known by its figures alone."""
+    """Raise RefusedError for an optimizer that is unknown, or known by its published figures only."""
     if name in PUBLISHED_ONLY:
         raise RefusedError(
             f"{name!r} is not run here: it is no DSPy optimizer. `python -m benchmarks report` shows its "
             "published figures beside yours; leave it out of --optimizer."
         )
-    if name not in OPTIMIZERS:
-        raise RefusedError(f"{name!r} is no optimizer; known are {', '.join(OPTIMIZERS)}.")
+    if name not in ARMS:
+        raise RefusedError(f"{name!r} is no optimizer; known are {', '.join(ARMS)}.")
 
 
 def unfit(name: str, task: str) -> str | None:
-    """Why the optimizer called `name` cannot work on a task by design; None where it can."""
+    """Return the reason why an optimizer cannot work on a task by design; None if it can."""
     if task in WITHOUT_PREDICTORS and name not in OF_ANY_TEXT:
         return "it works on predictors, and the program has none"
     return None

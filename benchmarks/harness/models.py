@@ -18,16 +18,16 @@ Engine: TypeAlias = Literal["auto", "litellm"]
 
 @dataclass(frozen=True)
 class Models:
-    """The names of the models of a run; `simulated` or a LiteLLM name such as `openai/gpt-4.1-mini`.
+    """Names of the models of a run: `simulated` or a LiteLLM name such as `openai/gpt-4.1-mini`.
 
     Attributes:
-        task: Plays the program's part.
+        task: Runs the program.
         reflection: Rewrites instructions.
-        judge: Judges, and plays the outside model, in tasks that ask for such models; None for the task's.
-        sampling: How the first two sample: options of `dspy.LM`.
-        api_base: Server of the first two, where it is not the provider's own; its key is that of
-            OPENAI_API_KEY, which such servers seldom ask for.
-        engine: Who speaks to the provider: what DSPy chooses, or LiteLLM in any case.
+        judge: Judge and outside model, in tasks with such models; None for the task's.
+        sampling: Sampling options of the first two, as for `dspy.LM`.
+        api_base: Server of the first two, if not the provider's own; its key is OPENAI_API_KEY, which such
+            servers seldom require.
+        engine: Client of the provider: DSPy's choice, or always LiteLLM.
     """
 
     task: str = SIMULATED
@@ -38,24 +38,24 @@ class Models:
     engine: Engine = "auto"
 
     def task_lm(self, task: Task, seed: int) -> dspy.LM:
-        """The model that plays the program's part."""
+        """Return the model that runs the program."""
         return task.task_lm(seed=seed) if self.task == SIMULATED else self._served(self.task)
 
     def reflection_lm(self, task: Task, seed: int) -> dspy.LM:
-        """The model that rewrites instructions."""
+        """Return the model that rewrites instructions."""
         return (
             task.reflection_lm(seed=seed) if self.reflection == SIMULATED else self._served(self.reflection)
         )
 
     def judge_lm(self) -> dspy.LM | None:
-        """The model that judges; None leaves it to the task, which has simulated ones."""
+        """Return the model that judges; None leaves it to the task, which has simulated ones."""
         if self.judge is None:
             return None if self.task == SIMULATED else self._served(self.task)
         return None if self.judge == SIMULATED else dspy.LM(self.judge, max_tokens=MAX_TOKENS)
 
     @property
     def simulated(self) -> bool:
-        """Whether any of the models is simulated."""
+        """True if any of the models is simulated."""
         return SIMULATED in (self.task, self.reflection, self.judge)
 
     @property
@@ -66,7 +66,7 @@ class Models:
 
     @property
     def label(self) -> str:
-        """How figures made with these models must be headed."""
+        """Heading for figures made with these models."""
         if self.simulated:
             return "simulated LM: compares search algorithms, says nothing about any real model"
         return f"{self.task}, reflection by {self.reflection}"
@@ -78,6 +78,7 @@ class Models:
         return dspy.LM(name, engine=self.engine, **options)
 
 
+SIMULATED_MODELS = Models()
 GPT = "openai/gpt-4.1-mini-2025-04-14"
 QWEN = "openai/Qwen/Qwen3-8B"
 # The paper's two models, each reflecting on itself. PUPA's judge and outside model are GPT-4.1 mini for both.

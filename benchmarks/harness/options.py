@@ -1,9 +1,9 @@
-"""Options of the commands that are numbers: one, or several whole ones with commas between them."""
+"""Options of the commands: numbers, and lists of numbers or names separated by commas."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -28,11 +28,11 @@ Read = Callable[[click.Context, click.Parameter, str | None], tuple[int, ...] | 
 
 
 def numbers(*, least: int = 1, none: bool = False) -> Read:
-    """The callback of an option of comma-separated numbers: each once, in order; None if not given.
+    """Return the callback of an option of comma-separated numbers: each once, in order; None if not given.
 
     Args:
-        least: The smallest one that makes sense.
-        none: Whether an empty text, which gives none, makes sense.
+        least: The smallest valid number.
+        none: Accept an empty text, which gives no numbers.
     """
 
     def read(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -49,3 +49,15 @@ def numbers(*, least: int = 1, none: bool = False) -> Read:
         return tuple(found)
 
     return read
+
+
+def chosen(text: str, known: Iterable[str], option: str) -> list[str]:
+    """Return the names in an option's value, each once, in their order.
+
+    Raises:
+        BadParameter: A name is unknown.
+    """
+    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    if unknown := [name for name in names if name not in known]:
+        raise click.BadParameter(f"{unknown[0]!r}; known are {', '.join(known)}", param_hint=f"'{option}'")
+    return names

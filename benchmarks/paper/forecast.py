@@ -1,4 +1,4 @@
-"""What a cell will come to, before it is paid for: arithmetic on a measured rollout of the seed program."""
+"""The forecast of a cell before it is paid for: arithmetic on a measured rollout of the seed program."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 import dspy
 
 from benchmarks.harness.arms import BASELINE, TRANSFER
-from benchmarks.harness.cell import Cell, task_of
 from benchmarks.harness.evaluation import scores
-from benchmarks.harness.meter import Meter, Usage, scaled, total
+from benchmarks.harness.meter import Meter, Prices, Usage, scaled, total
 from benchmarks.harness.others import grpo
 from benchmarks.harness.others.fewshot import DEMOS as SHOTS
 from benchmarks.harness.others.fewshot import SIMBA_SAMPLES, simba_plan
 from benchmarks.harness.others.miprov2 import fitted, heavy
-from benchmarks.paper.prices import Prices
+from benchmarks.paper.rows import PaperCell
 from dspy_gepa.search import Adaptive, Paper, Strategy
 
 # How much longer the program's prompts are than the seed program's, on average over a run and its test:
@@ -27,7 +26,7 @@ PROPOSAL = 2_000  # tokens of a prompt in which MIPROv2 or SIMBA asks for a text
 
 @dataclass(frozen=True)
 class Rollout:
-    """What one rollout of the seed program took, its judges included, by model."""
+    """Usage of one rollout of the seed program, its judges included, by model."""
 
     by_model: Mapping[str, Usage]
     predictors: int
@@ -38,9 +37,9 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Forecast:
-    """A cell's expected rollouts by the optimizer, and what all models are asked, the test included.
+    """Expected rollouts of a cell's optimizer, and the usage of all models, the test included.
 
-    usage: `dollars` is NaN where a model's price is not known.
+    usage: `dollars` is NaN if a model's price is unknown.
     """
 
     metric_calls: int
@@ -49,7 +48,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Work:
-    """What an optimizer does: rollouts, texts it asks for, tokens of such a request, kind of prompt."""
+    """Work of an optimizer: rollouts, texts it requests, tokens of such a request, kind of prompt."""
 
     rollouts: int
     texts: int = 0
@@ -57,22 +56,22 @@ class Work:
     kind: str = "instructions"
 
 
-def measure(cell: Cell, data_dir: str | None, prices: Prices) -> Rollout:
-    """One rollout of the seed program, on the first validation row, with its metric: it is paid.
+def measure(cell: PaperCell, data_dir: str | None, prices: Prices) -> Rollout:
+    """Measure one rollout of the seed program, on the first validation row, with its metric: it is paid.
 
     Raises DataNotFound, and InfrastructureError where a provider fails for good.
     """
-    task, meter = task_of(cell, data_dir), Meter(prices)
+    task, meter = cell.load(data_dir), Meter(prices)
     with dspy.context(lm=cell.models.task_lm(task, cell.seed), **meter.settings()):
         scores(task, task.program(), task.val[:1], threads=1)
     predictors = len(task.program().predictors())
     return Rollout(dict(meter.by_model), predictors, len(task.val), len(task.test), len(task.train))
 
 
-def forecast(cell: Cell, rollout: Rollout, prices: Prices) -> Forecast:
-    """The cell's forecast; a baseline cell is the test of the seed program and nothing more."""
-    work = WORK[cell.optimizer](cell, rollout)
-    longer = 1.0 if cell.optimizer == BASELINE else LONGER[work.kind]
+def forecast(cell: PaperCell, rollout: Rollout, prices: Prices) -> Forecast:
+    """Return the forecast of a cell; a baseline cell is only the test of the seed program."""
+    work = WORK[cell.arm](cell, rollout)
+    longer = 1.0 if cell.arm == BASELINE else LONGER[work.kind]
     by_model = {
         model: scaled(usage, work.rollouts + rollout.test, longer=longer)
         for model, usage in rollout.by_model.items()
@@ -90,18 +89,18 @@ def forecast(cell: Cell, rollout: Rollout, prices: Prices) -> Forecast:
 
 
 def heavy_rollouts(rollout: Rollout) -> int:
-    """The paper's budget rule for a task of which it published no number: what MIPROv2 heavy takes."""
+    """Return the rollouts of MIPROv2 heavy: the paper's budget rule for a task without a published number."""
     return heavy(rollout.predictors, rollout.val).rollouts
 
 
-def _nothing(cell: Cell, rollout: Rollout) -> Work:
+def _nothing(cell: PaperCell, rollout: Rollout) -> Work:
     return Work(0)
 
 
-def _gepa(strategy: Strategy, *, every: bool) -> Callable[[Cell, Rollout], Work]:
+def _gepa(strategy: Strategy, *, every: bool) -> Callable[[PaperCell, Rollout], Work]:
     """every: a mutation rewrites all components, else one."""
 
-    def work(cell: Cell, rollout: Rollout) -> Work:
+    def work(cell: PaperCell, rollout: Rollout) -> Work:
         steps = strategy.price(rollout.train, rollout.val).steps(cell.budget)
         used = total(rollout.by_model)
         evidence = strategy.minibatch_size * (used.prompt + used.completion) // max(1, rollout.predictors)
@@ -111,8 +110,8 @@ def _gepa(strategy: Strategy, *, every: bool) -> Callable[[Cell, Rollout], Work]
     return work
 
 
-def _miprov2(*, zeroshot: bool) -> Callable[[Cell, Rollout], Work]:
-    def work(cell: Cell, rollout: Rollout) -> Work:
+def _miprov2(*, zeroshot: bool) -> Callable[[PaperCell, Rollout], Work]:
+    def work(cell: PaperCell, rollout: Rollout) -> Work:
         if cell.paper:
             plan = heavy(rollout.predictors, rollout.val, zeroshot=zeroshot)
         else:
@@ -126,23 +125,23 @@ def _miprov2(*, zeroshot: bool) -> Callable[[Cell, Rollout], Work]:
     return work
 
 
-def _simba(cell: Cell, rollout: Rollout) -> Work:
+def _simba(cell: PaperCell, rollout: Rollout) -> Work:
     plan = simba_plan(cell.budget, rollout.train)
     return Work(plan.rollouts, plan.steps * SIMBA_SAMPLES // 2, PROPOSAL, "demonstrations")
 
 
-def _bootstrap(cell: Cell, rollout: Rollout) -> Work:
+def _bootstrap(cell: PaperCell, rollout: Rollout) -> Work:
     return Work(min(cell.budget, rollout.train, 2 * SHOTS), kind="demonstrations")
 
 
-def _grpo(cell: Cell, rollout: Rollout) -> Work:
+def _grpo(cell: PaperCell, rollout: Rollout) -> Work:
     steps = grpo.STEPS if cell.paper else grpo.steps_within(cell.budget)
     validations = 1 + steps // grpo.VALIDATE_EVERY
     return Work(steps * grpo.GROUP * grpo.EXAMPLES + validations * rollout.val)
 
 
 _TUNED = Paper(minibatch_size=8)
-WORK: dict[str, Callable[[Cell, Rollout], Work]] = {
+WORK: dict[str, Callable[[PaperCell, Rollout], Work]] = {
     BASELINE: _nothing,
     "gepa": _gepa(Adaptive(), every=True),
     "gepa-paper": _gepa(Paper(), every=False),

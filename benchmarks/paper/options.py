@@ -8,10 +8,11 @@ from dataclasses import replace
 import click
 
 from benchmarks.harness.arms import check
+from benchmarks.harness.meter import Price, Prices
 from benchmarks.harness.models import NEED_SERVER, PRESETS, SIMULATED, Engine, Models
 from benchmarks.harness.others import grpo
 from benchmarks.harness.setting import RefusedError
-from benchmarks.paper.prices import Price, Prices, read_price
+from benchmarks.paper.prices import read_price
 
 
 def read_seeds(text: str) -> list[int]:

@@ -1,33 +1,19 @@
-"""What models cost: LiteLLM's price list, or what the user says."""
+"""Prices of models: LiteLLM's price list, or those given by the user."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping
 
 import litellm
 
+from benchmarks.harness.meter import Price, Prices
 
-@dataclass(frozen=True)
-class Price:
-    """US dollars for a token of the prompt and for one of the answer."""
-
-    prompt: float
-    completion: float
-
-    def of(self, prompt: int, completion: int) -> float:
-        """Dollars for so many tokens."""
-        return prompt * self.prompt + completion * self.completion
-
-
-Prices: TypeAlias = Callable[[str], "Price | None"]
 FREE = Price(0.0, 0.0)
 
 
 def price_list(given: Mapping[str, Price] | None = None) -> Prices:
-    """Prices by model name: those `given`, else LiteLLM's, and simulated ones free; None if unknown."""
+    """Return prices by model name: those `given`, else LiteLLM's; simulated models are free."""
 
     def find(model: str) -> Price | None:
         if given and model in given:
@@ -44,7 +30,7 @@ def price_list(given: Mapping[str, Price] | None = None) -> Prices:
 
 
 def read_price(text: str) -> tuple[str, Price]:
-    """Model and price from MODEL=IN,OUT in US dollars per million tokens. Raises ValueError."""
+    """Return model and price from MODEL=IN,OUT in US dollars per million tokens. Raises ValueError."""
     model, _, figures = text.rpartition("=")
     prompt, _, completion = figures.partition(",")
     price = Price(float(prompt) / 1e6, float(completion) / 1e6)

@@ -1,4 +1,4 @@
-"""How far a matrix is: bars in a terminal, nothing where the output is kept, as in CI."""
+"""Progress of a matrix: bars in a terminal, nothing if the output is kept, as in CI."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from benchmarks.harness.cell import Cell
-from benchmarks.paper.runner import Ended
+from benchmarks.harness.runner import Ended
+from benchmarks.paper.rows import PaperCell
 
 
 class Progress:
@@ -41,11 +41,11 @@ class Progress:
     ) -> None:
         self._bars.__exit__(kind, error, trace)
 
-    def told(self, cell: Cell, calls: int) -> None:
-        """The cell's optimizer has made so many rollouts in this session."""
+    def told(self, cell: PaperCell, calls: int) -> None:
+        """Show the number of rollouts of the cell's optimizer in this session."""
         with self._lock:
             self._bars.update(self._rollouts, description=cell.name, completed=calls, total=cell.budget)
 
-    def ended(self, end: Ended) -> None:
-        """A cell ended."""
+    def ended(self, end: Ended[PaperCell]) -> None:
+        """Show that a cell ended."""
         self._bars.advance(self._cells)

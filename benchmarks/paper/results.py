@@ -10,7 +10,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from benchmarks.harness.arms import OPTIMIZERS, unfit
+from benchmarks.harness.arms import ARMS, unfit
 from benchmarks.harness.files import read_json
 from benchmarks.harness.meter import Usage, total
 from benchmarks.harness.models import SIMULATED
@@ -88,7 +88,7 @@ class Group:
     def optimizers(self) -> list[str]:
         """Optimizers in the order of their registry; others after them."""
         found = dict.fromkeys(run.optimizer for run in self.runs)
-        return [name for name in OPTIMIZERS if name in found] + [n for n in found if n not in OPTIMIZERS]
+        return [name for name in ARMS if name in found] + [n for n in found if n not in ARMS]
 
     def at(self, optimizer: str, task: str | None = None) -> list[Run]:
         """Runs of an optimizer, on a task or on all."""

@@ -12,18 +12,20 @@ from rich.table import Table
 
 from benchmarks.harness import present
 from benchmarks.harness.arms import TRANSFER, unfit
-from benchmarks.harness.cell import Cell
+from benchmarks.harness.cell import OtherParametersError, Rows
+from benchmarks.harness.meter import Prices
 from benchmarks.harness.models import PRESETS, SIMULATED, Engine, Models
 from benchmarks.harness.options import AT_LEAST_ONE, POSITIVE
 from benchmarks.harness.others import grpo, transfer
+from benchmarks.harness.runner import Ended
 from benchmarks.harness.setting import RefusedError
 from benchmarks.paper import options
 from benchmarks.paper.forecast import Forecast, Rollout, forecast, heavy_rollouts, measure
-from benchmarks.paper.prices import Prices, price_list
+from benchmarks.paper.prices import price_list
 from benchmarks.paper.progress import Progress
 from benchmarks.paper.published import budgets
-from benchmarks.paper.rows import EVERYTHING, Rows, cells
-from benchmarks.paper.runner import CostCapError, Ended, OtherParametersError, Place, result_of, run_all
+from benchmarks.paper.rows import EVERYTHING, PaperCell, cells
+from benchmarks.paper.runner import CostCapError, Place, run_all
 from benchmarks.tasks import NAMES, DataNotFound
 from dspy_gepa import InfrastructureError
 
@@ -52,10 +54,8 @@ QUOTES = "It quotes rows of the data; those of pupa are people's own chats."
 @click.option("--test", type=AT_LEAST_ONE, help="Test rows used, at most; default all.")
 @click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 @click.option("--out", default="results", show_default=True, type=DIRECTORY, help="Where results are kept.")
-@click.option("--dry-run", is_flag=True, help="Tell calls, tokens, dollars; pays one rollout a task.")
-@click.option(
-    "--max-cost", type=POSITIVE, help="US dollars that all cells may cost, earlier sessions included."
-)
+@click.option("--dry-run", is_flag=True, help="Print calls, tokens, dollars; pays one rollout a task.")
+@click.option("--max-cost", type=POSITIVE, help="Maximum US dollars of all cells, earlier sessions included.")
 @click.option("--price", "prices", multiple=True, help="MODEL=IN,OUT in US dollars per million tokens.")
 @click.option("--gpu-server", envvar=grpo.ENVIRONMENT, help="Server that trains models, for grpo.")
 @click.option("--prompts", type=DIRECTORY, help="Another model's results, for transfer.")
@@ -87,7 +87,7 @@ def run(
 ) -> None:
     """Run TASKS with one or more optimizers and seeds; keep a result for each and print a table.
 
-    Running it again goes on where it stood: cells with a result are not run again.
+    Running it again continues where it stopped: cells with a result are not run again.
     """
     models = options.read_models(
         preset,
@@ -105,27 +105,29 @@ def run(
     console = present.console()
     console.print(f"Models: {models.label}\n")
     try:
-        rollouts = Rollouts(models, Rows(train, val, test), data_dir, known_prices)
+        rollouts = Rollouts(models, train, val, data_dir, known_prices)
         chosen = cells(
             tasks,
             names,
             options.read_seeds(seeds),
             models=models,
-            rows=rollouts.rows,
+            train=train,
+            val=val,
+            test=test,
             budget=options.read_budget(budget),
             paper_budget=rollouts.paper_budget,
             prompts=prompts,
         )
         for cell in chosen:
-            if cell.optimizer == TRANSFER:
+            if cell.arm == TRANSFER:
                 transfer.check(cell.source)
-        fit = [cell for cell in chosen if unfit(cell.optimizer, cell.task) is None]
-        todo = [cell for cell in fit if result_of(cell, place) is None]
+        fit = [cell for cell in chosen if unfit(cell.arm, cell.task) is None]
+        todo = [cell for cell in fit if cell.stored(place.out) is None]
         forecasts = {cell.name: forecast(cell, rollouts.of(cell), known_prices) for cell in todo}
         if dry_run:
             console.print(forecast_table(forecasts))
             for cell in chosen:
-                if (reason := unfit(cell.optimizer, cell.task)) is not None:
+                if (reason := unfit(cell.arm, cell.task)) is not None:
                     console.print(f"{cell.name}: not applicable, {reason}")
             console.print(
                 f"{len(todo)} of {len(fit)} cells have no result yet. Only a rollout a task was run."
@@ -149,32 +151,33 @@ def run(
 
 
 class Rollouts:
-    """Measures a rollout of each task's seed program, once."""
+    """Measures a rollout of each task's original program, once."""
 
-    def __init__(self, models: Models, rows: Rows, data_dir: str | None, prices: Prices) -> None:
-        self.rows = rows
+    def __init__(
+        self, models: Models, train: int, val: int | None, data_dir: str | None, prices: Prices
+    ) -> None:
+        self._rows = Rows(train, val or EVERYTHING)
         self._models = models
         self._data_dir = data_dir
         self._prices = prices
         self._known: dict[tuple[str, int], Rollout] = {}
 
-    def of(self, cell: Cell) -> Rollout:
-        """What a rollout of the cell's task took. Raises DataNotFound."""
-        key = (cell.task, cell.val)
+    def of(self, cell: PaperCell) -> Rollout:
+        """Return the usage of a rollout of the cell's task. Raises DataNotFound."""
+        key = (cell.task, cell.rows.val)
         if key not in self._known:
             self._known[key] = measure(cell, self._data_dir, self._prices)
         return self._known[key]
 
     def paper_budget(self, task: str) -> int:
-        """The published budget, or by the same rule the rollouts of MIPROv2 heavy."""
+        """Return the published budget, or by the same rule the rollouts of MIPROv2 heavy."""
         if task in budgets():
             return budgets()[task]
-        val = self.rows.val or EVERYTHING
-        return heavy_rollouts(self.of(Cell(task, "miprov2", 0, 0, self.rows.train, val, self._models)))
+        return heavy_rollouts(self.of(PaperCell(task, "miprov2", 0, 0, self._rows, self._models)))
 
 
 def forecast_table(forecasts: Mapping[str, Forecast]) -> Table:
-    """A line per cell, and one for all."""
+    """Return a table with a line per cell, and one for all."""
     table = Table("cell", "metric calls", "LM calls", "prompt tokens", "answer tokens", "dollars")
     for name, found in forecasts.items():
         table.add_row(name, *_figures([found]))
@@ -194,35 +197,35 @@ def _figures(found: Sequence[Forecast]) -> list[str]:
     ]
 
 
-def _tell(console: Console, end: Ended, show_step: bool) -> None:
-    if end.report is None:
+def _tell(console: Console, end: Ended[PaperCell], show_step: bool) -> None:
+    if end.result is None:
         said = f"failed, {end.error}" if end.unfit is None else f"not applicable, {end.unfit}"
         console.print(f"{end.cell.name}: {said}")
         return
-    before, after = end.report["test_before"], end.report["test_after"]
+    before, after = end.result["test_before"], end.result["test_after"]
     note = ", known" if end.known else ""
-    calls = end.report["metric_calls"]
+    calls = end.result["metric_calls"]
     console.print(f"{end.cell.name}: {before:.1%} -> {after:.1%}, {calls} metric calls, {end.file}{note}")
-    story = present.step_story(end.report["result"]) if show_step and "result" in end.report else None
+    story = present.step_story(end.result["result"]) if show_step and "result" in end.result else None
     if story is not None:
         console.print(QUOTES)
         console.print(story)
-    if "tasks" in end.report and "result" in end.report:
-        console.print(present.tasks_table(end.report["result"], end.report["tasks"]))
+    if "tasks" in end.result and "result" in end.result:
+        console.print(present.tasks_table(end.result["result"], end.result["tasks"]))
 
 
-def _sum_up(console: Console, ended: Sequence[Ended], asked: set[str]) -> None:
+def _sum_up(console: Console, ended: Sequence[Ended[PaperCell]], asked: set[str]) -> None:
     lines = [
         (
-            e.cell.optimizer,
+            e.cell.arm,
             e.cell.seed,
-            e.report["test_before"],
-            e.report["test_after"],
+            e.result["test_before"],
+            e.result["test_after"],
             e.cell.budget,
-            e.report["metric_calls"],
+            e.result["metric_calls"],
         )
         for e in ended
-        if e.report is not None and e.cell.optimizer in asked
+        if e.result is not None and e.cell.arm in asked
     ]
     console.print(present.scores_table(lines))
     for optimizer in dict.fromkeys(line[0] for line in lines):
@@ -231,7 +234,7 @@ def _sum_up(console: Console, ended: Sequence[Ended], asked: set[str]) -> None:
 
 
 def mean_of(scores: Sequence[float]) -> str:
-    """The mean test score of some seeds in words; one seed tells nothing of how far others would be off."""
+    """Return the mean test score of some seeds in words; one seed has no standard error."""
     if len(scores) == 1:
         return f"test score {scores[0]:.1%} (one seed, which has no standard error)"
     error = statistics.stdev(scores) / len(scores) ** 0.5

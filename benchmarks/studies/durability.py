@@ -25,7 +25,7 @@ import dspy
 from dspy.utils.callback import BaseCallback
 from tqdm.auto import tqdm
 
-from benchmarks.harness.cell import instructions
+from benchmarks.harness.evaluation import instructions
 from benchmarks.harness.options import AT_LEAST_ONE, NOT_NEGATIVE
 from benchmarks.harness.tables import markdown
 from benchmarks.simulated.text import unit

@@ -17,8 +17,7 @@ from typing import Any, Literal, get_args
 import click
 import dspy
 
-from benchmarks.harness.cell import Cell, cut
-from benchmarks.harness.models import Models
+from benchmarks.harness.cell import Rows
 from benchmarks.harness.options import AT_LEAST_ONE
 from benchmarks.harness.tables import markdown
 from benchmarks.scorers.retrieval.retriever import Retriever
@@ -86,12 +85,8 @@ class Bench:
     @classmethod
     def build(cls, road: Road, threads: int) -> Bench:
         """The bundled task, cut to a few rows."""
-        cell = Cell("bundled", "gepa", BUDGET, 0, TRAIN, VAL, Models())
-        task = cut(bundled.load(0), cell)
-        engines = {
-            "task": cell.models.task_lm(task, 0).engine,
-            "reflection": cell.models.reflection_lm(task, 0).engine,
-        }
+        task = Rows(TRAIN, VAL, None).of(bundled.load(0), seed=0)
+        engines = {"task": task.task_lm(seed=0).engine, "reflection": task.reflection_lm(seed=0).engine}
         return cls(task, Reader(task.program().retriever), engines, road, threads)
 
     def lm(self, server: SimulatedServer, model: str, timeout: float) -> dspy.LM:

@@ -13,7 +13,7 @@ from textwrap import wrap
 
 import click
 
-from dspy_gepa.views.tidy import visible
+from dspy_gepa.views.words import visible
 
 _NARROWEST, _WIDEST = 30, 100
 # Narrower terminals get values below their labels.

@@ -13,9 +13,9 @@ from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean_line, is_terminal, say
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.follow import Follower
-from dspy_gepa.record.model import State
+from dspy_gepa.record.model import RunState
+from dspy_gepa.record.progress import ProgressBuilder
 from dspy_gepa.views.choice import Mode, Show, open_display
-from dspy_gepa.views.progress import Progress, advance
 
 # The exit code that a shell reports after Ctrl-C.
 _INTERRUPTED = 130
@@ -47,7 +47,7 @@ def watch(ctx: click.Context, run: Path, *, interval: float, plain: bool, check:
         ctx.exit(1)
 
 
-def follow(run: Path, show: Show, interval: float) -> State:
+def follow(run: Path, show: Show, interval: float) -> RunState:
     """Show a run's progress until it ends, and return how it ended.
 
     Args:
@@ -55,15 +55,14 @@ def follow(run: Path, show: Show, interval: float) -> State:
         show: Shows progress.
         interval: Seconds between two looks.
     """
-    start = progress = Progress(log_dir=str(run))
+    build = ProgressBuilder(log_dir=str(run))
     with read_journal(run) as db:
         follower = Follower(db, run)
         while True:
             news = follower.look()
-            progress = start if news.anew else progress
-            for data, at in news.told:
-                progress = advance(progress, data, at)
-            show(progress)
+            for event, at in news.events:
+                build(event, at)
+            show(build.progress)
             if news.state != "running":
                 return news.state
             time.sleep(interval)

@@ -1,60 +1,37 @@
-"""What a run tells ``GEPA(callbacks=[...])`` while it goes on: one frozen dataclass per event.
+"""Events of a run, for ``GEPA(callbacks=[...])``: their order and the rules are in ``docs/events.md``."""
 
-In which order, and what callbacks may do: ``docs/events.md``.
-"""
-
-from __future__ import annotations
-
-from dspy_gepa.events.base import Event
-from dspy_gepa.events.effects import AttemptFailed, ReflectionDone, RolloutDone
-from dspy_gepa.events.run import Failed, Finished, ForecastMade, RunStarted, Stopping
-from dspy_gepa.events.steps import (
-    BestSoFar,
-    BudgetSpent,
-    Evaluated,
-    ProposalAccepted,
-    ProposalRejected,
-    ProposalSkipped,
+from dspy_gepa.events.events import (
+    EVENTS,
+    TOPICS,
+    AttemptFailed,
+    Event,
+    Failed,
+    Finished,
+    ForecastMade,
+    MemberScore,
+    ReflectionDone,
+    RolloutDone,
+    RunStarted,
+    StepCommitted,
     StepPlanned,
+    Stopping,
 )
 from dspy_gepa.steps import StepKind
 
 __all__ = [
     "EVENTS",
+    "TOPICS",
     "AttemptFailed",
-    "BestSoFar",
-    "BudgetSpent",
-    "Evaluated",
     "Event",
     "Failed",
     "Finished",
     "ForecastMade",
-    "ProposalAccepted",
-    "ProposalRejected",
-    "ProposalSkipped",
+    "MemberScore",
     "ReflectionDone",
     "RolloutDone",
     "RunStarted",
+    "StepCommitted",
     "StepKind",
     "StepPlanned",
     "Stopping",
 ]
-
-EVENTS: tuple[type[Event], ...] = (
-    RunStarted,
-    ForecastMade,
-    StepPlanned,
-    RolloutDone,
-    ReflectionDone,
-    AttemptFailed,
-    ProposalAccepted,
-    ProposalRejected,
-    ProposalSkipped,
-    Evaluated,
-    BestSoFar,
-    BudgetSpent,
-    Stopping,
-    Finished,
-    Failed,
-)
-"""All there are, about in the order in which a run tells them."""

@@ -1,41 +1,45 @@
-"""Brings events to callbacks, and keeps what goes wrong in a callback away from the run."""
+"""Delivers events to callbacks, and keeps their errors and their slowness away from the run."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeAlias
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.events import EVENTS, Event
+from dspy_gepa.events.events import EVENTS, TOPICS, Event
 from dspy_gepa.program.log import log_failure
 from dspy_gepa.texts import name_of
 
 _logger = logging.getLogger("dspy_gepa")
 
-# Failures in a row after which a callback is not called any more.
+# Consecutive failures after which a callback is no longer called.
 TOLERATED = 3
 
-Handler = Callable[[Any], Any]
+Handler: TypeAlias = Callable[[Any], Any]
 
 
 class EventDispatcher:
-    """Tells every callback of every event, one after the other, on the thread that calls it.
+    """Calls every callback with every event, one after the other, on the calling thread.
 
-    The first exception of a callback is logged with its traceback. After three in a row, be it over all
-    events or over those of one kind, it is dropped with a warning; the others and the run go on. A
-    KeyboardInterrupt passes through, once all were told: that is how one stops a run. While it stops, further
-    ones are not heeded.
+    The first exception of a callback is logged with its traceback. After three in a row, over all events or
+    over those of one kind, it is dropped with a warning; the others and the run go on. A KeyboardInterrupt, or
+    another exception that is no `Exception`, passes through after all callbacks were called: that is how a
+    callback stops a run. While the run stops, further ones are ignored.
 
     Attributes:
-        stopping: Whether the run is ending, so that nobody can interrupt it any more.
+        stopping: True while the run is ending and cannot be interrupted any more.
 
     Args:
-        callbacks: Functions ``callback(event)``, or objects with methods ``on_<event>(event)``.
+        callbacks: Functions ``callback(event)``, or objects with methods ``on_<topic>(event)``.
 
     Raises:
-        ConfigurationError: One is neither.
+        ConfigurationError: One of them is neither.
     """
 
     def __init__(self, callbacks: Sequence[Any]) -> None:
@@ -46,12 +50,12 @@ class EventDispatcher:
         return any(not listener.dropped for listener in self._listeners)
 
     def __call__(self, event: Event) -> None:
-        """Tell them."""
-        interrupt: KeyboardInterrupt | None = None
+        """Deliver the event."""
+        interrupt: BaseException | None = None
         for listener in self._listeners:
             try:
-                listener.hear(event)
-            except KeyboardInterrupt as raised:
+                listener.receive(event)
+            except BaseException as raised:  # CancelledError, SystemExit and the like end a run as Ctrl-C does
                 interrupt = raised
         if interrupt is not None and not self.stopping:
             self.stopping = True
@@ -62,27 +66,30 @@ class _Listener:
     def __init__(self, callback: Any) -> None:
         self._name = name_of(callback)
         self._handlers = handlers_of(callback)
-        # Of all kinds, under "", and of each: a callback may fail whenever it writes, and hear the rest well.
+        # Over all kinds, under "", and per kind: a callback may fail on each write and nowhere else.
         self._failures_in_a_row: Counter[str] = Counter()
         self._failed_before = False
         self.dropped = False
 
-    def hear(self, event: Event) -> None:
-        handler = self._handlers.get(event.name())
-        if handler is None or self.dropped:
-            return
+    def receive(self, event: Event) -> None:
+        for topic in event.topics:
+            handler = self._handlers.get(topic)
+            if handler is not None and not self.dropped:
+                self._call(handler, topic, event)
+
+    def _call(self, handler: Handler, topic: str, event: Event) -> None:
         try:
             handler(event)
-        except Exception:  # whatever a callback does wrong is no reason to end a run that costs money
-            self._note_failure(event)
+        except Exception:  # no error of a callback is a reason to end a run that costs money
+            self._note_failure(topic)
         else:
-            self._failures_in_a_row[""] = self._failures_in_a_row[event.name()] = 0
+            self._failures_in_a_row[""] = self._failures_in_a_row[topic] = 0
 
-    def _note_failure(self, event: Event) -> None:
-        self._failures_in_a_row.update(["", event.name()])
+    def _note_failure(self, topic: str) -> None:
+        self._failures_in_a_row.update(["", topic])
         if not self._failed_before:
             self._failed_before = True
-            log_failure(f"the callback {self._name} failed on {event.name()}; the run goes on")
+            log_failure(f"the callback {self._name} failed on {topic}; the run goes on")
         if max(self._failures_in_a_row.values()) >= TOLERATED:
             self.dropped = True
             _logger.warning(
@@ -91,10 +98,10 @@ class _Listener:
 
 
 def check_callbacks(callbacks: Sequence[Any]) -> tuple[Any, ...]:
-    """The callbacks, each of which can be told of some event.
+    """Return the callbacks if each of them can receive some event.
 
     Raises:
-        ConfigurationError: With the first that cannot.
+        ConfigurationError: Names the first that cannot.
     """
     if callable(callbacks) or not isinstance(callbacks, Sequence):
         raise ConfigurationError(f"callbacks={callbacks!r} must be a list. Write callbacks=[...].")
@@ -104,7 +111,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> tuple[Any, ...]:
                 f"callbacks[{index}] is the class {callback.__qualname__}. Pass an object of it."
             )
         if not handlers_of(callback):
-            known = ", ".join(f"on_{event.name()}" for event in EVENTS)
+            known = ", ".join(f"on_{topic}" for topic in TOPICS)
             raise ConfigurationError(
                 f"callbacks[{index}] ({type(callback).__qualname__}) can neither be called nor has it a "
                 f"method named after an event ({known}). DSPy's own callbacks go into "
@@ -114,8 +121,35 @@ def check_callbacks(callbacks: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def handlers_of(callback: Any) -> Mapping[str, Handler]:
-    """What to call, by the event's name. An object that can be called is called, whatever methods it has."""
+    """Return the handlers of a callback by topic; a callable object is called, whatever methods it has."""
     if callable(callback):
         return {event.name(): callback for event in EVENTS}
-    methods = {event.name(): getattr(callback, f"on_{event.name()}", None) for event in EVENTS}
-    return {name: method for name, method in methods.items() if callable(method)}
+    methods = {topic: getattr(callback, f"on_{topic}", None) for topic in TOPICS}
+    return {topic: method for topic, method in methods.items() if callable(method)}
+
+
+@contextmanager
+def in_background(opened: AbstractContextManager[Handler]) -> Iterator[Callable[[Event], None]]:
+    """Return a callback that hands events over to that of `opened`, in order, on a thread of its own.
+
+    All events are delivered before `opened` is closed. Errors are handled as in an `EventDispatcher`.
+    """
+    with opened as callback:
+        events: SimpleQueue[Event | None] = SimpleQueue()
+        thread = Thread(
+            target=copy_context().run,
+            args=(_deliver, EventDispatcher([callback]), events),
+            name="dspy_gepa tracker",
+        )
+        thread.start()
+        try:
+            yield events.put
+        finally:
+            events.put(None)
+            thread.join()
+
+
+def _deliver(dispatcher: EventDispatcher, events: SimpleQueue[Event | None]) -> None:
+    dispatcher.stopping = True  # an exception that ended this thread would not end the run
+    while (event := events.get()) is not None:
+        dispatcher(event)

@@ -1,4 +1,4 @@
-"""Puts into events what the scheduler and the search report."""
+"""Turns reports of the scheduler and the search into events."""
 
 from __future__ import annotations
 
@@ -6,99 +6,118 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from dspy_gepa.events import (
+from dspy_gepa.events.dispatch import EventDispatcher
+from dspy_gepa.events.events import (
     AttemptFailed,
-    BestSoFar,
-    BudgetSpent,
-    Evaluated,
-    Event,
     Failed,
     Finished,
-    ProposalAccepted,
-    ProposalRejected,
-    ProposalSkipped,
+    MemberScore,
     ReflectionDone,
     RolloutDone,
+    StepCommitted,
     StepPlanned,
     Stopping,
 )
-from dspy_gepa.events.dispatch import EventDispatcher
 from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.dispatcher import Done
 from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
-from dspy_gepa.steps import Evaluation, Proposal, StepKind
+from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
 
 
 class Emitter:
-    """Tells a hub the events of one run.
+    """Sends the events of one run.
 
     Args:
-        hub: Who listens. Where nobody does, nothing is computed.
+        dispatcher: Delivers them. If it has no callbacks, nothing is computed.
     """
 
-    def __init__(self, hub: EventDispatcher) -> None:
-        self._hub = hub
+    def __init__(self, dispatcher: EventDispatcher) -> None:
+        self._dispatch = dispatcher
 
     def planned(self, step: PlannedStep) -> None:
-        """A step is about to start."""
+        """Report that a step is about to start."""
         members = step.parents if step.evaluates is None else (step.evaluates,)
-        self._hub(StepPlanned(step.number, step.kind, () if step.finalists else members, step.need))
+        self._dispatch(StepPlanned(step.number, step.kind, () if step.finalists else members, step.need))
 
     def result(self, done: Done, step: int) -> None:
-        """An effect has its result."""
+        """Report that an effect has its result."""
         effect, result = done.effect, done.result
         how = (done.replayed, done.attempts, done.seconds)
         if isinstance(effect, Rollout) and isinstance(result, Outcome):
-            self._hub(RolloutDone(step, effect.row, effect.candidate.id, result, *how))
+            self._dispatch(RolloutDone(step, effect.row, effect.candidate.id, result, *how))
         elif isinstance(effect, Reflect) and not isinstance(result, Outcome):
-            self._hub(ReflectionDone(step, effect.component, result, *how))
+            self._dispatch(ReflectionDone(step, effect.component, result, *how))
 
     def attempt_failed(self, effect: Effect, fault: Fault) -> None:
-        """A provider failed an effect."""
+        """Report that a provider failed an effect."""
         kind: Literal["rollout", "reflect"] = "rollout" if isinstance(effect, Rollout) else "reflect"
-        self._hub(AttemptFailed(kind, fault.cause, fault.error))
+        self._dispatch(AttemptFailed(kind, fault.cause, fault.error))
 
     def committed(self, search: Search, committed: Committed) -> None:
-        """A step was committed, and the pool has grown."""
-        if not self._hub:
+        """Report that a step was committed; the pool contains it already."""
+        if not self._dispatch:
             return
-        step, result, choice = committed.step.number, committed.result, search.choice
-        if isinstance(result, Proposal):
-            self._hub(_verdict(step, result, search.pool))
-        else:
-            self._hub(_evaluated(step, committed.step.kind, result, search.pool))
-        self._hub(
-            BestSoFar(
-                step,
-                len(search.pool),
-                choice.member,
-                choice.score,
-                choice.interval,
-                choice.better_than_original,
-                search.summary,
-            )
-        )
-        self._hub(BudgetSpent(step, search.budget.spent, search.budget.limits))
-
-    def finished(self, search: Search) -> None:
-        """The search ended; there is nothing left to interrupt."""
-        self._hub.stopping = True
-        if not self._hub:
-            return
-        choice = search.choice
-        self._hub(
-            Finished(
+        pool, choice, result = search.pool, search.choice, committed.result
+        proposal = result if isinstance(result, Proposal) else None
+        accepted = proposal is not None and proposal.verdict == "accepted"
+        evaluated = result.outcomes if isinstance(result, Evaluation) else {}
+        contender = _contender(search, choice.member)
+        concerned = {
+            *(0, choice.member, *evaluated),
+            *(proposal.parents if proposal else ()),
+            *([len(pool) - 1] if accepted else []),
+            *([] if contender is None else [contender]),
+        }
+        self._dispatch(
+            StepCommitted(
+                step=committed.step.number,
+                kind=committed.step.kind,
+                proposal=proposal,
+                member=len(pool) - 1 if accepted else None,
+                evaluated={
+                    member: {
+                        row: float(pool.scores[member, pool.column(row)])
+                        for row, outcome in outcomes.items()
+                        if outcome.status != "unavailable"
+                    }
+                    for member, outcomes in evaluated.items()
+                },
+                val_means={member: _known(pool.means[member]) for member in evaluated},
+                scores={member: _score(search, member) for member in sorted(concerned)},
+                members=len(pool),
                 best=choice.member,
-                candidate=search.pool.members[choice.member].candidate,
                 score=choice.score,
                 interval=choice.interval,
                 better_than_original=choice.better_than_original,
+                gain=_gain(pool, choice.member),
+                gain_interval=pool.belief.gain_interval(choice.member, 0),
+                contender=contender,
+                spent=search.budget.spent,
+            )
+        )
+
+    def finished(self, search: Search) -> None:
+        """Report that the search ended; nothing is left to interrupt."""
+        self._dispatch.stopping = True
+        if not self._dispatch:
+            return
+        pool, choice = search.pool, search.choice
+        self._dispatch(
+            Finished(
+                best=choice.member,
+                candidate=pool.members[choice.member].candidate,
+                score=choice.score,
+                interval=choice.interval,
+                better_than_original=choice.better_than_original,
+                gain=_gain(pool, choice.member),
+                gain_interval=pool.belief.gain_interval(choice.member, 0),
                 choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
+                scores=_scores(search),
                 levels=search.levels,
             )
         )
@@ -106,35 +125,43 @@ class Emitter:
     def stopping(
         self, running: Sequence[Effect], *, interrupted: bool, seconds: float, can_hurry: bool
     ) -> None:
-        """The run has to stop, and what is running is waited for; there is nothing left to interrupt."""
-        self._hub.stopping = True
+        """Report that the run has to stop and waits for its running effects; it cannot be interrupted now."""
+        self._dispatch.stopping = True
         rollouts = sum(isinstance(effect, Rollout) for effect in running)
-        self._hub(Stopping(interrupted, rollouts, len(running) - rollouts, seconds, can_hurry))
+        self._dispatch(Stopping(interrupted, rollouts, len(running) - rollouts, seconds, can_hurry))
 
     def failed(self, search: Search, error: BaseException) -> None:
-        """An error ends the run."""
-        if self._hub:
-            said = (type(error).__name__, redact(str(error)))
-            self._hub(Failed(*said, search.budget.spent, search.levels))
+        """Report that an error ends the run."""
+        if self._dispatch:
+            what = (type(error).__name__, redact(str(error)))
+            self._dispatch(Failed(*what, search.budget.spent, _scores(search), search.levels))
 
 
-def _verdict(step: int, proposal: Proposal, pool: Pool) -> Event:
-    if proposal.verdict == "accepted":
-        return ProposalAccepted(step, proposal, len(pool) - 1)
-    return (ProposalRejected if proposal.verdict == "rejected" else ProposalSkipped)(step, proposal)
+def _values(search: Search) -> Sequence[float]:
+    """Return the scores by which members are compared: beliefs, or validation means; NaN if unknown."""
+    return search.pool.means if search.strategy.validates_all else search.pool.belief.mean.tolist()
 
 
-def _evaluated(step: int, kind: StepKind, evaluation: Evaluation, pool: Pool) -> Evaluated:
-    return Evaluated(
-        step=step,
-        kind=kind,
-        scores={
-            member: {row: float(outcome.score) for row, outcome in outcomes.items()}
-            for member, outcomes in evaluation.outcomes.items()
-        },
-        val_means={
-            member: None if math.isnan(pool.means[member]) else pool.means[member]
-            for member in evaluation.outcomes
-        },
-        believed={member: float(pool.belief.mean[member]) for member in evaluation.outcomes},
-    )
+def _score(search: Search, member: int) -> MemberScore:
+    return MemberScore(_known(_values(search)[member]), search.pool.belief.interval(member))
+
+
+def _scores(search: Search) -> tuple[MemberScore, ...]:
+    if not search.pool.is_run(0):
+        return ()
+    return tuple(_score(search, member) for member in range(len(search.pool)))
+
+
+def _gain(pool: Pool, member: int) -> float:
+    return float(pool.belief.mean[member] - pool.belief.mean[0])
+
+
+def _contender(search: Search, best: int) -> int | None:
+    values = _values(search)
+    known = [member for member, value in enumerate(values) if not math.isnan(value)]
+    top = max(known, key=lambda member: values[member], default=best)
+    return None if top == best or values[top] <= values[best] else top
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

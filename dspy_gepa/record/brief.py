@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dspy_gepa.errors import JournalError
+from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.file import FILE_NAME, read_journal
-from dspy_gepa.record.model import Interval, State
+from dspy_gepa.record.model import Interval, RunState
 from dspy_gepa.record.read import read_events_backwards, state_of
 
 # Folders that hold no runs, and very many files.
@@ -31,7 +32,7 @@ class Outline:
         last_seen: When it was last heard of, in seconds since 1970.
     """
 
-    state: State
+    state: RunState
     score: float | None
     interval: Interval | None
     gain: float | None
@@ -48,14 +49,14 @@ def read_outline(directory: Path) -> Outline:
     """
     with read_journal(directory) as db:
         try:
-            best = _last(read_events_backwards(db), "best_so_far")
-            spent = _last(read_events_backwards(db), "budget_spent").get("spent", {})
+            commit = _last(read_events_backwards(db), StepCommitted.name())
+            spent = commit.get("spent", {})
             last_seen = db.execute("SELECT max(last_seen) FROM sessions").fetchone()[0]
             return Outline(
                 state=state_of(db, directory),
-                score=best.get("score"),
-                interval=tuple(best["interval"]) if best else None,
-                gain=best["standing"]["gain"] if best else None,
+                score=commit.get("score"),
+                interval=tuple(commit["interval"]) if commit else None,
+                gain=commit.get("gain"),
                 rollouts=spent.get("rollouts", 0),
                 cost=spent.get("cost", 0.0),
                 last_seen=last_seen or 0.0,

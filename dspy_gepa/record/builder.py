@@ -1,122 +1,130 @@
-"""From what a run tells, event by event, to its record."""
+"""Builds a run's record from its events, one by one."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
-from dspy_gepa.events import AttemptFailed, Event, ReflectionDone, RolloutDone
+from dspy_gepa.events import (
+    AttemptFailed,
+    Event,
+    Failed,
+    Finished,
+    MemberScore,
+    ReflectionDone,
+    RolloutDone,
+    RunStarted,
+    StepCommitted,
+    StepPlanned,
+)
 from dspy_gepa.program.media import elide
-from dspy_gepa.record.model import Evidence, Member, Point, RunRecord, State, Trial
-from dspy_gepa.types import Candidate, Outcome, Reflection, Usage
+from dspy_gepa.record.model import Evidence, Member, Point, RunRecord, RunState, Trial
+from dspy_gepa.steps import Proposal
+from dspy_gepa.types import Levels, Outcome, Reflection, Row, Usage
 
-# Characters of a feedback and of a row's inputs that are kept: enough for a reader to know the case.
+# Maximum number of characters of a feedback, and of the inputs of a rollout: enough to recognize the case.
 FEEDBACK, INPUTS = 800, 400
+# Exceptions that end an interrupted run.
+INTERRUPTS = ("RunInterrupted", "KeyboardInterrupt")
 
 
-@dataclass
-class _Draft:
-    """A member while the run goes on."""
+class RecordBuilder:
+    """A callback that builds the record of a run, in its process or from its journal.
 
-    candidate: str
-    texts: Mapping[str, str]
-    parents: tuple[int, ...]
-    step: int | None
-    found_at: int | None = None
-    scores: dict[str, float] = field(default_factory=dict)
+    Args:
+        with_evidence: True to keep the feedback and the inputs of the rollouts that trials reflect on.
+    """
 
-
-class Builder:
-    """Gathers a run's record from its events as data, `Event.to_dict()`, and from its effects' results."""
-
-    def __init__(self) -> None:
+    def __init__(self, *, with_evidence: bool = True) -> None:
+        self._with_evidence = with_evidence
         self._started: Mapping[str, Any] = {}
-        self._drafts: list[_Draft] = []
-        self._evidence: dict[tuple[str, str], Evidence] = {}
+        self._ended: Finished | Failed | None = None
+        self._members: list[Member] = []
+        self._evidence: dict[tuple[str, Row], Evidence] = {}
         self._trials: list[Trial] = []
         self._curve: list[Point] = []
-        self._standing: Mapping[str, Any] = {"scores": (), "intervals": ()}
-        self._best: Mapping[str, Any] = {}
-        self._told: Mapping[str, Any] = {}
-        self._planned: dict[int, Mapping[str, Any]] = {}
-        self._ended: Mapping[str, Any] = {}
+        self._planned: dict[int, StepPlanned] = {}
         self._usage: dict[str, Usage] = {}
         self._failures: Counter[str] = Counter()
         self._program_failures: Counter[str] = Counter()
 
-    def tell(self, data: Mapping[str, Any]) -> None:
-        """Take in an event, as data."""
-        kind = data["event"]
-        if kind == "run_started":
-            self._started = data
-            self._drafts = [_Draft(_id(texts), texts, (), None, found_at=0) for texts in data["candidates"]]
-        elif kind == "step_planned":
-            self._planned[data["step"]] = data
-        elif kind in ("proposal_accepted", "proposal_rejected", "proposal_skipped"):
-            self._planned.pop(data["step"], None)
-            self._add_trial(data["step"], data["proposal"], data.get("member"))
-        elif kind == "evaluated":
-            self._planned.pop(data["step"], None)
-            for member, scores in data["scores"].items():
-                self._drafts[int(member)].scores.update(scores)
-        elif kind == "best_so_far":
-            self._told = data
-        elif kind == "budget_spent":
-            # A process can be killed between the two: what stands is what belongs to a point of the curve.
-            self._best, self._standing = self._told, self._told["standing"]
-            self._curve.append(_point(self._best, data["spent"]))
-            for draft in self._drafts:
-                draft.found_at = data["spent"]["rollouts"] if draft.found_at is None else draft.found_at
-        elif kind in ("finished", "failed"):
-            self._ended = data
+    def __call__(self, event: Event) -> None:
+        """Add an event to the record."""
+        match event:
+            case RunStarted():
+                self._started = event.to_dict()
+                self._members = [
+                    Member(index=index, candidate=candidate.id, texts=dict(candidate))
+                    for index, candidate in enumerate(event.candidates)
+                ]
+            case StepPlanned():
+                self._planned[event.step] = event
+            case StepCommitted():
+                self._commit(event)
+            case RolloutDone():
+                self.rollout(event.candidate, event.row, event.outcome)
+            case ReflectionDone():
+                self.reflection(event.reflection)
+            case AttemptFailed():
+                self.failure(event.cause)
+            case Finished() | Failed():
+                self._end(event)
 
-    def rollout(self, candidate: str, row: str, outcome: Outcome) -> None:
-        """Take in what came of a rollout."""
-        train = row.startswith("train")
+    def rollout(self, candidate: str, row: Row, outcome: Outcome) -> None:
+        """Add the outcome of a rollout."""
+        train = row.split == "train"
         self._use("train rollouts" if train else "validation rollouts", outcome.usage)
         if outcome.status == "program_failed":
             self._program_failures[outcome.cause or "unknown"] += 1
-        if train:
+        if train and self._with_evidence:
             self._evidence[candidate, row] = _evidence(row, outcome)
 
     def reflection(self, reflection: Reflection) -> None:
-        """Take in what the reflection model answered."""
+        """Add an answer of the reflection model."""
         self._use("reflection", reflection.usage)
 
     def failure(self, cause: str) -> None:
-        """Take in that a provider failed."""
+        """Add a failure of a provider."""
         self._failures[cause] += 1
 
     def record(
         self,
-        state: State | None = None,
+        state: RunState | None = None,
         *,
         seconds: float = 0.0,
         sessions: int = 1,
         log_dir: str | None = None,
     ) -> RunRecord:
-        """The record so far; `state` where it is known better than from the events."""
-        ended = self._ended.get("event")
-        failed = ended == "failed"
-        levels = self._ended.get("levels", {})
+        """Return the record so far.
+
+        Args:
+            state: The state of the run if it is known better than from the events.
+            seconds: Duration of all sessions.
+            sessions: Number of sessions.
+            log_dir: Directory of the journal, or None.
+        """
+        ended = self._ended
+        finished = ended if isinstance(ended, Finished) else None
+        failed = ended if isinstance(ended, Failed) else None
+        levels = Levels() if ended is None else ended.levels
         return RunRecord(
-            state=state or ("failed" if failed else "finished" if ended else "running"),
+            state=state or _state(ended),
             started=self._started,
-            members=tuple(self._member(index) for index in range(len(self._drafts))),
+            members=tuple(self._members),
             trials=tuple(self._trials),
             curve=tuple(self._curve),
-            best=self._ended.get("best", self._best.get("best")),
-            stop_reason=self._ended.get("stop_reason", ""),
-            choice_reason=self._ended.get("choice_reason", ""),
-            error=f"{self._ended['error']}: {self._ended['message']}" if failed else "",
+            best=finished.best if finished else self._curve[-1].best if self._curve else None,
+            stop_reason=finished.stop_reason if finished else "",
+            choice_reason=finished.choice_reason if finished else "",
+            error=f"{failed.error}: {failed.message}" if failed else "",
             in_flight=tuple(self._planned.values()) if ended is None else (),
             usage=dict(self._usage),
-            objectives=self._by_member(levels.get("objectives", {})),
-            groups=self._by_member(levels.get("groups", {})),
-            group_intervals=self._by_member(levels.get("group_intervals", {})),
+            objectives=self._by_member(levels.objectives),
+            groups=self._by_member(levels.groups),
+            group_intervals=self._by_member(levels.group_intervals),
             failures=dict(self._failures),
             program_failures=dict(self._program_failures),
             seconds=seconds,
@@ -124,128 +132,123 @@ class Builder:
             log_dir=log_dir,
         )
 
-    @property
-    def _spent(self) -> int:
-        return self._curve[-1].rollouts if self._curve else 0
-
     def _use(self, phase: str, usage: Usage) -> None:
         self._usage[phase] = self._usage.get(phase, Usage()) + usage
 
-    def _add_trial(self, step: int, proposal: Mapping[str, Any], member: int | None) -> None:
-        parents = tuple(proposal["parents"])
-        evidence = [
-            self._evidence_of(parents, row, score)
-            for row, score in zip(proposal["rows"], proposal["before"], strict=True)
-        ]
+    def _commit(self, event: StepCommitted) -> None:
+        self._planned.pop(event.step, None)
+        if event.proposal is not None:
+            self._add_trial(event, event.proposal)
+        for member, scores in event.evaluated.items():
+            self._evaluate(member, {str(row): score for row, score in scores.items()})
+        self._score(event.scores)
+        self._curve.append(
+            Point(
+                step=event.step,
+                rollouts=event.spent.rollouts,
+                reflections=event.spent.reflections,
+                tokens=event.spent.tokens,
+                cost=event.spent.cost,
+                best=event.best,
+                score=event.score,
+                interval=event.interval,
+                better_than_original=event.better_than_original,
+                gain=event.gain,
+                gain_interval=event.gain_interval,
+            )
+        )
+
+    def _end(self, event: Finished | Failed) -> None:
+        self._ended = event
+        self._score(dict(enumerate(event.scores)))
+        if isinstance(event, Finished) and self._curve:
+            # The choice among the finalists is made after the last commit.
+            self._curve[-1] = replace(
+                self._curve[-1],
+                best=event.best,
+                score=event.score,
+                interval=event.interval,
+                better_than_original=event.better_than_original,
+                gain=event.gain,
+                gain_interval=event.gain_interval,
+            )
+
+    def _add_trial(self, event: StepCommitted, proposal: Proposal) -> None:
+        candidate, parents = proposal.candidate, proposal.parents
         trial = Trial(
-            step=step,
-            kind=proposal["kind"],
+            step=event.step,
+            kind=proposal.kind,
             parents=parents,
-            ancestor=proposal["ancestor"],
-            verdict=proposal["verdict"],
-            reason=proposal["reason"],
-            changed=proposal["changed"],
-            evidence=tuple(evidence),
-            trial_rows=tuple(proposal["trial_rows"]),
-            after=tuple(proposal["after"]),
-            member=member,
+            ancestor=proposal.ancestor,
+            verdict=proposal.verdict,
+            reason=proposal.reason,
+            changed={} if candidate is None else {name: candidate[name] for name in proposal.changed},
+            evidence=tuple(
+                self._evidence_of(parents, row, score)
+                for row, score in zip(proposal.rows, proposal.before, strict=True)
+            ),
+            trial_rows=tuple(map(str, proposal.trial_rows)),
+            after=proposal.after,
+            member=event.member,
         )
         self._trials.append(trial)
         if trial.kind == "mutation":
-            self._drafts[parents[0]].scores.update({e.row: e.score for e in evidence})
-        if member is not None:
-            texts = {**self._drafts[parents[0]].texts, **trial.changed}
-            scores = dict(zip(trial.trial_rows, trial.after, strict=True))
-            self._drafts.append(_Draft(proposal["candidate"], texts, parents, step, scores=scores))
+            self._evaluate(parents[0], {e.row: e.score for e in trial.evidence})
+        if event.member is not None and candidate is not None:
+            self._members.append(
+                Member(
+                    index=event.member,
+                    candidate=candidate.id,
+                    texts=dict(candidate),
+                    parents=parents,
+                    step=event.step,
+                    found_at=event.spent.rollouts,
+                    scores=dict(zip(trial.trial_rows, trial.after, strict=True)),
+                )
+            )
 
-    def _evidence_of(self, parents: Sequence[int], row: str, score: float) -> Evidence:
-        known = [self._evidence.get((self._drafts[parent].candidate, row)) for parent in parents]
-        return next((e for e in known if e is not None and e.score == score), Evidence(row, score))
+    def _evaluate(self, member: int, scores: Mapping[str, float]) -> None:
+        before = self._members[member]
+        self._members[member] = replace(before, scores={**before.scores, **scores})
+
+    def _score(self, scores: Mapping[int, MemberScore]) -> None:
+        for member, (score, interval) in scores.items():
+            # A session that was interrupted in its replay knows fewer members than the journal, or others.
+            if member < len(self._members):
+                self._members[member] = replace(
+                    self._members[member], score=score, interval=None if score is None else interval
+                )
+
+    def _evidence_of(self, parents: Sequence[int], row: Row, score: float) -> Evidence:
+        known = [self._evidence.get((self._members[parent].candidate, row)) for parent in parents]
+        return next((e for e in known if e is not None and e.score == score), Evidence(str(row), score))
 
     def _by_member(self, named: Mapping[str, Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
-        # A session that was interrupted while it went through recorded steps knows fewer than there are.
+        # A session that was interrupted in its replay knows fewer members than the journal.
         return {
-            name: (*map(_level, values), *[None] * (len(self._drafts) - len(values)))
+            name: (*map(_level, values), *[None] * (len(self._members) - len(values)))
             for name, values in named.items()
         }
 
-    def _member(self, index: int) -> Member:
-        draft = self._drafts[index]
-        judged = index < len(self._standing["scores"])
-        score = self._standing["scores"][index] if judged else None
-        low, high = self._standing["intervals"][index] if judged else (None, None)
-        return Member(
-            index=index,
-            candidate=draft.candidate,
-            texts=draft.texts,
-            parents=draft.parents,
-            step=draft.step,
-            found_at=self._spent if draft.found_at is None else draft.found_at,
-            score=score,
-            interval=None if score is None or low is None or high is None else (low, high),
-            scores=dict(draft.scores),
-        )
 
-
-class Recorder:
-    """A callback that keeps a run's record while it goes on."""
-
-    def __init__(self) -> None:
-        self._builder = Builder()
-
-    def __call__(self, event: Event) -> None:
-        """Take in what the event tells."""
-        if isinstance(event, RolloutDone):
-            self._builder.rollout(event.candidate, str(event.row), event.outcome)
-        elif isinstance(event, ReflectionDone):
-            self._builder.reflection(event.reflection)
-        elif isinstance(event, AttemptFailed):
-            self._builder.failure(event.cause)
-        else:
-            self._builder.tell(event.to_dict())
-
-    def record(self, *, seconds: float, log_dir: str | None) -> RunRecord:
-        """The record so far.
-
-        Args:
-            seconds: How long the run took.
-            log_dir: Where it is recorded, or None.
-        """
-        return self._builder.record(seconds=seconds, log_dir=log_dir)
-
-
-def _id(texts: Mapping[str, str]) -> str:
-    return Candidate.of(texts).id
-
-
-def _point(best: Mapping[str, Any], spent: Mapping[str, Any]) -> Point:
-    return Point(
-        step=best["step"],
-        rollouts=spent["rollouts"],
-        reflections=spent["reflections"],
-        tokens=spent["tokens"],
-        cost=spent["cost"],
-        best=best["best"],
-        score=best["score"],
-        interval=tuple(best["interval"]),
-        better_than_original=best["better_than_original"],
-        gain=best["standing"]["gain"],
-        gain_interval=tuple(best["standing"]["gain_interval"]),
-    )
+def _state(ended: Finished | Failed | None) -> RunState:
+    if isinstance(ended, Failed):
+        return "interrupted" if ended.error in INTERRUPTS else "failed"
+    return "running" if ended is None else "finished"
 
 
 def _level(value: Any) -> Any:
-    """A number, or None; an interval, which is a list in JSON, as what it is."""
-    return tuple(value) if isinstance(value, list) else value
+    """Return a finite number or an interval as it is, and None for NaN."""
+    return None if value != value else value  # true of NaN only
 
 
-def _evidence(row: str, outcome: Outcome) -> Evidence:
-    said = [outcome.feedback, *(f"{name}: {text}" for name, text in outcome.component_feedback.items())]
+def _evidence(row: Row, outcome: Outcome) -> Evidence:
+    feedback = [outcome.feedback, *(f"{name}: {text}" for name, text in outcome.component_feedback.items())]
     inputs = outcome.trace[0].inputs if outcome.trace else {}
     return Evidence(
-        row=row,
+        row=str(row),
         score=outcome.score,
-        feedback=elide("\n".join(filter(None, said)), FEEDBACK),
+        feedback=elide("\n".join(filter(None, feedback)), FEEDBACK),
         error=elide(outcome.error, FEEDBACK),
         inputs=elide(json.dumps(inputs, ensure_ascii=False, default=str), INPUTS) if inputs else "",
     )

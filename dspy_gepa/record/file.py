@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dspy_gepa.errors import JournalError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 FILE_NAME = "run.sqlite"
 
 _SCHEMA = """
@@ -21,8 +21,7 @@ CREATE TABLE effects (
     result TEXT NOT NULL, digest TEXT NOT NULL,
     attempts INTEGER NOT NULL, seconds REAL NOT NULL, recorded_at REAL NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE steps (number INTEGER PRIMARY KEY, result TEXT, rollouts INTEGER, committed_at REAL);
-CREATE TABLE events (number INTEGER PRIMARY KEY, data TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE events (number INTEGER PRIMARY KEY, committed INTEGER, data TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE sessions (id INTEGER PRIMARY KEY, started_at REAL NOT NULL, last_seen REAL NOT NULL, ended TEXT);
 CREATE TABLE failures (cause TEXT NOT NULL, kind TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL);
 """

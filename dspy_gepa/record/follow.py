@@ -1,45 +1,58 @@
-"""What a run in another process tells, as it tells it: for live views."""
+"""Follows a run of another process: its events as they arrive, for live views."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from heapq import merge
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dspy_gepa.errors import JournalError
-from dspy_gepa.record.model import State
+from dspy_gepa.events import (
+    AttemptFailed,
+    Event,
+    Failed,
+    Finished,
+    ForecastMade,
+    ReflectionDone,
+    RolloutDone,
+    RunStarted,
+    Stopping,
+)
+from dspy_gepa.record.event_log import EventReader, row_of
+from dspy_gepa.record.model import RunState
 from dspy_gepa.record.read import noted, read_events, state_of
 from dspy_gepa.runtime.codec import decode
+from dspy_gepa.types import Outcome
 
 
-class Told(NamedTuple):
-    """An event as data, and when it was told, in seconds since 1970.
+class Dated(NamedTuple):
+    """An event with its time, in seconds since 1970.
 
-    Rollouts and reflections come in a small form: ``step``, ``replayed``, ``attempts``, ``tokens``, ``cost``.
+    A journal does not record the component of a reflection: it is "" here.
     """
 
-    data: Mapping[str, Any]
+    event: Event
     at: float
 
 
 @dataclass(frozen=True)
 class News:
-    """What came since the last look.
+    """Events since the last look.
 
     Attributes:
-        state: How the run stands.
-        anew: Whether this is all there is from the beginning, as at the first look and whenever a new session
-            has begun; what was told before does not count any more.
-        told: The events, in the order of time.
+        state: The state of the run.
+        anew: True if these are all events from the beginning, as at the first look and after a new session
+            has begun; earlier ones are void then.
+        events: The events, in the order of time.
     """
 
-    state: State
+    state: RunState
     anew: bool
-    told: tuple[Told, ...]
+    events: tuple[Dated, ...]
 
 
 class _Session(NamedTuple):
@@ -65,16 +78,17 @@ class Follower:
 
     def _begin(self, session: _Session | None) -> None:
         self._session = session
+        self._read = EventReader()
         self._event = (-1, 0.0)
         self._seen: dict[str, float] = {}
         self._failure = 0
         self._stops = self._over = False
 
     def look(self) -> News:
-        """What came since the last look.
+        """Return the events since the last look.
 
         Raises:
-            JournalError: What is there is no journal of this release.
+            JournalError: The file is no journal of this release.
         """
         try:
             self._db.execute("BEGIN")  # all of it as of one moment
@@ -82,23 +96,23 @@ class Follower:
                 return self._look()
             finally:
                 self._db.rollback()
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError) as error:
             raise JournalError(f"The journal in {self._directory} cannot be read: {error!r}.") from error
 
     def _look(self) -> News:
         state, session = state_of(self._db, self._directory), self._newest()
         anew = self._has_changed(session)
-        told: list[Told] = []
+        events: list[Dated] = []
         if anew:
             self._begin(session)
         if session is None or session.run_started is None:
             return News(state, anew, ())
         if anew:
             start = json.loads(session.run_started) | {"seconds_before": session.before}
-            told.append(Told(start, session.started_at))
-            if (forecast := noted(self._db, "forecast_made")) is not None:
-                told.append(Told(forecast, session.started_at))
-        told += merge(
+            events.append(Dated(self._read(start), session.started_at))
+            if (forecast := noted(self._db, ForecastMade.name())) is not None:
+                events.append(Dated(self._read(forecast), session.started_at))
+        events += merge(
             self._events(finished=state == "finished"),
             sorted(self._effects(session), key=_time),
             self._failures(),
@@ -107,21 +121,21 @@ class Follower:
         )
         if state in ("failed", "interrupted") and not self._over:
             self._over = True
-            failed = noted(self._db, "failed")
-            told += [] if failed is None else [Told(failed, session.last_seen)]
-        return News(state, anew, tuple(told))
+            failed = noted(self._db, Failed.name())
+            events += [] if failed is None else [Dated(self._read(failed), session.last_seen)]
+        return News(state, anew, tuple(events))
 
     def _newest(self) -> _Session | None:
         rows = self._db.execute("SELECT id, started_at, last_seen FROM sessions ORDER BY id").fetchall()
         if not rows:
             return None
         before = sum(max(0.0, seen - started) for _, started, seen in rows[:-1])
-        found = self._db.execute("SELECT value FROM meta WHERE name = 'run_started'").fetchone()
+        found = self._db.execute("SELECT value FROM meta WHERE name = ?", (RunStarted.name(),)).fetchone()
         number, started_at, last_seen = rows[-1]
         return _Session(number, started_at, last_seen, before, found and found[0])
 
     def _has_changed(self, session: _Session | None) -> bool:
-        """Whether what was told so far is not the beginning of what there is now."""
+        """Return True if the journal no longer starts with the events already read."""
         if session is None or self._session is None:
             return True
         if session.number != self._session.number or session.run_started != self._session.run_started:
@@ -130,47 +144,45 @@ class Follower:
         found = self._db.execute("SELECT at FROM events WHERE number = ?", (number,)).fetchone()
         return number >= 0 and found != (at,)
 
-    def _events(self, *, finished: bool) -> Iterator[Told]:
+    def _events(self, *, finished: bool) -> Iterator[Dated]:
         for number, at, data in read_events(self._db, self._event[0]):
-            # A run that goes on with a larger budget had finished once; only the last time counts.
-            if data["event"] == "finished" and not finished:
+            # A run that was resumed with a larger budget had finished before; only the last end counts.
+            if data["event"] == Finished.name() and not finished:
                 return
             self._event = (number, at)
-            yield Told(data, at)
+            yield Dated(self._read(data), at)
 
-    def _effects(self, session: _Session) -> Iterator[Told]:
-        # What was written at the very moment of the last look may not all have been there.
+    def _effects(self, session: _Session) -> Iterator[Dated]:
+        # Of the effects written at the very moment of the last look, some may not have been there.
         since = max(self._seen.values(), default=0.0)
-        sql = "SELECT key, kind, step, result, attempts, recorded_at FROM effects WHERE recorded_at >= ?"
+        sql = "SELECT key, step, result, attempts, seconds, recorded_at FROM effects WHERE recorded_at >= ?"
         fresh = [row for row in self._db.execute(sql, (since,)) if row[0] not in self._seen]
         latest = max((row[-1] for row in fresh), default=since)
         self._seen = {key: at for key, at in self._seen.items() if at == latest}
         self._seen |= {row[0]: row[-1] for row in fresh if row[-1] == latest}
-        for _, kind, step, result, attempts, at in fresh:
-            usage = decode(result).usage
-            brief = {
-                "event": "rollout_done" if kind == "rollout" else "reflection_done",
-                "step": step,
-                "replayed": at < session.started_at,
-                "attempts": attempts,
-                "tokens": usage.total_tokens,
-                "cost": usage.cost,
-            }
-            yield Told(brief, at)
+        for key, step, text, attempts, seconds, at in fresh:
+            result, replayed = decode(text), at < session.started_at
+            how = (replayed, 0 if replayed else attempts, 0.0 if replayed else seconds)
+            if isinstance(result, Outcome):
+                candidate, row, *_ = key.split(":")
+                yield Dated(RolloutDone(step, row_of(row), candidate, result, *how), at)
+            else:
+                yield Dated(ReflectionDone(step, "", result, *how), at)
 
-    def _failures(self) -> Iterator[Told]:
+    def _failures(self) -> Iterator[Dated]:
         sql = "SELECT rowid, kind, cause, error, at FROM failures WHERE rowid > ? ORDER BY rowid"
         for number, kind, cause, error, at in self._db.execute(sql, (self._failure,)):
             self._failure = number
-            data = {"event": "attempt_failed", "effect": kind, "cause": cause, "message": error}
-            yield Told(data, at)
+            yield Dated(AttemptFailed(kind, cause, error), at)
 
-    def _stopping(self) -> Iterator[Told]:
-        if not self._stops and (stopping := noted(self._db, "stopping")) is not None:
+    def _stopping(self) -> Iterator[Dated]:
+        if not self._stops and (stopping := noted(self._db, Stopping.name())) is not None:
             self._stops = True
-            # Whoever looks on is in another process, and Ctrl-C there reaches that one.
-            yield Told(stopping | {"can_hurry": False}, stopping["at"])
+            event = self._read(stopping)
+            assert isinstance(event, Stopping)  # it was recorded under that name
+            # The observer is another process, and Ctrl-C there reaches that one.
+            yield Dated(replace(event, can_hurry=False), stopping["at"])
 
 
-def _time(told: Told) -> float:
-    return told.at
+def _time(dated: Dated) -> float:
+    return dated.at

@@ -27,7 +27,7 @@ from dspy_gepa.types import Result
 Resume = Literal["auto", "extend", "never"]
 
 _LAST_STEP = """
-SELECT max(coalesce((SELECT max(step) FROM effects), -1), coalesce((SELECT max(number) FROM steps), -1))
+SELECT max(coalesce((SELECT max(step) FROM effects), -1), coalesce((SELECT max(committed) FROM events), -1))
 """
 
 
@@ -119,31 +119,22 @@ class Journal:
         """Note a failed attempt; it is never an answer."""
         self._write("INSERT INTO failures VALUES (?, ?, ?, ?)", cause, kind, error, time.time())
 
-    def record_step(self, number: int, result: str, rollouts: int) -> None:
-        """Write down what a step came to, as JSON, for reports; resuming does not need it.
+    def record_event(self, number: int, data: str, committed: int | None = None) -> None:
+        """Write an event as JSON, for reports.
 
-        A step that is replayed keeps its time; under a larger budget it may come to something else.
-        """
-        self._write(
-            "INSERT INTO steps VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (number) DO UPDATE SET result = excluded.result, rollouts = excluded.rollouts",
-            number,
-            result,
-            rollouts,
-            time.time(),
-        )
+        A resumed run sends all its events again: equal ones keep their time. Where it takes another course,
+        for example with a larger budget, its event replaces all events from there on.
 
-    def record_event(self, number: int, data: str) -> None:
-        """Write down what a run told, as JSON, for reports.
-
-        A run that is resumed tells everything again: what is the same keeps its time. Where it goes another
-        way, for example under a larger budget, what was told from there on is forgotten.
+        Args:
+            number: Place of the event.
+            data: The event.
+            committed: Number of the step that it commits, if it does.
         """
         if self._first("SELECT data FROM events WHERE number = ?", number) == (data,):
             return
         with self._transaction() as db:
             db.execute("DELETE FROM events WHERE number >= ?", (number,))
-            db.execute("INSERT INTO events VALUES (?, ?, ?)", (number, data, time.time()))
+            db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (number, committed, data, time.time()))
 
     def note(self, name: str, value: Any) -> None:
         """Keep a value under a name, replacing an earlier one."""

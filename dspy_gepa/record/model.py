@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.pareto import undominated
 from dspy_gepa.types import Usage
 
-State: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
+RunState: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
 """How a run stands. ``killed``: its process is gone without a word; it can be resumed, as after all but
 ``finished``."""
 
@@ -91,12 +92,12 @@ class Member:
     index: int
     candidate: str
     texts: Mapping[str, str]
-    parents: tuple[int, ...]
-    step: int | None
-    found_at: int
-    score: float | None
-    interval: Interval | None
-    scores: Mapping[str, float]
+    parents: tuple[int, ...] = ()
+    step: int | None = None
+    found_at: int = 0
+    score: float | None = None
+    interval: Interval | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def believed(self) -> float | None:
@@ -147,7 +148,7 @@ class RunRecord:
         stop_reason: Why the search ended; "" before it did.
         choice_reason: Why the member is returned; "" before that.
         error: The error that ended it, or "".
-        in_flight: The data of `StepPlanned` of steps that were begun and not committed.
+        in_flight: Steps that were begun and are not committed.
         usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
         objectives: By objective, each member's level of it, as in `GEPAResult.val_aggregate_subscores`; empty
             without objectives, and before the run ended, as are the next two.
@@ -160,7 +161,7 @@ class RunRecord:
         log_dir: Where it is recorded, or None.
     """
 
-    state: State
+    state: RunState
     started: Mapping[str, Any] = field(default_factory=dict)
     members: tuple[Member, ...] = ()
     trials: tuple[Trial, ...] = ()
@@ -169,7 +170,7 @@ class RunRecord:
     stop_reason: str = ""
     choice_reason: str = ""
     error: str = ""
-    in_flight: tuple[Mapping[str, Any], ...] = ()
+    in_flight: tuple[StepPlanned, ...] = ()
     usage: Mapping[str, Usage] = field(default_factory=dict)
     objectives: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     groups: Mapping[str, Sequence[float | None]] = field(default_factory=dict)

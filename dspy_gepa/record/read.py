@@ -1,4 +1,4 @@
-"""A run's record from its journal, also while the run goes on in another process."""
+"""Reads a run's record from its journal, also while the run goes on in another process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from dspy_gepa.errors import JournalError
-from dspy_gepa.record.builder import Builder
+from dspy_gepa.events import Failed, Finished, RunStarted
+from dspy_gepa.record.builder import RecordBuilder
+from dspy_gepa.record.event_log import EventReader, row_of
 from dspy_gepa.record.file import REMEDY, UNREADABLE, read_journal
 from dspy_gepa.record.lock import is_held
-from dspy_gepa.record.model import RunRecord, State
+from dspy_gepa.record.model import RunRecord, RunState
 from dspy_gepa.runtime.codec import decode
 from dspy_gepa.types import Outcome
 
 
 def read_run(directory: str | Path) -> RunRecord:
-    """The record of the run in a `log_dir`.
+    """Return the record of the run in a `log_dir`.
 
     Raises:
         JournalError: There is no journal, or it cannot be read.
@@ -28,19 +30,19 @@ def read_run(directory: str | Path) -> RunRecord:
     with read_journal(directory) as db:
         try:
             return _read(db, directory)
-        except (*UNREADABLE, ValueError, KeyError, TypeError) as error:
+        except (*UNREADABLE, ValueError, LookupError, TypeError) as error:
             raise JournalError(
                 f"The journal in {directory} cannot be read: {error!r}. Was it written by another release?"
             ) from error
 
 
 def read_events(db: sqlite3.Connection, after: int = -1) -> Iterator[tuple[int, float, Mapping[str, Any]]]:
-    """What a run told of its steps, in order: number, time in seconds since 1970, the event as data.
+    """Yield the events of the steps, in order: number, time in seconds since 1970, the event's data.
 
     Args:
         db: A journal, see `read_journal`.
-        after: Number of the last event that is known already. Under a resumed run that goes another way,
-            numbers begin anew below it.
+        after: Number of the last event that is known already. If a resumed run takes another course, its
+            events replace those from there on.
     """
     sql = "SELECT number, at, data FROM events WHERE number > ? ORDER BY number"
     for number, at, data in db.execute(sql, (after,)):
@@ -48,19 +50,19 @@ def read_events(db: sqlite3.Connection, after: int = -1) -> Iterator[tuple[int, 
 
 
 def read_events_backwards(db: sqlite3.Connection) -> Iterator[Mapping[str, Any]]:
-    """What a run told of its steps, as data, the last event first."""
+    """Yield the data of the events of the steps, the last one first."""
     for (data,) in db.execute("SELECT data FROM events ORDER BY number DESC"):
         yield json.loads(data)
 
 
 def noted(db: sqlite3.Connection, name: str) -> Any:
-    """What a journal keeps under a name: ``run_started``, ``forecast_made``, ``failed``; or None."""
+    """Return what a journal keeps under a name: ``run_started``, ``forecast_made``, ``failed``; or None."""
     found = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     return None if found is None else json.loads(found[0])
 
 
 def read_settings(directory: str | Path) -> dict[str, Any]:
-    """What a run must be given again to go on, as JSON-like data: program, data, metric, strategy and so on.
+    """Return what a run must be given again to be resumed: program, data, metric, strategy and so on.
 
     Data and large parts are there as digests; the limits are under ``budget``.
 
@@ -74,39 +76,40 @@ def read_settings(directory: str | Path) -> dict[str, Any]:
             raise JournalError(f"The settings in {directory} cannot be read: {error}. {REMEDY}") from error
 
 
-def state_of(db: sqlite3.Connection, directory: Path) -> State:
-    """How the run of a journal stands."""
+def state_of(db: sqlite3.Connection, directory: Path) -> RunState:
+    """Return the state of a journal's run."""
     found = db.execute("SELECT ended FROM sessions ORDER BY id DESC LIMIT 1").fetchone()
-    ended: State | None = found[0] if found else None
+    ended: RunState | None = found[0] if found else None
     if ended is not None:
         return ended
     return "running" if is_held(directory) else "killed"
 
 
 def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
-    builder, state = Builder(), state_of(db, directory)
-    if (started := noted(db, "run_started")) is not None:
-        builder.tell(started)
+    build, read, state = RecordBuilder(), EventReader(), state_of(db, directory)
+    if (started := noted(db, RunStarted.name())) is not None:
+        build(read(started))
     for key, result in db.execute("SELECT key, result FROM effects ORDER BY recorded_at"):
-        _tell_effect(builder, key, result)
+        _add_effect(build, key, result)
     for (cause,) in db.execute("SELECT cause FROM failures"):
-        builder.failure(cause)
-    for _, _, event in read_events(db):
-        if event["event"] != "finished" or state == "finished":
-            builder.tell(event)
-    if state in ("failed", "interrupted") and (failed := noted(db, "failed")) is not None:
-        builder.tell(failed)
+        build.failure(cause)
+    for _, _, data in read_events(db):
+        # A run that was resumed with a larger budget had finished before.
+        if data["event"] != Finished.name() or state == "finished":
+            build(read(data))
+    if state in ("failed", "interrupted") and (failed := noted(db, Failed.name())) is not None:
+        build(read(failed))
     sessions = db.execute("SELECT started_at, last_seen, ended FROM sessions").fetchall()
     seconds = sum(max(0.0, last - first) for first, last, _ in sessions)
     if state == "running" and sessions:  # a process holds the lock before it has noted that it began
         seconds += max(0.0, time.time() - sessions[-1][1])
-    return builder.record(state, seconds=seconds, sessions=len(sessions), log_dir=str(directory))
+    return build.record(state, seconds=seconds, sessions=len(sessions), log_dir=str(directory))
 
 
-def _tell_effect(builder: Builder, key: str, text: str) -> None:
+def _add_effect(build: RecordBuilder, key: str, text: str) -> None:
     result = decode(text)
     if isinstance(result, Outcome):
-        candidate, row, _ = key.split(":")
-        builder.rollout(candidate, row, result)
+        candidate, row, *_ = key.split(":")
+        build.rollout(candidate, row_of(row), result)
     else:
-        builder.reflection(result)
+        build.reflection(result)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from dspy_gepa.events import Event
-from dspy_gepa.record.builder import Recorder
+from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.report.page import render_html
 
 
@@ -19,12 +19,12 @@ class ReportKeeper:
 
     def __init__(self, log_dir: Path | None) -> None:
         self._log_dir = None if log_dir is None else str(log_dir)
-        self._recorder = Recorder()
+        self._build = RecordBuilder()
         self._began = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Take in what the event tells."""
-        self._recorder(event)
+        self._build(event)
 
     def html(self) -> str:
         """The report as HTML.
@@ -33,4 +33,4 @@ class ReportKeeper:
             ConfigurationError: jinja2 is not installed.
         """
         seconds = time.monotonic() - self._began
-        return render_html(self._recorder.record(seconds=seconds, log_dir=self._log_dir))
+        return render_html(self._build.record(seconds=seconds, log_dir=self._log_dir))

@@ -155,10 +155,10 @@ def advice(record: RunRecord) -> str:
 
 
 def in_flight(record: RunRecord) -> str:
-    """The steps that were begun and not committed, in words; "" without any."""
+    """Describe the steps that were begun and are not committed; "" without any."""
     steps = [
-        f"step {step['step']} ({step['kind']}"
-        + (f" of {' and '.join(map(str, step['members']))}" if step["members"] else "")
+        f"step {step.step} ({step.kind}"
+        + (f" of {' and '.join(map(str, step.members))}" if step.members else "")
         + ")"
         for step in record.in_flight
     ]

@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
-from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import name_of
 from dspy_gepa.types import Fault, Outcome, Reflection, Result, Row, TraceStep, Usage
 
@@ -100,20 +100,6 @@ def _usage(data: list[Any]) -> Usage:
     calls, tokens, costs, *unreported = data
     counts = {model: (asked, answered) for model, (asked, answered) in tokens.items()}
     return Usage(calls, counts, dict(costs), *unreported)
-
-
-def encode_step(result: Proposal | Evaluation) -> str:
-    """What a step came to as one line of JSON; the outcomes of its rollouts are recorded apart."""
-    data = proposal_data(result) if isinstance(result, Proposal) else _evaluation_data(result)
-    return json.dumps(data, ensure_ascii=True, default=str)
-
-
-def _evaluation_data(evaluation: Evaluation) -> dict[str, Any]:
-    scores = {
-        str(member): {str(row): o.score for row, o in outcomes.items() if o.status != "unavailable"}
-        for member, outcomes in evaluation.outcomes.items()
-    }
-    return {"kind": "evaluation", "scores": scores}
 
 
 def proposal_data(proposal: Proposal) -> dict[str, Any]:

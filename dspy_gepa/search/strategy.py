@@ -209,10 +209,10 @@ class Strategy(ABC):
     validates_all: bool = field(init=False)
 
     def perfect_in(self, pool: Pool, scores: Sequence[float] = ()) -> float | None:
-        """Return the score that cannot be exceeded; None if none is set, or the pool or `scores` exceed it."""
+        """Return `perfect_score`; None if it is not set, or if a score of the pool or in `scores` exceeds it."""
         if self.perfect_score is None:
             return None
-        best = max(float(np.fmax.reduce(pool.scores, axis=None)), *scores, -math.inf)
+        best = np.fmax.reduce(np.append(pool.scores, scores))  # NaN is passed over
         return None if best > self.perfect_score + SCORE_SLACK else self.perfect_score
 
     @abstractmethod

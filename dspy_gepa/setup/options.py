@@ -49,7 +49,7 @@ from dspy_gepa.search.strategy import AUTO_SIZES
 from dspy_gepa.setup.data import Reading, check_reading
 from dspy_gepa.setup.reference import reference_selector, translate
 from dspy_gepa.setup.user_functions import guarded
-from dspy_gepa.trackers.choice import OpenTracker, choose_trackers
+from dspy_gepa.trackers import OpenTracker, choose_trackers
 from dspy_gepa.views.choice import Mode, require_rich
 
 Check = Callable[[str, Any], None]

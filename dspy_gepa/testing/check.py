@@ -31,7 +31,7 @@ from dspy_gepa.errors import (
     MetricError,
     RunInterrupted,
 )
-from dspy_gepa.events import EVENTS, Event
+from dspy_gepa.events import TOPICS, Event
 from dspy_gepa.events.dispatch import check_callbacks, handlers_of
 from dspy_gepa.program.checks import nearest
 from dspy_gepa.program.metric import Judgement, Metric
@@ -601,11 +601,13 @@ def _check_callback(contract: _Contract) -> None:
     handlers = handlers_of(contract.part)
 
     def watched(event: Event) -> None:
-        if errors or event.name() not in handlers:
+        called = [handlers[topic] for topic in event.topics if topic in handlers]
+        if errors or not called:
             return
         before = event.to_dict()
         try:
-            contract.call(type(event).__name__, handlers[event.name()], event)
+            for handler in called:
+                contract.call(type(event).__name__, handler, event)
             contract.require(
                 event.to_dict() == before,
                 rule="it leaves events as they are, which others read after it",
@@ -629,7 +631,7 @@ def _refuse(prompt: Prompt) -> dspy.LMError:
 
 
 def _require_known_methods(contract: _Contract) -> None:
-    known = [f"on_{event.name()}" for event in EVENTS]
+    known = [f"on_{topic}" for topic in TOPICS]
     methods = [] if callable(contract.part) else [m for m in dir(contract.part) if m.startswith("on_")]
     for name in methods:
         contract.require(

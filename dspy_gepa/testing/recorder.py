@@ -16,7 +16,7 @@ class EventRecorder:
         recorder = EventRecorder()
         GEPA(metric, callbacks=[recorder], ...).compile(program, trainset=rows)
         assert recorder.one(Finished).stop_reason.startswith("budget")
-        assert len(recorder.of(ProposalAccepted, ProposalRejected)) > 3
+        assert len(recorder.of(StepCommitted)) > 3
 
     Attributes:
         events: Events in order.

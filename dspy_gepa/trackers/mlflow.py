@@ -1,8 +1,8 @@
 """``GEPA(use_mlflow=True)``: a run of MLflow for every compile, nested under the active run, if there is one.
 
 Parameters of the run, numbers by step, every member's prompts under ``prompts/``, the result as
-``result.json`` and a report as ``report.html`` are written down. What was active before stays active, and
-only our own run is ended.
+``result.json`` and a report as ``report.html`` are logged. The run that was active before stays active, and
+only the run opened here is ended.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from importlib import import_module
 from typing import Any
 
 from dspy_gepa.program.log import log_failure
-from dspy_gepa.trackers.tracker import Report, Tracker, import_tracker, refusal
+from dspy_gepa.trackers.tracker import LiveReport, Tracker, import_tracker, refusal
 
 OPTION = "use_mlflow"
 
 # Older servers of MLflow refuse longer values.
 _LONGEST_PARAM = 500
-# Servers refuse a request with more of them.
+# Servers refuse requests with more metrics.
 _MOST_METRICS = 1_000
 
 
 def load_mlflow() -> Any:
-    """The package.
+    """Import the package.
 
     Raises:
         ConfigurationError: It is not installed.
@@ -34,11 +34,11 @@ def load_mlflow() -> Any:
 
 
 @contextmanager
-def open_mlflow(report: Report) -> Iterator[Tracker]:
-    """A callback that writes into a run of its own, in the experiment that is set in MLflow.
+def open_mlflow(report: LiveReport) -> Iterator[Tracker]:
+    """Open a run in the current experiment of MLflow, and return the callback that writes it.
 
     Args:
-        report: What the report is asked of, at the end.
+        report: Makes the report at the end.
 
     Raises:
         ConfigurationError: MLflow is not installed, or opens no run.
@@ -50,7 +50,7 @@ def open_mlflow(report: Report) -> Iterator[Tracker]:
         raise refusal(OPTION, error) from error
     run_id, status = run.info.run_id, "FAILED"
     try:
-        yield Tracker(MLflowRecord(mlflow, run_id), report)
+        yield Tracker(MLflowRun(mlflow, run_id), report)
         status = "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
@@ -60,7 +60,7 @@ def open_mlflow(report: Report) -> Iterator[Tracker]:
 
 
 def _end(mlflow: Any, run_id: str, status: str) -> None:
-    """End our run. If somebody began another one on top of it and left it open, that one stays open."""
+    """End this run. A run that was started on top of it and left open stays open."""
     try:
         active = mlflow.active_run()
         if active is not None and active.info.run_id == run_id:
@@ -71,8 +71,8 @@ def _end(mlflow: Any, run_id: str, status: str) -> None:
         log_failure(f"the run {run_id} of MLflow could not be ended")
 
 
-class MLflowRecord:
-    """A run of MLflow. It is written by its id, so that it does not matter which run is active.
+class MLflowRun:
+    """A run of MLflow, written by its id: it does not matter which run is active.
 
     Args:
         mlflow: The package.
@@ -85,21 +85,21 @@ class MLflowRecord:
         self._run_id = run_id
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Write down what the run was started with."""
+        """Log the settings of the run."""
         params = [self._entities.Param(name, str(value)[:_LONGEST_PARAM]) for name, value in values.items()]
         self._client.log_batch(self._run_id, params=params)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Write down numbers of one step, in one request unless a server would refuse so many."""
+        """Log the numbers of one step, in one request unless a server would refuse that many."""
         now = int(time.time() * 1000)
         metrics = [self._entities.Metric(name, float(value), now, step) for name, value in values.items()]
         for first in range(0, len(metrics), _MOST_METRICS):
             self._client.log_batch(self._run_id, metrics=metrics[first : first + _MOST_METRICS])
 
     def text(self, name: str, text: str) -> None:
-        """Keep a text as an artifact."""
+        """Save a text as an artifact."""
         self._client.log_text(self._run_id, text, name)
 
     def result(self, values: Mapping[str, Any]) -> None:
-        """Keep how the run ended as an artifact."""
+        """Save how the run ended as an artifact."""
         self._client.log_dict(self._run_id, dict(values), "result.json")

@@ -1,140 +1,126 @@
-"""What experiment trackers are told: events as parameters, numbers by step, prompts and a report."""
+"""Writes a run to an experiment tracker: parameters, numbers by step, prompts and a report."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events import (
     AttemptFailed,
-    BestSoFar,
-    BudgetSpent,
-    Evaluated,
     Event,
     Failed,
     Finished,
-    ProposalAccepted,
-    ProposalRejected,
     RolloutDone,
     RunStarted,
+    StepCommitted,
 )
 from dspy_gepa.program.redaction import redact
+from dspy_gepa.steps import Proposal
 
-# What the names of metrics may not hold in every tracker.
+# Characters that some tracker does not allow in the name of a metric.
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_.-]")
 
 
-class Record(Protocol):
-    """A run in some tracker, as far as we write it."""
+class TrackedRun(Protocol):
+    """A run in some tracker, as far as it is written here."""
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Write down what the run was started with."""
+        """Log the settings of the run."""
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Write down numbers of one step."""
+        """Log the numbers of one step."""
 
     def text(self, name: str, text: str) -> None:
-        """Keep a text under the name of a file."""
+        """Save a text under the name of a file."""
 
     def result(self, values: Mapping[str, Any]) -> None:
-        """Write down how the run ended."""
+        """Log how the run ended."""
 
 
-class Report(Protocol):
-    """Hears a run's events, and makes a page of them."""
+class LiveReport(Protocol):
+    """Receives a run's events, and makes a page of them."""
 
     def __call__(self, event: Event) -> None:
-        """Take in what the event tells."""
+        """Receive an event."""
 
     def html(self) -> str:
-        """The report of what was heard so far."""
+        """Return the report of the events so far."""
 
 
 class Tracker:
-    """A callback that writes one run into a record.
+    """A callback that writes one run to a tracker.
 
-    All numbers of a commit are written at once, at its last event: one request per step. Failures are counted
-    as they arrive, by cause.
+    All numbers of a step are logged at once, in one request. Failures are counted as they arrive, by cause.
 
     Args:
-        record: Where to.
-        report: What the report is asked of, at the end.
+        run: The run to write.
+        report: Makes the report at the end.
     """
 
-    def __init__(self, record: Record, report: Report) -> None:
-        self._record = record
+    def __init__(self, run: TrackedRun, report: LiveReport) -> None:
+        self._run = run
         self._report = report
-        self._numbers: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
-        """Write down what the event tells."""
+        """Write the event."""
         self._report(event)
-        self._numbers |= metrics_of(event)
         if (failure := failure_of(event)) is not None:
             self._failures[failure] += 1
         if isinstance(event, RunStarted):
-            self._record.params(params_of(event))
+            self._run.params(params_of(event))
             for member, candidate in enumerate(event.candidates):
-                self._record.text(f"prompts/member_{member}.md", as_markdown(candidate))
-        elif isinstance(event, ProposalAccepted) and event.proposal.candidate is not None:
-            text = as_markdown(event.proposal.candidate)
-            self._record.text(f"prompts/member_{event.member}.md", text)
-        elif isinstance(event, BudgetSpent):
-            numbers, self._numbers = self._numbers | self._failures, {}
-            self._record.metrics(numbers, event.step)
+                self._run.text(f"prompts/member_{member}.md", as_markdown(candidate))
+        elif isinstance(event, StepCommitted):
+            self._commit(event)
         elif isinstance(event, Finished):
-            self._record.text("prompts/returned.md", as_markdown(event.candidate))
-            self._record.result({n: v for n, v in event.to_dict().items() if n not in ("event", "candidate")})
+            self._run.text("prompts/returned.md", as_markdown(event.candidate))
+            self._run.result({n: v for n, v in event.to_dict().items() if n not in ("event", "candidate")})
         if isinstance(event, (Finished, Failed)):
-            self._record.text("report.html", self._report.html())
+            self._run.text("report.html", self._report.html())
+
+    def _commit(self, event: StepCommitted) -> None:
+        if event.member is not None and event.proposal is not None and event.proposal.candidate is not None:
+            self._run.text(f"prompts/member_{event.member}.md", as_markdown(event.proposal.candidate))
+        self._run.metrics(metrics_of(event) | self._failures, event.step)
 
 
-def metrics_of(event: Event) -> dict[str, float]:
-    """The numbers that an event tells, by name."""
-    if isinstance(event, BestSoFar):
-        low, high = event.interval
-        gain_low, gain_high = event.standing.gain_interval
-        return {
-            "best/member": event.best,
-            "best/score": event.score,
-            "best/interval_low": low,
-            "best/interval_high": high,
-            "best/better_than_original": event.better_than_original,
-            "best/gain": event.standing.gain,
-            "best/gain_low": gain_low,
-            "best/gain_high": gain_high,
-            "pool/members": event.members,
-        }
-    if isinstance(event, Evaluated):
-        means = event.val_means.items()
-        return {f"val_score/member_{member}": mean for member, mean in means if mean is not None}
-    if isinstance(event, (ProposalAccepted, ProposalRejected)):
-        return dict(_trial_of(event))
-    if isinstance(event, BudgetSpent):
-        spent = event.spent
-        return {
-            "spent/rollouts": spent.rollouts,
-            "spent/reflections": spent.reflections,
-            "spent/tokens": spent.tokens,
-            "spent/cost": spent.cost,
-        }
-    return {}
+def metrics_of(event: StepCommitted) -> dict[str, float]:
+    """Return the numbers of a step by name."""
+    return {
+        **(_trial(event.proposal) if event.proposal is not None else {}),
+        **{f"val_score/member_{m}": mean for m, mean in event.val_means.items() if mean is not None},
+        "best/member": event.best,
+        "best/score": event.score,
+        "best/interval_low": event.interval[0],
+        "best/interval_high": event.interval[1],
+        "best/better_than_original": event.better_than_original,
+        "best/gain": event.gain,
+        "best/gain_low": event.gain_interval[0],
+        "best/gain_high": event.gain_interval[1],
+        "pool/members": event.members,
+        "spent/rollouts": event.spent.rollouts,
+        "spent/reflections": event.spent.reflections,
+        "spent/tokens": event.spent.tokens,
+        "spent/cost": event.spent.cost,
+    }
 
 
-def _trial_of(event: ProposalAccepted | ProposalRejected) -> Iterator[tuple[str, float]]:
-    yield "trial/accepted", float(isinstance(event, ProposalAccepted))
-    if event.proposal.before:
-        yield "trial/parent_score", sum(event.proposal.before) / len(event.proposal.before)
-    if event.proposal.after:
-        yield "trial/score", sum(event.proposal.after) / len(event.proposal.after)
+def _trial(proposal: Proposal) -> dict[str, float]:
+    if proposal.verdict == "skipped":
+        return {}
+    means = {"trial/parent_score": proposal.before, "trial/score": proposal.after}
+    return {
+        "trial/accepted": float(proposal.verdict == "accepted"),
+        **{name: sum(scores) / len(scores) for name, scores in means.items() if scores},
+    }
 
 
 def failure_of(event: Event) -> str | None:
-    """The name under which a failure is counted: of a provider, or of the program; None for other events."""
+    """Return the metric that counts a failure of a provider or of the program; None for other events."""
     if isinstance(event, AttemptFailed):
         return f"failures/{_UNUSUAL.sub('_', event.cause)}"
     if isinstance(event, RolloutDone) and event.outcome.status == "program_failed":
@@ -143,7 +129,7 @@ def failure_of(event: Event) -> str | None:
 
 
 def params_of(event: RunStarted) -> dict[str, Any]:
-    """What a run was started with, in one level: ``limits.rollouts``, ``strategy.name`` and so on."""
+    """Return the settings of a run in one level: ``limits.rollouts``, ``strategy.name`` and so on."""
     data = event.to_dict()
     params = {name: data[name] for name in ("seed", "width", "threads", "train_rows", "val_rows")}
     params["resumed_steps"] = event.resumed_steps
@@ -154,12 +140,12 @@ def params_of(event: RunStarted) -> dict[str, Any]:
 
 
 def as_markdown(texts: Mapping[str, str]) -> str:
-    """A candidate's texts as one document."""
+    """Return a candidate's texts as one document."""
     return "\n".join(f"# {name}\n\n{text}\n" for name, text in texts.items())
 
 
 def import_tracker(load: Callable[[], Any], option: str, package: str) -> Any:
-    """The tracker's package.
+    """Import the tracker's package.
 
     Raises:
         ConfigurationError: It is not installed.
@@ -174,7 +160,7 @@ def import_tracker(load: Callable[[], Any], option: str, package: str) -> Any:
 
 
 def refusal(option: str, error: Exception, secret: str | None = None) -> ConfigurationError:
-    """The error to raise when a tracker's run cannot be opened; nothing was spent by then."""
+    """Return the error for a tracker whose run cannot be opened; nothing was spent by then."""
     said = f"{type(error).__name__}: {error}"
     if secret:
         said = said.replace(secret, "[redacted]")

@@ -15,13 +15,13 @@ from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.log import log_failure
-from dspy_gepa.trackers.tracker import Report, Tracker, import_tracker, refusal
+from dspy_gepa.trackers.tracker import LiveReport, Tracker, import_tracker, refusal
 
 OPTION = "use_wandb"
 
 
 def load_wandb() -> Any:
-    """The package.
+    """Import the package.
 
     Raises:
         ConfigurationError: It is not installed.
@@ -44,20 +44,20 @@ class OpenWandb:
     api_key: str | None = field(default=None, repr=False)
     init_kwargs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def __call__(self, report: Report) -> AbstractContextManager[Tracker]:
-        """The callback, inside a ``with``.
+    def __call__(self, report: LiveReport) -> AbstractContextManager[Tracker]:
+        """Open the run, and return the callback that writes it, in a ``with``.
 
         Args:
-            report: What the report is asked of, at the end.
+            report: Makes the report at the end.
         """
         return self._open(report)
 
     @contextmanager
-    def _open(self, report: Report) -> Iterator[Tracker]:
+    def _open(self, report: LiveReport) -> Iterator[Tracker]:
         wandb = load_wandb()
         borrowed = wandb.run if not self.init_kwargs else None
         run = borrowed or self._init(wandb)
-        record, failed = WandbRecord(run), 1
+        record, failed = WandbRun(run), 1
         try:
             yield Tracker(record, report)
             failed = 0
@@ -74,15 +74,15 @@ class OpenWandb:
                 given["settings"] = _with_key(wandb, given.get("settings"), self.api_key)
             return wandb.init(**given)
         except Exception as error:
-            # What wandb raised may name the key, so it is not shown as the cause.
+            # The error of wandb may contain the key, so it is not shown as the cause.
             raise refusal(OPTION, error, self.api_key) from None
 
 
 def check_wandb(init_kwargs: Any) -> None:
-    """Refuse what `wandb.init` cannot be called with.
+    """Check the arguments for `wandb.init`.
 
     Raises:
-        ConfigurationError: It is no dict, or wandb is not installed.
+        ConfigurationError: They are no dict, or wandb is not installed.
     """
     if init_kwargs is not None and not isinstance(init_kwargs, Mapping):
         kind = type(init_kwargs).__name__
@@ -99,8 +99,8 @@ def _with_key(wandb: Any, settings: Any, key: str) -> Any:
     return settings.model_copy(update={"api_key": key})
 
 
-def _close(wandb: Any, record: WandbRecord, exit_code: int | None) -> None:
-    """Hand the prompts over, and finish the run if it is ours."""
+def _close(wandb: Any, record: WandbRun, exit_code: int | None) -> None:
+    """Upload the prompts, and finish the run if it was opened here."""
     # The search is over and paid for: its result is not lost for a server that is down, nor is a run left
     # open for prompts that could not be handed over.
     try:
@@ -114,11 +114,11 @@ def _close(wandb: Any, record: WandbRecord, exit_code: int | None) -> None:
         log_failure("the run of Weights & Biases could not be finished")
 
 
-class WandbRecord:
+class WandbRun:
     """A run of Weights & Biases.
 
     Args:
-        run: The run.
+        run: The run of the package.
     """
 
     def __init__(self, run: Any) -> None:
@@ -128,11 +128,11 @@ class WandbRecord:
         run.define_metric("gepa/*", step_metric="gepa/step")
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Write down what the run was started with, as ``gepa`` in its configuration."""
+        """Log the settings of the run as ``gepa`` in its configuration."""
         self.run.config.update({"gepa": dict(values)}, allow_val_change=True)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Write down numbers of one step."""
+        """Log the numbers of one step."""
         self.run.log({"gepa/step": step} | {f"gepa/{name}": value for name, value in values.items()})
 
     def text(self, name: str, text: str) -> None:
@@ -140,7 +140,7 @@ class WandbRecord:
         self._texts[name] = text
 
     def result(self, values: Mapping[str, Any]) -> None:
-        """Write down how the run ended, in its summary."""
+        """Log how the run ended in its summary."""
         self.run.summary.update({f"gepa/{name}": value for name, value in values.items()})
 
     def hand_over(self, wandb: Any) -> None:

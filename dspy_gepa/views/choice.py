@@ -17,8 +17,8 @@ from typing import Literal, Protocol, TextIO, TypeAlias
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events import Event
 from dspy_gepa.program.log import log_failure
+from dspy_gepa.record.progress import Progress, ProgressBuilder
 from dspy_gepa.views.plain import PlainLines
-from dspy_gepa.views.progress import Progress, advance, brief
 from dspy_gepa.views.stdout import is_terminal
 
 Mode: TypeAlias = Literal["auto", "live", "plain", "off"]
@@ -48,18 +48,17 @@ class View:
 
     Args:
         show: Shows it.
-        progress: Progress before the first event; it knows the log_dir, which no event carries.
+        build: Builds the progress from events.
         clock: Seconds.
     """
 
     show: Show
-    progress: Progress = field(default_factory=Progress)
+    build: ProgressBuilder = field(default_factory=ProgressBuilder)
     clock: Clock = time.monotonic
 
     def __call__(self, event: Event) -> None:
         """Show the progress after an event."""
-        self.progress = advance(self.progress, brief(event), self.clock())
-        self.show(self.progress)
+        self.show(self.build(event, self.clock()))
 
 
 def choose_views(mode: Mode, log_dir: Path | None) -> tuple[Callable[[], AbstractContextManager[View]], ...]:
@@ -71,7 +70,7 @@ def choose_views(mode: Mode, log_dir: Path | None) -> tuple[Callable[[], Abstrac
 def open_view(mode: Mode, log_dir: Path | None, clock: Clock = time.monotonic) -> Iterator[View]:
     """Open a callback that shows a run of this process."""
     with open_display(mode, clock) as show:
-        yield View(show, Progress(log_dir=None if log_dir is None else str(log_dir)), clock)
+        yield View(show, ProgressBuilder(None if log_dir is None else str(log_dir)), clock)
 
 
 @contextmanager

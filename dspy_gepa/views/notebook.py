@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.panel import Sheet, lines_of, panel
-from dspy_gepa.views.state import Progress
 
 # No background and no default colour, so that light and dark pages both stay readable.
 _HTML = '<pre style="line-height:1.35;white-space:pre-wrap;font-family:monospace">{code}</pre>'

@@ -12,20 +12,23 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from dspy_gepa.views.state import Progress
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.words import (
     Meter,
     best_text,
     change_text,
+    contender_text,
     duration,
+    error_text,
     headline,
-    hope_text,
     left_text,
     meters,
     next_step,
+    rejection_text,
     score_text,
     seed_text,
     steps_text,
+    stop_text,
     trials_text,
     trouble_text,
     wait_text,
@@ -101,18 +104,18 @@ def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text
     if "seconds" not in progress.limits:
         rows.append(("elapsed", Text(duration(progress.elapsed(now)))))
     rows.append(("left", Text(left_text(progress, now))))
-    if progress.score is not None:
+    if progress.record.last is not None:
         rows.append(("score", Text.assemble((score_text(progress), "bold"))))
         rows += [("seed", Text(seed_text(progress))), ("best", Text(best_text(progress)))]
-        rows.append(("contender", Text(hope_text(progress))))
+        rows.append(("contender", Text(contender_text(progress))))
     rows += _listed("now", steps_text(progress))
     rows.append(("trials", Text(trials_text(progress))))
     rows += _listed("kept", change_text(progress))
     said = {
-        "rejected": "" if progress.over else progress.rejection,
+        "rejected": "" if progress.over else rejection_text(progress),
         "trouble": trouble_text(progress),
-        "stopped": progress.stop_reason,
-        "error": progress.error,
+        "stopped": stop_text(progress),
+        "error": error_text(progress),
         "next": next_step(progress) if progress.over else "",
     }
     rows += [(label, Text(text)) for label, text in said.items()]

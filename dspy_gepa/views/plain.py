@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
-from dspy_gepa.views.state import Progress
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.words import line_of
 
 EVERY = 60.0

@@ -13,8 +13,8 @@ from typing import TextIO
 
 from rich.console import Console
 
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.panel import Sheet, lines_of, panel
-from dspy_gepa.views.state import Progress
 from dspy_gepa.views.stdout import Transcript, as_text, intercepted
 
 _ERASE_BELOW = "\r\x1b[J"

@@ -17,7 +17,7 @@ from matplotlib.colors import ListedColormap
 
 from benchmarks.tasks import load
 from dspy_gepa import GEPA, Candidate
-from dspy_gepa.events import BestSoFar, BudgetSpent, Evaluated, RolloutDone
+from dspy_gepa.events import RolloutDone, StepCommitted
 from dspy_gepa.testing import EventRecorder
 
 world = load("bundled")
@@ -153,8 +153,8 @@ for step in merges[-1:]:
 # falls back to the seed.
 
 # %%
-spent = [event.spent.rollouts for event in recorder.of(BudgetSpent)]
-best = recorder.of(BestSoFar)
+best = recorder.of(StepCommitted)
+spent = [event.spent.rollouts for event in best]
 lower, upper = np.array([event.interval for event in best]).T
 
 figure, axes = plt.subplots(figsize=(7, 2.6), dpi=70)
@@ -175,9 +175,9 @@ plt.show()
 # member may have been tried without its sentences about single examples: a step of the kind `trim`.
 
 # %%
-for event in recorder.of(Evaluated):
+for event in recorder.of(StepCommitted):
     if event.kind == "finals":
-        for member, own in event.scores.items():
+        for member, own in event.evaluated.items():
             low, high = result.intervals[member]
             mark = "<- returned" if member == result.best_idx else "<- the seed" if member == 0 else ""
             print(f"  member {member:2}: {len(own):2} rows, mean {np.mean(list(own.values())):.2f}, ", end="")

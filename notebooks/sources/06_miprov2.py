@@ -19,8 +19,7 @@ import matplotlib.pyplot as plt
 from scipy.stats import ttest_rel
 
 from benchmarks.harness.arms import optimize
-from benchmarks.harness.cell import prompt_tokens
-from benchmarks.harness.evaluation import scores
+from benchmarks.harness.evaluation import prompt_tokens, scores
 from benchmarks.harness.others.miprov2 import fitted
 from benchmarks.harness.setting import Setting
 from benchmarks.tasks import load

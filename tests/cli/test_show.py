@@ -103,7 +103,7 @@ def test_a_run_that_goes_on_is_shown_with_how_to_watch_it(call: Call, tmp_path: 
     shown: list[str] = []
 
     def look(event: object) -> None:
-        if type(event).__name__ == "BudgetSpent" and not shown:
+        if type(event).__name__ == "StepCommitted" and not shown:
             shown.append(call("show", tmp_path).output)
 
     practice_run(log_dir=str(tmp_path), callbacks=[look])

@@ -12,16 +12,16 @@ import pytest
 from dspy_gepa import RunInterrupted
 from dspy_gepa.cli.main import cli
 from dspy_gepa.cli.watch import follow
-from dspy_gepa.events import BudgetSpent
-from dspy_gepa.record.model import State
+from dspy_gepa.events import StepCommitted
+from dspy_gepa.record.model import RunState
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.record.read import read_run
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.views.choice import Show
 from dspy_gepa.views.plain import PlainLines
-from dspy_gepa.views.state import Progress
 from tests.cli.conftest import Call, changed
+from tests.support_progress import RUNNING, recorded, trials
 from tests.views.screen import Screen, on
-from tests.views.test_words import RUNNING
 
 # Only reached by a test that fails.
 PATIENCE = 30.0
@@ -32,13 +32,13 @@ class Watcher:
 
     def __init__(self, run: Path) -> None:
         self.seen: list[Progress] = []
-        self.ended: State | None = None
+        self.ended: RunState | None = None
         self._run = run
         self._looked = Event()
         self._thread = Thread(target=self._follow)
 
     def __call__(self, event: object) -> None:
-        if isinstance(event, BudgetSpent):
+        if isinstance(event, StepCommitted):
             if self._thread.ident is None:
                 self._thread.start()
             self._looked.clear()
@@ -68,15 +68,16 @@ def test_a_run_is_seen_while_it_goes_on_and_to_its_end(tmp_path: Path) -> None:
     assert last.phase == "finished"
     assert last.spent["rollouts"] == result.total_metric_calls
     assert last.spent["tokens"] == result.total_tokens
-    assert (last.best, last.score) == (result.best_idx, result.score)
-    assert last.accepted == sum(t.verdict == "accepted" for t in result.record.trials)
+    assert last.record.last is not None
+    assert (last.record.best, last.record.last.score) == (result.best_idx, result.score)
+    assert [t.verdict for t in last.record.trials] == [t.verdict for t in result.record.trials]
 
 
 def test_a_run_that_is_interrupted_ends_the_watching_and_fails_the_check(call: Call, tmp_path: Path) -> None:
     watcher = Watcher(tmp_path)
 
     def stop(event: object) -> None:
-        if isinstance(event, BudgetSpent) and event.spent.rollouts > 20:
+        if isinstance(event, StepCommitted) and event.spent.rollouts > 20:
             raise KeyboardInterrupt
 
     with pytest.raises(RunInterrupted):
@@ -84,7 +85,7 @@ def test_a_run_that_is_interrupted_ends_the_watching_and_fails_the_check(call: C
     watcher.join()
     assert watcher.ended == "interrupted"
     assert watcher.seen[-1].phase == "interrupted"
-    assert "RunInterrupted" in watcher.seen[-1].error
+    assert "RunInterrupted" in watcher.seen[-1].record.error
     assert call("watch", tmp_path).exit_code == 0
     assert call("watch", tmp_path, "--check").exit_code == 1
 
@@ -137,7 +138,7 @@ def test_on_a_terminal_it_is_a_panel_that_stays(
 def test_a_panel_stays_whole_when_the_watching_is_ended(
     runs: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(run: Path, show: Show, interval: float) -> State:
+    def interrupt(run: Path, show: Show, interval: float) -> RunState:
         show(RUNNING)
         raise KeyboardInterrupt
 
@@ -149,16 +150,20 @@ def test_a_panel_stays_whole_when_the_watching_is_ended(
     assert screen.lines[-1] == "The run is not affected."
 
 
+def accepted(count: int) -> Progress:
+    return recorded(Progress(), trials=trials(count, 0))
+
+
 def test_lines_are_a_minute_apart_while_there_is_news() -> None:
     now, written = 1_000.0, io.StringIO()
     lines = PlainLines(lambda: now, stream=written)
-    lines.show(Progress(accepted=1))
+    lines.show(accepted(1))
     now += 30
-    lines.show(Progress(accepted=2))
+    lines.show(accepted(2))
     now += 31
-    lines.show(Progress(accepted=1))  # nothing new
-    lines.show(Progress(accepted=3))
-    lines.show(Progress(accepted=4))
+    lines.show(accepted(1))  # nothing new
+    lines.show(accepted(3))
+    lines.show(accepted(4))
     lines.close()
     lines.close()
     said = written.getvalue().splitlines()

@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dspy_gepa import ConfigurationError, RunInterrupted
 from dspy_gepa.events import (
-    BudgetSpent,
     Event,
     Failed,
     Finished,
     ForecastMade,
-    ProposalAccepted,
     RolloutDone,
     RunStarted,
+    StepCommitted,
     StepPlanned,
 )
 from dspy_gepa.events.dispatch import EventDispatcher
-from dspy_gepa.runtime.budget import Limits, Spending
+from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.forecast import Forecast
+from dspy_gepa.steps import Proposal
 from tests.recorder import Recorder
 from tests.support import TwoHops
 from tests.support_runs import Words, told
 
 STARTED = ForecastMade(Forecast(1, 1, 1))
 PLANNED = StepPlanned(0, "original", (0,), Spending())
-SPENT = BudgetSpent(0, Spending(), Limits(1))
+COMMITTED = StepCommitted(
+    step=0,
+    kind="original",
+    proposal=None,
+    member=None,
+    evaluated={},
+    val_means={},
+    scores={},
+    members=1,
+    best=0,
+    score=0.5,
+    interval=(0.4, 0.6),
+    better_than_original=0.0,
+    gain=0.0,
+    gain_interval=(0.0, 0.0),
+    contender=None,
+    spent=Spending(),
+)
 
 
 class Fails:
@@ -47,9 +65,9 @@ class Fails:
 def test_a_function_is_called_with_every_event() -> None:
     heard = Recorder()
     hub = EventDispatcher([heard])
-    for event in (STARTED, PLANNED, SPENT):
+    for event in (STARTED, PLANNED, COMMITTED):
         hub(event)
-    assert heard.events == [STARTED, PLANNED, SPENT]
+    assert heard.events == [STARTED, PLANNED, COMMITTED]
 
 
 def test_an_object_is_called_by_the_names_of_events() -> None:
@@ -60,21 +78,21 @@ def test_an_object_is_called_by_the_names_of_events() -> None:
         def on_step_planned(self, event: StepPlanned) -> None:
             self.heard.append(event)
 
-        def on_budget_spent(self, event: BudgetSpent) -> None:
+        def on_step_committed(self, event: StepCommitted) -> None:
             self.heard.append(event)
 
     listens = Listens()
     hub = EventDispatcher([listens])
-    for event in (STARTED, PLANNED, SPENT):
+    for event in (STARTED, PLANNED, COMMITTED):
         hub(event)
-    assert listens.heard == [PLANNED, SPENT]
+    assert listens.heard == [PLANNED, COMMITTED]
 
 
 def test_methods_of_an_object_hear_a_real_run() -> None:
     class Listens:
         members: list[int] = []  # noqa: RUF012
 
-        def on_proposal_accepted(self, event: ProposalAccepted) -> None:
+        def on_proposal_accepted(self, event: StepCommitted) -> None:
             self.members.append(event.member)
 
         def on_finished(self, event: Finished) -> None:
@@ -86,18 +104,39 @@ def test_methods_of_an_object_hear_a_real_run() -> None:
     assert listens.best == result.best_idx
 
 
+@pytest.mark.parametrize("verdict", ["accepted", "rejected", "skipped"])
+def test_a_commit_is_also_heard_under_its_verdict_or_as_an_evaluation(verdict: Any) -> None:
+    class Listens:
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("on_"):
+                raise AttributeError(name)
+            return lambda event: self.heard.append(name)
+
+    listens = Listens()
+    dispatch = EventDispatcher([listens])
+    dispatch(COMMITTED)
+    dispatch(replace(COMMITTED, proposal=Proposal("mutation", (0,), None, verdict, "")))
+    assert listens.heard == [
+        *("on_step_committed", "on_evaluated"),
+        *("on_step_committed", f"on_proposal_{verdict}"),
+    ]
+
+
 def test_the_first_failure_of_a_callback_is_logged_with_its_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     fails = Fails(1, 3)
     hub = EventDispatcher([fails])
     for _ in range(4):
-        hub(SPENT)
+        hub(COMMITTED)
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert "Traceback (most recent call last)" in caplog.text
     assert "call 1" in caplog.text
-    assert "the callback Fails failed on budget_spent; the run goes on" in caplog.text
+    assert "the callback Fails failed on step_committed; the run goes on" in caplog.text
     assert fails.count == 4
 
 
@@ -109,7 +148,7 @@ def test_the_traceback_of_a_callback_holds_no_keys(
     def leaks(event: Event) -> None:
         raise OSError("refused for 0123456789abcdef, api_key=fedcba9876543210")
 
-    EventDispatcher([leaks])(SPENT)
+    EventDispatcher([leaks])(COMMITTED)
     assert "refused for [redacted], api_key=[redacted]" in caplog.text
 
 
@@ -119,7 +158,7 @@ def test_after_three_failures_in_a_row_a_callback_is_dropped_with_a_warning(
     fails, heard = Fails(1, 2, 4, 5, 6), Recorder()
     hub = EventDispatcher([fails, heard])
     for _ in range(10):
-        hub(SPENT)
+        hub(COMMITTED)
     assert fails.count == 6
     assert len(heard.events) == 10
     warning = caplog.records[-1]
@@ -132,14 +171,14 @@ def test_failures_in_a_row_are_also_counted_for_each_kind_of_event(caplog: pytes
 
     def writes(event: Event) -> None:
         heard.append(event)
-        if event is SPENT:
+        if event is COMMITTED:
             raise OSError("disk full")
 
     hub = EventDispatcher([writes])
     for _ in range(10):
         hub(PLANNED)
-        hub(SPENT)
-    assert heard == [PLANNED, SPENT] * 3
+        hub(COMMITTED)
+    assert heard == [PLANNED, COMMITTED] * 3
     assert "failed 3 times in a row" in caplog.text
 
 
@@ -158,7 +197,7 @@ def test_a_callback_is_given_another_chance_in_the_next_run() -> None:
     assert fails.count > 6
 
 
-@pytest.mark.parametrize("kind", [RunStarted, StepPlanned, RolloutDone, BudgetSpent])
+@pytest.mark.parametrize("kind", [RunStarted, StepPlanned, RolloutDone, StepCommitted])
 def test_a_keyboard_interrupt_in_a_callback_stops_the_run_as_ctrl_c_does(
     kind: type[Event], tmp_path: Any
 ) -> None:
@@ -212,8 +251,8 @@ def test_all_callbacks_hear_an_event_on_which_one_interrupts() -> None:
     heard = Recorder()
     hub = EventDispatcher([interrupts, heard])
     with pytest.raises(KeyboardInterrupt):
-        hub(SPENT)
-    hub(SPENT)  # it is stopping already
+        hub(COMMITTED)
+    hub(COMMITTED)  # it is stopping already
     assert len(heard.events) == 2
 
 

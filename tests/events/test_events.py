@@ -16,22 +16,18 @@ from dspy.utils.callback import BaseCallback
 from dspy_gepa import ConfigurationError, InfrastructureError, ReflectionError, RunInterrupted
 from dspy_gepa.events import (
     EVENTS,
-    BestSoFar,
-    BudgetSpent,
-    Evaluated,
     Failed,
     Finished,
     ForecastMade,
-    ProposalAccepted,
-    ProposalRejected,
-    ProposalSkipped,
     ReflectionDone,
     RolloutDone,
     RunStarted,
+    StepCommitted,
     StepPlanned,
     Stopping,
 )
 from dspy_gepa.record.file import read_journal
+from dspy_gepa.record.read import read_events
 from tests.recorder import Insists, Recorder
 from tests.support import forgets_words, learns_words, prompts_of, scripted_lm, word_rows
 from tests.support_runs import TRAIN, VAL, Words
@@ -43,6 +39,16 @@ def listened(log_dir: Path | None = None, **options: Any) -> tuple[Recorder, Any
     """A run, its events and its result."""
     heard, words = Recorder(), Words(log_dir, reflection=options.pop("reflection", forgets_words))
     return heard, words.compile(callbacks=[heard], **options), words
+
+
+def trials(heard: Recorder, *verdicts: str) -> list[Any]:
+    """The commits of trials, with these verdicts if any are given."""
+    found = [event for event in heard.of(StepCommitted) if event.proposal is not None]
+    return [event for event in found if not verdicts or event.proposal.verdict in verdicts]
+
+
+def evaluations(heard: Recorder) -> list[StepCommitted]:
+    return [event for event in heard.of(StepCommitted) if event.proposal is None]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +70,11 @@ def test_a_run_starts_with_its_sizes_and_its_limits(paper: Any) -> None:
     started = heard.events[0]
     assert isinstance(started, RunStarted)
     assert (started.train_rows, started.val_rows, started.seed) == (len(TRAIN), len(VAL), 1)
-    assert (started.strategy.name, started.limits.rollouts, started.forecast.rollouts) == ("paper", 150, 150)
+    assert (started.strategy["name"], started.limits.rollouts, started.forecast.rollouts) == (
+        "paper",
+        150,
+        150,
+    )
     assert (started.forecast.tokens, started.resumed_steps) == (None, 0)
     assert list(started.candidates[0]) == ["a", "b"]
 
@@ -105,74 +115,96 @@ def test_every_proposal_is_told_with_its_verdict_and_its_member(
     run: str, request: pytest.FixtureRequest
 ) -> None:
     heard, result, _ = request.getfixturevalue(run)
-    told = heard.of(ProposalAccepted, ProposalRejected, ProposalSkipped)
+    told = trials(heard)
     assert [event.proposal for event in told] == list(result.proposals[1:])
-    assert [type(event).__name__ for event in told] == [
-        f"Proposal{proposal.verdict.capitalize()}" for proposal in result.proposals[1:]
-    ]
-    for event in heard.of(ProposalAccepted):
+    accepted = trials(heard, "accepted")
+    for event in accepted:
         assert dict(event.proposal.candidate) == result.texts[event.member]
-    assert len(heard.of(ProposalAccepted)) == len(result.candidates) - 1 > 0
+    assert [event.member for event in accepted] == list(range(1, len(result.candidates)))
+    assert {event.member for event in trials(heard, "rejected", "skipped")} <= {None}
 
 
 def test_a_merge_is_a_kind_of_proposal(paper: Any) -> None:
     heard, _, _ = paper
-    merges = [e for e in heard.of(ProposalAccepted, ProposalRejected) if e.proposal.kind == "merge"]
+    merges = [event for event in trials(heard, "accepted", "rejected") if event.proposal.kind == "merge"]
     plans = {event.step: event for event in heard.of(StepPlanned)}
     assert merges
-    assert {plans[event.step].kind for event in merges} == {"merge"}
+    assert {event.kind for event in merges} == {plans[event.step].kind for event in merges} == {"merge"}
     assert all(plans[event.step].members == event.proposal.parents for event in merges)
 
 
 def test_a_trial_in_which_nothing_is_proposed_is_skipped() -> None:
     heard, _, _ = listened(reflection=learns_words, trainset=VAL[:3], strategy="paper")
-    skipped = heard.of(ProposalSkipped)
+    skipped = trials(heard, "skipped")
     assert skipped
     assert all(e.proposal.candidate is None and "perfect" in e.proposal.reason for e in skipped)
 
 
 def test_validations_tell_the_scores_of_all_rows(paper: Any) -> None:
     heard, result, _ = paper
-    first, *later = heard.of(Evaluated)
+    first, *later = evaluations(heard)
     assert (first.kind, {event.kind for event in later}) == ("original", {"validation"})
-    for event in heard.of(Evaluated):
-        ((member, scores),) = event.scores.items()
+    for event in evaluations(heard):
+        ((member, scores),) = event.evaluated.items()
         assert event.val_means == {member: pytest.approx(result.val_aggregate_scores[member])}
+        assert event.scores[member].score == event.val_means[member]
         assert set(scores.values()) <= set(result.val_subscores[member].values())
-        assert set(event.believed) == {member}
+
+
+@pytest.mark.parametrize("run", ["paper", "adaptive"])
+def test_a_commit_has_the_scores_of_those_that_it_concerns(run: str, request: pytest.FixtureRequest) -> None:
+    heard, _, _ = request.getfixturevalue(run)
+    contenders = 0
+    for event in heard.of(StepCommitted):
+        concerned = {0, event.best, *event.evaluated, *([] if event.member is None else [event.member])}
+        concerned |= set() if event.proposal is None else set(event.proposal.parents)
+        concerned |= set() if event.contender is None else {event.contender}
+        assert set(event.scores) == concerned
+        scores = {member: own.score for member, own in event.scores.items() if own.score is not None}
+        top = max(scores.values())
+        if event.contender is None:
+            assert scores[event.best] == top
+        else:
+            contenders += 1
+            assert scores[event.contender] == top > scores[event.best]
+    assert bool(contenders) == (run == "adaptive")
+
+
+@pytest.mark.parametrize("run", ["paper", "adaptive"])
+def test_a_commit_takes_less_than_two_kilobytes_beside_its_texts_and_new_scores(
+    run: str, request: pytest.FixtureRequest
+) -> None:
+    heard, _, _ = request.getfixturevalue(run)
+    for event in heard.of(StepCommitted):
+        data = event.to_dict()
+        texts = data["proposal"] and [data["proposal"]["changed"], data["proposal"]["reason"]]
+        assert len(json.dumps(data)) - len(json.dumps([texts, data["evaluated"]])) < 2_000
 
 
 def test_with_the_adaptive_strategy_there_are_top_ups_and_finals(adaptive: Any) -> None:
     heard, _, _ = adaptive
-    kinds = [event.kind for event in heard.of(Evaluated)]
+    kinds = [event.kind for event in evaluations(heard)]
     assert (kinds[0], kinds[-1]) == ("original", "finals")
     assert set(kinds[1:-1]) == {"top-up"}
-    assert len(heard.of(Evaluated)[-1].scores) > 1
+    assert len(evaluations(heard)[-1].evaluated) > 1
 
 
 def test_initial_candidates_are_told_at_the_start_and_when_they_are_run() -> None:
     heard, _, _ = listened(initial_candidates=[{"a": "Other."}])
     assert heard.one(RunStarted).candidates[1]["a"] == "Other."
-    assert [event.kind for event in heard.of(Evaluated)][:2] == ["original", "initial"]
+    assert [event.kind for event in evaluations(heard)][:2] == ["original", "initial"]
 
 
 @pytest.mark.parametrize("run", ["paper", "adaptive"])
-def test_a_commit_ends_with_the_best_so_far_and_what_was_spent(
-    run: str, request: pytest.FixtureRequest
-) -> None:
+def test_a_commit_has_the_best_so_far_and_what_was_spent(run: str, request: pytest.FixtureRequest) -> None:
     heard, result, _ = request.getfixturevalue(run)
     in_order = [e for e in heard.in_order() if not isinstance(e, (StepPlanned, ForecastMade))][1:-1]
-    verdicts = (Evaluated, ProposalAccepted, ProposalRejected, ProposalSkipped)
-    for verdict, best, spent in zip(in_order[::3], in_order[1::3], in_order[2::3], strict=True):
-        assert isinstance(verdict, verdicts)
-        assert isinstance(best, BestSoFar)
-        assert isinstance(spent, BudgetSpent)
-        assert verdict.step == best.step == spent.step
-        assert best.interval[0] <= best.score <= best.interval[1]
-    assert [spent.step for spent in in_order[2::3]] == list(range(len(in_order) // 3))
-    rollouts = [event.spent.rollouts for event in heard.of(BudgetSpent)]
+    assert in_order == heard.of(StepCommitted)
+    assert [event.step for event in heard.of(StepCommitted)] == list(range(len(in_order)))
+    assert all(event.interval[0] <= event.score <= event.interval[1] for event in heard.of(StepCommitted))
+    rollouts = [event.spent.rollouts for event in heard.of(StepCommitted)]
     assert rollouts == sorted(rollouts)
-    assert rollouts[-1] == result.total_metric_calls <= heard.of(BudgetSpent)[-1].limits.rollouts
+    assert rollouts[-1] == result.total_metric_calls <= heard.one(RunStarted).limits.rollouts
 
 
 @pytest.mark.parametrize("run", ["paper", "adaptive"])
@@ -181,6 +213,9 @@ def test_the_last_event_is_the_result(run: str, request: pytest.FixtureRequest) 
     last = heard.events[-1]
     assert isinstance(last, Finished)
     assert (last.best, last.score, last.interval) == (result.best_idx, result.score, result.interval)
+    assert (last.gain, last.gain_interval) == (result.gain, result.gain_interval)
+    assert [own.score for own in last.scores] == pytest.approx(result.val_aggregate_scores)
+    assert [own.interval for own in last.scores] == result.intervals
     assert (last.choice_reason, last.stop_reason) == (result.choice_reason, result.stop_reason)
     assert dict(last.candidate) == result.texts[result.best_idx]
     assert heard.of(Failed) == []
@@ -307,17 +342,13 @@ def test_the_events_agree_with_the_journal(tmp_path: Path) -> None:
     heard, _, _ = listened(tmp_path, strategy="adaptive", width=2)
     with read_journal(tmp_path) as db:
         effects = dict(db.execute("SELECT kind, count(*) FROM effects GROUP BY kind").fetchall())
-        steps = dict(db.execute("SELECT number, result FROM steps").fetchall())
+        written = [data for _, _, data in read_events(db)]
     assert effects == {
         "rollout": len(heard.of(RolloutDone)),
         "reflection": len(heard.of(ReflectionDone)),
     }
-    for event in heard.of(ProposalAccepted, ProposalRejected, ProposalSkipped):
-        recorded = json.loads(steps.pop(event.step))
-        assert event.to_dict()["proposal"] == recorded
-    for event in heard.of(Evaluated):
-        assert event.to_dict()["scores"] == json.loads(steps.pop(event.step))["scores"]
-    assert steps == {}
+    kept = (StepPlanned, StepCommitted, Finished)
+    assert written == [event.to_dict() for event in heard.of(*kept)]
 
 
 # DSPy's own callbacks -------------------------------------------------------------------------------------

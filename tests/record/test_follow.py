@@ -5,15 +5,27 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dspy_gepa import RunInterrupted
-from dspy_gepa.events import BudgetSpent, Event, Stopping
+from dspy_gepa.events import (
+    AttemptFailed,
+    Event,
+    Failed,
+    Finished,
+    ForecastMade,
+    ReflectionDone,
+    RolloutDone,
+    RunStarted,
+    StepCommitted,
+    Stopping,
+)
 from dspy_gepa.record.file import read_journal
-from dspy_gepa.record.follow import Follower, News, Told
+from dspy_gepa.record.follow import Dated, Follower, News
 from dspy_gepa.testing.practice import practice_run
 from tests.recorder import Insists
 
@@ -28,7 +40,7 @@ class Looks:
         self._follower: Follower | None = None
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, BudgetSpent):
+        if isinstance(event, StepCommitted):
             self.look()
             if self._stop_after is not None and event.spent.rollouts > self._stop_after:
                 raise KeyboardInterrupt
@@ -51,11 +63,15 @@ def at_once(directory: Path) -> News:
 
 
 def in_order(told: Any) -> list[str]:
-    return sorted(f"{t.at} {t.data}" for t in told)
+    return sorted(f"{t.at} {t.event}" for t in told)
 
 
-def kinds(told: tuple[Told, ...]) -> Counter[str]:
-    return Counter(t.data["event"] for t in told)
+def kinds(dated: tuple[Dated, ...]) -> Counter[type[Event]]:
+    return Counter(type(d.event) for d in dated)
+
+
+def effects(dated: tuple[Dated, ...]) -> list[RolloutDone | ReflectionDone]:
+    return [d.event for d in dated if isinstance(d.event, (RolloutDone, ReflectionDone))]
 
 
 def test_look_by_look_it_tells_what_it_tells_at_once(tmp_path: Path) -> None:
@@ -65,22 +81,24 @@ def test_look_by_look_it_tells_what_it_tells_at_once(tmp_path: Path) -> None:
     looks.close()
     assert [news.anew for news in looks.news] == [True] + [False] * (len(looks.news) - 1)
     assert {news.state for news in looks.news[:-1]} == {"running"}
-    piece_by_piece = [told for news in looks.news for told in news.told]
+    piece_by_piece = [told for news in looks.news for told in news.events]
     whole = at_once(tmp_path)
     assert whole.state == looks.news[-1].state == "finished"
     # The forecast is made on the way; who comes later is told it first.
-    started = {"run_started", "forecast_made"}
-    assert in_order(t for t in piece_by_piece if t.data["event"] not in started) == in_order(
-        t for t in whole.told if t.data["event"] not in started
+    started = (RunStarted, ForecastMade)
+    assert in_order(t for t in piece_by_piece if not isinstance(t.event, started)) == in_order(
+        t for t in whole.events if not isinstance(t.event, started)
     )
-    assert whole.told[0].data["event"] == "run_started"
-    assert whole.told[-1].data["event"] == "finished"
-    counts = kinds(whole.told)
-    assert counts["rollout_done"] == result.total_metric_calls
-    assert counts["reflection_done"] == result.reflection_calls
-    tokens = sum(t.data["tokens"] for t in whole.told if t.data["event"].endswith("_done"))
-    assert tokens == result.total_tokens
-    assert [t.at for t in whole.told] == sorted(t.at for t in whole.told)
+    assert isinstance(whole.events[0].event, RunStarted)
+    assert isinstance(whole.events[-1].event, Finished)
+    counts = kinds(whole.events)
+    assert counts[RolloutDone] == result.total_metric_calls
+    assert counts[ReflectionDone] == result.reflection_calls
+    used = [
+        e.outcome.usage if isinstance(e, RolloutDone) else e.reflection.usage for e in effects(whole.events)
+    ]
+    assert sum(usage.total_tokens for usage in used) == result.total_tokens
+    assert [t.at for t in whole.events] == sorted(t.at for t in whole.events)
 
 
 def test_a_new_session_is_told_from_the_beginning(tmp_path: Path) -> None:
@@ -89,16 +107,18 @@ def test_a_new_session_is_told_from_the_beginning(tmp_path: Path) -> None:
         practice_run(log_dir=str(tmp_path), callbacks=[looks])
     ended = looks.look()
     assert ended.state == "interrupted"
-    assert ended.told[-1].data["event"] == "failed"
-    assert looks.look() == News("interrupted", anew=False, told=())
+    assert isinstance(ended.events[-1].event, Failed)
+    assert looks.look() == News("interrupted", anew=False, events=())
     practice_run(log_dir=str(tmp_path), max_metric_calls=80, resume="extend")
     again = looks.look()
     looks.close()
     assert again.anew
     assert again == at_once(tmp_path)
-    assert again.told[0].data["seconds_before"] > 0
-    replayed = Counter(t.data["replayed"] for t in again.told if t.data["event"].endswith("_done"))
-    before = sum(kinds(n.told)["rollout_done"] + kinds(n.told)["reflection_done"] for n in looks.news[:-1])
+    first = again.events[0].event
+    assert isinstance(first, RunStarted)
+    assert first.seconds_before > 0
+    replayed = Counter(event.replayed for event in effects(again.events))
+    before = sum(len(effects(news.events)) for news in looks.news[:-1])
     assert replayed[True] == before > 0
     assert replayed[False] > 0
 
@@ -113,12 +133,12 @@ def test_that_a_run_has_to_stop_is_told_once_and_forgotten_by_the_next_session(t
     with pytest.raises(RunInterrupted):
         practice_run(log_dir=str(tmp_path), num_threads=2, callbacks=[heard, look])
     looks.look()
-    assert [kinds(news.told)["stopping"] for news in looks.news] == [1, 0]
-    seen = next(t for t in looks.news[0].told if t.data["event"] == "stopping")
+    assert [kinds(news.events)[Stopping] for news in looks.news] == [1, 0]
+    (seen,) = [d.event for d in looks.news[0].events if isinstance(d.event, Stopping)]
     # Ctrl-C where somebody looks on ends the looking.
-    assert seen.data == heard.one(Stopping).to_dict() | {"can_hurry": False, "at": seen.at}
+    assert seen == replace(heard.one(Stopping), can_hurry=False)
     practice_run(log_dir=str(tmp_path))
-    assert kinds(looks.look().told)["stopping"] == 0
+    assert kinds(looks.look().events)[Stopping] == 0
     looks.close()
 
 
@@ -126,13 +146,13 @@ def test_a_run_that_goes_on_has_not_finished_though_it_had_before(tmp_path: Path
     practice_run(log_dir=str(tmp_path), max_metric_calls=30)
     looks = Looks(tmp_path)
     practice_run(log_dir=str(tmp_path), max_metric_calls=60, resume="extend", callbacks=[looks])
-    while_it_goes_on = Counter[str]()
+    while_it_goes_on = Counter[type[Event]]()
     for news in looks.news:
-        while_it_goes_on = kinds(news.told) if news.anew else while_it_goes_on + kinds(news.told)
-    assert while_it_goes_on["finished"] == 0
+        while_it_goes_on = kinds(news.events) if news.anew else while_it_goes_on + kinds(news.events)
+    assert while_it_goes_on[Finished] == 0
     looks.look()
     looks.close()
-    assert looks.news[-1].told[-1].data["event"] == "finished"
+    assert isinstance(looks.news[-1].events[-1].event, Finished)
 
 
 def test_failed_attempts_are_told_once(tmp_path: Path) -> None:
@@ -147,15 +167,12 @@ def test_failed_attempts_are_told_once(tmp_path: Path) -> None:
         follower.look()
         fail("one")
         fail("two")
-        failed = follower.look().told
-        assert [t.data["message"] for t in failed] == ["one", "two"]
-        assert failed[0].data == {
-            "event": "attempt_failed",
-            "effect": "rollout",
-            "cause": "RateLimit",
-            "message": "one",
-        }
-        assert follower.look().told == ()
+        failed = follower.look().events
+        assert [d.event for d in failed] == [
+            AttemptFailed("rollout", "RateLimit", "one"),
+            AttemptFailed("rollout", "RateLimit", "two"),
+        ]
+        assert follower.look().events == ()
 
 
 def test_what_is_told_another_way_is_told_from_the_beginning(tmp_path: Path) -> None:
@@ -168,4 +185,4 @@ def test_what_is_told_another_way_is_told_from_the_beginning(tmp_path: Path) -> 
             writing.execute("UPDATE events SET at = at + 1 WHERE number = ?", (last,))
         again = follower.look()
     assert again.anew
-    assert len(again.told) == len(first.told)
+    assert len(again.events) == len(first.events)

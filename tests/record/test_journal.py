@@ -117,16 +117,14 @@ def test_a_journal_is_read_where_nothing_can_be_written(finished: Path) -> None:
             assert db.execute("SELECT count(*) FROM effects").fetchone() == (40,)
 
 
-def test_failures_steps_and_the_ends_of_sessions_are_kept_for_reports(tmp_path: Path) -> None:
+def test_failures_and_the_ends_of_sessions_are_kept_for_reports(tmp_path: Path) -> None:
     journal = open_journal(tmp_path)
     journal.record_failure("LMServerError", "rollout", "HTTP 500")
-    journal.record_step(0, '{"kind": "seed"}', 8)
     journal.close("interrupted")
     with read_journal(tmp_path) as db:
         assert db.execute("SELECT cause, kind, error FROM failures").fetchall() == [
             ("LMServerError", "rollout", "HTTP 500")
         ]
-        assert db.execute("SELECT number, rollouts FROM steps").fetchall() == [(0, 8)]
         assert db.execute("SELECT ended FROM sessions").fetchall() == [("interrupted",)]
 
 

@@ -11,7 +11,7 @@ import dspy
 import pytest
 
 from dspy_gepa import GEPAResult, RunInterrupted
-from dspy_gepa.events import BudgetSpent
+from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.pareto import undominated
 from dspy_gepa.record.read import read_run
 from dspy_gepa.testing.practice import is_right, practice_run
@@ -64,7 +64,7 @@ def test_of_a_run_that_was_interrupted_levels_are_told_up_to_there(tmp_path: Pat
     limit = 60
 
     def stop(event: Any) -> None:
-        if isinstance(event, BudgetSpent) and event.spent.rollouts > limit:
+        if isinstance(event, StepCommitted) and event.spent.rollouts > limit:
             raise KeyboardInterrupt
 
     with pytest.raises(RunInterrupted):

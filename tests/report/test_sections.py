@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from dspy_gepa.record.model import RunRecord, State
+from dspy_gepa.events import StepPlanned
+from dspy_gepa.record.model import RunRecord, RunState
 from dspy_gepa.report.sections import advice, chance, costs, facts, headline, in_flight, settings
+from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Usage
 from dspy_gepa.views.words import amount
@@ -77,7 +79,7 @@ def test_a_cost_without_prices_is_not_told_as_nothing() -> None:
         ("killed", "without a word"),
     ],
 )
-def test_a_run_that_did_not_finish_says_how_it_goes_on(state: State, word: str) -> None:
+def test_a_run_that_did_not_finish_says_how_it_goes_on(state: RunState, word: str) -> None:
     told = advice(dataclasses.replace(RUN, state=state, log_dir="runs/one"))
     assert word in told
     assert ("log_dir='runs/one'" in told) == (state != "running")
@@ -144,7 +146,7 @@ def test_settings_are_told_one_by_one_without_what_was_not_set() -> None:
 
 
 def test_steps_that_were_begun_are_named() -> None:
-    steps = ({"step": 7, "kind": "merge", "members": [1, 2]}, {"step": 8, "kind": "finals", "members": []})
+    steps = (StepPlanned(7, "merge", (1, 2), Spending(5)), StepPlanned(8, "finals", (), Spending(9)))
     told = in_flight(dataclasses.replace(RUN, state="killed", in_flight=steps))
     assert told == "Begun and not committed: step 7 (merge of 1 and 2), step 8 (finals)."
     assert in_flight(RUN) == ""

@@ -645,11 +645,11 @@ def clears(event: Event) -> None:
     [
         (lambda: None, r"callback\(event\)"),
         (lambda event: event.step, "AttributeError.*'RunStarted'"),
-        (ExpectsAnIndex(), r"KeyError: 'x' \(Evaluated\)"),
+        (ExpectsAnIndex(), r"KeyError: 'x' \(StepCommitted\)"),
         (Misspelt(), "on_rollout_don(.*\n)*.*'on_rollout_done'"),
         (Misspelt, "Misspelt"),
         (object(), "named after an event"),
-        (clears, "Evaluated changed"),
+        (clears, "StepCommitted changed"),
     ],
 )
 def test_a_broken_callback_is_refused(callback: Any, words: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dspy_gepa import ConfigurationError
-from dspy_gepa.events import Finished, ProposalAccepted, ProposalRejected, RolloutDone
+from dspy_gepa.events import Finished, RolloutDone, StepCommitted
 from dspy_gepa.testing import EventRecorder, practice_run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -67,8 +67,8 @@ def test_a_recorder_keeps_the_events_of_a_run_in_order() -> None:
     assert recorder.one(Finished).best == result.best_idx
     assert recorder.events[-1] is recorder.one(Finished)
     assert len(recorder.of(RolloutDone)) == result.total_metric_calls
-    proposals = recorder.of(ProposalAccepted, ProposalRejected)
-    assert [e.proposal for e in proposals] == list(result.proposals[1:])
+    proposals = [event.proposal for event in recorder.of(StepCommitted) if event.proposal]
+    assert proposals == list(result.proposals[1:])
     assert len(recorder.threads) == 1
 
 

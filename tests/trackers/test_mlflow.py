@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dspy_gepa.events import BudgetSpent, ProposalAccepted
+from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.read import read_run
 from dspy_gepa.trackers.tracker import as_markdown
@@ -51,16 +51,12 @@ def test_what_mlflow_holds_is_what_the_journal_holds(store: Any, tmp_path: Path)
         return {m.step: m.value for m in client.get_metric_history(run.info.run_id, name)}
 
     with read_journal(tmp_path / "run") as db:
-        steps = dict(db.execute("SELECT number, rollouts FROM steps ORDER BY number").fetchall())
-        results = dict(db.execute("SELECT number, result FROM steps ORDER BY number").fetchall())
-    spent = history("spent/rollouts")
-    assert spent == {event.step: event.spent.rollouts for event in heard.of(BudgetSpent)}
-    assert spent == {number: sum(list(steps.values())[: number + 1]) for number in steps}
-    verdicts = {number: json.loads(text).get("verdict") for number, text in results.items()}
+        commits = db.execute("SELECT committed, data FROM events WHERE committed IS NOT NULL").fetchall()
+    steps = {number: json.loads(text) for number, text in commits}
+    assert history("spent/rollouts") == {number: step["spent"]["rollouts"] for number, step in steps.items()}
+    verdicts = {number: step["proposal"]["verdict"] for number, step in steps.items() if step["proposal"]}
     assert history("trial/accepted") == {
-        number: float(verdict == "accepted")
-        for number, verdict in verdicts.items()
-        if verdict in ("accepted", "rejected")
+        number: float(verdict == "accepted") for number, verdict in verdicts.items() if verdict != "skipped"
     }
     curve = read_run(tmp_path / "run").curve
     assert [p.step for p in curve] == list(steps)
@@ -68,7 +64,9 @@ def test_what_mlflow_holds_is_what_the_journal_holds(store: Any, tmp_path: Path)
         assert history(name) == {point.step: pytest.approx(field(point)) for point in curve}
     assert history("best/score")[max(steps)] == pytest.approx(result.score)
     assert history("spent/tokens")[max(steps)] == result.total_tokens
-    for event in heard.of(ProposalAccepted):
+    for event in heard.of(StepCommitted):
+        if event.member is None:
+            continue
         text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/prompts/member_{event.member}.md")
         assert text == as_markdown(event.proposal.candidate)
     assert "<!doctype html>" in mlflow.artifacts.load_text(f"{run.info.artifact_uri}/report.html")

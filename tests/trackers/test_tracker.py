@@ -15,17 +15,14 @@ import pytest
 from dspy_gepa import GEPA, ConfigurationError, ReflectionError, RunInterrupted
 from dspy_gepa.events import (
     AttemptFailed,
-    BestSoFar,
-    BudgetSpent,
-    Evaluated,
     Event,
     Finished,
-    ProposalAccepted,
     RolloutDone,
     RunStarted,
+    StepCommitted,
 )
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.trackers.mlflow import MLflowRecord
+from dspy_gepa.trackers.mlflow import MLflowRun
 from dspy_gepa.trackers.tracker import as_markdown, failure_of, metrics_of
 from dspy_gepa.trackers.wandb import OpenWandb
 from tests.recorder import Recorder
@@ -51,18 +48,15 @@ def wandb(monkeypatch: pytest.MonkeyPatch) -> FakeWandb:
 
 
 def expected_metrics(heard: Recorder) -> list[tuple[int, dict[str, float]]]:
-    """By commit, what its events say."""
-    found: dict[int, dict[str, float]] = {}
-    for event in heard.events:
-        if hasattr(event, "step"):
-            found.setdefault(event.step, {}).update(metrics_of(event))
-    return list(found.items())
+    """By commit, what it says."""
+    return [(event.step, metrics_of(event)) for event in heard.of(StepCommitted)]
 
 
 def expected_texts(heard: Recorder) -> dict[str, str]:
     texts = {"prompts/member_0.md": as_markdown(heard.one(RunStarted).candidates[0])}
-    for event in heard.of(ProposalAccepted):
-        texts[f"prompts/member_{event.member}.md"] = as_markdown(event.proposal.candidate)
+    for event in heard.of(StepCommitted):
+        if event.member is not None and event.proposal is not None and event.proposal.candidate is not None:
+            texts[f"prompts/member_{event.member}.md"] = as_markdown(event.proposal.candidate)
     return texts | {"prompts/returned.md": as_markdown(heard.events[-1].candidate)}
 
 
@@ -78,15 +72,16 @@ def prompts_of(texts: dict[str, str]) -> dict[str, str]:
 def test_numbers_are_those_of_the_events() -> None:
     heard = Recorder()
     result = Words(None).compile(callbacks=[heard])
-    best, spent = heard.of(BestSoFar)[-1], heard.of(BudgetSpent)[-1]
-    assert metrics_of(best)["best/score"] == result.score
-    assert (metrics_of(best)["best/interval_low"], metrics_of(best)["best/interval_high"]) == result.interval
-    gain = [metrics_of(best)[f"best/{name}"] for name in ("gain", "gain_low", "gain_high")]
+    commits = list(map(metrics_of, heard.of(StepCommitted)))
+    last = commits[-1]
+    assert last["best/score"] == result.score
+    assert (last["best/interval_low"], last["best/interval_high"]) == result.interval
+    gain = [last[f"best/{name}"] for name in ("gain", "gain_low", "gain_high")]
     assert gain == [result.gain, *result.gain_interval]
-    assert metrics_of(spent)["spent/rollouts"] == result.total_metric_calls
-    assert metrics_of(spent)["spent/tokens"] == result.total_tokens
-    validated = [metrics_of(event) for event in heard.of(Evaluated)]
-    assert {name: mean for means in validated for name, mean in means.items()} == {
+    assert last["spent/rollouts"] == result.total_metric_calls
+    assert last["spent/tokens"] == result.total_tokens
+    means = [(name, mean) for numbers in commits for name, mean in numbers.items()]
+    assert {name: mean for name, mean in means if name.startswith("val_score/")} == {
         f"val_score/member_{member}": pytest.approx(mean)
         for member, mean in enumerate(result.val_aggregate_scores)
     }
@@ -117,7 +112,7 @@ def test_a_step_with_more_numbers_than_a_server_takes_at_once_is_told_in_several
 ) -> None:
     run = mlflow.start_run()
     values = {f"val_score/member_{member}": member / 2_500 for member in range(2_500)}
-    MLflowRecord(mlflow, run.run_id).metrics(values, step=7)
+    MLflowRun(mlflow, run.run_id).metrics(values, step=7)
     assert [(step, len(told)) for step, told in run.metrics] == [(7, 1_000), (7, 1_000), (7, 500)]
     assert {name: value for _, told in run.metrics for name, value in told.items()} == values
 
@@ -144,7 +139,7 @@ def test_a_run_that_a_callback_left_open_stays_open(mlflow: FakeMLflow) -> None:
 
 def test_a_run_that_fails_or_is_interrupted_is_ended_as_that(mlflow: FakeMLflow) -> None:
     def interrupts(event: Event) -> None:
-        if isinstance(event, BudgetSpent):
+        if isinstance(event, StepCommitted):
             raise KeyboardInterrupt
 
     with pytest.raises(ReflectionError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dspy_gepa.events import BudgetSpent
+from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.read import read_run
 from tests.recorder import Recorder
 from tests.support_runs import Words
@@ -82,7 +82,7 @@ def test_what_wandb_holds_is_what_the_run_told(offline: Path) -> None:
     records = records_of(offline)
     rows = history_of(records)
     assert [(row["gepa/step"], row["gepa/spent/rollouts"]) for row in rows] == [
-        (event.step, event.spent.rollouts) for event in heard.of(BudgetSpent)
+        (event.step, event.spent.rollouts) for event in heard.of(StepCommitted)
     ]
     curve = read_run(offline / "run").curve
     assert [row["gepa/step"] for row in rows] == [point.step for point in curve]

@@ -17,17 +17,17 @@ import pytest
 import tqdm
 
 from dspy_gepa import ConfigurationError, ReflectionError, RunInterrupted
-from dspy_gepa.events import BudgetSpent, RolloutDone
+from dspy_gepa.events import RolloutDone, StepCommitted
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.views import choice as views
 from dspy_gepa.views.choice import open_display, refreshed
-from dspy_gepa.views.state import Progress
 from dspy_gepa.views.terminal import TerminalDisplay
 from tests.recorder import Insists, Recorder
 from tests.support import is_right
+from tests.support_progress import RUNNING, WAIT
 from tests.support_runs import Words
 from tests.views.screen import Screen, on, vanishing
-from tests.views.test_words import RUNNING, WAIT
 
 RULE = re.compile(r"^GEPA [\w: ]+ ─+$")
 
@@ -79,7 +79,7 @@ def test_log_lines_prints_and_bars_stay_whole_and_one_panel_is_left(screen: Scre
 
     class Typist:
         def __call__(self, event: Any) -> None:
-            if isinstance(event, BudgetSpent):
+            if isinstance(event, StepCommitted):
                 sys.stderr.write(f"committed {event.step}\n")
 
     screen.resize(200, 24)
@@ -98,7 +98,7 @@ def test_log_lines_prints_and_bars_stay_whole_and_one_panel_is_left(screen: Scre
     assert [line for line in above if line.startswith("printed")] == [
         f"printed {n + 1}" for n in range(len(calls))
     ]
-    commits = len(heard.of(BudgetSpent))
+    commits = len(heard.of(StepCommitted))
     assert [line for line in above if line.startswith("committed")] == [
         f"committed {n}" for n in range(commits)
     ]
@@ -199,7 +199,7 @@ def test_a_terminal_that_goes_away_changes_nothing_in_the_result(monkeypatch: py
 
 def test_an_interrupt_is_shown_with_the_way_to_go_on(screen: Screen, tmp_path: Path) -> None:
     class Stops:
-        def on_budget_spent(self, event: BudgetSpent) -> None:
+        def on_step_committed(self, event: StepCommitted) -> None:
             raise KeyboardInterrupt
 
     with on(screen), pytest.raises(RunInterrupted):
@@ -311,17 +311,17 @@ def test_the_first_progress_is_drawn_at_once_and_later_ones_on_another_thread() 
         show(Progress())
         assert paper.drawn == [Progress()]
         assert paper.twice.wait(30)  # time goes on when nothing else does
-        show(Progress(members=2))
+        show(Progress(retries=2))
     assert paper.threads[0] is threading.main_thread() is not paper.threads[1]
-    assert paper.closed == [Progress(members=2)]
+    assert paper.closed == [Progress(retries=2)]
 
 
 def test_progress_that_comes_faster_than_drawings_is_left_out() -> None:
     paper = Paper()
     with refreshed(paper, stopped, period=3600) as show:
-        for members in range(100):
-            show(replace(Progress(), members=members))
-    assert [progress.members for progress in [*paper.drawn, *paper.closed]] == [0, 99]
+        for retries in range(100):
+            show(replace(Progress(), retries=retries))
+    assert [progress.retries for progress in [*paper.drawn, *paper.closed]] == [0, 99]
 
 
 def test_where_nothing_was_shown_nothing_is_drawn() -> None:
@@ -337,7 +337,7 @@ def test_an_error_in_drawing_is_logged_and_nothing_is_drawn_any_more(
     paper = Paper(breaks=True)
     with refreshed(paper, stopped, period=0.001) as show:
         show(Progress())
-        show(Progress(members=2))
+        show(Progress(retries=2))
     assert (len(paper.drawn), paper.closed) == (1, [])
     assert "live view" in caplog.text
     assert "ZeroDivisionError" in caplog.text
@@ -380,7 +380,7 @@ def test_a_long_run_says_a_line_a_minute_from_the_second_minute_on(
 ) -> None:
     with open_display("auto", clock=Ticking(1.0)) as show:
         for number in range(200):
-            show(replace(RUNNING, accepted=number))
+            show(replace(RUNNING, retries=number))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 4  # and one at the end
     assert all(line.startswith("GEPA searching: 300 of 600 rollouts") for line in lines)

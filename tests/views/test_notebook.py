@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -14,8 +13,8 @@ from IPython.utils.capture import capture_output
 
 from dspy_gepa.views.choice import open_display
 from dspy_gepa.views.notebook import NotebookDisplay, bundle_of, in_notebook
+from tests.support_progress import RUNNING, recorded, trial
 from tests.support_runs import Words
-from tests.views.test_words import RUNNING
 
 
 @pytest.fixture
@@ -69,12 +68,14 @@ def test_the_panel_replaces_what_it_drew() -> None:
     display = NotebookDisplay()
     with capture_output() as captured:
         display.draw(RUNNING, 60.0)
-        display.close(replace(RUNNING, phase="finished"), 60.0)
+        display.close(recorded(state="finished"), 60.0)
     assert [output.update for output in captured.outputs] == [False, True]
 
 
 def test_texts_of_models_are_escaped_in_the_html() -> None:
-    html = bundle_of(replace(RUNNING, rejection="<script>alert(1)</script> & [bold]"), 60.0)["text/html"]
+    html = bundle_of(
+        recorded(trials=(trial("rejected", reason="<script>alert(1)</script> & [bold]"),)), 60.0
+    )["text/html"]
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; [bold]" in html
 

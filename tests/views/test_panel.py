@@ -8,17 +8,31 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from dspy_gepa.record.model import RunState
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.panel import Sheet, lines_of, panel
-from dspy_gepa.views.state import Change, Progress, StepInFlight
-from tests.views.test_words import RUNNING, WAIT
+from tests.support_progress import RUNNING, WAIT, recorded, step, trial
 
 COLOR = re.compile(r"\x1b\[[\d;]*m")
 BUSY = replace(
-    RUNNING,
-    steps=(StepInFlight(20, "mutation", (3,), most=14, done=5),),
-    change=Change(4, "hop", "Name the city " * 20, added=True, reason="scored 3 on 6 rows"),
-    rejection="minibatch score went from 3 to 2",
+    recorded(
+        trials=(
+            *RUNNING.record.trials[1:-1],
+            trial("rejected", reason="minibatch score went from 3 to 2"),
+            trial("accepted", changed={"hop": "Name the city " * 20}),
+        )
+    ),
+    steps=(step(20, "mutation", (3,), most=14, rollouts=5),),
 )
+
+
+def learned(sentence: str, component: str = "hop") -> Progress:
+    made = trial("accepted", changed={component: sentence}, reason="scored 3")
+    return recorded(BUSY, trials=(*BUSY.record.trials[:-1], made))
+
+
+def refused(reason: str) -> Progress:
+    return recorded(BUSY, trials=(*BUSY.record.trials, trial("rejected", reason=reason)))
 
 
 def drawn(progress: Progress, now: float = 120.0, **sheet: object) -> list[str]:
@@ -38,11 +52,10 @@ def test_everything_is_there() -> None:
 
 
 @pytest.mark.parametrize("width", [20, 40, 59, 80, 110, 300])
-@pytest.mark.parametrize("phase", ["search", "finished"])
-def test_no_line_is_wider_than_the_terminal(width: int, phase: str) -> None:
-    odd = replace(BUSY.change, sentence="漢字🎉" * 40)
-    for progress in (BUSY, replace(BUSY, change=odd)):
-        lines = drawn(replace(progress, phase=phase, ended_at=120.0), width=width)
+@pytest.mark.parametrize("state", ["running", "finished"])
+def test_no_line_is_wider_than_the_terminal(width: int, state: RunState) -> None:
+    for progress in (BUSY, learned("漢字🎉" * 40)):
+        lines = drawn(replace(recorded(progress, state), ended_at=120.0), width=width)
         assert max(map(cell_len, lines)) <= min(width, 110)
 
 
@@ -55,10 +68,9 @@ def test_forty_columns_still_show_the_figures() -> None:
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_a_long_name_leaves_room_for_what_was_changed(width: int) -> None:
-    change = Change(4, "summarize.passages.predict" * 2, "Name the city.", added=True, reason="scored 3")
-    lines = drawn(replace(BUSY, change=change), width=width)
+    lines = drawn(learned("Name the city.", "summarize.passages.predict" * 2), width=width)
     place = lines.index('kept        + "Name the city."')
-    assert lines[place + 1].startswith("            summarize.passages.")
+    assert lines[place + 1].startswith("            summarize.pass...")
 
 
 @pytest.mark.parametrize("width", [40, 80])
@@ -75,7 +87,7 @@ def test_the_bar_is_as_long_as_what_is_spent() -> None:
 
 
 def test_the_time_is_told_once() -> None:
-    limited = replace(BUSY, limits={"seconds": 600})
+    limited = recorded(BUSY, started={"limits": {"seconds": 600}})
     assert sum("2 min 00 s" in line for line in drawn(BUSY)) == 1
     assert next(line for line in drawn(limited) if "2 min 00 s" in line).startswith("time")
     assert not any(line.startswith("elapsed") for line in drawn(limited))
@@ -90,11 +102,11 @@ def test_a_text_that_does_not_fit_says_so(width: int) -> None:
 
 def test_while_it_runs_a_long_text_takes_one_line_and_at_the_end_all_it_needs() -> None:
     assert sum("Name the city" in line for line in drawn(BUSY)) == 1
-    assert sum("Name the city" in line for line in drawn(replace(BUSY, phase="finished"))) > 3
+    assert sum("Name the city" in line for line in drawn(recorded(BUSY, "finished"))) > 2
 
 
 def test_a_terminal_without_unicode_gets_none() -> None:
-    odd = replace(BUSY, rejection="é 漢字")
+    odd = refused("é 漢字")
     for encoding in ("ascii", "latin-1", "cp1252"):
         lines = drawn(odd, encoding=encoding)
         "".join(lines).encode(encoding)
@@ -114,20 +126,18 @@ def test_with_colours_the_text_is_the_same() -> None:
 
 def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     hostile = "[bold red]x[/] [link=http://evil]y[/link] :smile: \\[z]"
-    assert any(hostile in line for line in drawn(replace(BUSY, rejection=hostile), colors="standard"))
+    assert any(hostile in line for line in drawn(refused(hostile), colors="standard"))
 
 
 def test_the_end_tells_why_and_what_to_do_next() -> None:
-    ended = replace(
+    ended = recorded(
         BUSY,
-        phase="finished",
-        ended_at=90.0,
-        steps=(),
+        "finished",
         stop_reason="budget: all is spent",
         choice_reason="better than the seed program with probability 0.97",
         log_dir="runs/one",
     )
-    text = "\n".join(drawn(ended, width=110))
+    text = "\n".join(drawn(replace(ended, ended_at=90.0, steps=()), width=110))
     assert "finished" in text
     assert "budget: all is spent" in text
     assert "better than the seed program" in text
@@ -138,5 +148,5 @@ def test_the_end_tells_why_and_what_to_do_next() -> None:
 
 def test_a_failure_is_shown_with_its_remedy() -> None:
     error = "InfrastructureError: The provider is down. To go on, run the same compile again."
-    lines = drawn(replace(BUSY, phase="failed", error=error), width=60)
+    lines = drawn(recorded(BUSY, "failed", error=error), width=60)
     assert "To go on, run the same compile again." in " ".join(" ".join(lines).split())

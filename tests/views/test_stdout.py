@@ -17,7 +17,7 @@ from dspy.utils.logging_utils import DSPY_LOGGING_STREAM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.views.state import Progress
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.stdout import MOST_BARS, Transcript
 from dspy_gepa.views.terminal import TerminalDisplay, open_terminal
 from tests.views.screen import Screen, on

@@ -6,17 +6,22 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.panel import Sheet, lines_of, panel
-from dspy_gepa.views.state import Progress
 from dspy_gepa.views.terminal import TerminalDisplay, open_terminal
+from tests.support_progress import POINT, RUNNING, recorded, trial, trials
 from tests.views.screen import Screen, on, vanishing
 
-SMALL = Progress(phase="search", started_at=0.0)
-TALL = replace(SMALL, score=0.5, interval=(0.4, 0.6), seed_score=0.4, accepted=2, rejection="no better")
+SMALL = Progress(kind="mutation", started_at=0.0)
+TALL = recorded(
+    SMALL,
+    members=RUNNING.record.members,
+    curve=(POINT,),
+    trials=(*trials(2, 0), trial("rejected", reason="no better")),
+)
 NOW = 60.0
 
 

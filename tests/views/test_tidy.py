@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.views.tidy import one_line, short_name
+from dspy_gepa.views.words import one_line, short_name
 
 
 @pytest.mark.parametrize(

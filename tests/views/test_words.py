@@ -7,19 +7,21 @@ from typing import Any
 
 import pytest
 
-from dspy_gepa.runtime.budget import Spending
-from dspy_gepa.views.state import Change, Contender, Progress, StepInFlight, Wait
+from dspy_gepa.events import AttemptFailed
+from dspy_gepa.record.model import Member, RunRecord
+from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.words import (
     amount,
     best_text,
     change_text,
+    contender_text,
     duration,
     headline,
-    hope_text,
     left_text,
     line_of,
     meters,
     next_step,
+    rejection_text,
     roughly,
     score_text,
     seed_text,
@@ -28,22 +30,7 @@ from dspy_gepa.views.words import (
     trials_text,
     trouble_text,
 )
-
-RUNNING = Progress(
-    phase="search",
-    started_at=0.0,
-    limits={"rollouts": 600, "cost": 5.0},
-    told=Spending(300, 12, 45_200, 0.41),
-    fresh_from=(0.0, 0.0),
-    members=5,
-    best=3,
-    score=0.712,
-    interval=(0.65, 0.77),
-    better_than_original=0.97,
-    seed_score=0.58,
-    accepted=5,
-    rejected=9,
-)
+from tests.support_progress import POINT, RUNNING, WAIT, limited, recorded, step, trial, trials, with_trials
 
 
 @pytest.mark.parametrize(
@@ -97,110 +84,134 @@ def test_what_is_limited_comes_first_and_has_a_share() -> None:
 
 
 def test_a_limit_in_seconds_is_measured_in_time() -> None:
-    (meter,) = meters(Progress(started_at=0.0, limits={"seconds": 120}), 30.0)
+    (meter,) = meters(limited(seconds=120), 30.0)
     assert (meter.name, meter.text, meter.share) == ("time", "30 s of 2 min 00 s", 0.25)
 
 
 def test_the_score_stands_beside_its_interval_the_seed_and_the_gain() -> None:
     assert score_text(RUNNING) == "0.712 (90 %: 0.650 to 0.770)"
     assert seed_text(RUNNING) == "0.580, gain +0.132"
-    assert seed_text(Progress(seed_score=0.5)) == "0.500"
     assert score_text(Progress()) == seed_text(Progress()) == ""
 
 
 def test_no_score_is_less_than_zero_by_a_digit_that_is_not_shown() -> None:
-    progress = replace(RUNNING, score=-0.0001, interval=(-0.0004, 0.1), seed_score=0.0)
+    point = replace(POINT, score=-0.0001, interval=(-0.0004, 0.1), gain=-0.0001)
+    progress = recorded(curve=(point,))
     assert score_text(progress) == "0.000 (90 %: 0.000 to 0.100)"
     assert seed_text(progress) == "0.000, gain +0.000"
 
 
 def test_the_best_is_told_with_its_probability_and_at_the_end_with_the_reason() -> None:
     assert best_text(RUNNING) == "member 3, better than the seed with probability 0.97; 5 members in all"
-    ended = replace(RUNNING, phase="finished", choice_reason="it is surely better")
+    ended = recorded(state="finished", choice_reason="it is surely better")
     assert best_text(ended) == "member 3, it is surely better; 5 members in all"
-    assert best_text(replace(RUNNING, best=0)) == "the program as it was given; 5 members in all"
+    assert best_text(recorded(best=0)) == "the program as it was given; 5 members in all"
+
+
+MEMBERS = (
+    *RUNNING.record.members[:4],
+    Member(4, "id4", {"hop": "Answer."}, score=0.8, interval=(0.6, 0.9)),
+)
+CONTESTED = replace(recorded(members=MEMBERS), contender=4)
 
 
 def test_a_member_that_may_be_better_is_told_while_it_is_not_sure() -> None:
-    contender = Contender(4, 0.8, (0.6, 0.9))
-    told = hope_text(replace(RUNNING, contender=contender))
+    told = contender_text(CONTESTED)
     assert told == "member 4 may have 0.800 (90 %: 0.600 to 0.900), which is not sure yet"
-    assert hope_text(replace(RUNNING, contender=contender, phase="finished")) == hope_text(RUNNING) == ""
+    assert contender_text(recorded(CONTESTED, "finished")) == contender_text(RUNNING) == ""
 
 
-@pytest.mark.parametrize("phase", ["interrupted", "failed"])
-def test_a_run_that_ends_before_its_finals_says_how_to_get_who_may_be_better(phase: Any) -> None:
-    ended = replace(RUNNING, contender=Contender(4, 0.8, (0.6, 0.9)), phase=phase, log_dir="my runs")
-    assert hope_text(ended).endswith("not sure yet; its texts: dspy-gepa export 'my runs' --member 4")
-    assert hope_text(ended) in line_of(ended, 1.0)
-    assert hope_text(replace(ended, log_dir=None)).endswith("not sure yet")
+@pytest.mark.parametrize("state", ["interrupted", "failed"])
+def test_a_run_that_ends_before_its_finals_says_how_to_get_who_may_be_better(state: Any) -> None:
+    ended = recorded(CONTESTED, state, log_dir="my runs")
+    assert contender_text(ended).endswith("not sure yet; its texts: dspy-gepa export 'my runs' --member 4")
+    assert contender_text(ended) in line_of(ended, 1.0)
+    assert contender_text(recorded(ended, log_dir=None)).endswith("not sure yet")
 
 
 def test_a_step_tells_what_it_tries_and_how_far_it_is() -> None:
-    step = StepInFlight(7, "mutation", (3,), most=14, done=5, reflections=1)
-    assert step_text(step) == "mutation of member 3: 5 of at most 14 rollouts, 1 reflection"
-    merge = StepInFlight(8, "merge", (1, 4), most=5)
+    mutation = step(7, "mutation", (3,), most=14, rollouts=5, reflections=1)
+    assert step_text(mutation) == "mutation of member 3: 5 of at most 14 rollouts, 1 reflection"
+    merge = step(8, "merge", (1, 4), most=5)
     assert step_text(merge) == "merge of members 1 and 4: 0 of at most 5 rollouts"
-    assert step_text(StepInFlight(9, "finals", (), most=60, done=2)) == "finals: 2 of at most 60 rollouts"
+    assert step_text(step(9, "finals", (), most=60, rollouts=2)) == "finals: 2 of at most 60 rollouts"
 
 
 def test_of_many_steps_the_oldest_are_shown() -> None:
-    steps = tuple(StepInFlight(n, "mutation", (n,), most=3) for n in range(9))
+    steps = tuple(step(n, "mutation", (n,), most=3) for n in range(9))
     shown = steps_text(replace(RUNNING, steps=steps))
     assert len(shown) == 5
     assert shown[-1] == "and 5 more"
 
 
 def test_the_share_of_accepted_proposals_leaves_trials_without_one_out() -> None:
-    text = trials_text(replace(RUNNING, accepted=1, rejected=3, skipped=2))
+    text = trials_text(recorded(trials=trials(1, 3, 2)))
     assert text == "1 accepted, 3 rejected, 2 without a proposal (25% accepted)"
-    assert trials_text(replace(RUNNING, accepted=0, rejected=0, skipped=2)).endswith("2 without a proposal")
+    assert trials_text(recorded(trials=trials(0, 0, 2))).endswith("2 without a proposal")
     assert trials_text(Progress()) == ""
 
 
+def changed(before: str, after: str) -> list[str]:
+    members = (Member(0, "id0", {"hop.query": before}),)
+    made = trial("accepted", changed={"hop.query": after}, member=1)
+    return change_text(recorded(members=members, trials=(made, trial("rejected"))))
+
+
 def test_a_change_is_told_before_where_it_is_and_why() -> None:
-    change = Change(4, "hop.query", "Name the city.", added=True, reason="scored 3 on 6 rows")
     where = "hop.query: scored 3 on 6 rows"
-    assert change_text(Progress(change=change)) == ['+ "Name the city."', where]
-    assert change_text(Progress(change=replace(change, added=False))) == ['- "Name the city."', where]
-    assert change_text(Progress(change=replace(change, sentence=""))) == [where]
+    assert changed("Answer. Be kind.", "Answer. Be kind. Be exact.") == ['+ "Be exact."', where]
+    assert changed("Answer. Be kind.", "Answer.") == ['- "Be kind."', where]
+    assert changed("Answer. Be kind.", "Answer.  Be kind.") == [where]
     assert change_text(Progress()) == []
+
+
+def test_a_text_is_compared_with_that_of_its_parent() -> None:
+    texts = ("Answer.", "Answer. Be brief.", "Answer. Be brief. Be exact.")
+    members = tuple(Member(n, f"id{n}", {"a": text}) for n, text in enumerate(texts))
+    second = trial("accepted", parents=(1,), changed={"a": texts[2]}, member=2)
+    assert change_text(recorded(members=members, trials=(second,)))[0] == '+ "Be exact."'
+
+
+def test_the_last_rejection_is_told_with_its_reason_on_one_line() -> None:
+    made = with_trials(trial("rejected", reason="went\nfrom 3 to 2"), trial("accepted"))
+    assert rejection_text(made) == "went from 3 to 2"
+    assert rejection_text(Progress()) == ""
 
 
 def test_trouble_is_told_only_where_there_is_some() -> None:
     assert trouble_text(Progress()) == ""
     assert trouble_text(Progress(retries=1)) == "1 repeated attempt"
-    told = trouble_text(Progress(failures=2, last_failure="Timeout: slow"))
-    assert told == "2 failed attempts, never scored; the last: Timeout: slow"
+    failed = recorded(
+        Progress(last_failure=AttemptFailed("rollout", "Timeout", "sl\now")), failures={"Timeout": 2}
+    )
+    told = trouble_text(failed)
+    assert told == "2 failed attempts, never scored; the last: Timeout: sl ow"
 
 
 def test_time_left_is_told_only_where_it_is_known() -> None:
     assert left_text(RUNNING, 120.0) == "about 2 min"
-    assert left_text(replace(RUNNING, phase="finished", ended_at=90.0), 120.0) == ""
+    assert left_text(replace(recorded(state="finished"), ended_at=90.0), 120.0) == ""
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"phase": "starting"}, "starting"),
-        ({"phase": "seed"}, "running the program as it was given"),
-        ({"phase": "finals"}, "finals"),
-        ({"phase": "interrupted"}, "interrupted"),
+        ({"kind": ""}, "starting"),
+        ({"kind": "original"}, "running the program as it was given"),
+        ({"kind": "finals"}, "finals"),
+        ({"record": RunRecord("interrupted")}, "interrupted"),
         ({"replaying": True, "resumed_steps": 1}, "resuming: going through 1 recorded step"),
     ],
 )
-def test_the_headline_says_what_the_run_does(changes: dict[str, object], words: str) -> None:
+def test_the_headline_says_what_the_run_does(changes: dict[str, Any], words: str) -> None:
     assert headline(replace(RUNNING, **changes)).startswith(words)
 
 
 def test_the_next_step_names_the_record_and_the_command() -> None:
-    told = next_step(Progress(log_dir="runs/one"))
+    told = next_step(recorded(log_dir="runs/one"))
     assert told == "recorded in runs/one; read it with: dspy-gepa report runs/one"
-    assert next_step(Progress(log_dir="my runs")).endswith("dspy-gepa report 'my runs'")
+    assert next_step(recorded(log_dir="my runs")).endswith("dspy-gepa report 'my runs'")
     assert "GEPA(log_dir=...)" in next_step(Progress())
-
-
-WAIT = Wait(True, rollouts=5, reflections=1, until=150.0, can_hurry=True)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +243,8 @@ def test_a_line_for_a_log_is_ascii_and_tells_all_that_matters() -> None:
         "best 0.712 (90 %: 0.650 to 0.770), seed 0.580, gain +0.132; 5 accepted, 9 rejected (36% accepted); "
         "2 min 00 s, about 2 min left"
     )
-    ended = replace(RUNNING, phase="failed", ended_at=120.0, error="MetricError: oh", retries=2)
+    failed = recorded(state="failed", error="MetricError: oh\n\x1b[2J")
+    ended = replace(failed, ended_at=120.0, retries=2)
     assert line_of(ended, 999.0).endswith(
         "; 2 min 00 s; 2 repeated attempts; MetricError: oh; "
         "no record was kept: GEPA(log_dir=...) keeps one, for reports and for going on"

@@ -7,7 +7,8 @@ from typing import Any
 import dspy
 from dspy.clients.provider import Provider
 
-from benchmarks.harness.setting import CountingMetric, RefusedError, Setting, quiet
+from benchmarks.harness.meter import CountingMetric
+from benchmarks.harness.setting import Found, RefusedError, Setting, quiet
 
 ENVIRONMENT = "DSPY_GEPA_GPU_SERVER"
 GROUP, EXAMPLES, STEPS, VALIDATE_EVERY = 12, 4, 500, 20
@@ -28,7 +29,7 @@ TRAINING: dict[str, Any] = {
 }
 
 
-def grpo(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+def grpo(setting: Setting, metric: CountingMetric) -> Found:
     """Train the task's model: 48 rollouts a step, as many steps as the budget pays (the paper: 500).
 
     Raises:
@@ -39,14 +40,12 @@ def grpo(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[st
 
 
 def steps_within(budget: int) -> int:
-    """Steps that a budget pays, at least one."""
+    """Return the number of steps that a budget pays for, at least one."""
     return max(1, budget // (GROUP * EXAMPLES))
 
 
-def train(
-    setting: Setting, metric: CountingMetric, provider: Provider, steps: int
-) -> tuple[dspy.Module, dict[str, Any]]:
-    """The training itself, on a server that `provider` speaks to."""
+def train(setting: Setting, metric: CountingMetric, provider: Provider, steps: int) -> Found:
+    """Run the training, on the server of `provider`."""
     from dspy.teleprompt.grpo import GRPO
 
     asked = dspy.settings.lm
@@ -68,11 +67,11 @@ def train(
     )
     with quiet():
         trained = optimizer.compile(program, trainset=setting.task.train, valset=setting.task.val)
-    return trained, {"settings": {"steps": steps}}
+    return Found(trained, {"settings": {"steps": steps}})
 
 
 def provider_of(server: str | None) -> Provider:
-    """The client of the server. Raises RefusedError when either is not there."""
+    """Return the client of the server. Raises RefusedError if either is missing."""
     if server is None:
         raise RefusedError(
             "grpo trains the model itself and needs a server with a GPU that can do so (Arbor). Start one, "

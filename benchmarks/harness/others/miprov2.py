@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import dspy
 
-from benchmarks.harness.setting import CountingMetric, Optimize, Setting, quiet
+from benchmarks.harness.meter import CountingMetric
+from benchmarks.harness.setting import Arm, Found, Setting, quiet
 
 HEAVY = 18  # candidates of `auto="heavy"`
 MOST_VALIDATION = 1000
@@ -23,7 +24,7 @@ TRIES = 1.5  # rollouts for a demonstration: not every one succeeds
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run is laid out, and about how many rollouts it takes.
+    """Layout of a run, and an estimate of its rollouts.
 
     Attributes:
         candidates: Sets of demonstrations, or instructions where there are no demonstrations.
@@ -37,7 +38,7 @@ class Plan:
 
 
 def heavy(predictors: int, val_rows: int, *, zeroshot: bool = False) -> Plan:
-    """What `auto="heavy"` does for a program with so many predictors."""
+    """Return what `auto="heavy"` does for a program with this number of predictors."""
     variables = predictors if zeroshot else 2 * predictors
     trials = int(max(2 * variables * math.log2(HEAVY), 1.5 * HEAVY))
     return Plan(HEAVY, trials, _rollouts(HEAVY, trials, min(val_rows, MOST_VALIDATION)))
@@ -57,24 +58,30 @@ def fitted(budget: int, predictors: int, val_rows: int, *, zeroshot: bool = Fals
 
 
 def plan_of(setting: Setting, *, zeroshot: bool) -> Plan:
-    """The plan of a run."""
+    """Return the plan of a run."""
     predictors, val_rows = len(setting.task.program().predictors()), len(setting.task.val)
     if setting.paper:
         return heavy(predictors, val_rows, zeroshot=zeroshot)
     return fitted(setting.budget, predictors, val_rows, zeroshot=zeroshot)
 
 
-def miprov2(*, zeroshot: bool = False) -> Optimize:
-    """`dspy.MIPROv2`; with `zeroshot` instructions alone, else with up to four demonstrations a kind."""
+def miprov2(*, zeroshot: bool = False, auto: Literal["light", "heavy"] | None = None) -> Arm:
+    """Return the arm of `dspy.MIPROv2`.
 
-    def run(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
+    Args:
+        zeroshot: Optimize instructions only; else also up to four demonstrations of a kind.
+        auto: Use this budget of MIPROv2's own in place of the setting's.
+    """
+
+    def run(setting: Setting, metric: CountingMetric) -> Found:
         plan, task = plan_of(setting, zeroshot=zeroshot), setting.task
+        own = auto or ("heavy" if setting.paper else None)
         demos = 0 if zeroshot else DEMOS
         optimizer = dspy.MIPROv2(
             metric=metric.number,
             prompt_model=setting.reflection_lm,
-            auto="heavy" if setting.paper else None,
-            num_candidates=None if setting.paper else plan.candidates,
+            auto=own,
+            num_candidates=None if own else plan.candidates,
             max_bootstrapped_demos=demos,
             max_labeled_demos=demos,
             num_threads=setting.threads,
@@ -86,14 +93,16 @@ def miprov2(*, zeroshot: bool = False) -> Optimize:
                 task.program(),
                 trainset=task.train,
                 valset=task.val,
-                num_trials=None if setting.paper else plan.trials,
+                num_trials=None if own else plan.trials,
                 minibatch=len(task.val) > SMALL,
             )
-        return program, {
-            "score": program.score / 100,
+        score = program.score / 100
+        details = {
+            "score": score,
             "curve": _curve(program.trial_logs),
             "settings": {"candidates": plan.candidates, "trials": plan.trials, "zeroshot": zeroshot},
         }
+        return Found(program, details, score)
 
     return run
 

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import dspy
 
 from benchmarks.harness.files import read_json
-from benchmarks.harness.setting import CountingMetric, RefusedError, Setting
+from benchmarks.harness.meter import CountingMetric
+from benchmarks.harness.setting import Found, RefusedError, Setting
 
 SOURCE = "gepa-paper"  # whose instructions are taken over
 
 
-def transfer(setting: Setting, metric: CountingMetric) -> tuple[dspy.Module, dict[str, Any]]:
-    """The seed program with the other run's instructions; nothing is run.
+def transfer(setting: Setting, metric: CountingMetric) -> Found:
+    """Return the original program with the other run's instructions; run nothing.
 
     Raises:
         RefusedError: There is no result of the other run.
     """
     found = read_json(check(setting.prompts))
     program = setting.task.program_with(found["instructions_after"])
-    return program, {"settings": {"instructions of": found["cell"]["models"]["task"]}}
+    return Found(program, {"settings": {"instructions of": found["cell"]["models"]["task"]}})
 
 
 def check(result: Path | None) -> Path:
-    """The other run's result. Raises RefusedError when it is not given, or not there."""
+    """Return the file of the other run's result. Raises RefusedError if it is not given, or missing."""
     if result is None:
         raise RefusedError(
             "transfer takes over what another model's run found: give the folder of that model's results as "

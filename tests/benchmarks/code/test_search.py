@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import main
-from benchmarks.harness.arms import OF_ANY_TEXT, OPTIMIZERS, optimize
+from benchmarks.harness.arms import ARMS, OF_ANY_TEXT, optimize
 from benchmarks.harness.setting import RefusedError, Setting
 from benchmarks.tasks import Task, code
 from dspy_gepa import GEPA, GEPAResult
@@ -83,7 +83,7 @@ def test_the_command_runs_it_in_the_real_sandbox(tmp_path: Path) -> None:
     assert "pairwise_distances" in done.output
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in OF_ANY_TEXT])
+@pytest.mark.parametrize("name", [name for name in ARMS if name not in OF_ANY_TEXT])
 def test_optimizers_of_predictors_refuse_it(name: str, task: Task) -> None:
     given = Setting(task, task.reflection_lm(), 20, 0, 1)
     with pytest.raises(RefusedError, match=f"{name} is not applicable to code: it works on predictors"):

@@ -11,12 +11,12 @@ import dspy
 import pytest
 from dspy.clients.provider import Provider, ReinforceJob
 
-from benchmarks.harness.arms import OPTIMIZERS, optimize
+from benchmarks.harness.arms import ARMS, optimize
 from benchmarks.harness.models import PRESETS
 from benchmarks.harness.others import grpo
 from benchmarks.harness.others.fewshot import simba_plan
 from benchmarks.harness.others.miprov2 import fitted, heavy
-from benchmarks.harness.setting import CountingMetric, Setting
+from benchmarks.harness.setting import Setting
 from benchmarks.paper.prices import price_list, read_price
 from benchmarks.simulated.server import SimulatedServer
 from benchmarks.tasks import load
@@ -40,7 +40,7 @@ def test_plans_stay_within_the_budget_they_are_fitted_to(budget: int) -> None:
     assert budget / 3 < simba_plan(budget, 150).rollouts <= budget
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in ("grpo", "transfer")])
+@pytest.mark.parametrize("name", [name for name in ARMS if name not in ("grpo", "transfer")])
 def test_every_optimizer_gives_a_program_within_its_budget(name: str) -> None:
     given = setting(60)
     heard: list[int] = []
@@ -150,10 +150,3 @@ def test_prices_are_litellms_unless_they_are_given() -> None:
     assert mini.of(1_000_000, 0) == pytest.approx(0.4)
     assert mine.of(1_000_000, 1_000_000) == pytest.approx(3.0)
     assert prices("openai/unheard-of") is None
-
-
-def test_the_metric_counts_scores_and_not_feedback() -> None:
-    metric = CountingMetric(lambda *_: dspy.Prediction(score=0.5, feedback="."))
-    assert metric.number(dspy.Example(), None) == 0.5
-    metric(dspy.Example(), None, pred_name="a")
-    assert metric.calls == 1

@@ -8,15 +8,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.harness.choices import chosen
-from benchmarks.harness.options import numbers
+from benchmarks.harness.options import chosen, numbers
 from benchmarks.paper.run import mean_of, run
-from benchmarks.peers.command import peers
-from benchmarks.speed import speed
 from benchmarks.studies.durability import durability
 from benchmarks.studies.overhead import overhead
+from benchmarks.studies.peers import peers
 from benchmarks.studies.retrieval import retrieval
-from benchmarks.widths.command import widths
+from benchmarks.studies.speed import speed
+from benchmarks.studies.widths import widths
 from tools.report_size import report_size
 
 

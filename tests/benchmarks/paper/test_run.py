@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dspy
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks.harness.cell import Cell
-from benchmarks.harness.meter import Meter, Usage, sessions, total
+from benchmarks.harness.cell import Rows
+from benchmarks.harness.meter import Price, Usage, sessions, total
 from benchmarks.harness.models import Models
 from benchmarks.paper import runner
-from benchmarks.paper.prices import Price, price_list
-from benchmarks.paper.rows import Rows, cells
+from benchmarks.paper.prices import price_list
+from benchmarks.paper.rows import PaperCell, cells
 from benchmarks.paper.run import QUOTES, run
 from benchmarks.paper.runner import CostCapError, Place, run_all
 from benchmarks.simulated.faults import Between, FaultPlan, OfModel, Rule
@@ -36,8 +35,8 @@ def results(folder: Path) -> dict[str, dict[str, Any]]:
     return {file.parent.name: json.loads(file.read_text()) for file in folder.glob("*/*/result.json")}
 
 
-def cell(optimizer: str, seed: int = 0, budget: int = 40) -> Cell:
-    return Cell("easy", optimizer, budget, seed, 6, 4, Models(), 5)
+def cell(optimizer: str, seed: int = 0, budget: int = 40) -> PaperCell:
+    return PaperCell("easy", optimizer, seed, budget, Rows(6, 4, 5))
 
 
 def place(out: Path, **options: Any) -> Place:
@@ -115,7 +114,7 @@ def test_a_dry_run_tells_every_cell_and_runs_none(tmp_path: Path) -> None:
 def test_a_killed_gepa_cell_goes_on_from_its_journal(tmp_path: Path) -> None:
     whole = next(iter(run_all([cell("gepa")], place(tmp_path / "whole"))))
 
-    def die(_: Cell, calls: int) -> None:
+    def die(_: PaperCell, calls: int) -> None:
         if calls == 30:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
@@ -125,18 +124,18 @@ def test_a_killed_gepa_cell_goes_on_from_its_journal(tmp_path: Path) -> None:
     resumed = next(
         iter(run_all([cell("gepa")], place(tmp_path / "killed"), told=lambda _, calls: counted.append(calls)))
     )
-    assert whole.report is not None
-    assert resumed.report is not None
+    assert whole.result is not None
+    assert resumed.result is not None
     assert max(counted) < 40
     same = ("test_scores_after", "instructions_after", "curve", "total_metric_calls")
-    assert all(resumed.report[name] == whole.report[name] for name in same)
+    assert all(resumed.result[name] == whole.result[name] for name in same)
 
 
 def test_one_cell_that_fails_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = runner.run_cell
 
-    def failing(cell: Cell, **options: Any) -> dict[str, Any]:
-        if cell.optimizer == "gepa":
+    def failing(cell: PaperCell, **options: Any) -> dict[str, Any]:
+        if cell.arm == "gepa":
             raise ConnectionError("no route, api_key=sk-12345678")
         return honest(cell, **options)
 
@@ -158,28 +157,29 @@ def test_the_cap_stops_the_matrix_and_a_higher_one_lets_it_go_on(optimizer: str,
     assert set(results(tmp_path)) == {"easy-baseline-40-seed0"}
     with pytest.raises(CostCapError, match="were spent before"):
         list(run_all(todo, place(tmp_path, max_cost=0.012)))
-    assert all(end.report for end in run_all(todo, place(tmp_path, max_cost=10.0)))
+    assert all(end.result for end in run_all(todo, place(tmp_path, max_cost=10.0)))
 
 
 def test_the_papers_budget_is_the_published_one_or_that_of_miprov2(tmp_path: Path) -> None:
-    rows = Rows(6, None, None)
     budgets = {"hover": 7051, "easy": 99}
     found = cells(
         list(budgets),
         ["gepa"],
         [0],
         models=Models(),
-        rows=rows,
+        train=6,
+        val=None,
+        test=None,
         budget=None,
         paper_budget=budgets.__getitem__,
     )
-    assert [(c.task, c.optimizer, c.budget) for c in found] == [
+    assert [(c.task, c.arm, c.budget) for c in found] == [
         ("hover", "baseline", 7051),
         ("hover", "gepa", 7051),
         ("easy", "baseline", 99),
         ("easy", "gepa", 99),
     ]
-    assert all(c.paper and c.val > 10_000 for c in found)
+    assert all(c.paper and c.rows.val > 10_000 for c in found)
     done = command("easy", "--budget", "paper", "--val", "10", "--dry-run", "--out", str(tmp_path))
     assert done.exit_code == 0, done.output
     assert "easy-gepa-p" in done.output  # the table is as wide as the terminal
@@ -282,14 +282,3 @@ def test_optimizers_of_predictors_are_not_applicable_where_there_are_none(tmp_pa
         for name in ("bootstrap", "miprov2"):
             assert f"code-{name}-40-seed0: not applicable, it works on predictors" in flat(done)
     assert set(results(tmp_path)) == {"code-baseline-40-seed0"}
-
-
-def test_a_meter_counts_in_threads_and_keeps_no_prompt() -> None:
-    task, meter = load("easy"), Meter(price_list())
-    with dspy.context(lm=task.task_lm(), **meter.settings()):
-        dspy.Parallel(num_threads=2, disable_progress_bar=True)(
-            [(task.program(), row.inputs()) for row in task.test[:4]]
-        )
-        owner = dspy.settings.caller_modules[-1]
-    assert meter.total.calls == 4 * len(task.program().predictors())
-    assert list(owner.history) == []

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.harness.tables import markdown
-from benchmarks.speed import speed
-from benchmarks.speed_arms import ARMS, BASELINE
-from benchmarks.speed_report import report
 from benchmarks.studies.overhead import overhead
 from benchmarks.studies.random_pools import KINDS, outcome, random_pool
+from benchmarks.studies.speed import ARMS, BASELINE, Curve, Timing, report, speed
 from dspy_gepa.runtime.codec import decode, encode
 
 
-@dataclass(frozen=True)
-class Run:
-    arm: str
-    seconds: float
-    curve: tuple[tuple[float, float], ...]
-    threads: int = 8
-    seed: int = 0
-    rollouts: int = 100
-    busy: float = 40.0
-    proposals: int = 10
-    test: float = 0.5
-
-    @property
-    def best(self) -> float:
-        return max(score for _, score in self.curve)
-
-    def reached(self, target: float) -> float | None:
-        return min((seconds for seconds, score in self.curve if score >= target), default=None)
+def run(arm: str, seconds: float, curve: Curve) -> Timing:
+    return Timing(arm, 8, 0, seconds, rollouts=100, busy=40.0, proposals=10, curve=curve, test=0.5)
 
 
 def line_of(text: str, arm: str) -> list[str]:
@@ -64,8 +45,8 @@ def test_speed_refuses_an_unknown_arm() -> None:
 
 def test_a_speed_table_sets_every_arm_against_the_baseline() -> None:
     runs = [
-        Run(BASELINE, 20.0, ((1.0, 0.2), (10.0, 0.6))),
-        Run("quick", 5.0, ((0.5, 0.2), (2.0, 0.5), (4.0, 0.7))),
+        run(BASELINE, 20.0, ((1.0, 0.2), (10.0, 0.6))),
+        run("quick", 5.0, ((0.5, 0.2), (2.0, 0.5), (4.0, 0.7))),
     ]
     text = report(runs, baseline=BASELINE, heading="simulated LM")
     quick = line_of(text, "quick")
@@ -74,7 +55,7 @@ def test_a_speed_table_sets_every_arm_against_the_baseline() -> None:
 
 
 def test_a_target_that_an_arm_missed_has_no_time() -> None:
-    runs = [Run(BASELINE, 20.0, ((1.0, 0.2), (10.0, 0.6))), Run("other", 5.0, ((0.5, 0.2),))]
+    runs = [run(BASELINE, 20.0, ((1.0, 0.2), (10.0, 0.6))), run("other", 5.0, ((0.5, 0.2),))]
     text = report(runs, baseline=BASELINE, heading="simulated LM", target=0.5)
     assert line_of(text, "other")[8:10] == ["-", "-"]
     assert line_of(text, BASELINE)[8:10] == ["10.0", "1.0x"]

@@ -31,7 +31,7 @@ _BOOK_FIRST = word_list("""
     Glass Silent Copper Winter Hollow Amber Salt Northern Paper Crooked Scarlet Drowned Velvet Iron
     """)
 _BOOK_LAST = word_list("""
-    Orchard Lantern Harbour Staircase Meadow Clock Garden Bridge UsageMeter Compass Mirror Tower Ferry
+    Orchard Lantern Harbour Staircase Meadow Clock Garden Bridge Ledger Compass Mirror Tower Ferry
     """)
 _FESTIVAL_FIRST = word_list("""
     Lantern Barley Heron Ember Frost Plum Candle Kite Willow Bell Mask Raven Honey Thistle
