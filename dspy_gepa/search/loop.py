@@ -149,8 +149,8 @@ class Search:
     def tell(self, step: PlannedStep, result: Proposal | Evaluation) -> Committed:
         """Commit a step's result to the pool. Steps that were begun earlier have to be told earlier."""
         del self._in_flight[step.number]
-        used = self._used.pop(step.number)
-        spent, usage = self._charge(used)
+        results = self._used.pop(step.number)
+        spent, usage = self._charge(results)
         self.budget.settle(step.number, spent)
         for phase, used in usage.items():
             self.usage[phase] = self.usage.get(phase, Usage()) + used
@@ -159,7 +159,7 @@ class Search:
             self._finalists = step.finalists or self._finalists
         else:
             result = self._commit_trial(self._unless_too_late(result, step), spent)
-        self._follow_worst_score(used)
+        self._follow_worst_score(results)
         return Committed(step, result, spent, usage)
 
     def _next_step(self) -> PlannedStep | None:
