@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import fields, replace
 from os import PathLike
@@ -245,9 +245,9 @@ class GEPA(Teleprompter):
         self,
         student: dspy.Module,
         *,
-        trainset: Sequence[dspy.Example],
+        trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None = None,
-        valset: Sequence[dspy.Example] | None = None,
+        valset: Iterable[dspy.Example] | None = None,
     ) -> dspy.Module:
         """Search for better texts and return the best program found, as a new module.
 
@@ -270,9 +270,9 @@ class GEPA(Teleprompter):
         self,
         student: dspy.Module,
         *,
-        trainset: Sequence[dspy.Example],
+        trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None = None,
-        valset: Sequence[dspy.Example] | None = None,
+        valset: Iterable[dspy.Example] | None = None,
     ) -> Forecast:
         """Estimate rollouts, tokens, cost and time of `compile` with the same arguments, without running it.
 
@@ -309,9 +309,9 @@ class GEPA(Teleprompter):
     def _prepare(
         self,
         student: dspy.Module,
-        trainset: Sequence[dspy.Example],
+        trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None,
-        valset: Sequence[dspy.Example] | None,
+        valset: Iterable[dspy.Example] | None,
     ) -> tuple[RunSettings, Worker]:
         if teacher is not None:
             raise ConfigurationError("GEPA has no use for a teacher. Leave teacher=None.")

@@ -1,1 +1,1 @@
-"""How a comparison is made: one cell, one runner, one meter, one set of tables and curves."""
+"""The machinery of all comparisons: one cell, one runner, one meter, one set of tables and curves."""

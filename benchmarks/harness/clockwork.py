@@ -1,4 +1,4 @@
-"""How long a run would take: a simulation of its work on a number of workers. Nothing sleeps."""
+"""Simulates the time that a run's work takes on a number of workers. Nothing sleeps."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class StepWork:
 
 @dataclass(frozen=True)
 class Work:
-    """What a run did, in the order of its steps.
+    """The work of a run, in the order of its steps.
 
-    seconds: how long each effect takes; batches name effects by their places here. An effect that several
+    seconds: duration of each effect; batches name effects by their places here. An effect that several
         batches name is executed once.
     """
 
@@ -37,7 +37,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long work took.
+    """The time that work took.
 
     seconds: until the last step is committed.
     busy: seconds of all effects together.
@@ -49,12 +49,12 @@ class Timing:
 
     @property
     def used(self) -> float:
-        """Share of the workers' time in which they had something to do."""
+        """Share of the workers' time in which they were busy."""
         return self.busy / (self.seconds * self.workers) if self.seconds else 0.0
 
 
 def simulate(work: Work, workers: int) -> Timing:
-    """Execute the work: first come first served, steps committed in their order.
+    """Simulate the work: first come first served, steps committed in their order.
 
     Raises:
         ValueError: A step waits for steps that cannot be committed before it, or there is no worker.
@@ -108,7 +108,7 @@ class _Clockwork:
             self._execute(self._ready.popleft())
 
     def _advance(self, step: int) -> None:
-        """Ask for the next batch of which something is not known yet."""
+        """Request the next batch with an unknown result."""
         batches: Sequence[Batch] = self._work.steps[step].batches
         while self._begun[step] < len(batches):
             batch = dict.fromkeys(batches[self._begun[step]])

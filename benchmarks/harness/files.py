@@ -9,7 +9,7 @@ from typing import Any
 
 
 def write_json(data: Any, file: Path) -> None:
-    """Write JSON so that nobody ever sees half of it, even if the process is killed."""
+    """Write JSON atomically: no reader sees half of it, even if the process is killed."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(f".{os.getpid()}.tmp")
     partial.write_text(json.dumps(data, ensure_ascii=False, indent=1, default=str) + "\n", encoding="utf-8")
@@ -17,5 +17,5 @@ def write_json(data: Any, file: Path) -> None:
 
 
 def read_json(file: Path) -> Any:
-    """What `write_json` wrote."""
+    """Read what `write_json` wrote."""
     return json.loads(file.read_text(encoding="utf-8"))

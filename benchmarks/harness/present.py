@@ -1,4 +1,4 @@
-"""What a run found, for people: changes as diffs, the lineage as a tree, one step told in full."""
+"""The findings of a run, for people: changes as diffs, the lineage as a tree, one step in full."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOOL_MARK = re.compile(r", asks for this tool| \(asks for this tool\)")
 
 
 def steps_to_the_best(result: GEPAResult) -> Iterator[RenderableType]:
-    """A panel for every proposal that the returned candidate descends from: what changed in it."""
+    """Yield a panel with the changes of every proposal that the returned candidate descends from."""
     line = result.lineage()
     for number, proposal in _accepted(result):
         if number not in line:
@@ -34,7 +34,7 @@ def steps_to_the_best(result: GEPAResult) -> Iterator[RenderableType]:
 
 
 def lineage(result: GEPAResult) -> Tree:
-    """Who came from whom; a merge stands under its first parent."""
+    """Return the lineage as a tree; a merge stands under its first parent."""
     nodes: list[Tree] = []
     for number, parents in enumerate(result.parents):
         label = Text(f"#{number}  {result.val_aggregate_scores[number]:.1%}")
@@ -48,7 +48,7 @@ def lineage(result: GEPAResult) -> Tree:
 
 
 def step_story(result: GEPAResult) -> RenderableType | None:
-    """The accepted mutation that is believed to gain most, whole: rollouts, feedback, texts, verdict."""
+    """Return the accepted mutation with the highest expected gain in full."""
     mutations = [(n, p) for n, p in _accepted(result) if p.kind == "mutation"]
     if not mutations:
         return None
@@ -74,7 +74,7 @@ def step_story(result: GEPAResult) -> RenderableType | None:
 
 
 def scores_table(rows: list[tuple[str, int, float, float, int, int]]) -> Table:
-    """One line per run: optimizer, seed, test score before and after, budget, rollouts really scored."""
+    """Return a table with a line per run: arm, seed, test score before and after, budget, scored rollouts."""
     table = Table("optimizer", "seed", "before", "after", "gain", "budget", "metric calls")
     for optimizer, seed, before, after, budget, calls in rows:
         spent = Text(str(calls), style="red" if calls > budget else "")
@@ -84,7 +84,7 @@ def scores_table(rows: list[tuple[str, int, float, float, int, int]]) -> Table:
 
 
 def tasks_table(result: GEPAResult, tasks: Sequence[str]) -> Table:
-    """One line per task to be solved: scores of the seed, of what was returned, and the best there was."""
+    """Return a line per task to be solved: score of the original, of the returned program, and the best."""
     best = result.highest_score_achieved_per_val_task
     table = Table("task", "seed", "returned", "best", "by")
     for number, name in enumerate(tasks):
@@ -98,7 +98,7 @@ def tasks_table(result: GEPAResult, tasks: Sequence[str]) -> Table:
 
 
 def diff(before: str, after: str) -> Text:
-    """A word diff, readable without colours too: [-removed-] in red, {+new+} in green."""
+    """Return a word diff, readable without colours too: [-removed-] in red, {+new+} in green."""
     old, new = before.split(), after.split()
     text = Text()
     for tag, i, j, k, m in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
@@ -113,7 +113,7 @@ def diff(before: str, after: str) -> Text:
 
 
 def console() -> Console:
-    """A console that neither guesses markup in models' texts nor wraps narrower than they can be read."""
+    """Return a console that does not interpret markup in models' texts."""
     return Console(markup=False, highlight=False, soft_wrap=False)
 
 

@@ -1,4 +1,4 @@
-"""Our optimizer with its work recorded: what each step asked for, in what order, and what it waited for."""
+"""Our optimizer with its work recorded: the requests of each step, their order, and what each waited for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Seconds = Callable[[Effect], float]
 
 
 def latencies(seed: int) -> Seconds:
-    """How long an effect takes, by what is asked and the seed: runs that ask the same wait the same."""
+    """Return the duration of effects by their request and the seed: equal requests take equal time."""
 
     def seconds(effect: Effect) -> float:
         if isinstance(effect, Rollout):
@@ -50,14 +50,14 @@ class Recorder:
 
     @property
     def work(self) -> Work:
-        """What was noted so far."""
+        """The work noted so far."""
         return Work(
             steps=tuple(StepWork(after, tuple(batches)) for after, batches in self._steps),
             seconds=tuple(self._seconds),
         )
 
     def watched(self, step: Step, after: int) -> Step:
-        """The same step, its batches noted."""
+        """Return the same step, with its batches noted."""
         batches: list[Batch] = []
         self._steps.append((after, batches))
         results: Sequence[Any] | None = None
@@ -81,7 +81,7 @@ class Recorder:
 
 
 class RecordingScheduler(Scheduler):
-    """Runs steps as ever; `recorder` is told of them."""
+    """Runs steps as usual, and reports them to `recorder`."""
 
     def __init__(self, dispatcher: Dispatcher, recorder: Recorder) -> None:
         super().__init__(dispatcher)
@@ -103,7 +103,7 @@ class RecordedGEPA(dspy_gepa.GEPA):
     def record(
         self, student: dspy.Module, trainset: Sequence[dspy.Example], valset: Sequence[dspy.Example]
     ) -> tuple[Search, Work]:
-        """Search as `compile` would; what was found, and what was done for it."""
+        """Search as `compile` would; return the search and its work."""
         setup, worker = prepare(self.options, student, Data.read(trainset, valset))
         recorder = Recorder(latencies(setup.seed))
 

@@ -37,7 +37,7 @@ class Section:
 
 
 def section_of(group: Group) -> Section:
-    """What the report says of a group."""
+    """Return the report's section on a group."""
     task, reflection = group.models
     models = task if task == reflection else f"{task}, reflection by {reflection}"
     drawn = {name: draw(group, name) for name in group.tasks}

@@ -27,29 +27,29 @@ class Scores:
 
 @cache
 def published() -> Mapping[str, Any]:
-    """All that the file holds."""
+    """Return the content of the file."""
     found: Mapping[str, Any] = read_json(FILE)
     return found
 
 
 def tables() -> dict[str, Scores]:
-    """The published tables by model."""
+    """Return the published tables by model."""
     return {model: Scores(**table) for model, table in published()["tables"].items()}
 
 
 def budgets() -> Mapping[str, int]:
-    """Rollouts that GEPA and MIPROv2 were given, by task."""
+    """Return the rollouts that GEPA and MIPROv2 were given, by task."""
     found: Mapping[str, int] = published()["budgets"]["rollouts"]
     return found
 
 
 def lengths_of(model: str) -> Mapping[str, int]:
-    """Mean tokens of the final instructions and demonstrations, by optimizer."""
+    """Return the mean tokens of the final instructions and demonstrations, by optimizer."""
     found: Mapping[str, int] = published()["prompt_tokens"]["means"].get(model, {})
     return found
 
 
 def sources() -> Mapping[str, str]:
-    """What the source tags stand for."""
+    """Return the meaning of the source tags."""
     found: Mapping[str, str] = published()["sources"]
     return found

@@ -16,7 +16,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.argument("results", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", type=FOLDER, help="Where the report goes.  [default: into RESULTS]")
 def report(results: Path, out: Path | None) -> None:
-    """Set what is in RESULTS beside the published figures: report.md, report.html and pictures."""
+    """Show the RESULTS beside the published figures: report.md, report.html and pictures."""
     try:
         groups = read(results)
     except NoResultError as error:

@@ -22,7 +22,7 @@ class Run:
 
     Attributes:
         models: Names of the task's and the reflection model.
-        simulated: Whether one of its models was simulated, the judge included.
+        simulated: True if one of its models was simulated, the judge included.
         task: Its task.
         optimizer: Its optimizer.
         seed: Its seed.
@@ -76,7 +76,7 @@ class Group:
 
     @property
     def simulated(self) -> bool:
-        """Whether a model was simulated."""
+        """True if a model was simulated."""
         return any(run.simulated for run in self.runs)
 
     @property

@@ -31,7 +31,7 @@ def tables_of(group: Group) -> Iterator[Table]:
 
 
 def preset_of(group: Group) -> str | None:
-    """Which of the paper's two models a group's task model is; None for another one."""
+    """Return the paper's model that is a group's task model; None for another one."""
     name = group.models[0].lower()
     return next((preset for preset in tables() if preset in name), None)
 
@@ -86,7 +86,7 @@ def lengths_table(group: Group) -> Table:
 
 
 def cost_table(group: Group) -> Table:
-    """What was spent, beside what was foreseen."""
+    """Return the table of costs, beside their forecasts."""
     lines = []
     for optimizer in group.optimizers:
         runs = group.at(optimizer)
@@ -149,14 +149,14 @@ def _aggregate(scores: Sequence[float], base: Sequence[float]) -> tuple[str, str
 
 
 def _over(group: Group) -> str:
-    """Which tasks a mean is over."""
+    """Return the tasks that a mean is over."""
     if len(group.common) == len(group.tasks):
         return "these tasks"
     return f"the tasks that all have results for ({', '.join(group.common) or 'none'})"
 
 
 def _not_applicable(group: Group) -> str:
-    """What "n/a" stands for, where it is met."""
+    """Return the meaning of "n/a", if it occurs."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for (optimizer, task), reason in group.unfit().items():
         reasons.setdefault((task, reason), []).append(optimizer)

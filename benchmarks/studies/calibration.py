@@ -45,7 +45,7 @@ class Bench:
     known: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     def value(self, kind: str, text: str, record: str) -> str:
-        """What the predictor for `kind` writes under the instructions `text`."""
+        """Return the output of the predictor for `kind` under the instructions `text`."""
         key = kind, text, record
         if key not in self.known:
             # The role is asked directly, which is a hundred times cheaper than through DSPy.
@@ -56,17 +56,17 @@ class Bench:
         return self.known[key]
 
     def prediction(self, texts: Texts, row: dspy.Example) -> dspy.Prediction:
-        """What the program gives for `row`."""
+        """Return the program's prediction for `row`."""
         return dspy.Prediction(
             **{output_field(kind): self.value(kind, text, row.record) for kind, text in texts.items()}
         )
 
     def scores(self, texts: Texts, rows: Sequence[dspy.Example]) -> list[float]:
-        """The score of each row."""
+        """Return the score of each row."""
         return [float(self.task.metric(row, self.prediction(texts, row)).score) for row in rows]
 
     def rewritten(self, kind: str, texts: Texts, rows: Sequence[dspy.Example], call: int) -> str:
-        """What the reflection model makes of the text for `kind`, after seeing `rows`."""
+        """Return the reflection model's rewrite of the text for `kind`, after seeing `rows`."""
         samples = [self._sample(kind, texts, row) for row in rows]
         prompt = InstructionProposalSignature.prompt_renderer(
             {
@@ -89,7 +89,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What became of proposals that were put to their parent's own minibatch."""
+    """Outcome of proposals that were tried on their parent's own minibatch."""
 
     share: float
     true_gain: float
@@ -97,7 +97,7 @@ class Acceptance:
 
 
 def acceptance(bench: Bench, parent: Texts, size: int, trials: int, *, every: bool) -> Acceptance:
-    """How many rewrites, of one component or of all, beat `parent` on the `size` rows reflected on."""
+    """Measure the rewrites, that beat `parent` on the `size` rows reflected on."""
     rng = random.Random(f"{bench.task.name}/{size}")
     tried, accepted, gains = 0, [], []
     for call in range(trials):
@@ -122,7 +122,7 @@ def acceptance(bench: Bench, parent: Texts, size: int, trials: int, *, every: bo
 
 
 def halfway(task: Task) -> dict[str, str]:
-    """The seed prompt with every second of the sentences of the hand-made one."""
+    """Return the seed prompt with every second of the sentences of the hand-made one."""
     best = {kind: sentences(text)[1::2] for kind, text in task.best_instructions.items()}
     return {
         kind: "\n".join(dict.fromkeys([*sentences(text), *best[kind]])) for kind, text in start(task).items()
@@ -130,12 +130,12 @@ def halfway(task: Task) -> dict[str, str]:
 
 
 def start(task: Task) -> dict[str, str]:
-    """The seed prompt by predictor."""
+    """Return the seed prompt by predictor."""
     return {name: p.signature.instructions for name, p in task.program().named_predictors()}
 
 
 def noise(bench: Bench, texts: Texts) -> float:
-    """Standard deviation of a row's score over changes of the prompt that mean nothing."""
+    """Return the standard deviation of a row's score over changes of the prompt that mean nothing."""
     rows = bench.task.val[:TRUE_ROWS]
     variants = [{kind: f"{text}\n{idle}" for kind, text in texts.items()} for idle in FILLER[:4]]
     columns = zip(*(bench.scores(variant, rows) for variant in variants), strict=True)
@@ -143,7 +143,7 @@ def noise(bench: Bench, texts: Texts) -> float:
 
 
 def milliseconds(task: Task, seed: int) -> float:
-    """Processor time of one rollout with its metric call."""
+    """Return the processor time in milliseconds of one rollout with its metric call."""
     program, rows = task.program(), task.train[:60]
     started = time.process_time()
     for row in rows:
@@ -159,7 +159,7 @@ HEAD = (
 
 
 def figures_of(name: str, seed: int, trials: int) -> list[float]:
-    """The figures of one world and seed, in the order of `HEAD`."""
+    """Return the figures of one world and seed, in the order of `HEAD`."""
     task = load(name, seed=seed)
     bench = Bench(task, seed)
     with dspy.context(lm=task.task_lm(seed=seed)):
@@ -183,7 +183,7 @@ def figures_of(name: str, seed: int, trials: int) -> list[float]:
 
 
 def search(bench: Bench, steps: int, *, frontier: bool) -> Texts:
-    """The candidate with the best validation mean after `steps` proposals."""
+    """Return the candidate with the best validation mean after `steps` proposals."""
     rng, task = random.Random(f"{bench.task.name}/{bench.seed}"), bench.task
     val = task.val[:CHOICE_VAL]
     pool: list[Texts] = [start(task)]
@@ -202,12 +202,12 @@ def search(bench: Bench, steps: int, *, frontier: bool) -> Texts:
 
 
 def best_of(columns: list[list[float]]) -> int:
-    """The candidate with the best mean."""
+    """Return the candidate with the best mean."""
     return max(range(len(columns)), key=lambda i: sum(columns[i]))
 
 
 def draw_winner(columns: list[list[float]], rng: random.Random) -> int:
-    """A candidate of the frontier, in proportion to the rows it wins, as in the paper's Algorithm 2."""
+    """Draw a candidate of the frontier, in proportion to the rows it wins, as in the paper's Algorithm 2."""
     best = [max(scores) for scores in zip(*columns, strict=True)]
     fronts = [{i for i, c in enumerate(columns) if c[row] == top} for row, top in enumerate(best)]
     alive = set().union(*fronts)

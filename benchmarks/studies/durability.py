@@ -47,7 +47,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Run:
-    """What is run, and killed."""
+    """A run that is killed and resumed."""
 
     task: Task
     directory: Path
@@ -64,11 +64,11 @@ class Run:
         return self.directory / "starts.log"
 
     def starts(self) -> int:
-        """Rollouts that were begun by all processes so far."""
+        """Return the number of rollouts begun by all processes so far."""
         return self.starts_path.stat().st_size if self.starts_path.exists() else 0
 
     def recorded(self) -> int:
-        """Rollouts in the journal."""
+        """Return the number of rollouts in the journal."""
         if not (self.directory / FILE_NAME).exists():
             return 0
         with read_journal(self.directory) as db:
@@ -76,7 +76,7 @@ class Run:
             return found
 
     def compile(self) -> None:
-        """Run, or resume, to the end, and write down what came of it."""
+        """Run, or resume, to the end, and write the result."""
         watch = _Watch(self.starts_path, type(self.task.program()))
         with dspy.context(lm=self.task.task_lm(), callbacks=[watch]):
             program = GEPA(
@@ -122,7 +122,7 @@ class Kill:
 
 
 def kill_and_resume(run: Run, moments: Sequence[int]) -> list[Kill]:
-    """Kill a process whenever so many rollouts were begun; then let one run to the end."""
+    """Kill a process at each of these numbers of rollouts begun; then let one run to the end."""
     # bm25s draws (invisible) progress bars. Their lock is shared by all forks, and one that was killed under
     # it would hold it for ever.
     tqdm.set_lock(threading.RLock())
@@ -170,7 +170,7 @@ def _ended(child: int) -> bool:
 
 
 def durability_report(kills: int, budget: int, threads: int, width: int, seed: int) -> dict[str, Any]:
-    """Kill a run so many times at random moments, and compare it with one that nobody touched."""
+    """Kill a run this many times at random moments, and compare it with an uninterrupted one."""
     task = load("bundled", None, 0)
     with tempfile.TemporaryDirectory() as untouched, tempfile.TemporaryDirectory() as killed:
         calm = Run(task, Path(untouched), budget, threads, width)
@@ -224,7 +224,7 @@ class InstantWorker(Worker):
 
 
 def instant_search(rollouts: int, log_dir: Path | None) -> tuple[float, int]:
-    """Seconds of a search in a world without latency, and how many effects it executed."""
+    """Return the seconds of a search in a world without latency, and the number of effects it executed."""
     components = ("first", "second", "third", "fourth")
     settings = RunSettings(
         build=dict,
@@ -252,7 +252,7 @@ def instant_search(rollouts: int, log_dir: Path | None) -> tuple[float, int]:
 
 
 def replay_report(effects: int) -> dict[str, Any]:
-    """Seconds to replay a journal of so many effects, and milliseconds to write one."""
+    """Measure the seconds to replay a journal of this number of effects, and to write one."""
     with tempfile.TemporaryDirectory() as directory:
         plain, _ = instant_search(effects, None)
         journalled, executed = instant_search(effects, Path(directory))
@@ -273,9 +273,7 @@ def replay_report(effects: int) -> dict[str, Any]:
 
 
 @click.command()
-@click.option(
-    "--kills", type=AT_LEAST_ONE, default=25, show_default=True, help="How often the run is killed."
-)
+@click.option("--kills", type=AT_LEAST_ONE, default=25, show_default=True, help="Number of kills.")
 @click.option("--budget", type=AT_LEAST_ONE, default=300, show_default=True, help="Rollouts of the run.")
 @click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 @click.option("--width", type=AT_LEAST_ONE, default=2, show_default=True, help="Steps in flight.")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks faults`: what every fault of a provider does to a run, and what the user sees of it.
+"""`python -m benchmarks faults`: the effect of every fault of a provider on a run, and its messages.
 
 A small program runs over HTTP against the fault-injecting server, by DSPy's own client or by LiteLLM. Each
 fault is met twice: in a fifth of all requests, and in every request of the task model from the tenth on. A
@@ -144,7 +144,7 @@ class Bench:
 @click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report there.")
 def faults(road: Road, threads: int, out: Path | None) -> None:
-    """Show what every fault of a provider does to a run, as Markdown."""
+    """Show the effect of every fault of a provider on a run, as Markdown."""
     with tempfile.TemporaryDirectory() as directory:
         report = write_report(Bench.build(road, threads), Path(directory), click.echo)
     click.echo(report)
@@ -187,7 +187,7 @@ def show_fault(
 
 
 def _ending(run: Run, sound: Run) -> str:
-    """How a run ended, in a few words."""
+    """Return the end of a run in a few words."""
     if run.error is not None:
         has = "with" if run.error.program is not None else "without"
         return f"{type(run.error).__name__} {has} program"

@@ -1,4 +1,4 @@
-"""`python -m benchmarks forecasts`: what `GEPA.plan` says before a run, beside what the run came to."""
+"""`python -m benchmarks forecasts`: the forecast of `GEPA.plan` beside the figures of the run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Comparison:
     Attributes:
         budget: Rollouts allowed.
         val: Validation rows.
-        forecast: What `GEPA.plan` said, its pre-flight rollout not counted below.
+        forecast: The forecast of `GEPA.plan`; its pre-flight rollout is not counted below.
         steps: Steps that put something on trial.
         rollouts: Rollouts executed.
         reflections: Reflections asked for.
@@ -75,7 +75,7 @@ def compare(runs: int, threads: int) -> Iterator[Comparison]:
 @click.option("--runs", type=AT_LEAST_ONE, default=10, show_default=True, help="Runs, each on another world.")
 @click.option("--threads", type=AT_LEAST_ONE, default=8, show_default=True)
 def forecasts(runs: int, threads: int) -> None:
-    """Print the forecast of several runs beside what they came to. Simulated LMs."""
+    """Print the forecasts of several runs beside their actual figures. Simulated LMs."""
     head = ["budget", "val rows", "steps", "rollouts", "reflections", "tokens", "seconds"]
     lines = [
         [

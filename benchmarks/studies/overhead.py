@@ -1,4 +1,4 @@
-"""`python -m benchmarks overhead`: what the optimizer's own code costs. No language models.
+"""`python -m benchmarks overhead`: the cost of the optimizer's own code. No language models.
 
 Selection and bookkeeping of a step on random pools of growing size, beside the reference's selection on the
 same scores; writing rollouts to the journal; memory of a pool.
@@ -173,7 +173,7 @@ def _milliseconds(work: Callable[[], object], *, seconds: float = 1.0, repeats: 
     "--rollouts", type=AT_LEAST_ONE, default=1_000, show_default=True, help="Rollouts to record in a journal."
 )
 @click.option(
-    "--in-flight", type=NOT_NEGATIVE, default=0, help="Also run so many rollouts at once; 0 does not."
+    "--in-flight", type=NOT_NEGATIVE, default=0, help="Also run this number of rollouts at once; 0: none."
 )
 @click.option(
     "--call-seconds", type=POSITIVE, default=2.0, show_default=True, help="Latency of a model call of these."
@@ -182,7 +182,7 @@ def _milliseconds(work: Callable[[], object], *, seconds: float = 1.0, repeats: 
 def overhead(
     members: tuple[int, ...], rows: int, rollouts: int, in_flight: int, call_seconds: float, out_dir: str
 ) -> None:
-    """Measure what the optimizer's own code costs, and how many rollouts it keeps in flight."""
+    """Measure the cost of the optimizer's own code, and the rollouts that it keeps in flight."""
     steps = [step_cost(size, rows, kind) for size, kind in product(members, KINDS)]
     journal = list(journal_costs(rollouts))
     memory = pool_memory(max(members), rows)

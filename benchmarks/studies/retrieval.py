@@ -1,4 +1,4 @@
-"""`python -m benchmarks retrieval`: how well our BM25 finds gold pages, and what indexes cost."""
+"""`python -m benchmarks retrieval`: recall of gold pages by our BM25, and the cost of indexes."""
 
 from __future__ import annotations
 

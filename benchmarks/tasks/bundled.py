@@ -18,8 +18,7 @@ from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.worlds.multihop.curriculum import MULTIHOP
 from benchmarks.simulated.worlds.multihop.reader import MultiHopReader
 from benchmarks.simulated.worlds.multihop.world import Question, build_world
-from benchmarks.tasks.exact_match import metric
-from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, program_factory
+from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, metric, program_factory
 from benchmarks.tasks.task import Task
 
 SPLIT_SIZE = 100

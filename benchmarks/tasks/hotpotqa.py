@@ -43,8 +43,7 @@ from benchmarks.tasks.data import (
     read_hub,
     recut,
 )
-from benchmarks.tasks.exact_match import metric
-from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, program_factory
+from benchmarks.tasks.multihop import BEST_INSTRUCTIONS, metric, program_factory
 from benchmarks.tasks.task import Task
 
 HUB = HubSet("hotpotqa/hotpot_qa", "1908d6afbbead072334abe2965f91bd2709910ab", "fullwiki")

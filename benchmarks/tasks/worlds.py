@@ -18,9 +18,9 @@ from typing import Literal
 from benchmarks.simulated.worlds.records import ClerkKnobs, ReflectorKnobs
 from benchmarks.simulated.worlds.records.catalogue import CONVENTIONS, KINDS
 from benchmarks.simulated.worlds.records.rows import Demand
-from benchmarks.tasks.record_metric import Scoring
 
 TUNING = "-tuning"
+Scoring = Literal["fields", "binary", "judge"]
 SPREAD = 0.2
 
 

@@ -19,8 +19,8 @@ from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, r
 from dspy_gepa.texts import sentence_parts
 from dspy_gepa.types import Row
 
-# Text between quotation marks, straight or curly; an apostrophe within a word is not a quotation mark. The bound
-# on its length keeps the time linear in that of the text.
+# Text between quotation marks, straight or curly; an apostrophe within a word is not one. The bound on its
+# length keeps the time linear in that of the text.
 _QUOTED = re.compile(r"(?<!\w)['\"`\u2018\u201c\u00ab](?=\S)(.{6,400}?)['\"`\u2019\u201d\u00bb](?!\w)")
 # A single word of an example may be a term of the task, as may words that many examples have.
 LONG_WORD = 12

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.program.checks import require_examples
+from dspy_gepa.program.checks import read_examples
 from dspy_gepa.program.dspy_api import Example
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.plain import texts_in, to_plain
@@ -43,15 +43,14 @@ class Data:
     full_eval: int
 
     @classmethod
-    def read(cls, trainset: Sequence[Example], valset: Sequence[Example] | None) -> Data:
-        """Check both sets and compare them; warn if scores will be in-sample.
+    def read(cls, trainset: Iterable[Example], valset: Iterable[Example] | None) -> Data:
+        """Read both sets, each once, and compare them; warn if scores will be in-sample.
 
         Raises:
             ConfigurationError: With the first example that cannot be used.
         """
-        require_examples("trainset", trainset)
-        if valset is not None:
-            require_examples("valset", valset)
+        trainset = read_examples("trainset", trainset)
+        valset = None if valset is None else read_examples("valset", valset)
         train = {Row("train", i): example for i, example in enumerate(trainset)}
         full_eval = len(trainset) + len(valset or ())
         if valset is None or same_rows(trainset, valset):

@@ -14,7 +14,7 @@ from benchmarks.simulated import simulated_lm
 from benchmarks.simulated.prompt import Prompt
 from benchmarks.simulated.reply import Value
 from benchmarks.tasks import load, pupa
-from benchmarks.tasks.pupa_metric import Judgement, PupaMetric, in_words
+from benchmarks.tasks.pupa import Judgement, PupaMetric, in_words
 
 ROW = {
     "user_query": "Write a note to my landlord, Quillon Varga of Velmere Homes, about the broken lift.",

@@ -16,7 +16,7 @@ from benchmarks.simulated.worlds.privacy.judge import merit
 from benchmarks.simulated.worlds.privacy.key import mentions
 from benchmarks.simulated.worlds.privacy.outside import help_with
 from benchmarks.tasks import pupa
-from benchmarks.tasks.pupa_metric import LEAKAGE, QUALITY
+from benchmarks.tasks.pupa import LEAKAGE, QUALITY
 
 QUERY = (
     "Write a note to Quillon Varga of the Velmere Town Housing Trust about the broken lift. "

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.tasks import WITHOUT_PREDICTORS, DataNotFound, Task, hotpotqa, load
 from benchmarks.tasks.data import recut
-from benchmarks.tasks.exact_match import metric
+from benchmarks.tasks.multihop import metric
 
 GOLD = dspy.Example(
     question="In which town was the builder of Ostmere Mill born?",

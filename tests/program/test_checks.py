@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
 
 import dspy
+import numpy as np
 import pytest
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.checks import (
     UnknownOptionError,
     pick,
+    read_examples,
     require_budget,
-    require_examples,
     require_positive,
     require_score,
     require_whole,
@@ -108,7 +113,7 @@ def test_several_sizes_are_refused_with_what_was_given() -> None:
 
 
 def test_examples_with_inputs_pass() -> None:
-    require_examples("trainset", [dspy.Example(q=1).with_inputs("q")])
+    read_examples("trainset", [dspy.Example(q=1).with_inputs("q")])
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,7 @@ def test_examples_with_inputs_pass() -> None:
 )
 def test_other_data_is_refused_with_the_row_and_the_remedy(rows: list[object], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        require_examples("trainset", rows)
+        read_examples("trainset", rows)
 
 
 @pytest.mark.parametrize("value", [-1, 0.0, True, 1e100])
@@ -138,3 +143,51 @@ def test_what_a_metric_may_give_passes_as_a_score(value: float) -> None:
 def test_what_no_metric_may_give_is_refused_as_a_score(value: float) -> None:
     with pytest.raises(ConfigurationError, match=r"failure_score=.* between -1e\+100 and 1e\+100"):
         require_score("failure_score", value)
+
+
+ROW = dspy.Example(question="q", answer="a").with_inputs("question")
+
+
+def array_of(*rows: dspy.Example) -> Any:
+    array = np.empty(len(rows), dtype=object)
+    array[:] = rows
+    return array
+
+
+class Table:
+    """A data frame, as far as it can be told from a list."""
+
+    columns = ("question", "answer")
+
+    def to_dict(self, orient: str) -> list[dict[str, str]]:
+        return [{"question": "q", "answer": "a"}]
+
+
+class Broken:
+    def __iter__(self) -> Iterator[dspy.Example]:
+        yield ROW
+        raise OSError("the file is gone")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [ROW, ROW],
+        (ROW, ROW),
+        (row for row in (ROW, ROW)),
+        array_of(ROW, ROW),
+        deque([ROW, ROW]),
+        {"a": ROW, "b": ROW}.values(),
+    ],
+)
+def test_every_ordered_collection_of_examples_is_a_data_set(rows: Any) -> None:
+    assert read_examples("trainset", rows) == [ROW, ROW]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [None, 3, "rows.jsonl", ROW, {"a": ROW}, {1, 2}, Table(), Broken(), itertools.repeat(ROW), np.array([])],
+)
+def test_what_is_no_list_of_examples_is_refused_by_name(rows: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^valset "):
+        read_examples("valset", rows)

@@ -38,7 +38,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     count(options, "translate")
     count(options, "select")
     count(data, "same_rows")
-    count(data, "require_examples")
+    count(data, "read_examples")
     count(prepare, "read_text_places")
     count(prepare, "identify")
     return found
@@ -48,7 +48,7 @@ def test_a_compile_takes_every_step_of_its_set_up_once(counts: Counter[str]) -> 
     with dspy.context(lm=scripted_lm(knows_words)):
         optimizer = GEPA(is_right, reflection_lm=scripted_lm(learns_words), max_metric_calls=20)
         optimizer.compile(TwoHops(), trainset=word_rows(6), valset=word_rows(5, start=50))
-    assert counts.pop("data.require_examples") == 2  # the two sets
+    assert counts.pop("data.read_examples") == 2  # the two sets
     assert counts == dict.fromkeys(
         (
             *("Metric.__init__", "Problem.__init__", "RunSettings.__init__", "Worker.__init__"),
