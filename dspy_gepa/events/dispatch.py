@@ -28,9 +28,9 @@ class EventDispatcher:
     """Calls every callback with every event, one after the other, on the calling thread.
 
     The first exception of a callback is logged with its traceback. After three in a row, over all events or
-    over those of one kind, it is dropped with a warning; the others and the run go on. A KeyboardInterrupt, or
-    another exception that is no `Exception`, passes through after all callbacks were called: that is how a
-    callback stops a run. While the run stops, further ones are ignored.
+    over those of one kind, it is dropped with a warning; the others and the run go on. A KeyboardInterrupt, a
+    SystemExit or the like passes through after all callbacks were called: that is how a callback stops a
+    run. While the run stops, further ones are ignored.
 
     Attributes:
         stopping: True while the run is ending and cannot be interrupted any more.
@@ -55,7 +55,7 @@ class EventDispatcher:
         for listener in self._listeners:
             try:
                 listener.receive(event)
-            except BaseException as raised:  # CancelledError, SystemExit and the like end a run as Ctrl-C does
+            except BaseException as raised:  # no `Exception`: those are caught in `_call`
                 interrupt = raised
         if interrupt is not None and not self.stopping:
             self.stopping = True

@@ -7,6 +7,7 @@ texts come from language models, data and users: whoever shows them escapes them
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -156,6 +157,7 @@ class RunRecord:
         group_intervals: For each the interval that holds what it is worth there with probability 0.9.
         failures: How often a provider failed, by cause; such attempts are made again and never scored.
         program_failures: Rollouts that ended in an error of the program, by cause.
+        unavailable: Number of rollouts that a provider failed in every attempt, by cause; they have no score.
         seconds: How long its sessions lasted together.
         sessions: How many there were.
         log_dir: Where it is recorded, or None.
@@ -177,9 +179,15 @@ class RunRecord:
     group_intervals: Mapping[str, Sequence[Interval | None]] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     program_failures: Mapping[str, int] = field(default_factory=dict)
+    unavailable: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     sessions: int = 1
     log_dir: str | None = None
+
+    @property
+    def failed_rollouts(self) -> Mapping[str, int]:
+        """Number of rollouts that gave no answer, by cause."""
+        return Counter(self.program_failures) + Counter(self.unavailable)
 
     @property
     def components(self) -> tuple[str, ...]:

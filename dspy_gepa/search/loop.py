@@ -123,6 +123,24 @@ class Search:
         measured = self.problem.objectives
         return means_by_objective(self.pool, validates_all=self.strategy.validates_all, measured=measured)
 
+    @property
+    def warnings(self) -> dict[str, str]:
+        """Warnings, by option, of options that do not fit the scale of the scores so far."""
+        found = {}
+        perfect = self.strategy.perfect_score
+        if perfect is not None and self.pool.is_run(0) and self.strategy.perfect_in(self.pool) is None:
+            found["perfect_score"] = (
+                f"a score exceeds perfect_score={perfect:g}, so that no row counts as perfect from now on. Set "
+                "perfect_score to the highest score of the metric."
+            )
+        worst = self.pool.failure_score
+        if self._failed and worst is not None and worst < (self.problem.failure_score or 0.0):
+            found["failure_score"] = (
+                f"scores are as low as {worst:g}, so that failed rollouts score this too and not 0. Set "
+                "failure_score to the score that a failure is worth."
+            )
+        return found
+
     def ask(self) -> PlannedStep | None:
         """Begin the next step and return it.
 
