@@ -36,7 +36,7 @@ def decode(text: str) -> Result:
 def _outcome_data(outcome: Outcome) -> dict[str, Any]:
     return {
         "status": outcome.status,
-        "score": outcome.score,
+        "score": None if math.isnan(outcome.score) else outcome.score,
         "objectives": dict(outcome.objectives),
         "feedback": outcome.feedback,
         "component_feedback": dict(outcome.component_feedback),
@@ -52,7 +52,7 @@ def _outcome_data(outcome: Outcome) -> dict[str, Any]:
 def _outcome(data: Mapping[str, Any]) -> Outcome:
     return Outcome(
         status=data["status"],
-        score=data["score"],
+        score=math.nan if data["score"] is None else data["score"],
         objectives=data["objectives"],
         feedback=data["feedback"],
         component_feedback=data["component_feedback"],

@@ -21,7 +21,7 @@ from dspy_gepa.errors import InfrastructureError
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
-from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout, Usage
+from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout, Row, Usage
 
 Submit = Callable[[Effect], "Future[Result | Fault]"]
 
@@ -61,8 +61,11 @@ class _Job:
         effect: The effect.
         attempts: Number of attempts.
         timeouts: Number of timeouts while other rollouts finished.
-        failed_at: Time of the first failure.
+        last_failed_at: Time of the last failure.
+        failed_at: Time of the failure before it.
         lost: Language model use of failed and abandoned attempts.
+        suspect: The job whose failures this one, a repeated rollout, tells from a provider that is down.
+        fault: The last failure.
         running: Attempts that may still answer.
         finished: True once there is a result.
     """
@@ -72,7 +75,10 @@ class _Job:
     attempts: int = 0
     timeouts: int = 0
     failed_at: float = math.inf
+    last_failed_at: float = math.inf
     lost: Usage = field(default_factory=Usage)
+    suspect: _Job | None = None
+    fault: Fault | None = None
     running: list[_Attempt] = field(default_factory=list)
     finished: bool = False
 
@@ -126,9 +132,10 @@ class Dispatcher:
         self._completions: queue.SimpleQueue[_Completion] = queue.SimpleQueue()
         self._durations: deque[float] = deque(maxlen=200)
         self._straggling_after: float | None = None
-        # Failures without a success since, by what they concern: a candidate, or reflections, under "".
-        self._failures_in_a_row: Counter[str] = Counter()
-        self._answered: set[str] = set()
+        # Failures since the last success; those of rollouts by row.
+        self._failures_in_a_row: dict[type[Effect], Counter[Row | None]] = {}
+        self._answered: Rollout | None = None
+        self._bad_rows: set[Row] = set()
         self._set_aside: deque[bool] = deque(maxlen=LATEST_ROLLOUTS)
         self._late_usage: dict[type[Effect], Usage] = {}
         self._last_rollout_done = float("-inf")
@@ -223,24 +230,18 @@ class Dispatcher:
         if attempt.abandoned or job.finished:
             self._lose(job, result.usage)
             return None
+        if job.suspect is not None:
+            return self._judge(job.suspect, job, result)
         seconds = self._clock.now() - attempt.started
         if isinstance(result, Fault):
             return self._fail(attempt, result)
-        self._succeed(job)
+        self._failures_in_a_row.pop(type(job.effect), None)
         self._limit.succeeded()
         if isinstance(job.effect, Rollout):
             self._time(seconds)
+            if result.usage.total_tokens:  # else a cache may have answered
+                self._answered = job.effect
         return self._finish(job, result, seconds)
-
-    def _succeed(self, job: _Job) -> None:
-        """End the failures in a row of the job's kind."""
-        about = _about(job.effect)
-        self._answered.add(about)
-        kind = [other for other in self._failures_in_a_row if bool(other) == bool(about)]
-        for other in kind:
-            del self._failures_in_a_row[other]
-        if about:
-            self._set_aside.append(False)
 
     def _lose(self, job: _Job, usage: Usage) -> None:
         """Keep the usage of an attempt without a result, for its job's result or else for a later one."""
@@ -252,6 +253,7 @@ class Dispatcher:
 
     def _time(self, seconds: float) -> None:
         self._last_rollout_done = self._clock.now()
+        self._set_aside.append(False)
         self._durations.append(seconds)
         if len(self._durations) >= TIMED_ROLLOUTS:
             usual = self._policy.straggler_factor * median(self._durations)
@@ -269,9 +271,10 @@ class Dispatcher:
     def _fail(self, attempt: _Attempt, fault: Fault) -> Done | None:
         job = attempt.job
         self._lose(job, fault.usage)
+        job.fault = fault
         job.timeouts += fault.timeout and self._others_finish(attempt)
         self._count(attempt, fault)
-        job.failed_at = min(job.failed_at, self._clock.now())
+        job.failed_at, job.last_failed_at = job.last_failed_at, self._clock.now()
         self._on_failure(job.effect, fault)
         if job.running:  # a straggler's other attempt may still answer
             return None
@@ -285,46 +288,69 @@ class Dispatcher:
             message = failure_message(job.effect, fault, attempts=job.attempts, in_a_row=in_a_row)
             raise InfrastructureError(message, dict(self.causes))
         if fault.fatal or job.attempts >= self._policy.attempts:
-            return self._give_up(job, fault)
+            return self._give_up(job)
         due = self._clock.now() + self._policy.delay(job.attempts, fault.retry_after, self._rng)
         heapq.heappush(self._delayed, (due, next(self._ticket), job))
         return None
 
-    def _give_up(self, job: _Job, fault: Fault) -> Done:
-        """Set a rollout aside that always fails while others succeed; otherwise stop the run."""
-        may_continue = not fault.fatal and isinstance(job.effect, Rollout) and bool(self._answered - {""})
-        if may_continue and sum(self._set_aside) < MOST_SET_ASIDE:
-            self._set_aside.append(True)
-            return self._finish(job, _unavailable(fault), 0.0)
+    def _give_up(self, job: _Job) -> Done | None:
+        """Set a rollout aside that failed in every attempt while others succeed; otherwise stop the run.
+
+        If none succeeded in between, one that did before is run again to find out.
+        """
+        assert job.fault is not None  # it failed
+        may_continue = not job.fault.fatal and sum(self._set_aside) < MOST_SET_ASIDE
+        if may_continue and isinstance(job.effect, Rollout):
+            if self._last_rollout_done > job.failed_at or job.effect.row in self._bad_rows:
+                self._set_aside.append(True)
+                self._bad_rows.add(job.effect.row)
+                return self._finish(job, _unavailable(job.fault), 0.0)
+            if self._answered is not None:
+                self._ready.appendleft(_Job("", self._answered, suspect=job))
+                return None
         raise InfrastructureError(
-            failure_message(job.effect, fault, attempts=job.attempts), dict(self.causes)
+            failure_message(job.effect, job.fault, attempts=job.attempts), dict(self.causes)
         )
+
+    def _judge(self, suspect: _Job, probe: _Job, result: Result | Fault) -> Done | None:
+        """Give a job up after a rollout that succeeded before was run again."""
+        probe.finished = True
+        for other in list(probe.running):
+            self._abandon(other)
+        self._lose(probe, result.usage)
+        if self._draining:
+            return None
+        self._answered = None
+        if not isinstance(result, Fault) and result.usage.total_tokens:
+            self._answered = probe.effect if isinstance(probe.effect, Rollout) else None
+            self._failures_in_a_row.pop(Rollout, None)
+            self._last_rollout_done = self._clock.now()
+        return self._give_up(suspect)
 
     def _count(self, attempt: _Attempt, fault: Fault) -> None:
         """Count a failure by cause, and in a row.
 
         The rest of a burst of requests refused together is no sign of a provider that is down, and neither
-        is a rollout that times out, or fails again and again, while others finish.
+        is a rollout that times out while others finish.
         """
         self.causes[fault.cause] += 1
         burst = fault.overload and not self._limit.overloaded(attempt.started, self._clock.now())
         slow = fault.timeout and self._others_finish(attempt)
-        alone = self._last_rollout_done > attempt.job.failed_at
-        if not burst and not slow and not alone:
-            self._failures_in_a_row[_about(attempt.job.effect)] += 1
+        if not burst and not slow:
+            effect = attempt.job.effect
+            counts = self._failures_in_a_row.setdefault(type(effect), Counter())
+            counts[effect.row if isinstance(effect, Rollout) else None] += 1
 
     def _in_a_row(self, effect: Effect) -> int:
-        """Return the number of failures in a row of rollouts, or of reflections.
+        """Return the number of failures in a row; one row alone does not reach the limit.
 
-        Those of one candidate that no rollout of succeeded do not count, if rollouts of another one did: its
-        texts may be what the provider fails on. If the provider is down, the next candidate fails as well.
+        A provider may fail on a single row for ever, with every candidate at the same time.
         """
+        counts = self._failures_in_a_row.get(type(effect), Counter())
         if not isinstance(effect, Rollout):
-            return self._failures_in_a_row[""]
-        counts = {about: count for about, count in self._failures_in_a_row.items() if about}
-        first = next(iter(counts), "")
-        spared = first not in self._answered and any(self._answered - {""})
-        return sum(counts.values()) - (counts.get(first, 0) if spared else 0)
+            return sum(counts.values())
+        most = min(self._policy.attempts, self._policy.failures_in_a_row - 1)
+        return sum(min(count, most) for count in counts.values())
 
     def _others_finish(self, attempt: _Attempt) -> bool:
         """True if a rollout ended while this attempt ran. Otherwise the provider may be silent."""
@@ -413,11 +439,6 @@ def _result_of(future: Future[Result | Fault]) -> Result | Fault:
     if error is None:
         return future.result()
     return Fault(type(error).__name__, f"the worker died: {describe(error)}")
-
-
-def _about(effect: Effect) -> str:
-    """Return the id of a rollout's candidate; "" for a reflection."""
-    return effect.candidate.id if isinstance(effect, Rollout) else ""
 
 
 def _unavailable(fault: Fault) -> Outcome:

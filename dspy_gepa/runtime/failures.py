@@ -25,8 +25,8 @@ class FailedRollouts:
         if outcome.status == "unavailable":
             return self._once(
                 "unavailable",
-                f"a provider failed a rollout in every attempt while it answered others: {outcome.error}. Such "
-                "rollouts are set aside: they count, and have no score.",
+                "a provider failed a rollout in every attempt while it answered others. Such rollouts are "
+                f"set aside: they count, and have no score. The error: {outcome.error}",
             )
         if outcome.status != "program_failed":
             return None

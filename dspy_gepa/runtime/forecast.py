@@ -150,8 +150,8 @@ def require_usage(limits: Limits, first: Result) -> None:
     if names and first.usage.unreported:
         raise ConfigurationError(
             f"The language model reports no usage: the tokens of {first.usage.unreported} of its first "
-            f"{first.usage.calls} answers are not known, so that {' and '.join(names)} cannot limit them. Set "
-            "max_metric_calls, max_reflections or max_seconds instead, or have the server report usage."
+            f"{first.usage.calls} answers are not known, so that {' and '.join(names)} cannot limit them. "
+            "Set max_metric_calls, max_reflections or max_seconds instead, or have the server report usage."
         )
 
 

@@ -96,9 +96,9 @@ def _stop_if_refused(outcomes: Sequence[Outcome]) -> None:
     """Raise if the provider refused every rollout so far."""
     if all(_is_refused(outcome) for outcome in outcomes):
         raise InfrastructureError(
-            f"The provider refused each of the first {len(outcomes)} rollouts, which no other text can change: "
-            f"{outcomes[0].error.rstrip('.')}. Run the program by hand, program(**example.inputs()), and mend the "
-            "settings of its language model first.",
+            f"The provider refused each of the first {len(outcomes)} rollouts, which no other text can "
+            f"change: {outcomes[0].error.rstrip('.')}. Run the program by hand, program(**example.inputs()), "
+            "and mend the settings of its language model first.",
             dict(Counter(outcome.cause for outcome in outcomes)),
         )
 

@@ -130,8 +130,8 @@ class Search:
         perfect = self.strategy.perfect_score
         if perfect is not None and self.pool.is_run(0) and self.strategy.perfect_in(self.pool) is None:
             found["perfect_score"] = (
-                f"a score exceeds perfect_score={perfect:g}, so that no row counts as perfect from now on. Set "
-                "perfect_score to the highest score of the metric."
+                f"a score exceeds perfect_score={perfect:g}, so that no row counts as perfect from now on. "
+                "Set perfect_score to the highest score of the metric."
             )
         worst = self.pool.failure_score
         if self._failed and worst is not None and worst < (self.problem.failure_score or 0.0):

@@ -209,7 +209,7 @@ class Strategy(ABC):
     validates_all: bool = field(init=False)
 
     def perfect_in(self, pool: Pool, scores: Sequence[float] = ()) -> float | None:
-        """Return `perfect_score`; None if it is not set, or if a score of the pool or in `scores` exceeds it."""
+        """Return `perfect_score`; None if it is not set, or if a score in the pool or `scores` exceeds it."""
         if self.perfect_score is None:
             return None
         best = np.fmax.reduce(np.append(pool.scores, scores))  # NaN is passed over

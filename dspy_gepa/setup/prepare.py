@@ -184,8 +184,8 @@ def _rollouts(options: Options, problem: Problem, data: Data) -> int:
         )
     if options.search.price(*sizes).steps(limit) < 1:
         log_warning(
-            f"the budget ({origin or f'auto={options.auto!r}'}, {limit} rollouts) has no room for a proposal after "
-            f"the first {first} rollouts. Raise it to {10 * first} or so."
+            f"the budget ({origin or f'auto={options.auto!r}'}, {limit} rollouts) has no room for a proposal "
+            f"after the first {first} rollouts. Raise it to {10 * first} or so."
         )
     return limit
 
