@@ -67,6 +67,8 @@ class Provider:
 
 
 def provider(*rules: Rule, **client: Any) -> Provider:
+    if client.get("road") == "litellm":
+        pytest.importorskip("litellm")
     engines = {"task": ScriptedEngine(knows_words), "reflection": ScriptedEngine(learns_words)}
     return Provider(SimulatedServer(engines, FaultPlan(rules, retry_after=0.001)), **client)
 
