@@ -123,7 +123,7 @@ class GEPA(Teleprompter):
         ConfigurationError: An argument is wrong; also a ValueError.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each option is a keyword
         self,
         metric: Callable[..., Any],
         *,

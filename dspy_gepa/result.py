@@ -18,7 +18,7 @@ from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.messages import Messages, messages_by_predictor
 from dspy_gepa.program.plain import as_prediction, to_plain
 from dspy_gepa.record.model import RunRecord
-from dspy_gepa.record.pareto import undominated
+from dspy_gepa.record.pareto import pareto_front
 from dspy_gepa.report.page import TITLE, Report
 from dspy_gepa.runtime.codec import proposal_data
 from dspy_gepa.runtime.failures import render_causes
@@ -33,8 +33,8 @@ from dspy_gepa.texts import (
     length_of_texts,
     render_against_original,
     render_estimate,
+    render_report,
 )
-from dspy_gepa.texts import report as markdown
 from dspy_gepa.types import Candidate, Row, Usage
 
 T = TypeVar("T")
@@ -203,7 +203,7 @@ class GEPAResult:
         """
         objectives = self.val_aggregate_subscores or [{} for _ in self.texts]
         points = [[s, *o.values()] for s, o in zip(self.val_aggregate_scores, objectives, strict=True)]
-        kept = [i for i in undominated(points) if not math.isnan(self.val_aggregate_scores[i])]
+        kept = [i for i in pareto_front(points) if not math.isnan(self.val_aggregate_scores[i])]
         return sorted(kept, key=lambda i: -self.val_aggregate_scores[i])
 
     @property
@@ -259,7 +259,7 @@ class GEPAResult:
 
     def to_markdown(self) -> str:
         """Return a report: gain, cost, reason for the end, and the final texts, each in a code block."""
-        return markdown(TITLE, self._facts(), self.texts[self.best_idx])
+        return render_report(TITLE, self._facts(), self.texts[self.best_idx])
 
     def to_messages(
         self, example: Example | Mapping[str, Any], candidate: int | None = None

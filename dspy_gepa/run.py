@@ -41,7 +41,7 @@ from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
 from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.strategy import Problem, Strategy
-from dspy_gepa.texts import visible
+from dspy_gepa.texts import escape_controls
 from dspy_gepa.types import Candidate, Effect, Fault, Outcome, Rollout, Row
 
 
@@ -302,7 +302,7 @@ def _explain(error: GEPAError, settings: RunSettings, dispatcher: Dispatcher, se
             who = f"member {choice.member}" if choice.member else "the program as it was given"
             lines.append(f"error.program is {who} ({choice.reason}).")
     what = str(error) if str(error).endswith(".") else f"{error}."
-    error.args = (visible(redact(" ".join([what, *lines]))), *error.args[1:])
+    error.args = (escape_controls(redact(" ".join([what, *lines]))), *error.args[1:])
 
 
 # The journal's name for the step before which a run was stopped.

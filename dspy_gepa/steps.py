@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.types import Candidate, Effect, Outcome, Result, Rollout, Row
 
-Kind: TypeAlias = Literal["original", "mutation", "merge", "trim"]
+ProposalKind: TypeAlias = Literal["original", "mutation", "merge", "trim"]
 StepKind: TypeAlias = Literal[
     "original", "initial", "validation", "top-up", "mutation", "merge", "trim", "finals"
 ]
@@ -40,7 +40,7 @@ class Proposal:
         after_objectives: Objectives of the candidate on `trial_rows`.
     """
 
-    kind: Kind
+    kind: ProposalKind
     parents: tuple[int, ...]
     candidate: Candidate | None
     verdict: Verdict

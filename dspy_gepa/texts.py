@@ -25,7 +25,7 @@ _INVISIBLE = re.compile(
 )
 
 
-def visible(text: str) -> str:
+def escape_controls(text: str) -> str:
     """Return `text` with control and direction characters, but for tabs and ends of lines, as escapes.
 
     Surrogate pairs are joined; of a lone surrogate, which cannot be written anywhere, the escape is left.
@@ -61,7 +61,7 @@ def _diff(before: str, after: str) -> str:
     return "\n".join(lines)
 
 
-def report(title: str, facts: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> str:
+def render_report(title: str, facts: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> str:
     """Return a report in Markdown: a heading, a list of facts, then each text in its own code block.
 
     Every value is escaped: no text of a language model is interpreted as Markdown or HTML.
@@ -103,8 +103,8 @@ def render_against_original(levels: Sequence[Mapping[str, float]] | None, candid
     """Return the levels of a candidate beside those of the original; "" if there are none."""
     if levels is None:
         return ""
-    seed, own = levels[0], levels[candidate]
-    return "; ".join(f"{name} {value:.4g} (seed {seed[name]:.4g})" for name, value in own.items())
+    original, own = levels[0], levels[candidate]
+    return "; ".join(f"{name} {value:.4g} (seed {original[name]:.4g})" for name, value in own.items())
 
 
 class Length(NamedTuple):

@@ -6,7 +6,7 @@ import logging
 import sys
 import traceback
 
-from dspy_gepa.texts import visible
+from dspy_gepa.texts import escape_controls
 
 _logger = logging.getLogger("dspy_gepa")
 
@@ -17,7 +17,7 @@ def _make_safe(record: logging.LogRecord) -> bool:
     # Before DSPy is imported, which the command line avoids, there are no models whose keys could be shown.
     if "dspy_gepa.program.redaction" in sys.modules:
         message = sys.modules["dspy_gepa.program.redaction"].redact(message)
-    record.msg, record.args = visible(message), ()
+    record.msg, record.args = escape_controls(message), ()
     return True
 
 

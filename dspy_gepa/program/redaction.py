@@ -10,7 +10,7 @@ from typing import Any
 import dspy
 
 from dspy_gepa.program.media import disarm
-from dspy_gepa.texts import visible
+from dspy_gepa.texts import escape_controls
 
 # Stands in for a secret. Providers repeat keys in their error messages.
 HIDDEN = "[redacted]"
@@ -45,7 +45,7 @@ def describe(error: BaseException, chars: int = 1_000) -> str:
     message = " ".join(_message_of(error).split())
     if isinstance(error, dspy.LMError) and not isinstance(error, dspy.LMConfigurationError):
         message = message.partition(" To fix: ")[0]  # DSPy's advice, longer than the error
-    return visible(disarm(redact(f"{type(error).__name__}: {message}")))[:chars]
+    return escape_controls(disarm(redact(f"{type(error).__name__}: {message}")))[:chars]
 
 
 def _message_of(error: BaseException) -> str:

@@ -21,7 +21,7 @@ from dspy_gepa.events import (
     StepPlanned,
 )
 from dspy_gepa.program.media import elide, with_media
-from dspy_gepa.record.model import Evidence, Member, Point, RunRecord, RunState, Trial
+from dspy_gepa.record.model import Evidence, MemberRecord, Point, RunRecord, RunStatus, Trial
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Levels, Outcome, Reflection, Row, Usage
 
@@ -42,7 +42,7 @@ class RecordBuilder:
         self._with_evidence = with_evidence
         self._started: Mapping[str, Any] = {}
         self._ended: Finished | Failed | None = None
-        self._members: list[Member] = []
+        self._members: list[MemberRecord] = []
         self._evidence: dict[tuple[str, Row], Evidence] = {}
         self._trials: list[Trial] = []
         self._curve: list[Point] = []
@@ -58,7 +58,7 @@ class RecordBuilder:
             case RunStarted():
                 self._started = event.to_dict()
                 self._members = [
-                    Member(index=index, candidate=candidate.id, texts=dict(candidate))
+                    MemberRecord(index=index, candidate=candidate.id, texts=dict(candidate))
                     for index, candidate in enumerate(event.candidates)
                 ]
             case StepPlanned():
@@ -96,7 +96,7 @@ class RecordBuilder:
 
     def record(
         self,
-        state: RunState | None = None,
+        state: RunStatus | None = None,
         *,
         seconds: float = 0.0,
         sessions: int = 1,
@@ -201,7 +201,7 @@ class RecordBuilder:
             self._evaluate(parents[0], {e.row: e.score for e in trial.evidence})
         if event.member is not None and candidate is not None:
             self._members.append(
-                Member(
+                MemberRecord(
                     index=event.member,
                     candidate=candidate.id,
                     texts=dict(candidate),
@@ -236,7 +236,7 @@ class RecordBuilder:
         }
 
 
-def _state(ended: Finished | Failed | None) -> RunState:
+def _state(ended: Finished | Failed | None) -> RunStatus:
     if isinstance(ended, Failed):
         return "interrupted" if ended.error in INTERRUPTS else "failed"
     return "running" if ended is None else "finished"

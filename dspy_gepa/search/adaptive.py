@@ -1,4 +1,4 @@
-"""The default: `strategy="adaptive"`, which spends rollouts where they tell most.
+"""The default: `strategy="adaptive"`, which spends rollouts where they are most informative.
 
 It differs from Algorithm 1 in five ways; docs/adaptive.md has the measurements behind them.
 

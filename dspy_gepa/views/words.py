@@ -207,7 +207,7 @@ def error_text(progress: Progress) -> str:
     return one_line(progress.record.error, 600)
 
 
-def headline(progress: Progress) -> str:
+def activity(progress: Progress) -> str:
     """Return the current activity of the run, or how it ended."""
     if progress.replaying:
         return f"resuming: going through {_count(progress.resumed_steps, 'recorded step')}"
@@ -246,7 +246,7 @@ def next_step(progress: Progress) -> str:
 def line_of(progress: Progress, now: float) -> str:
     """Describe the progress in one line without control characters, for a log."""
     if progress.wait is not None:
-        return f"GEPA {headline(progress)} {wait_text(progress, now)}"
+        return f"GEPA {activity(progress)} {wait_text(progress, now)}"
     spent = [
         meter.text if meter.name in ("cost", "time") else f"{meter.text} {meter.name}"
         for meter in meters(progress, now)
@@ -260,7 +260,7 @@ def line_of(progress: Progress, now: float) -> str:
     if progress.over:
         parts.append(failed_rollouts_text(progress))
         parts += [error_text(progress) or stop_text(progress), contender_text(progress), next_step(progress)]
-    return f"GEPA {headline(progress)}: {'; '.join(part for part in parts if part)}"
+    return f"GEPA {activity(progress)}: {'; '.join(part for part in parts if part)}"
 
 
 def _last_trial(progress: Progress, verdict: str) -> Trial | None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dspy_gepa.errors import InfrastructureError
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.types import Effect, Fault, Rollout, Usage
-from tests.runtime.world import (
+from tests.runtime.support_world import (
     FORBIDDEN,
     NEVER,
     OUT_OF_ORDER,
