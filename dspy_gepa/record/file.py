@@ -1,4 +1,4 @@
-"""The file of a journal: its tables, how it is opened, and how others read it while it is written."""
+"""The file of a journal: its tables, opening it for writing, and reading it while it is written."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ REMEDY = (
 
 
 def open_journal(path: Path) -> sqlite3.Connection:
-    """The file, open for writing; it is made when missing.
+    """Return the file, open for writing; it is created if missing.
 
     Raises:
-        JournalError: It is damaged, or of another version.
+        JournalError: The file is damaged, or of another version.
     """
     if not path.exists():
         _create(path)
@@ -59,7 +59,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
 
 
 def _create(path: Path) -> None:
-    """An empty journal, there completely or not at all, whenever the process is killed."""
+    """Create an empty journal, completely or not at all, even if the process is killed."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     try:
@@ -95,7 +95,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def read_journal(directory: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection to a run's journal, also while the run goes on.
+    """Return a read-only connection to a run's journal, also while the run goes on.
 
     Raises:
         JournalError: There is no journal in `directory`, or it is damaged or of another version.
@@ -112,11 +112,10 @@ def read_journal(directory: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _address(path: Path) -> str:
-    """The file, to be read only.
+    """Return the address of the file for reading only.
 
-    SQLite reads a journal by way of files beside it, which it makes, so that it can be read while it is
-    written. Where it may make none, as in an archive, and nobody writes, it is read as a file that never
-    changes.
+    To read a journal while it is written, SQLite creates files beside it. If it may not, as in an archive,
+    and nobody writes, the journal is read as a file that never changes.
     """
     written = path.with_name(f"{path.name}-wal").exists()
     effective = os.access in os.supports_effective_ids
@@ -125,5 +124,5 @@ def _address(path: Path) -> str:
 
 
 def digest(key: str, text: str) -> str:
-    """Sixteen hex digits by which a damaged record is known."""
+    """Return sixteen hex digits that reveal a damaged record."""
     return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()[:16]

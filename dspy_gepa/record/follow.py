@@ -23,7 +23,7 @@ from dspy_gepa.events import (
     Stopping,
 )
 from dspy_gepa.record.event_log import EventReader, row_of
-from dspy_gepa.record.model import RunState
+from dspy_gepa.record.model import RunStatus
 from dspy_gepa.record.read import noted, read_events, state_of
 from dspy_gepa.runtime.codec import decode
 from dspy_gepa.types import Outcome
@@ -50,7 +50,7 @@ class News:
         events: The events, in the order of time.
     """
 
-    state: RunState
+    state: RunStatus
     anew: bool
     events: tuple[Dated, ...]
 

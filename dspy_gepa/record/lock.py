@@ -41,7 +41,7 @@ def lock(directory: Path) -> IO[str]:
 
 
 def is_held(directory: Path) -> bool:
-    """Whether a process of this machine is running in `directory`."""
+    """Return True if a process of this machine is running in `directory`."""
     path = directory / "run.lock"
     if not path.exists():
         return False

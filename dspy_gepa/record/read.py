@@ -15,7 +15,7 @@ from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.event_log import EventReader, row_of
 from dspy_gepa.record.file import REMEDY, UNREADABLE, read_journal
 from dspy_gepa.record.lock import is_held
-from dspy_gepa.record.model import RunRecord, RunState
+from dspy_gepa.record.model import RunRecord, RunStatus
 from dspy_gepa.runtime.codec import decode
 from dspy_gepa.types import Outcome
 
@@ -76,10 +76,10 @@ def read_settings(directory: str | Path) -> dict[str, Any]:
             raise JournalError(f"The settings in {directory} cannot be read: {error}. {REMEDY}") from error
 
 
-def state_of(db: sqlite3.Connection, directory: Path) -> RunState:
+def state_of(db: sqlite3.Connection, directory: Path) -> RunStatus:
     """Return the state of a journal's run."""
     found = db.execute("SELECT ended FROM sessions ORDER BY id DESC LIMIT 1").fetchone()
-    ended: RunState | None = found[0] if found else None
+    ended: RunStatus | None = found[0] if found else None
     if ended is not None:
         return ended
     return "running" if is_held(directory) else "killed"

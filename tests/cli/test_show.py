@@ -135,7 +135,7 @@ def test_failures_are_told_by_cause(call: Call, runs: Path, tmp_path: Path) -> N
 def test_nothing_that_a_model_wrote_reaches_the_terminal_as_a_command(
     command: str, color: bool, call: Call, hostile: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dspy_gepa.cli.export.is_terminal", lambda: True)
+    monkeypatch.setattr("dspy_gepa.cli.export.stdout_is_terminal", lambda: True)
     args = [hostile, runs / "first"] if command == "compare" else [hostile]
     output = call(command, *args, color=color).output
     assert "red" in output

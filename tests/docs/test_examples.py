@@ -12,14 +12,14 @@ import pytest
 
 from dspy_gepa.search.adaptive import AUTO_TRIALS, Adaptive
 from dspy_gepa.testing import Prompt, ScriptedLM
-from tests.docs import stage
+from tests.docs import support_stage as stage
 from tests.support import SINCE_3_5
-from tests.test_repository import ROOT, python_blocks
+from tests.support_docs import ROOT, python_blocks
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 # A block that is not run is fenced as ```py, below a comment with the reason.
 NOT_RUN = re.compile(r"^<!-- not run: \S.* -->\n```py$", re.MULTILINE)
-ELSEWHERE = ("extending.md", "mcp.md")  # tests/test_extending.py and tests/inputs/test_mcp.py run them
+ELSEWHERE = ("extending.md", "mcp.md")  # tests/docs/test_extending.py and tests/inputs/test_mcp.py run them
 RUN = [
     page for page in PAGES if page.name not in ELSEWHERE and python_blocks(page.read_text(encoding="utf-8"))
 ]
