@@ -43,7 +43,7 @@ def to_plain(value: Any, media: Sequence[str] = ()) -> Any:
     return _Reader().read(value, media)
 
 
-def show(value: Any) -> str:
+def repr_of(value: Any) -> str:
     """Return the `repr` of a value, bounded and without marks; a note if its code fails."""
     try:
         return elide(disarm(repr(value)), MAX_CHARS)
