@@ -21,6 +21,7 @@ from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.pareto import pareto_front
 from dspy_gepa.report.page import TITLE, Report
 from dspy_gepa.runtime.codec import proposal_data
+from dspy_gepa.runtime.failures import render_causes
 from dspy_gepa.search.belief.summary import best_members
 from dspy_gepa.search.loop import Search
 from dspy_gepa.steps import Proposal
@@ -88,6 +89,8 @@ class GEPAResult:
         total_tokens: Prompt and completion tokens of all language models, judges in the metric included.
         total_cost: US dollars, for the models whose prices are known.
         usage: The same by phase: `reflection`, `train rollouts` and `validation rollouts`.
+        failed_rollouts: Number of rollouts that gave no answer, by cause: an exception of the program, or a
+            provider's that failed in every attempt.
         stop_reason: Reason for the end of the search.
         record: The course of the run, step by step: the data of its reports.
     """
@@ -124,6 +127,7 @@ class GEPAResult:
     total_tokens: int
     total_cost: float
     usage: dict[str, Usage]
+    failed_rollouts: dict[str, int]
     stop_reason: str
     record: RunRecord
 
@@ -170,6 +174,7 @@ class GEPAResult:
             total_tokens=spent.tokens,
             total_cost=spent.cost,
             usage=dict(search.usage),
+            failed_rollouts=dict(record.failed_rollouts),
             stop_reason=search.stop_reason,
             record=record,
         )
@@ -339,6 +344,7 @@ class GEPAResult:
             ("Rollouts", f"{self.total_metric_calls:,}; reflections: {self.reflection_calls:,}"),
             ("Tokens", f"{self.total_tokens:,}; US dollars, where prices are known: {self.total_cost:,.4f}"),
             ("Length", f"{before.characters:,} characters before, {after.characters:,} now: {tokens}"),
+            ("Failed rollouts", render_causes(self.failed_rollouts)),
             ("Stopped because", self.stop_reason),
         ]
         return [(label, value) for label, value in facts if value]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,8 +23,9 @@ from dspy_gepa.errors import (
 from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.dispatch import EventDispatcher, in_background
 from dspy_gepa.events.emit import Emitter
+from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.media import elide
-from dspy_gepa.program.redaction import describe
+from dspy_gepa.program.redaction import describe, redact
 from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
@@ -31,15 +33,18 @@ from dspy_gepa.record.model import RunRecord
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
-from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price
+from dspy_gepa.runtime.executors import LoopExecutor, ThreadExecutor
+from dspy_gepa.runtime.failures import FailedRollouts
+from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price, require_usage
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
-from dspy_gepa.search.loop import Search, run
+from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.strategy import Problem, Strategy
-from dspy_gepa.types import Candidate, Effect, Fault, Outcome, Row
+from dspy_gepa.texts import escape_controls
+from dspy_gepa.types import Candidate, Effect, Fault, Outcome, Rollout, Row
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class RunSettings:
         callbacks: Receive every event, see `dspy_gepa.events`.
         trackers: Each opens a callback before the run and closes it afterwards.
         stop: The user's stop rule, if any.
+        on_signals: Has the function that it is called with called by the signals that end a run.
     """
 
     build: Callable[[Candidate], Any]
@@ -85,6 +91,54 @@ class RunSettings:
     callbacks: Sequence[Any] = ()
     trackers: Sequence[Callable[[], AbstractContextManager[Any]]] = ()
     stop: Stopper | None = None
+    on_signals: Callable[[Callable[[], None]], AbstractContextManager[bool]] = stopping_on_signals
+
+
+async def run_search_on_loop(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
+    """Search like `run_search`, in a thread, with rollouts as tasks of the running event loop.
+
+    If the caller is cancelled, the run is ended in order before the cancellation goes on.
+
+    Raises:
+        GEPAError: As `run_search`.
+    """
+    stop = _Stop()
+    settings = replace(
+        settings, executor=LoopExecutor(asyncio.get_running_loop()), on_signals=stop.handed_over
+    )
+    ended = asyncio.wrap_future(ThreadExecutor().submit(run_search, settings, work))
+    cancelled: asyncio.CancelledError | None = None
+    with stopping_on_signals(stop):
+        while not ended.done():
+            try:
+                await asyncio.wait([ended])
+            except asyncio.CancelledError as error:
+                cancelled = error
+                stop()
+    if cancelled is not None:
+        ended.exception()  # it counts as retrieved
+        raise cancelled
+    return ended.result()
+
+
+class _Stop:
+    """Asks a run in another thread to end in order."""
+
+    def __init__(self) -> None:
+        self._wake: Callable[[], None] | None = None
+        self._asked = False
+
+    def __call__(self) -> None:
+        self._asked = True
+        if self._wake is not None:
+            self._wake()
+
+    @contextlib.contextmanager
+    def handed_over(self, wake: Callable[[], None]) -> Iterator[bool]:
+        self._wake = wake
+        if self._asked:
+            wake()
+        yield True
 
 
 def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
@@ -113,7 +167,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             policy=settings.policy,
             on_failure=_noting_failures(journal, emitter),
         )
-        signalled = stack.enter_context(stopping_on_signals(dispatcher.wake))
+        signalled = stack.enter_context(settings.on_signals(dispatcher.wake))
         scheduler = Scheduler(
             dispatcher,
             journal,
@@ -137,7 +191,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
                     search,
                     scheduler,
                     begin=emitter.planned,
-                    listen=lambda committed: emitter.committed(search, committed),
+                    listen=_listening(emitter, search),
                 )
                 if settings.track_best_outputs:
                     # They are read once, here: the journal is open, and the search need not hold outputs.
@@ -177,12 +231,19 @@ def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
 def _reporting_results(
     settings: RunSettings, hub: EventDispatcher, emitter: Emitter
 ) -> Callable[[Done, int], None]:
-    """Report each result, and the forecast after the first executed rollout."""
+    """Report each result, the forecast after the first executed rollout, and when many rollouts fail."""
     is_forecast = False
+    measured: set[type[Effect]] = set()
+    failed = FailedRollouts()
 
     def report(done: Done, step: int) -> None:
         nonlocal is_forecast
         emitter.result(done, step)
+        if isinstance(done.result, Outcome) and (warning := failed.add(done.result)):
+            log_warning(warning)
+        if not done.replayed and type(done.effect) not in measured:
+            measured.add(type(done.effect))
+            require_usage(settings.limits, done.result)
         if not is_forecast and not done.replayed and isinstance(done.result, Outcome):
             is_forecast = True
             require_price(settings.limits, done.result)
@@ -194,12 +255,12 @@ def _reporting_results(
 
 @contextlib.contextmanager
 def _interrupted_by_callbacks(scheduler: Scheduler) -> Iterator[None]:
-    """Turn a KeyboardInterrupt raised by a callback into an orderly end, as Ctrl-C does."""
+    """Turn a KeyboardInterrupt, a SystemExit or the like into an orderly end, as Ctrl-C does."""
     try:
         yield
-    except RunInterrupted:
+    except Exception:
         raise
-    except KeyboardInterrupt as interrupt:
+    except BaseException as interrupt:  # raised by a callback, or where somebody cancels the caller
         raise scheduler.interrupt() from interrupt
 
 
@@ -234,8 +295,30 @@ def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], fl
     return elapsed
 
 
+def _listening(emitter: Emitter, search: Search) -> Callable[[Committed], None]:
+    """Report commits, and warn once if the scores show that an option does not fit their scale."""
+    warned: set[str] = set()
+
+    def listen(committed: Committed) -> None:
+        for option, warning in search.warnings.items():
+            if option not in warned:
+                warned.add(option)
+                log_warning(warning)
+        emitter.committed(search, committed)
+
+    return listen
+
+
 def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Effect, Fault], None]:
+    """Record and report failed attempts; the first is a warning, since a run may wait long for a provider."""
+    first = True
+
     def note(effect: Effect, fault: Fault) -> None:
+        nonlocal first
+        if first:
+            first = False
+            kind = "rollout" if isinstance(effect, Rollout) else "reflection"
+            log_warning(f"an attempt at a {kind} failed and may be repeated: {fault.error}")
         if journal is not None:
             journal.record_failure(fault.cause, type(effect).__name__.lower(), fault.error)
         emitter.attempt_failed(effect, fault)
@@ -270,7 +353,7 @@ def _explain(error: GEPAError, settings: RunSettings, dispatcher: Dispatcher, se
             who = f"member {choice.member}" if choice.member else "the program as it was given"
             lines.append(f"error.program is {who} ({choice.reason}).")
     what = str(error) if str(error).endswith(".") else f"{error}."
-    error.args = (" ".join([what, *lines]), *error.args[1:])
+    error.args = (escape_controls(redact(" ".join([what, *lines]))), *error.args[1:])
 
 
 # The journal's name for the step before which a run was stopped.

@@ -81,6 +81,14 @@ def rollouts(
     return tuple(results)
 
 
+def available(
+    rows: Sequence[Row], outcomes: Sequence[Outcome]
+) -> tuple[tuple[Row, ...], tuple[Outcome, ...]]:
+    """Return the rows, with their outcomes, on which the provider did not fail for good."""
+    found = [(r, o) for r, o in zip(rows, outcomes, strict=True) if o.status != "unavailable"]
+    return tuple(row for row, _ in found), tuple(outcome for _, outcome in found)
+
+
 def objectives_of(outcomes: Sequence[Outcome]) -> tuple[Mapping[str, float], ...]:
     """Return the objectives of each outcome, in order; empty if none has any."""
     found = tuple(outcome.objectives for outcome in outcomes)

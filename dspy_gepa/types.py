@@ -18,7 +18,7 @@ MEDIA_START = "<<CUSTOM-TYPE-START-IDENTIFIER>>"
 MEDIA_END = "<<CUSTOM-TYPE-END-IDENTIFIER>>"
 
 Split: TypeAlias = Literal["train", "val"]
-Status: TypeAlias = Literal["scored", "program_failed"]
+Status: TypeAlias = Literal["scored", "program_failed", "unavailable"]
 TextKind: TypeAlias = Literal["instructions", "field", "tool", "argument", "text", "code", "module"]
 
 # Maximum absolute score: beyond it, sums of squares overflow.
@@ -138,11 +138,13 @@ class Usage:
         calls: Answers received, cached ones included.
         tokens: Prompt and completion tokens per model: ``{"openai/x": (120, 40)}``.
         costs: US dollars per model; a model whose price is not known is left out.
+        unreported: Number of answers whose tokens are not known.
     """
 
     calls: int = 0
     tokens: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
+    unreported: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         tokens, costs = dict(self.tokens), dict(self.costs)
@@ -151,7 +153,7 @@ class Usage:
             tokens[model] = (before[0] + asked, before[1] + answered)
         for model, cost in other.costs.items():
             costs[model] = costs.get(model, 0.0) + cost
-        return Usage(self.calls + other.calls, tokens, costs)
+        return Usage(self.calls + other.calls, tokens, costs, self.unreported + other.unreported)
 
     @property
     def cost(self) -> float:
@@ -169,8 +171,9 @@ class Outcome:
     """The result of one rollout; if a provider failed, there is a `Fault` instead.
 
     Attributes:
-        status: `scored`, or `program_failed`: the candidate's fault, which has a score and feedback too.
-        score: The metric's score; higher is better.
+        status: `scored`, or `program_failed`: the candidate's fault, which has a score and feedback too, or
+            `unavailable`: a provider failed in every attempt while other rollouts succeeded.
+        score: The metric's score; higher is better. NaN if unavailable.
         objectives: Further named scores from the metric, if any.
         feedback: Text for the whole rollout.
         component_feedback: Text per component, when the metric takes `pred_name`.

@@ -50,6 +50,7 @@ class RecordBuilder:
         self._usage: dict[str, Usage] = {}
         self._failures: Counter[str] = Counter()
         self._program_failures: Counter[str] = Counter()
+        self._unavailable: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
         """Add an event to the record."""
@@ -77,6 +78,9 @@ class RecordBuilder:
         """Add the outcome of a rollout."""
         train = row.split == "train"
         self._use("train rollouts" if train else "validation rollouts", outcome.usage)
+        if outcome.status == "unavailable":
+            self._unavailable[outcome.cause] += 1
+            return
         if outcome.status == "program_failed":
             self._program_failures[outcome.cause or "unknown"] += 1
         if train and self._with_evidence:
@@ -127,6 +131,7 @@ class RecordBuilder:
             group_intervals=self._by_member(levels.group_intervals),
             failures=dict(self._failures),
             program_failures=dict(self._program_failures),
+            unavailable=dict(self._unavailable),
             seconds=seconds,
             sessions=sessions,
             log_dir=log_dir,

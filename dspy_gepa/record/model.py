@@ -7,6 +7,7 @@ All texts come from language models, data and users: code that shows them escape
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -155,6 +156,7 @@ class RunRecord:
         group_intervals: Intervals that contain the expected scores there with probability 0.9.
         failures: Number of failures of providers by cause; failed attempts are repeated and never scored.
         program_failures: Number of rollouts that ended in an error of the program, by cause.
+        unavailable: Number of rollouts that a provider failed in every attempt, by cause; they have no score.
         seconds: Duration of all sessions.
         sessions: Number of sessions.
         log_dir: Directory of the journal, or None.
@@ -176,9 +178,15 @@ class RunRecord:
     group_intervals: Mapping[str, Sequence[Interval | None]] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     program_failures: Mapping[str, int] = field(default_factory=dict)
+    unavailable: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     sessions: int = 1
     log_dir: str | None = None
+
+    @property
+    def failed_rollouts(self) -> Mapping[str, int]:
+        """Number of rollouts that gave no answer, by cause."""
+        return Counter(self.program_failures) + Counter(self.unavailable)
 
     @property
     def components(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from shlex import quote
 
 from dspy_gepa.record.model import Trial
 from dspy_gepa.record.progress import Progress, StepInFlight, Wait
+from dspy_gepa.runtime.failures import render_causes
 from dspy_gepa.texts import added_sentences, removed_sentences
 
 _MINUTE, _HOUR = 60, 3600
@@ -186,6 +187,14 @@ def trouble_text(progress: Progress) -> str:
     return f"{_count(progress.retries, 'repeated attempt')}" if progress.retries else ""
 
 
+def failed_rollouts_text(progress: Progress) -> str:
+    """Describe the rollouts that gave no answer, by cause; "" without any."""
+    causes = progress.record.failed_rollouts
+    if not causes:
+        return ""
+    return one_line(f"{_count(sum(causes.values()), 'rollout')} failed: {render_causes(causes)}", 200)
+
+
 def stop_text(progress: Progress) -> str:
     """Return the reason for the end of a finished search; "" of other runs."""
     if progress.phase != "finished":
@@ -249,6 +258,7 @@ def line_of(progress: Progress, now: float) -> str:
     parts = [", ".join(spent), score, trials_text(progress), time]
     parts.append(trouble_text(progress))
     if progress.over:
+        parts.append(failed_rollouts_text(progress))
         parts += [error_text(progress) or stop_text(progress), contender_text(progress), next_step(progress)]
     return f"GEPA {activity(progress)}: {'; '.join(part for part in parts if part)}"
 
