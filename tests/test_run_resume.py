@@ -246,7 +246,7 @@ def lm_with(name: str = "scripted/reflection", **options: Any) -> dspy.LM:
         ({"seed": 2}, "seed was 1 and is now 2"),
         ({"width": 2}, "width was 1 and is now 2"),
         ({"max_chars": 900}, "max_chars was null and is now 900"),
-        ({"failure_score": -1.0}, "failure_score was 0.0 and is now -1.0"),
+        ({"failure_score": -1.0}, "failure_score was null and is now -1.0"),
     ],
 )
 def test_another_run_in_the_same_place_is_refused_with_the_difference(
