@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -54,22 +55,25 @@ def changed(run: Path, to: Path, *statements: str) -> Path:
     return to
 
 
-HOSTILE = "\x1b[31mred\x1b]0;owned\x07\x9b2J\x00\u202e [bold]marked[/bold] HALF"
+HOSTILE = (
+    "\x1b[31mred\x1b]0;owned\x07\x9b2J\x00\u202e [bold]marked[/bold] \ud83d"  # ends with half a character
+)
+HARMLESS = "HARMLESS WORDS"
 
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose reflection model writes what a terminal would obey."""
+    """A journal whose texts hold what a terminal would obey; the reader of answers lets none of it pass."""
 
-    def attacks(prompt: Prompt) -> dict[str, str]:
-        return {"new_instruction": learns_words(prompt)["new_instruction"] + HOSTILE}
+    def writes(prompt: Prompt) -> dict[str, str]:
+        return {"new_instruction": f"{learns_words(prompt)['new_instruction']} {HARMLESS}"}
 
     folder = tmp_path_factory.mktemp("hostile")
-    practice_run(log_dir=str(folder / "run"), reflection_lm=ScriptedLM(attacks, "scripted/reflection"))
+    practice_run(log_dir=str(folder / "run"), reflection_lm=ScriptedLM(writes, "scripted/reflection"))
     assert read_run(folder / "run").best
-    # Half a character, as JSON writes it.
-    half = changed(
-        folder / "run", folder / "half", "UPDATE events SET data = replace(data, 'HALF', '\\ud83d')"
+    text = json.dumps(HOSTILE)[1:-1]
+    run = changed(
+        folder / "run", folder / "changed", f"UPDATE events SET data = replace(data, '{HARMLESS}', '{text}')"
     )
-    assert any("\ud83d" in text for member in read_run(half).members for text in member.texts.values())
-    return half
+    assert any(HOSTILE in text for member in read_run(run).members for text in member.texts.values())
+    return run

@@ -222,7 +222,7 @@ def test_the_last_event_is_the_result(run: str, request: pytest.FixtureRequest) 
 
 
 def test_an_error_that_ends_the_run_is_the_last_event() -> None:
-    heard, words = Recorder(), Words(None, reflection=lambda prompt: "no fields at all")
+    heard, words = Recorder(), Words(None, reflection=lambda prompt: "no")
     with pytest.raises(ReflectionError):
         words.compile(callbacks=[heard])
     assert isinstance(heard.events[-1], Failed)
