@@ -79,6 +79,12 @@ _REFUSAL = re.compile(
     r"|unfortunately,? i\b|as an ai\b)",
     re.IGNORECASE,
 )
+_ALOUD = re.compile(
+    r"\A\W*(?:let me\b|let['\u2019]s (?:see|think|analy[sz]e|start|look)"
+    r"|i(?:['\u2019]ll| will| would| need| think| should)\b"
+    r"|h(?:mm+|m)\b|wait\b|okay,? (?:so|let)|the user (?:wants|asks|is)|we need to\b|looking at the)",
+    re.IGNORECASE,
+)
 _LEAST_WORDS, _LEAST_CHARACTERS = 3, 20  # shorter texts without a layout may as well be an answer to the task
 
 
@@ -310,7 +316,7 @@ def _from_prose(text: str, echoed: tuple[str, ...]) -> Answer:
         plain = plain.partition("\n")[2].strip()
     if _is_farewell(plain.rpartition("\n\n")[2]) and "\n\n" in plain:
         return AMBIGUOUS
-    if _REFUSAL.match(plain):
+    if _REFUSAL.match(plain) or _ALOUD.match(plain):
         return DECLINED
     if len(plain.split()) < _LEAST_WORDS and len(plain) < _LEAST_CHARACTERS:
         return EMPTY if not is_visible(plain) else AMBIGUOUS

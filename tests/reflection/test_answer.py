@@ -195,6 +195,8 @@ def test_a_text_under_an_adapter_comes_back_whole_or_is_refused(
         "I\u2019m sorry, but I can\u2019t help with that request.",
         f"{HEADER}\nI cannot help with this.\n\n{END}",
         "yes",
+        "Let me think about it.",
+        "Hmm, the user wants a better instruction for this component.",
         f"<{FIELD}>it never ends",
         "Two blocks:\n```\nThis one.\n```\nor perhaps\n```\nthat one.\n```",
         f"{HEADER}\nFirst half.\n{END}\nSecond half, which is long and tells more rules.\n- and a list",
