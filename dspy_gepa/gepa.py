@@ -13,6 +13,8 @@ from dspy.teleprompt import Teleprompter
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.checks import suggest_closest_option
+from dspy_gepa.program.dspy_api import TESTED, untested_version
+from dspy_gepa.program.log import log_warning
 from dspy_gepa.record.journal import Resume
 from dspy_gepa.reflection.proposer import CodeProposalFn, ProposalFn
 from dspy_gepa.result import deliver
@@ -29,6 +31,9 @@ from dspy_gepa.types import Rollout
 from dspy_gepa.views.choice import Mode
 
 _OPTIONS = frozenset(option.name for option in fields(Options))
+
+if untested := untested_version():
+    log_warning(f"This dspy_gepa was tested with DSPy {TESTED}; DSPy {untested} may differ from it.")
 
 
 @suggest_closest_option

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import dspy
@@ -52,6 +51,8 @@ __all__ = [
     "learns_words",
     "word_rows",
 ]
+# DSPy 3.5 has another default adapter, and types, prompts and agents of another form.
+SINCE_3_5 = tuple(map(int, dspy.__version__.split(".")[:2])) >= (3, 5)
 ADAPTERS = (dspy.ChatAdapter(), dspy.JSONAdapter(), dspy.XMLAdapter())
 
 
@@ -73,31 +74,19 @@ def prompts_of(lm: dspy.LM) -> list[Prompt]:
     return lm.engine.prompts
 
 
-class PricedLM(dspy.BaseLM):
-    """A model whose provider tells the price of every answer."""
+class PricedLM(ScriptedLM):
+    """A model that has a price for every answer."""
 
     def __init__(self, script: Any, cost: float, name: str = "priced/task") -> None:
-        super().__init__(name, cache=False)
-        self._inner, self._cost = scripted_lm(script), cost
+        super().__init__(script, name)
+        self.cost = cost
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PricedLM:
         return self
 
-    def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
-        with dspy.context(disable_history=True, usage_tracker=None):  # its own record has no price
-            text = self._inner(messages=messages)[0]
-        text = text if isinstance(text, str) else text["text"]
-        return SimpleNamespace(
-            choices=[
-                SimpleNamespace(
-                    message=SimpleNamespace(content=text, tool_calls=None, reasoning_content=None),
-                    finish_reason="stop",
-                )
-            ],
-            usage={"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
-            model=self.model,
-            _hidden_params={"response_cost": self._cost},
-        )
+    def update_history(self, entry: dict[str, Any]) -> None:
+        entry["cost"] = self.cost
+        super().update_history(entry)
 
 
 class OneHop(dspy.Module):

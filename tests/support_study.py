@@ -9,6 +9,7 @@ from typing import Any
 import dspy
 
 from dspy_gepa import GEPA, GEPAResult
+from dspy_gepa.program.messages import chat_messages
 from tests.support import ADAPTERS, Answer, Prompt, prompts_of, scripted_lm
 
 CHAT = ADAPTERS[0]
@@ -38,7 +39,9 @@ class Study:
     @property
     def content(self) -> list[dict[str, Any]]:
         """The parts of the first message to the reflection model, media among them."""
-        content = self.reflection.history[0]["messages"][-1]["content"]
+        sent = self.reflection.history[0]
+        messages = chat_messages(sent["request"]) if sent.get("request") else sent["messages"]
+        content = messages[-1]["content"]
         return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
     @property

@@ -17,6 +17,9 @@ ROOMS = (
     *("gepa", "testing", "__main__", "__init__"),
 )
 KNOW_DSPY = {"program", "reflection", "gepa", "testing"}
+# The modules of DSPy whose names are documented, and the file that may use others.
+DOCUMENTED = {"dspy", "dspy.lm15", "dspy.teleprompt"}
+USES_THE_INSIDE_OF_DSPY = "program/dspy_api.py"
 MODULES_BESIDE_THE_ROOMS = 9
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -35,6 +38,11 @@ def imports(source: str, module: tuple[str, ...], *, is_package: bool) -> Iterat
             yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
 
 
+def is_documented(name: str) -> bool:
+    """Whether an import from DSPy is of a name that its documentation shows."""
+    return name in DOCUMENTED or name.rpartition(".")[0] in DOCUMENTED
+
+
 def violations(source: str, path: Path) -> list[str]:
     """The imports of a file of the package, at `path` inside it, that break a rule."""
     module = ("dspy_gepa", *path.with_suffix("").parts)
@@ -51,6 +59,8 @@ def violations(source: str, path: Path) -> list[str]:
             found.append(f"{path}:{line}: imports the gepa package, which is a peer to measure against")
         elif top == "dspy" and room not in KNOW_DSPY:
             found.append(f"{path}:{line}: imports dspy, which only {', '.join(sorted(KNOW_DSPY))} may")
+        elif top == "dspy" and path.as_posix() != USES_THE_INSIDE_OF_DSPY and not is_documented(name):
+            found.append(f"{path}:{line}: imports {name}, which only {USES_THE_INSIDE_OF_DSPY} may")
         elif top == "dspy_gepa":
             target = rest[0] if rest and rest[0] in ROOMS else "__init__"
             if target != room and ROOMS.index(target) >= ROOMS.index(room):
@@ -80,6 +90,8 @@ def test_few_modules_lie_beside_the_rooms() -> None:
         ("search/merge.py", "import dspy"),
         ("search/merge.py", "from dspy.utils import exceptions"),
         ("gepa.py", "import gepa"),
+        ("program/rollout.py", "from dspy.clients.base_lm import GLOBAL_HISTORY"),
+        ("testing/check.py", "import dspy.utils.callback"),
         ("__init__.py", "from gepa.core import engine"),
         ("program/build.py", "from dspy_gepa.reflection.reflector import ReflectionRunner"),
         ("novel.py", "import math"),

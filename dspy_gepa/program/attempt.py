@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,8 +24,8 @@ class Attempt:
     """One run of a program on an example.
 
     Attributes:
-        program: The candidate's program.
-        example: The example.
+        program: A copy of the candidate's program, for this run alone.
+        example: The example as the user gave it; program and metric get copies.
         keep_trace: True to keep the calls and their inputs, for reflection.
         step_for_program: True to begin the trace with a step for the whole run.
         log: Calls of predictors that DSPy's trace leaves out.
@@ -46,7 +47,26 @@ class Attempt:
     texts: list[Text] = field(default_factory=list)
     measured: Mapping[str, float] = field(default_factory=dict)
     prediction: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
+
+
+def stops_the_run(error: BaseException) -> bool:
+    """Return True for an exception that asks for an end of the run and is no failure of the code it ended.
+
+    Programs and metrics may raise any exception, `SystemExit` and those of compiled libraries included.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = _current_task()
+        # Python 3.10 does not tell a cancelled task from one in which a CancelledError was raised.
+        return task is not None and bool(task.cancelling() if hasattr(task, "cancelling") else True)
+    return isinstance(error, KeyboardInterrupt)
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        return None
 
 
 def trace_steps(attempt: Attempt) -> tuple[TraceStep, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import dspy
 
 from dspy_gepa.program.components.selection import DEFAULT, Selection, read_text_places, write_texts
+from dspy_gepa.program.copies import Copier
 from dspy_gepa.program.text import Text
 from dspy_gepa.types import Candidate, Component
 
@@ -47,12 +47,9 @@ def has_texts_outside_predictors(program: dspy.Module, candidate: Candidate) -> 
 
 
 def _copy(student: dspy.Module) -> dspy.Module:
-    """Return a copy that shares the predictors' own LMs: their histories and connections are not copied."""
-    lms = [p.lm for p in student.parameters() if isinstance(p, dspy.Module) and p.lm is not None]
-    try:
-        return copy.deepcopy(student, {id(lm): lm for lm in lms})
-    except Exception:  # something in it cannot be copied; DSPy then shares that part
-        return student.deepcopy()
+    copied = Copier(student)()
+    # A module that refuses to be copied is copied by DSPy attribute by attribute.
+    return student.deepcopy() if copied is student else copied
 
 
 # Set on our copies of predictors and texts only. Unlike id(), it survives the deep copies that modules such

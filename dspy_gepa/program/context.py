@@ -35,11 +35,6 @@ def default_language_model() -> Any:
     return dspy.settings.lm
 
 
-def configured_adapter() -> Any:
-    """Return the configured adapter, or None if predictors use DSPy's default."""
-    return dspy.settings.adapter
-
-
 def portable_settings() -> dict[str, Any]:
     """Return the caller's DSPy settings, without those that belong to this process."""
     return {name: value for name, value in dspy.settings.config.items() if name not in _LOCAL_SETTINGS}

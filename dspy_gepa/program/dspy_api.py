@@ -6,16 +6,19 @@ package. Modules of this room use DSPy's documented names directly; the rooms ab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import dspy
 from dspy import Adapter, BaseLM, Example, Module, Prediction
-from dspy.experimental import Citations, Document  # experimental types, exported there in 3.4 and 3.5
 from dspy.utils import BaseCallback
 
 __all__ = [
     "FLEX_PRIMITIVES",
+    "TESTED",
     "Adapter",
     "BaseCallback",
     "BaseLM",
@@ -34,7 +37,16 @@ __all__ = [
     "list_rlm_tool",
     "model_prices",
     "read_key",
+    "untested_version",
 ]
+
+TESTED = "3.4.1"  # the DSPy with which all tests were run
+
+try:
+    from dspy.experimental import Citations, Document
+except ImportError:  # types that are experimental no more are in DSPy's own namespace
+    Citations = getattr(dspy, "Citations", type("Citations", (), {}))
+    Document = getattr(dspy, "Document", type("Document", (), {}))
 
 try:
     from dspy.predict.parameter import Parameter
@@ -80,12 +92,46 @@ def forget_call(entry: Any) -> None:
 
 def adapter_in_use() -> Any:
     """Return the configured adapter, or the one that predictors use when none is configured."""
-    if dspy.settings.adapter is not None:
-        return dspy.settings.adapter
-    major, minor = map(int, dspy.__version__.split(".")[:2])
-    if (major, minor) >= (3, 5):
-        return dspy.XMLAdapter(use_native_function_calling=True)
-    return dspy.ChatAdapter()
+    return dspy.settings.adapter or _default_adapter()
+
+
+class _Silent:
+    """An engine that answers nothing, with the error after which no adapter asks again."""
+
+    def complete(self, request: Any) -> Any:
+        raise dspy.ContextWindowExceededError(message="no answer", model="none")
+
+
+class _AdapterSeen(BaseCallback):
+    """Keeps the adapters that write prompts."""
+
+    def __init__(self) -> None:
+        self.adapters: list[Any] = []
+
+    def on_adapter_format_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self.adapters.append(instance)
+
+
+@cache
+def _default_adapter() -> Any:
+    """Return what a predictor writes its prompt with if no adapter is configured: DSPy does not name it."""
+    seen = _AdapterSeen()
+    lm = dspy.LM("none/none", engine=_Silent(), cache=False, num_retries=0)
+    apart: dict[str, Any] = {"trace": [], "caller_modules": [], "usage_tracker": None, "send_stream": None}
+    alone = dspy.context(lm=lm, adapter=None, callbacks=[seen], disable_history=True, **apart)
+    with suppress(Exception), alone:  # the call is made for its prompt
+        dspy.Predict("question -> answer")(question="")
+    return seen.adapters[0] if seen.adapters else dspy.ChatAdapter()
+
+
+def untested_version() -> str:
+    """Return the version of DSPy if it is newer than the tested one, else ""."""
+    return dspy.__version__ if _release(dspy.__version__) > _release(TESTED) else ""
+
+
+def _release(version: str) -> tuple[int, ...]:
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 def is_compiled(module: Any) -> bool:

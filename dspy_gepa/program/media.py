@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
+from weakref import WeakValueDictionary
 
 from dspy_gepa.types import MEDIA_END, MEDIA_START
 
 LEFT_OUT = "[an image or other medium, left out]"
 
 _MEDIUM = re.compile(f"({re.escape(MEDIA_START)}.*?{re.escape(MEDIA_END)})", re.DOTALL)
+
+
+class _Medium(str):
+    """A string that can be referred to weakly, so that it is kept as long as somebody holds it."""
+
+    __slots__ = ("__weakref__",)
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+
+_media_in_use: WeakValueDictionary[str, _Medium] = WeakValueDictionary()
+
+
+def shared_medium(data: str) -> str:
+    """Return the one object that stands for a medium: traces of many rollouts hold the same images."""
+    key = hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()
+    return _media_in_use.setdefault(key, _Medium(data))
 
 
 def disarm(text: str, media: Sequence[str] = ()) -> str:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dspy
 
-from dspy_gepa.program.attempt import Attempt, trace_steps
+from dspy_gepa.program.async_tools import async_tools, is_awaited
+from dspy_gepa.program.attempt import Attempt, stops_the_run, trace_steps
 from dspy_gepa.program.build import build_program, has_texts_outside_predictors, mark_components
 from dspy_gepa.program.call_log import CallLog
+from dspy_gepa.program.copies import Copier
 from dspy_gepa.program.faults import fault_of
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.metric import Metric
@@ -22,6 +27,25 @@ from dspy_gepa.program.redaction import describe
 from dspy_gepa.program.scoring import failed, score
 from dspy_gepa.program.text import TEXTS_READ
 from dspy_gepa.types import Candidate, Fault, Outcome, Rollout, Row
+
+# DSPy's setting under which a program that is not awaited can call tools that are coroutine functions.
+_TOOLS_CONVERTED = "allow_tool_async_sync_conversion"
+_PLACES = re.compile(r"\[\d+\]")  # of items in a list, which share one warning
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """The program of a candidate.
+
+    Attributes:
+        copies: Makes a copy of it for each rollout.
+        has_async_tools: True if some of its tools are coroutine functions.
+        has_texts_outside: True if some texts belong to no predictor.
+    """
+
+    copies: Copier[dspy.Module]
+    has_async_tools: bool
+    has_texts_outside: bool
 
 
 class RolloutRunner:
@@ -54,60 +78,79 @@ class RolloutRunner:
         self._failure_score = failure_score
         self._objectives = tuple(objectives)
         self._clock = clock
-        self._programs: dict[str, dspy.Module] = {}
+        self._programs: dict[str, _Prepared] = {}
+        self._rows: dict[Row, Copier[dspy.Example]] = {}
         self._programs_kept = programs_kept
-        self._warned_tools: set[str] = set()
+        self._warned: set[str] = set()
         self._lock = threading.Lock()
 
     def __call__(self, rollout: Rollout) -> Outcome | Fault:
-        """Run one rollout; never raises, whatever the program, the metric or a provider does."""
+        """Run one rollout; raises nothing but KeyboardInterrupt, whatever program, metric or provider do."""
         try:
-            program = self._build(rollout.candidate)
+            prepared = self._prepare(rollout.candidate)
         except Exception as error:  # these texts make no program
             return failed(error, self._failure_score)
-        with self._watch(rollout, program) as attempt:
-            attempt.prediction = _run(program, attempt.example)
-        return self._score(attempt)
+        with self._watch(rollout, prepared) as attempt:
+            attempt.prediction = _run(attempt.program, self._copy_row(rollout), prepared)
+        return self._score(rollout, attempt)
 
     async def arun(self, rollout: Rollout) -> Outcome | Fault:
         """Run one rollout on an event loop: the program is awaited, the metric runs in a helper thread."""
         try:
-            program = self._build(rollout.candidate)
+            prepared = self._prepare(rollout.candidate)
         except Exception as error:
             return failed(error, self._failure_score)
-        with self._watch(rollout, program) as attempt:
-            attempt.prediction = await _arun(program, attempt.example)
-        return await asyncio.to_thread(self._score, attempt)
+        with self._watch(rollout, prepared) as attempt:
+            attempt.prediction = await _arun(attempt.program, self._copy_row(rollout))
+        return await asyncio.to_thread(self._score, rollout, attempt)
 
-    def _build(self, candidate: Candidate) -> dspy.Module:
+    def _prepare(self, candidate: Candidate) -> _Prepared:
         """Return the candidate's program, from memory if it is one of those used last."""
         with self._lock:
-            program = self._programs.pop(candidate.id, None) or mark_components(
-                build_program(self._student, candidate)
-            )
-            self._programs[candidate.id] = program
+            prepared = self._programs.pop(candidate.id, None) or self._build(candidate)
+            self._programs[candidate.id] = prepared
             if len(self._programs) > self._programs_kept:
                 del self._programs[next(iter(self._programs))]
-            return program
+            return prepared
+
+    def _build(self, candidate: Candidate) -> _Prepared:
+        program = mark_components(build_program(self._student, candidate))
+        return _Prepared(
+            copies=Copier(program, partial(self._warn_of_sharing, f"{type(self._student).__name__}")),
+            has_async_tools=bool(async_tools(program)),
+            has_texts_outside=has_texts_outside_predictors(program, candidate),
+        )
+
+    def _copy_row(self, rollout: Rollout) -> dspy.Example:
+        with self._lock:
+            if rollout.row not in self._rows:
+                warn = partial(self._warn_of_sharing, f"the {rollout.row.split} rows")
+                self._rows[rollout.row] = Copier(self._examples[rollout.row], warn)
+            copies = self._rows[rollout.row]
+        return copies()
 
     @contextlib.contextmanager
-    def _watch(self, rollout: Rollout, program: dspy.Module) -> Iterator[Attempt]:
+    def _watch(self, rollout: Rollout, prepared: _Prepared) -> Iterator[Attempt]:
         """Run the body under DSPy settings that record what the program does, and keep what it raises."""
         keep_trace = rollout.row.split == "train"
         attempt = Attempt(
-            program,
+            prepared.copies(),
             self._examples[rollout.row],
             keep_trace=keep_trace,
-            step_for_program=has_texts_outside_predictors(program, rollout.candidate),
+            step_for_program=prepared.has_texts_outside,
             log=CallLog(keep_inputs=keep_trace),
         )
         callbacks = [*dspy.settings.callbacks, attempt.log]
         recorders = {TEXTS_READ: attempt.texts, **attempt.meter.settings()}
+        if prepared.has_async_tools and not is_awaited(attempt.program):
+            recorders[_TOOLS_CONVERTED] = True
         with dspy.context(trace=[], max_trace_size=10_000, callbacks=callbacks, **recorders):
             started = self._clock()
             try:
                 yield attempt
-            except Exception as error:
+            except BaseException as error:
+                if stops_the_run(error):
+                    raise
                 attempt.error = error
             seconds = self._clock() - started
             if self._objectives:
@@ -118,12 +161,13 @@ class RolloutRunner:
         self._warn_of_tools(attempt.log)
         attempt.meter.attach(attempt.prediction)
 
-    def _score(self, attempt: Attempt) -> Outcome | Fault:
+    def _score(self, rollout: Rollout, attempt: Attempt) -> Outcome | Fault:
         """Score the run. The metric's own LM calls are watched and counted but are no part of the trace."""
         steps, log = trace_steps(attempt), CallLog(keep_inputs=False)
+        gold = self._copy_row(rollout)
         callbacks = [*dspy.settings.callbacks, log]
         with dspy.context(trace=[], callbacks=callbacks, **attempt.meter.settings()):
-            outcome = score(attempt, steps, self._metric, self._failure_score)
+            outcome = score(attempt, gold, steps, self._metric, self._failure_score)
         self._warn_of_tools(log)
         if isinstance(outcome, Outcome) and log.unanswered_error is not None:  # the metric caught it
             outcome = fault_of(log.unanswered_error)
@@ -132,29 +176,43 @@ class RolloutRunner:
     def _warn_of_tools(self, log: CallLog) -> None:
         """Warn once per tool whose service failed: the agent was shown the error and went on."""
         for tool, error in log.failed_tools.items():
-            if tool not in self._warned_tools:
-                self._warned_tools.add(tool)
-                log_warning(
-                    f"tool {tool!r} failed because of a service that it uses: {describe(error, 300)}. Such "
-                    "rollouts are scored as they are; retry inside the tool if that is wrong."
-                )
+            self._warn_once(
+                f"tool {tool!r}",
+                f"tool {tool!r} failed because of a service that it uses: {describe(error, 300)}. Such "
+                "rollouts are scored as they are; retry inside the tool if that is wrong.",
+            )
+
+    def _warn_of_sharing(self, whose: str, path: str, reason: str) -> None:
+        """Warn once per part that all rollouts share."""
+        self._warn_once(
+            f"{whose}{_PLACES.sub('', path)}",
+            f"{whose}{path} is shared by all rollouts, because {reason}. Every other rollout sees what one "
+            "changes in it, so that results depend on their order; nothing is wrong if it keeps no state.",
+        )
+
+    def _warn_once(self, about: str, message: str) -> None:
+        if about not in self._warned:
+            self._warned.add(about)
+            log_warning(message)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "_lock"} | {"_programs": {}}
+        kept = {name: value for name, value in vars(self).items() if name != "_lock"}
+        return kept | {"_programs": {}, "_rows": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=threading.Lock())
 
 
-def _run(program: dspy.Module, example: dspy.Example) -> Any:
+def _run(program: dspy.Module, example: dspy.Example, prepared: _Prepared) -> Any:
     inputs = dict(example.inputs())
-    if not hasattr(type(program), "forward"):
+    awaited = prepared.has_async_tools and not dspy.settings.get(_TOOLS_CONVERTED)
+    if awaited or not hasattr(type(program), "forward"):
         return asyncio.run(program.acall(**inputs))
     return program(**inputs)
 
 
 async def _arun(program: dspy.Module, example: dspy.Example) -> Any:
     inputs = dict(example.inputs())
-    if hasattr(type(program), "aforward"):
+    if is_awaited(program):
         return await program.acall(**inputs)
     return await asyncio.to_thread(program, **inputs)

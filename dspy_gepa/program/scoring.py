@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dspy_gepa.program.attempt import Attempt
+import dspy
+
+from dspy_gepa.program.attempt import Attempt, stops_the_run
 from dspy_gepa.program.build import component_of
 from dspy_gepa.program.faults import fault_of, is_infrastructure
 from dspy_gepa.program.media import disarm
@@ -17,15 +19,27 @@ from dspy_gepa.types import MEDIA_START, Fault, Outcome, TraceStep
 Steps = tuple[TraceStep, ...]
 
 
-def score(attempt: Attempt, steps: Steps, metric: Metric, failure_score: float) -> Outcome | Fault:
-    """Return the outcome of a run: scored by the metric, or failed if the program or the metric raised."""
+def score(
+    attempt: Attempt, gold: dspy.Example, steps: Steps, metric: Metric, failure_score: float
+) -> Outcome | Fault:
+    """Return the outcome of a run: scored by the metric, or failed if the program or the metric raised.
+
+    Args:
+        attempt: The run.
+        gold: A copy of its example, which the metric may change.
+        steps: Its trace.
+        metric: The metric.
+        failure_score: Score of a failed program.
+    """
     if attempt.error is not None:
         return failed(attempt.error, failure_score, steps)
-    example, prediction = attempt.example, attempt.prediction
+    prediction = attempt.prediction
     try:
-        judgement = metric.judge(example, prediction, attempt.trace)
+        judgement = metric.judge(gold, prediction, attempt.trace)
         objectives = joined(judgement.objectives, attempt.measured)
-    except Exception as error:
+    except BaseException as error:
+        if stops_the_run(error):
+            raise
         if is_infrastructure(error):
             return fault_of(error)
         return Outcome(
@@ -43,14 +57,14 @@ def score(attempt: Attempt, steps: Steps, metric: Metric, failure_score: float) 
         "scored",
         score=judgement.score,
         objectives=objectives,
-        feedback=feedback or default_feedback(example, prediction, judgement.score),
+        feedback=feedback or default_feedback(attempt.example, prediction, judgement.score),
         trace=steps,
         output=to_plain(prediction),
     )
-    return _with_component_feedback(outcome, attempt, metric)
+    return _with_component_feedback(outcome, attempt, gold, metric)
 
 
-def failed(error: Exception, failure_score: float, steps: Steps = ()) -> Outcome | Fault:
+def failed(error: BaseException, failure_score: float, steps: Steps = ()) -> Outcome | Fault:
     """Return the outcome of a program that raised, or the fault of the provider that made it raise."""
     if is_infrastructure(error):
         return fault_of(error)
@@ -64,26 +78,30 @@ def failed(error: Exception, failure_score: float, steps: Steps = ()) -> Outcome
     )
 
 
-def _with_component_feedback(outcome: Outcome, attempt: Attempt, metric: Metric) -> Outcome | Fault:
+def _with_component_feedback(
+    outcome: Outcome, attempt: Attempt, gold: dspy.Example, metric: Metric
+) -> Outcome | Fault:
     """Return the outcome with the metric's feedback on each predictor that was called."""
     if not (outcome.trace and metric.takes_pred_name):
         return outcome
     try:
-        return replace(outcome, component_feedback=_component_feedback(attempt, metric, outcome.score))
-    except Exception as error:
+        return replace(outcome, component_feedback=_component_feedback(attempt, gold, metric, outcome.score))
+    except BaseException as error:
+        if stops_the_run(error):
+            raise
         if is_infrastructure(error):
             return fault_of(error)
         # The score stands; the feedback on the whole rollout takes the place of what is missing.
         return replace(outcome, error=describe(error), cause=type(error).__name__, metric_failed=True)
 
 
-def _component_feedback(attempt: Attempt, metric: Metric, score: float) -> dict[str, str]:
-    example, prediction, trace = attempt.example, attempt.prediction, attempt.trace
+def _component_feedback(attempt: Attempt, gold: dspy.Example, metric: Metric, score: float) -> dict[str, str]:
+    prediction, trace = attempt.prediction, attempt.trace
     found: dict[str, str] = {}
     for name in dict.fromkeys(component_of(call[0]) for call in trace):
         if name is not None:
             own = [call for call in trace if component_of(call[0]) == name]
-            text = metric.component_feedback(example, prediction, trace, name, own, score)
+            text = metric.component_feedback(gold, prediction, trace, name, own, score)
             found |= {name: _with_known_media(text, attempt)} if text else {}
     return found
 

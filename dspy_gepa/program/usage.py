@@ -133,8 +133,9 @@ def _call(entry: Mapping[str, Any]) -> Call:
     counts: list[int | None] = [None]
     if used:
         counts = [int(used.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-    elif isinstance(response, dspy.lm15.Response):  # the cache keeps the usage of the original call
-        counts = [response.usage.input_tokens, response.usage.output_tokens]
+    elif typed := [part for part in _parts_of(response) if isinstance(part, dspy.lm15.Response)]:
+        # The cache keeps the usage of the original call.
+        counts = [count for part in typed for count in (part.usage.input_tokens, part.usage.output_tokens)]
     known = [count for count in counts if count is not None]
     total = sum(known) if len(known) == len(counts) else None
     return Call(

@@ -20,7 +20,7 @@ from dspy_gepa.events import (
     StepCommitted,
     StepPlanned,
 )
-from dspy_gepa.program.media import elide
+from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.record.model import Evidence, Member, Point, RunRecord, RunState, Trial
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Levels, Outcome, Reflection, Row, Usage
@@ -267,11 +267,16 @@ def _level(value: Any) -> Any:
 
 def _evidence(row: Row, outcome: Outcome) -> Evidence:
     feedback = [outcome.feedback, *(f"{name}: {text}" for name, text in outcome.component_feedback.items())]
-    inputs = outcome.trace[0].inputs if outcome.trace else {}
+    inputs = json.dumps(outcome.trace[0].inputs, ensure_ascii=False, default=str) if outcome.trace else ""
     return Evidence(
         row=str(row),
         score=outcome.score,
-        feedback=elide("\n".join(filter(None, feedback)), FEEDBACK),
-        error=elide(outcome.error, FEEDBACK),
-        inputs=elide(json.dumps(inputs, ensure_ascii=False, default=str), INPUTS) if inputs else "",
+        feedback=_brief("\n".join(filter(None, feedback)), FEEDBACK),
+        error=_brief(outcome.error, FEEDBACK),
+        inputs=_brief(inputs, INPUTS) if inputs != "{}" else "",
     )
+
+
+def _brief(text: str, chars: int) -> str:
+    """Return the text without media, which the record would hold once per rollout."""
+    return elide(with_media(text, most=0), chars)

@@ -64,9 +64,9 @@ class ReflectionRunner:
                 return meter.with_usage(Reflection(error=EMPTY.objection, cause=type(empty).__name__))
             except Exception as refusal:
                 error = refusal
-                if is_infrastructure(error):
-                    break
                 why, smaller = _smaller(asked, error)
+                if is_infrastructure(error) and not why:
+                    break
                 self._warn(why, error)
                 prompts += reversed(smaller)
             else:

@@ -346,6 +346,8 @@ def _result_of(future: Future[Result | Fault]) -> Result | Fault:
     error = future.exception()
     if error is None:
         return future.result()
+    if isinstance(error, KeyboardInterrupt):  # of a program or a metric: it ends the run as Ctrl-C does
+        raise error
     return Fault(type(error).__name__, f"the worker died: {describe(error)}")
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from dspy_gepa.program.context import configured_adapter, default_language_model
-from dspy_gepa.program.dspy_api import BaseLM, Example, Module
+from dspy_gepa.program.context import default_language_model
+from dspy_gepa.program.dspy_api import BaseLM, Example, Module, adapter_in_use
 from dspy_gepa.program.plain import to_plain
 from dspy_gepa.search.strategy import Problem
 from dspy_gepa.setup.options import Options
@@ -50,7 +50,7 @@ def identify(
         "optimize": list(options.selection.optimize),
         "freeze": list(options.selection.freeze),
         "task model": _models(student),
-        "adapter": type(adapter).__name__ if (adapter := configured_adapter()) else None,
+        "adapter": type(adapter_in_use()).__name__,
         "reflection model": _model(options.reflection_lm),
         "train rows": _digest_rows(examples, "train"),
         "validation rows": _digest_rows(examples, "val"),

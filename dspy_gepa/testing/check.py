@@ -22,7 +22,6 @@ from typing import Any
 
 import dspy
 import numpy as np
-from dspy.utils.callback import BaseCallback
 
 from dspy_gepa.errors import (
     ConfigurationError,
@@ -34,6 +33,7 @@ from dspy_gepa.errors import (
 from dspy_gepa.events import TOPICS, Event
 from dspy_gepa.events.dispatch import check_callbacks, handlers_of
 from dspy_gepa.program.checks import nearest
+from dspy_gepa.program.dspy_api import BaseCallback
 from dspy_gepa.program.metric import Judgement, Metric
 from dspy_gepa.reflection.proposer import ProposerRunner, call_proposer
 from dspy_gepa.reflection.rules import TextRules, clean_text, objection_to

@@ -63,7 +63,7 @@ class Prompt:
     def field(self, name: str) -> str:
         """Return the value of an input field in the last message, or ""."""
         chat = rf"\[\[ ## {name} ## \]\]\n(.*?)(?:\n\n\[\[ ## |\n\nRespond with)"
-        xml = rf"^<{name}>\n(.*?)\n</{name}>"
+        xml = rf"^<{name}>\n?(.*?)\n?</{name}>$"
         found = re.search(chat, self.user, re.DOTALL) or re.search(xml, self.user, re.DOTALL | re.MULTILINE)
         return found[1] if found else ""
 
@@ -223,11 +223,16 @@ def in_format_of(prompt: Prompt, fields: Mapping[str, Any]) -> str:
     asked = prompt.user.rpartition("Respond with")[2]
     if asked.startswith(" a JSON object"):
         return _plain(dict(fields))
-    if "wrapped in XML tags" in asked:
+    if "wrapped in XML tags" in asked or _is_laid_out_in_tags(prompt, fields):
         return "\n".join(f"<{name}>\n{text}\n</{name}>" for name, text in texts.items())
     if "Your outputs must contain:" in prompt.system:  # for DSPy's second step to read
         return "\n".join(f"{name}: {text}" for name, text in texts.items())
     return in_chat_format(texts)
+
+
+def _is_laid_out_in_tags(prompt: Prompt, fields: Mapping[str, Any]) -> bool:
+    """Return True if the system message shows the layout of the answer in tags, whatever its words."""
+    return "[[ ## " not in prompt.system and all(f"<{name}>" in prompt.system for name in fields)
 
 
 def in_chat_format(fields: Mapping[str, str]) -> str:

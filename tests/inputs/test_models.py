@@ -7,18 +7,19 @@ from typing import Any
 
 import dspy
 import pytest
-from dspy.lm15 import TextPart, ThinkingPart, ToolCallPart
-from dspy.utils.exceptions import (
+from dspy import (
     ContextWindowExceededError,
     LMAuthError,
     LMInvalidRequestError,
     LMUnsupportedFeatureError,
 )
+from dspy.lm15 import TextPart, ThinkingPart, ToolCallPart
 
 from dspy_gepa.program.plain import to_plain
 from dspy_gepa.reflection.reflector import SHORTEST_EVIDENCE, ReflectionRunner
+from dspy_gepa.testing import ScriptedLM
 from dspy_gepa.types import Fault, Reflect
-from tests.support import Answer, Prompt, in_chat_format, prompts_of, scripted_lm
+from tests.support import SINCE_3_5, Answer, Prompt, in_chat_format, prompts_of, scripted_lm
 from tests.support_study import KNOW, answers, is_yes, knows, rows_of, study
 
 ANSWER = dspy.Predict("question -> answer")
@@ -71,6 +72,7 @@ class AnswersInDicts(dspy.BaseLM):
         return [{"text": text, "reasoning_content": THOUGHT, "logprobs": odds}]
 
 
+@pytest.mark.skipif(SINCE_3_5, reason="language models answer requests there")
 def test_answers_may_be_dictionaries_and_probabilities_are_not_shown() -> None:
     run = study(ANSWER, rows_of(), is_yes, AnswersInDicts(says("yes"), says("no")))
     assert run.improved == {"self"}
@@ -78,6 +80,7 @@ def test_answers_may_be_dictionaries_and_probabilities_are_not_shown() -> None:
     assert "logprob" not in run.evidence
 
 
+@pytest.mark.skipif(SINCE_3_5, reason="language models answer requests there")
 def test_a_reflection_model_may_answer_in_dictionaries() -> None:
     text = in_chat_format({"new_instruction": KNOW})
     task = answers({"answer": "yes"}, {"answer": "no"})
@@ -91,8 +94,10 @@ def test_a_reflection_model_may_answer_in_dictionaries() -> None:
         {"choices": [{"finish_reason": "length"}]},
         SimpleNamespace(choices=[SimpleNamespace(finish_reason="length")]),
         SimpleNamespace(status="incomplete", output=[]),
+        SimpleNamespace(finish_reason="length"),
+        (SimpleNamespace(finish_reason="stop"), SimpleNamespace(finish_reason="length")),
     ],
-    ids=["dict", "object", "responses"],
+    ids=["dict", "object", "responses", "typed", "several"],
 )
 def test_an_answer_that_was_cut_off_is_noticed_in_every_shape(response: Any) -> None:
     assert ReflectionRunner(RecordsResponse(response))(REQUEST).truncated
@@ -104,16 +109,16 @@ def test_an_answer_that_does_not_say_how_it_ended_was_not_cut_off(response: Any)
     assert (reflection.text, reflection.truncated) == (KNOW, False)
 
 
-class RecordsResponse(dspy.BaseLM):
+class RecordsResponse(ScriptedLM):
     """An LM whose history holds this response."""
 
     def __init__(self, response: Any) -> None:
-        super().__init__("own/model", cache=False)
+        super().__init__({"new_instruction": KNOW})
         self.response = response
 
-    def __call__(self, prompt: Any = None, *, messages: Any = None, **kwargs: Any) -> list[Any]:
-        self.update_history({"response": self.response, "usage": {}, "cost": None})
-        return [in_chat_format({"new_instruction": KNOW})]
+    def update_history(self, entry: dict[str, Any]) -> None:
+        entry["response"] = self.response
+        super().update_history(entry)
 
 
 # Native function calling ------------------------------------------------------------------------------------

@@ -12,13 +12,13 @@ from typing import Any, Literal
 import dspy
 import pydantic
 import pytest
-from dspy.adapters.types.citation import Citations
-from dspy.adapters.types.document import Document
+from dspy.experimental import Citations, Document
+from dspy.lm15 import TextPart
 
 from dspy_gepa.program.media import LEFT_OUT, disarm
 from dspy_gepa.program.plain import media_in, medium_of, texts_in, to_plain
 from dspy_gepa.types import MEDIA_END, MEDIA_START
-from tests.support import scripted_lm
+from tests.support import SINCE_3_5, scripted_lm
 from tests.support_study import KNOW, answers, is_yes, rows_of, study
 
 IMAGE = dspy.Image(url="data:image/png;base64,iVBORw0KGgo=")
@@ -156,8 +156,9 @@ class Stamp(dspy.Type):
 
     text: str
 
-    def format(self) -> list[dict[str, Any]]:
-        return [{"type": "text", "text": f"stamped: {self.text}"}]
+    def format(self) -> list[Any]:
+        text = f"stamped: {self.text}"
+        return [TextPart(text)] if SINCE_3_5 else [{"type": "text", "text": text}]
 
 
 class Unfinished(dspy.Type):
@@ -235,6 +236,52 @@ def test_results_of_tool_calls_keep_their_images() -> None:
 @pytest.mark.parametrize("medium", [IMAGE, AUDIO, FILE], ids=lambda medium: type(medium).__name__)
 def test_data_of_a_medium_can_be_made_a_medium_again(medium: dspy.Type) -> None:
     assert medium_of(to_plain(medium)) == medium
+
+
+def marked(part: Mapping[str, Any]) -> str:
+    return f"{MEDIA_START}{json.dumps([part])}{MEDIA_END}"
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "medium"),
+    [
+        (
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+            {"type": "image", "media_type": "image/png", "data": "iVBORw0KGgo="},
+            IMAGE,
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": "https://pictures.example/1.png"}},
+            {"type": "image", "media_type": "image/png", "url": "https://pictures.example/1.png"},
+            dspy.Image(url="https://pictures.example/1.png"),
+        ),
+        (
+            {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "mp3"}},
+            {"type": "audio", "media_type": "audio/mpeg", "data": "UklGRg=="},
+            dspy.Audio(data="UklGRg==", audio_format="mp3"),
+        ),
+        (
+            {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}},
+            {"type": "document", "media_type": "application/pdf", "data": "JVBERi0="},
+            FILE,
+        ),
+        (
+            {"type": "file", "file": {"file_id": "file-1"}},
+            {"type": "document", "media_type": "application/pdf", "file_id": "file-1"},
+            dspy.File(file_id="file-1"),
+        ),
+    ],
+)
+def test_media_are_read_in_the_vocabularies_of_both_releases(
+    older: Mapping[str, Any], newer: Mapping[str, Any], medium: dspy.Type
+) -> None:
+    assert medium_of(marked(older)) == medium
+    assert medium_of(marked(newer)) == medium
+
+
+@pytest.mark.parametrize("part", [{"type": "image"}, {"type": "audio", "url": "https://sounds.example/1"}])
+def test_a_part_that_dspy_has_no_type_for_stays_as_it_is(part: Mapping[str, Any]) -> None:
+    assert medium_of(marked(part)) == marked(part)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_an_image_amid_text_is_whole_while_the_text_is_elided() -> None:
 
 
 def test_images_are_shown_up_to_the_limit_and_the_others_are_named() -> None:
-    pictures = [dspy.Image(url=PIXEL[:-1] + f"{i}=") for i in range(5)]
+    pictures = [dspy.Image(url=PIXEL[:-2] + f"{i}=") for i in range(5)]
     shown = as_evidence(*pictures, limits=EvidenceLimits(media=2))
     assert shown.count(MEDIA_START) == 2
     assert shown.count("[an image or other medium, left out]") == 3

@@ -105,12 +105,19 @@ def test_others_run_while_one_waits_to_be_tried_again() -> None:
     assert [d.key for d in collect(dispatcher, 3)] == [keys[1], keys[2], keys[0]]
 
 
-@pytest.mark.parametrize("error", [RuntimeError("out of memory"), SystemExit(1), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [RuntimeError("out of memory"), SystemExit(1)])
 def test_a_worker_that_dies_costs_a_retry(error: BaseException) -> None:
     dispatcher = dispatcher_in(World(scripted(error)))
     request_rollouts(dispatcher, 1)
     assert collect(dispatcher, 1)[0].attempts == 2
     assert dispatcher.causes == {type(error).__name__: 1}
+
+
+def test_a_keyboard_interrupt_in_a_worker_is_one_of_the_run() -> None:
+    dispatcher = dispatcher_in(World(scripted(KeyboardInterrupt())))
+    request_rollouts(dispatcher, 1)
+    with pytest.raises(KeyboardInterrupt):
+        dispatcher.next()
 
 
 def test_work_that_the_executor_cancels_costs_a_retry() -> None:

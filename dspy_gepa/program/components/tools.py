@@ -1,15 +1,16 @@
 """Descriptions of tools and of their arguments: ``<predictor>/tools/<tool>``, ``.../args/<argument>``.
 
-If tools are handed to a predictor at each call, a new description in the `dspy.Tool` is enough. `dspy.ReAct`
-and `dspy.RLM` write their tools into a predictor's instructions when they are created; the model reads the
-words there, and these are replaced (see `listing`).
+If tools are handed to a predictor at each call, a new description in the `dspy.Tool` is enough: so do
+modules of the user's own and, from DSPy 3.5 on, `dspy.ReAct`. `dspy.RLM`, and `dspy.ReAct` before that, write
+their tools into a predictor's instructions when they are created; the model reads the words there, and these
+are replaced (see `listing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import dspy
 
@@ -115,18 +116,25 @@ def _locate(path: str, module: dspy.Module, tool: dspy.Tool, known: Predictors) 
 
 
 def _takes_tools(predictor: dspy.Predict) -> bool:
-    return any(
-        f.annotation in (dspy.Tool, list[dspy.Tool]) for f in predictor.signature.input_fields.values()
-    )
+    return any(_holds_tools(field.annotation) for field in predictor.signature.input_fields.values())
+
+
+def _holds_tools(annotation: Any) -> bool:
+    return annotation is dspy.Tool or any(map(_holds_tools, get_args(annotation)))
 
 
 def _held(module: dspy.Module) -> dict[str, dspy.Tool]:
     """Return the tools among a module's attributes by name, without those that the module itself creates."""
-    own = {"finish": dspy.ReAct, "submit": dspy.ReActV2}
     held: dict[str, dspy.Tool] = {}
     for value in vars(module).values():
         held |= {tool.name: tool for tool in _tools_in(value) if tool.name not in held}
-    return {n: t for n, t in held.items() if n not in own or not isinstance(module, own[n])}
+    return {name: tool for name, tool in held.items() if not _is_agents_own(tool)}
+
+
+def _is_agents_own(tool: dspy.Tool) -> bool:
+    """Return True for the tool with which an agent of DSPy's ends its loop: a function that DSPy made."""
+    package = str(getattr(tool.func, "__module__", "")).partition(".")[0]
+    return tool.name in ("finish", "submit") and package == "dspy"
 
 
 def _tools_in(value: Any) -> Iterator[dspy.Tool]:
@@ -193,7 +201,7 @@ def _place(found: Found, text: str, argument: str = "") -> TextPlace:
 
 
 def _refuse_unreachable(found: Found) -> None:
-    if found.written:
+    if found.written or any(map(_takes_tools, found.callers.values())):
         return
     tool, owner = found.tool, type(found.module).__name__
     if isinstance(found.module, (dspy.ReAct, dspy.RLM)):
