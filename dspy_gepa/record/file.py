@@ -30,7 +30,7 @@ CREATE TABLE failures (cause TEXT NOT NULL, kind TEXT NOT NULL, error TEXT NOT N
 # Exceptions of SQLite, and of Python's decoding of its texts and messages, on a damaged file.
 UNREADABLE = (sqlite3.Error, UnicodeError)
 # Exceptions on values that no run writes.
-MALFORMED = (*UNREADABLE, ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
+MALFORMED = (*UNREADABLE, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 # Maximum number of bytes of one value.
 _LONGEST_VALUE = 256_000_000
 # Instructions of SQLite after which Python looks for signals: about a millisecond.
