@@ -65,7 +65,8 @@ class GEPA(Teleprompter):
         reflection_minibatch_size: Number of train rows per mutation (paper: 3).
         skip_perfect_score: Skip minibatches on which every row reaches `perfect_score`.
         perfect_score: Highest score of the metric.
-        failure_score: Score of a rollout in which the program fails.
+        failure_score: Score of a rollout in which the program fails. Default: 0, or the worst score seen if
+            that is lower.
         add_format_failure_as_feedback: Also show the reflection LM outputs that could not be parsed.
         warn_on_score_mismatch: Warn once if the metric's score with `pred_name` differs from that without.
         instruction_proposer: Function that replaces the reflection prompt, as in `dspy.GEPA`.
@@ -121,7 +122,7 @@ class GEPA(Teleprompter):
         ConfigurationError: An argument is wrong; also a ValueError.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each option is a keyword
         self,
         metric: Callable[..., Any],
         *,
@@ -139,7 +140,7 @@ class GEPA(Teleprompter):
         reflection_minibatch_size: int | None = None,
         skip_perfect_score: bool = True,
         perfect_score: float = 1.0,
-        failure_score: float = 0.0,
+        failure_score: float | None = None,
         add_format_failure_as_feedback: bool = True,
         warn_on_score_mismatch: bool = True,
         instruction_proposer: ProposalFn | None = None,

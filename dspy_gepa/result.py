@@ -18,9 +18,10 @@ from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.messages import Messages, messages_by_predictor
 from dspy_gepa.program.plain import as_prediction, to_plain
 from dspy_gepa.record.model import RunRecord
-from dspy_gepa.record.pareto import undominated
+from dspy_gepa.record.pareto import pareto_front
 from dspy_gepa.report.page import TITLE, Report
 from dspy_gepa.runtime.codec import proposal_data
+from dspy_gepa.runtime.failures import render_causes
 from dspy_gepa.search.belief.summary import best_members
 from dspy_gepa.search.loop import Search
 from dspy_gepa.steps import Proposal
@@ -32,8 +33,8 @@ from dspy_gepa.texts import (
     length_of_texts,
     render_against_original,
     render_estimate,
+    render_report,
 )
-from dspy_gepa.texts import report as markdown
 from dspy_gepa.types import Candidate, Row, Usage
 
 T = TypeVar("T")
@@ -88,6 +89,8 @@ class GEPAResult:
         total_tokens: Prompt and completion tokens of all language models, judges in the metric included.
         total_cost: US dollars, for the models whose prices are known.
         usage: The same by phase: `reflection`, `train rollouts` and `validation rollouts`.
+        failed_rollouts: Number of rollouts that gave no answer, by cause: an exception of the program, or a
+            provider's that failed in every attempt.
         stop_reason: Reason for the end of the search.
         record: The course of the run, step by step: the data of its reports.
     """
@@ -124,6 +127,7 @@ class GEPAResult:
     total_tokens: int
     total_cost: float
     usage: dict[str, Usage]
+    failed_rollouts: dict[str, int]
     stop_reason: str
     record: RunRecord
 
@@ -170,6 +174,7 @@ class GEPAResult:
             total_tokens=spent.tokens,
             total_cost=spent.cost,
             usage=dict(search.usage),
+            failed_rollouts=dict(record.failed_rollouts),
             stop_reason=search.stop_reason,
             record=record,
         )
@@ -198,7 +203,7 @@ class GEPAResult:
         """
         objectives = self.val_aggregate_subscores or [{} for _ in self.texts]
         points = [[s, *o.values()] for s, o in zip(self.val_aggregate_scores, objectives, strict=True)]
-        kept = [i for i in undominated(points) if not math.isnan(self.val_aggregate_scores[i])]
+        kept = [i for i in pareto_front(points) if not math.isnan(self.val_aggregate_scores[i])]
         return sorted(kept, key=lambda i: -self.val_aggregate_scores[i])
 
     @property
@@ -254,7 +259,7 @@ class GEPAResult:
 
     def to_markdown(self) -> str:
         """Return a report: gain, cost, reason for the end, and the final texts, each in a code block."""
-        return markdown(TITLE, self._facts(), self.texts[self.best_idx])
+        return render_report(TITLE, self._facts(), self.texts[self.best_idx])
 
     def to_messages(
         self, example: Example | Mapping[str, Any], candidate: int | None = None
@@ -339,6 +344,7 @@ class GEPAResult:
             ("Rollouts", f"{self.total_metric_calls:,}; reflections: {self.reflection_calls:,}"),
             ("Tokens", f"{self.total_tokens:,}; US dollars, where prices are known: {self.total_cost:,.4f}"),
             ("Length", f"{before.characters:,} characters before, {after.characters:,} now: {tokens}"),
+            ("Failed rollouts", render_causes(self.failed_rollouts)),
             ("Stopped because", self.stop_reason),
         ]
         return [(label, value) for label, value in facts if value]

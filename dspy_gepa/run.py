@@ -22,8 +22,9 @@ from dspy_gepa.errors import (
 from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.dispatch import EventDispatcher, in_background
 from dspy_gepa.events.emit import Emitter
+from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.media import elide
-from dspy_gepa.program.redaction import describe
+from dspy_gepa.program.redaction import describe, redact
 from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
@@ -31,15 +32,17 @@ from dspy_gepa.record.model import RunRecord
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
-from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price
+from dspy_gepa.runtime.failures import FailedRollouts
+from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price, require_usage
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
-from dspy_gepa.search.loop import Search, run
+from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.strategy import Problem, Strategy
-from dspy_gepa.types import Effect, Fault, Outcome, Row
+from dspy_gepa.texts import escape_controls
+from dspy_gepa.types import Effect, Fault, Outcome, Rollout, Row
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
                     search,
                     scheduler,
                     begin=emitter.planned,
-                    listen=lambda committed: emitter.committed(search, committed),
+                    listen=_listening(emitter, search),
                 )
                 _keep_best_outputs(settings, search, scheduler)
                 emitter.finished(search)
@@ -189,12 +192,19 @@ def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
 def _reporting_results(
     settings: RunSettings, hub: EventDispatcher, emitter: Emitter
 ) -> Callable[[Done, int], None]:
-    """Report each result, and the forecast after the first executed rollout."""
+    """Report each result, the forecast after the first executed rollout, and when many rollouts fail."""
     is_forecast = False
+    measured: set[type[Effect]] = set()
+    failed = FailedRollouts()
 
     def report(done: Done, step: int) -> None:
         nonlocal is_forecast
         emitter.result(done, step)
+        if isinstance(done.result, Outcome) and (warning := failed.add(done.result)):
+            log_warning(warning)
+        if not done.replayed and type(done.effect) not in measured:
+            measured.add(type(done.effect))
+            require_usage(settings.limits, done.result)
         if not is_forecast and not done.replayed and isinstance(done.result, Outcome):
             is_forecast = True
             require_price(settings.limits, done.result)
@@ -206,12 +216,12 @@ def _reporting_results(
 
 @contextlib.contextmanager
 def _interrupted_by_callbacks(scheduler: Scheduler) -> Iterator[None]:
-    """Turn a KeyboardInterrupt raised by a callback into an orderly end, as Ctrl-C does."""
+    """Turn a KeyboardInterrupt, a SystemExit or the like into an orderly end, as Ctrl-C does."""
     try:
         yield
-    except RunInterrupted:
+    except Exception:
         raise
-    except KeyboardInterrupt as interrupt:
+    except BaseException as interrupt:  # raised by a callback, or where somebody cancels the caller
         raise scheduler.interrupt() from interrupt
 
 
@@ -246,8 +256,30 @@ def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], fl
     return elapsed
 
 
+def _listening(emitter: Emitter, search: Search) -> Callable[[Committed], None]:
+    """Report commits, and warn once if the scores show that an option does not fit their scale."""
+    warned: set[str] = set()
+
+    def listen(committed: Committed) -> None:
+        for option, warning in search.warnings.items():
+            if option not in warned:
+                warned.add(option)
+                log_warning(warning)
+        emitter.committed(search, committed)
+
+    return listen
+
+
 def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Effect, Fault], None]:
+    """Record and report failed attempts; the first is a warning, since a run may wait long for a provider."""
+    first = True
+
     def note(effect: Effect, fault: Fault) -> None:
+        nonlocal first
+        if first:
+            first = False
+            kind = "rollout" if isinstance(effect, Rollout) else "reflection"
+            log_warning(f"an attempt at a {kind} failed and may be repeated: {fault.error}")
         if journal is not None:
             journal.record_failure(fault.cause, type(effect).__name__.lower(), fault.error)
         emitter.attempt_failed(effect, fault)
@@ -280,7 +312,7 @@ def _explain(error: GEPAError, settings: RunSettings, dispatcher: Dispatcher, se
             who = f"member {choice.member}" if choice.member else "the program as it was given"
             lines.append(f"error.program is {who} ({choice.reason}).")
     what = str(error) if str(error).endswith(".") else f"{error}."
-    error.args = (" ".join([what, *lines]), *error.args[1:])
+    error.args = (escape_controls(redact(" ".join([what, *lines]))), *error.args[1:])
 
 
 # The journal's name for the step before which a run was stopped.

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.types import Candidate, Effect, Outcome, Result, Rollout, Row
 
-Kind: TypeAlias = Literal["original", "mutation", "merge", "trim"]
+ProposalKind: TypeAlias = Literal["original", "mutation", "merge", "trim"]
 StepKind: TypeAlias = Literal[
     "original", "initial", "validation", "top-up", "mutation", "merge", "trim", "finals"
 ]
@@ -40,7 +40,7 @@ class Proposal:
         after_objectives: Objectives of the candidate on `trial_rows`.
     """
 
-    kind: Kind
+    kind: ProposalKind
     parents: tuple[int, ...]
     candidate: Candidate | None
     verdict: Verdict
@@ -79,6 +79,14 @@ def rollouts(
     """Run `candidate` on `rows`, within a step; the outcomes are in the order of the rows."""
     results = yield [Rollout(candidate, row) for row in rows]
     return tuple(results)
+
+
+def available(
+    rows: Sequence[Row], outcomes: Sequence[Outcome]
+) -> tuple[tuple[Row, ...], tuple[Outcome, ...]]:
+    """Return the rows, with their outcomes, on which the provider did not fail for good."""
+    found = [(r, o) for r, o in zip(rows, outcomes, strict=True) if o.status != "unavailable"]
+    return tuple(row for row, _ in found), tuple(outcome for _, outcome in found)
 
 
 def objectives_of(outcomes: Sequence[Outcome]) -> tuple[Mapping[str, float], ...]:

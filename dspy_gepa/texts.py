@@ -19,6 +19,21 @@ SHORTEST_FENCE = 3
 IN_SAMPLE = " (of the very rows that were reflected on; expect less on others)"
 
 
+# Control characters, and characters that turn the direction of a line round: a terminal would obey them.
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def escape_controls(text: str) -> str:
+    """Return `text` with control and direction characters, but for tabs and ends of lines, as escapes.
+
+    Surrogate pairs are joined; of a lone surrogate, which cannot be written anywhere, the escape is left.
+    """
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    return _INVISIBLE.sub(lambda found: ascii(found[0])[1:-1], joined)
+
+
 def diff_texts(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Return the changes from one candidate to another, by component, one sentence per line.
 
@@ -46,7 +61,7 @@ def _diff(before: str, after: str) -> str:
     return "\n".join(lines)
 
 
-def report(title: str, facts: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> str:
+def render_report(title: str, facts: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> str:
     """Return a report in Markdown: a heading, a list of facts, then each text in its own code block.
 
     Every value is escaped: no text of a language model is interpreted as Markdown or HTML.
@@ -88,8 +103,8 @@ def render_against_original(levels: Sequence[Mapping[str, float]] | None, candid
     """Return the levels of a candidate beside those of the original; "" if there are none."""
     if levels is None:
         return ""
-    seed, own = levels[0], levels[candidate]
-    return "; ".join(f"{name} {value:.4g} (seed {seed[name]:.4g})" for name, value in own.items())
+    original, own = levels[0], levels[candidate]
+    return "; ".join(f"{name} {value:.4g} (seed {original[name]:.4g})" for name, value in own.items())
 
 
 class Length(NamedTuple):

@@ -18,10 +18,10 @@ MEDIA_START = "<<CUSTOM-TYPE-START-IDENTIFIER>>"
 MEDIA_END = "<<CUSTOM-TYPE-END-IDENTIFIER>>"
 
 Split: TypeAlias = Literal["train", "val"]
-Status: TypeAlias = Literal["scored", "program_failed"]
+Status: TypeAlias = Literal["scored", "program_failed", "unavailable"]
 TextKind: TypeAlias = Literal["instructions", "field", "tool", "argument", "text", "code", "module"]
 
-# A score's size at most: beyond it, sums of squares overflow, and with them all that is reckoned from scores.
+# Maximum absolute score: beyond it, sums of squares overflow.
 LARGEST_SCORE = 1e100
 
 # `TraceStep.component` of the step that stands for the whole program.
@@ -46,7 +46,7 @@ class Candidate(Mapping[str, str]):
 
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> Candidate:
-        """The candidate with these texts, components in the mapping's order."""
+        """Return the candidate with these texts, components in the mapping's order."""
         return cls(tuple(texts.items()))
 
     @cached_property
@@ -60,7 +60,7 @@ class Candidate(Mapping[str, str]):
         return dict(self.texts)
 
     def with_texts(self, changes: Mapping[str, str]) -> Candidate:
-        """The same candidate with some components rewritten; the order of components is kept."""
+        """Return the candidate with some components rewritten; the order of components is kept."""
         return Candidate(tuple((name, changes.get(name, text)) for name, text in self.texts))
 
     def __getitem__(self, name: str) -> str:
@@ -138,11 +138,13 @@ class Usage:
         calls: Answers received, cached ones included.
         tokens: Prompt and completion tokens per model: ``{"openai/x": (120, 40)}``.
         costs: US dollars per model; a model whose price is not known is left out.
+        unreported: Number of answers whose tokens are not known.
     """
 
     calls: int = 0
     tokens: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
+    unreported: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         tokens, costs = dict(self.tokens), dict(self.costs)
@@ -151,7 +153,7 @@ class Usage:
             tokens[model] = (before[0] + asked, before[1] + answered)
         for model, cost in other.costs.items():
             costs[model] = costs.get(model, 0.0) + cost
-        return Usage(self.calls + other.calls, tokens, costs)
+        return Usage(self.calls + other.calls, tokens, costs, self.unreported + other.unreported)
 
     @property
     def cost(self) -> float:
@@ -166,11 +168,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one rollout. When a provider failed there is none, but a `Fault`.
+    """The result of one rollout; if a provider failed, there is a `Fault` instead.
 
     Attributes:
-        status: `scored`, or `program_failed`: the candidate's fault, which has a score and feedback too.
-        score: The metric's score; higher is better.
+        status: `scored`, or `program_failed`: the candidate's fault, which has a score and feedback too, or
+            `unavailable`: a provider failed in every attempt while other rollouts succeeded.
+        score: The metric's score; higher is better. NaN if unavailable.
         objectives: Further named scores from the metric, if any.
         feedback: Text for the whole rollout.
         component_feedback: Text per component, when the metric takes `pred_name`.
@@ -236,17 +239,17 @@ class Reflect:
     """Effect: ask the reflection language model for a new text of one component.
 
     Attributes:
-        component: Which component.
-        current_text: Its text today.
-        program: The program's components and what each is for.
+        component: Name of the component.
+        current_text: Current text of the component.
+        program: The program's components and their purposes.
         evidence: Rollouts of this component with their feedback, as Markdown.
-        history: Earlier edits of this component and what they did, or "".
-        objection: Why the model's previous answer could not be used, or "".
+        history: Earlier edits of this component and their effects, or "".
+        objection: Reason why the model's previous answer could not be used, or "".
         texts: The parent's texts; only for a proposer of the user's own.
         records: The evidence as JSON data; only for a proposer of the user's own.
-        kind: What sort of text it is.
-        subject: What the text is, in words; "" for instructions.
-        context: What its author has to know besides, or "".
+        kind: Kind of text.
+        subject: The text's role in words; "" for instructions.
+        context: Further facts that its author has to know, or "".
     """
 
     component: str
@@ -270,12 +273,12 @@ class Reflect:
 
 @dataclass(frozen=True)
 class Reflection:
-    """What the reflection language model answered. When its provider failed there is none, but a `Fault`.
+    """An answer of the reflection language model; if its provider failed, there is a `Fault` instead.
 
     Attributes:
         text: The proposed text as it came; unchecked.
         truncated: True when the provider cut the answer off at its length limit.
-        error: Empty, or why the answer holds no text.
+        error: Reason why the answer contains no text, or "".
         cause: Class name of the exception behind `error`.
         usage: Language model use.
     """
@@ -293,12 +296,12 @@ Result: TypeAlias = Outcome | Reflection
 
 @dataclass(frozen=True)
 class Levels:
-    """What members reach beside their scores, each by name and then by member.
+    """Levels of the members by objective and by group, each by name and then by member.
 
     Attributes:
-        objectives: By objective, the members' levels of it; empty when the metric gives none.
-        groups: By group of examples, the members' scores there; empty without groups. NaN: not run there.
-        group_intervals: For each the interval that holds what it is worth there with probability 0.9.
+        objectives: Levels by objective; empty if the metric reports none.
+        groups: Scores by group of examples; empty without groups. NaN for members that were not run there.
+        group_intervals: Intervals that contain the expected scores there with probability 0.9.
     """
 
     objectives: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

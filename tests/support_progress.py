@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from dspy_gepa.events import StepPlanned
-from dspy_gepa.record.model import Member, Point, RunRecord, RunState, Trial
+from dspy_gepa.record.model import MemberRecord, Point, RunRecord, RunStatus, Trial
 from dspy_gepa.record.progress import Progress, StepInFlight, Wait
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.steps import StepKind
@@ -47,7 +47,7 @@ RUNNING = Progress(
     record=RunRecord(
         "running",
         started={"limits": {"rollouts": 600, "cost": 5.0, "seconds": None}},
-        members=tuple(Member(n, f"id{n}", {"hop": "Answer."}) for n in range(5)),
+        members=tuple(MemberRecord(n, f"id{n}", {"hop": "Answer."}) for n in range(5)),
         trials=trials(5, 9),
         curve=(POINT,),
         best=3,
@@ -60,7 +60,7 @@ RUNNING = Progress(
 WAIT = Wait(True, rollouts=5, reflections=1, until=150.0, can_hurry=True)
 
 
-def recorded(progress: Progress = RUNNING, state: RunState | None = None, **changes: Any) -> Progress:
+def recorded(progress: Progress = RUNNING, state: RunStatus | None = None, **changes: Any) -> Progress:
     """The progress with a record of this state and with these changes."""
     record = replace(progress.record, **changes)
     return replace(progress, record=record if state is None else replace(record, state=state))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from dspy_gepa.record.model import Evidence, Member, Point, RunRecord, Trial
+from dspy_gepa.record.model import Evidence, MemberRecord, Point, RunRecord, Trial
 from dspy_gepa.types import Candidate, Usage
 
 TASK, REFLECTION = "made-up/task", "made-up/reflection"
@@ -111,7 +111,7 @@ def _edited(rng: Random, text: str, sentences: int) -> str:
 
 
 def _trial(
-    rng: Random, pool: list[Member], number: int, sentences: int, evidence: int, *, accepted: bool
+    rng: Random, pool: list[MemberRecord], number: int, sentences: int, evidence: int, *, accepted: bool
 ) -> Trial:
     first = max(rng.sample(pool, min(3, len(pool))), key=lambda member: member.score or 0.0)
     other = rng.choice(pool)
@@ -152,13 +152,13 @@ def _member(
     rows: list[str],
     hard: list[float],
     index: int = 0,
-) -> Member:
+) -> MemberRecord:
     scores = {
         row: round(min(1.0, max(0.0, rng.gauss(skill + 0.5 - difficulty, 0.2))), 2)
         for row, difficulty in zip(rows, hard, strict=True)
     }
     mean = sum(scores.values()) / len(scores)
-    return Member(
+    return MemberRecord(
         index=index,
         candidate=Candidate.of(texts).id,
         texts=texts,
@@ -171,7 +171,7 @@ def _member(
     )
 
 
-def _point(pool: list[Member], step: int, rollouts: int) -> Point:
+def _point(pool: list[MemberRecord], step: int, rollouts: int) -> Point:
     best = max(pool, key=lambda member: member.score or 0.0)
     score, gain = best.score or 0.0, (best.score or 0.0) - (pool[0].score or 0.0)
     return Point(

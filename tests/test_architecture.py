@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,9 @@ KNOW_DSPY = {"program", "reflection", "gepa", "testing"}
 DOCUMENTED = {"dspy", "dspy.lm15", "dspy.teleprompt"}
 USES_THE_INSIDE_OF_DSPY = "program/dspy_api.py"
 MODULES_BESIDE_THE_ROOMS = 9
+MOST_ROOMS = 12
+# Each kind of component is a module with these two functions: the same meaning in every one.
+SHARED_NAMES = {"read", "write"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -76,6 +80,27 @@ def test_imports_point_down(file: Path) -> None:
 
 def test_few_modules_lie_beside_the_rooms() -> None:
     assert len(list(PACKAGE.glob("*.py"))) <= MODULES_BESIDE_THE_ROOMS
+    assert len(list(PACKAGE.glob("*/__init__.py"))) <= MOST_ROOMS
+
+
+def defined(source: str) -> Iterator[str]:
+    """Public names of the classes, functions and type aliases of a module."""
+    for node in ast.parse(source).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield from () if name.startswith("_") else (name,)
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias")):
+                yield from () if name.startswith("_") else (name,)
+
+
+def test_no_two_things_have_the_same_name() -> None:
+    names = Counter(name for file in FILES for name in defined(file.read_text(encoding="utf-8")))
+    assert {name for name, count in names.items() if count > 1} == SHARED_NAMES
+
+
+def test_definitions_of_a_module_are_found() -> None:
+    source = "class A: ...\ndef f(): ...\nasync def g(): ...\nB: TypeAlias = int\nclass _C: ...\nx = 1\n"
+    assert list(defined(source)) == ["A", "f", "g", "B"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""What a newcomer relies on: the Makefile's help, the README's code, and tests that stay on this machine."""
+"""The Makefile's help, the README's code, tests in rooms that stay on this machine."""
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import socket
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support_docs import ROOT, python_blocks
+
 README = ROOT / "README.md"
 
 # The README names real models; here every `dspy.LM(...)` is a simulated one.
@@ -31,12 +33,6 @@ def simulated(model, **options):
 
 dspy.LM = simulated
 """
-
-
-def python_blocks(markdown: str) -> list[str]:
-    """The code of blocks fenced as exactly ```python; padded so that line numbers are the file's."""
-    blocks = re.finditer(r"^```python\n(.*?)^```$", markdown, flags=re.MULTILINE | re.DOTALL)
-    return ["\n" * markdown.count("\n", 0, block.start(1)) + block[1] for block in blocks]
 
 
 def test_make_without_a_target_lists_every_target() -> None:
@@ -85,6 +81,34 @@ def test_the_readmes_map_names_what_is_there() -> None:
             assert path.exists() or beside.exists(), (
                 f"the README names {path.relative_to(ROOT)}, which is not there"
             )
+
+
+TESTS = ROOT / "tests"
+OF_NO_ROOM = {"architecture", "drop", "package", "prose", "repository"}  # tests of the whole
+
+
+def test_no_test_module_imports_another() -> None:
+    found = []
+    for file in TESTS.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = (
+                [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            )
+            parts = [*(getattr(node, "module", None) or "").split("."), *".".join(names).split(".")]
+            if parts[0] == "tests" or (not parts[0] and "tests" in parts):
+                found += [f"{file}:{node.lineno}" for part in parts if part.startswith("test_")]
+    assert found == []
+
+
+def test_tests_lie_in_rooms_of_the_same_names() -> None:
+    package = ROOT / "dspy_gepa"
+    rooms = {path.name for path in TESTS.iterdir() if any(path.rglob("test_*.py"))}
+    homes = {path.name for place in (ROOT, package) for path in place.iterdir() if path.is_dir()}
+    assert rooms - homes == {"inputs", "tutorials"}  # programs of every kind; the lessons of docs/tutorials
+    subjects = {path.stem.split("_")[1] for path in TESTS.glob("test_*.py")}
+    assert subjects - OF_NO_ROOM <= {path.stem for path in package.glob("*.py")}
+    helpers = {path.stem for path in TESTS.rglob("*.py") if not path.name.startswith("test_")}
+    assert [name for name in helpers if not name.startswith("support") and name != "conftest"] == []
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "example.org"])

@@ -26,7 +26,7 @@ from rich.text import Text
 from benchmarks.tasks import load
 from dspy_gepa import GEPA
 from dspy_gepa.events import StepCommitted
-from tests.views.screen import Screen, on
+from tests.views.support_screen import Screen, on
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 COLUMNS, ROWS = 100, 26

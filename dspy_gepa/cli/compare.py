@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import click
 
 from dspy_gepa.cli.run_argument import explained, run_argument
-from dspy_gepa.cli.terminal import clean, facts, heading, paragraph, say, table
+from dspy_gepa.cli.terminal import clean, fact_lines, heading, paragraph, say, table
 from dspy_gepa.record.model import Point, RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
@@ -45,7 +45,7 @@ def compare(first: Path, second: Path, *, no_texts: bool) -> None:
     a, b = read_run(first), read_run(second)
     settings = read_settings(first), read_settings(second)
     reasons = obstacles(*settings)
-    _lines(facts([("A", str(first)), ("B", str(second))]))
+    _lines(fact_lines([("A", str(first)), ("B", str(second))]))
     _section(
         "Result", table(("", "A", "B", "B - A"), list(_results(a, b, scores=not reasons)), right=_NUMBERS)
     )
@@ -60,7 +60,7 @@ def compare(first: Path, second: Path, *, no_texts: bool) -> None:
         rows = [(f"{mark:,}", *_pair(one.score, other.score, _fraction)) for mark, one, other in shared]
         header = ("rollouts", "A", "B", "B - A")
         _section("Best score at equal rollouts", table(header, rows, right=_NUMBERS | {0}))
-    differ = differences(*settings)
+    differ = changed_settings(*settings)
     _section("Settings that differ", table(("setting", "A", "B"), differ) if differ else ["none"])
     if not no_texts:
         diff = clean(diff_texts(_best_texts(a), _best_texts(b)))
@@ -83,7 +83,7 @@ def _scored_rows(settings: Settings) -> str:
     return str(settings.get("train rows") if rows == "the train rows" else rows)
 
 
-def differences(first: Settings, second: Settings) -> list[tuple[str, str, str]]:
+def changed_settings(first: Settings, second: Settings) -> list[tuple[str, str, str]]:
     """Return name and both values of every setting that differs, in the order of the first run."""
     one, other = dict(_flat(first)), dict(_flat(second))
     return [

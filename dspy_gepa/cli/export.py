@@ -10,13 +10,12 @@ from typing import Any, TypeAlias
 import click
 
 from dspy_gepa.cli.run_argument import explained, run_argument
-from dspy_gepa.cli.terminal import clean, clean_line, is_terminal, say, writing
-from dspy_gepa.record.model import Member, RunRecord
+from dspy_gepa.cli.terminal import clean, clean_line, say, stdout_is_terminal, writing
+from dspy_gepa.record.model import MemberRecord, RunRecord
 from dspy_gepa.record.read import read_run, read_settings
-from dspy_gepa.texts import render_estimate
-from dspy_gepa.texts import report as markdown_report
+from dspy_gepa.texts import render_estimate, render_report
 
-Write: TypeAlias = Callable[[RunRecord, Member, Mapping[str, Any]], str]
+Writer: TypeAlias = Callable[[RunRecord, MemberRecord, Mapping[str, Any]], str]
 
 
 @click.command(epilog=explained("dspy-gepa export runs/one --format json -o texts.json"))
@@ -53,13 +52,13 @@ def export(run: Path, *, form: str, member: int | None, output: Path | None) -> 
         with writing(output):
             output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(text + "\n", encoding="utf-8", errors="replace", newline="\n")
-    elif is_terminal():
+    elif stdout_is_terminal():
         say(clean(text))
     else:
         click.echo(text, color=True)  # otherwise click would remove colour codes
 
 
-def choose_member(record: RunRecord, member: int | None) -> Member:
+def choose_member(record: RunRecord, member: int | None) -> MemberRecord:
     """Return the member of that number, or the best for None.
 
     Raises:
@@ -74,7 +73,7 @@ def choose_member(record: RunRecord, member: int | None) -> Member:
     return record.members[index]
 
 
-def _markdown(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
+def _markdown(record: RunRecord, member: MemberRecord, settings: Mapping[str, Any]) -> str:
     believed, interval = member.believed, member.interval
     known = None if believed is None or interval is None else (believed, interval)
     facts = [
@@ -83,14 +82,14 @@ def _markdown(record: RunRecord, member: Member, settings: Mapping[str, Any]) ->
         ("Member", f"{member.index} of {len(record.members)}" + " (the seed)" * (member.index == 0)),
         ("Score", render_estimate(*known) if known else "unknown"),
     ]
-    return markdown_report("Instructions", facts, member.texts).rstrip("\n")
+    return render_report("Instructions", facts, member.texts).rstrip("\n")
 
 
-def _json(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
+def _json(record: RunRecord, member: MemberRecord, settings: Mapping[str, Any]) -> str:
     return _dump(member.texts)
 
 
-def _messages(record: RunRecord, member: Member, settings: Mapping[str, Any]) -> str:
+def _messages(record: RunRecord, member: MemberRecord, settings: Mapping[str, Any]) -> str:
     predictors = _predictors(settings)
     instructions = {name: text for name, text in member.texts.items() if name in predictors}
     return _dump({name: [{"role": "system", "content": text}] for name, text in instructions.items()})
@@ -108,4 +107,4 @@ def _predictors(settings: Mapping[str, Any]) -> set[str]:
     return set(settings.get("program", {}).get("predictors", {}))
 
 
-_FORMATS: Mapping[str, Write] = {"markdown": _markdown, "json": _json, "messages": _messages}
+_FORMATS: Mapping[str, Writer] = {"markdown": _markdown, "json": _json, "messages": _messages}

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from dspy_gepa.cli.run_argument import explained, run_argument
-from dspy_gepa.cli.terminal import clean, clean_line, facts, heading, paragraph, say
+from dspy_gepa.cli.terminal import clean, clean_line, fact_lines, heading, paragraph, say
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
@@ -31,7 +31,7 @@ def show(ctx: click.Context, run: Path, *, no_texts: bool, check: bool) -> None:
     """Show how a run stands, what it learned, and how to go on."""
     record = read_run(run)
     say(heading(f"{clean_line(str(run))}: {record.state}"))
-    for line in facts(summary(record)):
+    for line in fact_lines(summary(record)):
         say(line)
     if record.best is not None and not no_texts:
         for name, text in record.members[record.best].texts.items():

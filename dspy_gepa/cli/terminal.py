@@ -81,7 +81,7 @@ def dim(text: str) -> str:
     return click.style(text, dim=True)
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> list[str]:
+def fact_lines(pairs: Iterable[tuple[str, str]]) -> list[str]:
     """Return lines of labels with their values, on narrow terminals below them; empty values are left out."""
     known = [(label, clean_line(value)) for label, value in pairs if value]
     if not known:
@@ -127,7 +127,7 @@ def table(
     cells = [[clean_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip_longest(header, *cells, fillvalue="")]
     if sum(widths) + len(_GAP) * (len(widths) - 1) > columns() and cells:
-        blocks = [facts(zip(header, row, strict=True)) for row in cells]
+        blocks = [fact_lines(zip(header, row, strict=True)) for row in cells]
         return [line for block in blocks for line in [*block, ""]][:-1]
 
     def line(row: Sequence[str]) -> str:
@@ -140,6 +140,6 @@ def table(
     return [dim(line(header)), *map(line, cells)]
 
 
-def is_terminal() -> bool:
+def stdout_is_terminal() -> bool:
     """Return True if stdout is a terminal."""
     return sys.stdout.isatty()

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from dspy_gepa.cli.run_argument import explained, run_argument
-from dspy_gepa.cli.terminal import clean_line, is_terminal, say
+from dspy_gepa.cli.terminal import clean_line, say, stdout_is_terminal
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.follow import Follower
-from dspy_gepa.record.model import RunState
+from dspy_gepa.record.model import RunStatus
 from dspy_gepa.record.progress import ProgressBuilder
 from dspy_gepa.views.choice import Mode, Show, open_display
 
@@ -47,7 +47,7 @@ def watch(ctx: click.Context, run: Path, *, interval: float, plain: bool, check:
         ctx.exit(1)
 
 
-def follow(run: Path, show: Show, interval: float) -> RunState:
+def follow(run: Path, show: Show, interval: float) -> RunStatus:
     """Show a run's progress until it ends, and return how it ended.
 
     Args:
@@ -69,7 +69,7 @@ def follow(run: Path, show: Show, interval: float) -> RunState:
 
 
 def _mode(*, plain: bool) -> Mode:
-    if plain or not is_terminal():
+    if plain or not stdout_is_terminal():
         return "plain"
     if find_spec("rich") is None:
         say("Lines only: pip install 'dspy-gepa[report]' for a panel.", err=True)

@@ -28,9 +28,9 @@ class EventDispatcher:
     """Calls every callback with every event, one after the other, on the calling thread.
 
     The first exception of a callback is logged with its traceback. After three in a row, over all events or
-    over those of one kind, it is dropped with a warning; the others and the run go on. A KeyboardInterrupt
-    passes through after all callbacks were called: that is how a callback stops a run. While the run stops,
-    further interrupts are ignored.
+    over those of one kind, it is dropped with a warning; the others and the run go on. A KeyboardInterrupt, a
+    SystemExit or the like passes through after all callbacks were called: that is how a callback stops a
+    run. While the run stops, further ones are ignored.
 
     Attributes:
         stopping: True while the run is ending and cannot be interrupted any more.
@@ -51,11 +51,11 @@ class EventDispatcher:
 
     def __call__(self, event: Event) -> None:
         """Deliver the event."""
-        interrupt: KeyboardInterrupt | None = None
+        interrupt: BaseException | None = None
         for listener in self._listeners:
             try:
                 listener.receive(event)
-            except KeyboardInterrupt as raised:
+            except BaseException as raised:  # no `Exception`: those are caught in `_call`
                 interrupt = raised
         if interrupt is not None and not self.stopping:
             self.stopping = True
@@ -150,5 +150,6 @@ def in_background(opened: AbstractContextManager[Handler]) -> Iterator[Callable[
 
 
 def _deliver(dispatcher: EventDispatcher, events: SimpleQueue[Event | None]) -> None:
+    dispatcher.stopping = True  # an exception that ended this thread would not end the run
     while (event := events.get()) is not None:
         dispatcher(event)

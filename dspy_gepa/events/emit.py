@@ -24,6 +24,7 @@ from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
 from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.texts import escape_controls
 from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
 
 
@@ -78,7 +79,11 @@ class Emitter:
                 proposal=proposal,
                 member=len(pool) - 1 if accepted else None,
                 evaluated={
-                    member: {row: float(outcome.score) for row, outcome in outcomes.items()}
+                    member: {
+                        row: float(pool.scores[member, pool.column(row)])
+                        for row, outcome in outcomes.items()
+                        if outcome.status != "unavailable"
+                    }
                     for member, outcomes in evaluated.items()
                 },
                 val_means={member: _known(pool.means[member]) for member in evaluated},
@@ -129,7 +134,7 @@ class Emitter:
     def failed(self, search: Search, error: BaseException) -> None:
         """Report that an error ends the run."""
         if self._dispatch:
-            what = (type(error).__name__, redact(str(error)))
+            what = (type(error).__name__, escape_controls(redact(str(error))))
             self._dispatch(Failed(*what, search.budget.spent, _scores(search), search.levels))
 
 

@@ -16,6 +16,7 @@ from dspy_gepa.program.dspy_api import BaseCallback
 from dspy_gepa.program.failed_call import describe_failed_call
 from dspy_gepa.program.faults import is_infrastructure
 from dspy_gepa.program.plain import to_plain
+from dspy_gepa.program.redaction import hide_keys_of
 from dspy_gepa.types import TraceStep
 
 # Arguments of a predictor's call that are not input fields.
@@ -103,7 +104,8 @@ class CallLog(BaseCallback):
             self.unanswered[caller, inputs] = error
 
     def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
-        """Note the prompt of a call that is made without a predictor."""
+        """Hide the model's keys, and note the prompt of a call that is made without a predictor."""
+        hide_keys_of(instance)
         if _predicting.get() is None:
             self._asked[call_id] = _digest_prompt(inputs)
 

@@ -21,6 +21,28 @@ Choice = TypeVar("Choice")
 LARGEST_DATA_SET = 100_000
 
 
+_ROLLOUTS = "Set a limit on rollouts, max_metric_calls=, or on reflections, max_reflections=."
+# Options that DSPy's optimizers have or had, with what takes their place.
+_REPLACED = {
+    **dict.fromkeys(("max_steps", "num_trials", "num_candidates", "max_iterations", "num_iters"), _ROLLOUTS),
+    **dict.fromkeys(("breadth", "depth", "max_rounds", "max_proposals", "budget"), _ROLLOUTS),
+    "num_workers": "Pass num_threads=.",
+    "max_errors": "Failed calls are retried as retry=RetryPolicy(...) says; failed programs are scored.",
+    "prompt_model": "Pass reflection_lm=.",
+    "teacher_settings": "Pass reflection_lm=; there is no teacher.",
+    "task_model": "Configure it: dspy.configure(lm=...).",
+    "lm": "Configure the program's model, dspy.configure(lm=...), and pass reflection_lm=.",
+    "valset": "Pass it to compile.",
+    "trainset": "Pass it to compile.",
+    "student": "Pass it to compile.",
+    "max_bootstrapped_demos": "GEPA writes instructions and makes no demos.",
+    "max_labeled_demos": "GEPA writes instructions and makes no demos.",
+    "minibatch_size": "Pass reflection_minibatch_size=.",
+    "verbose": "Pass progress='plain', or configure the logger 'dspy_gepa'.",
+    "run_dir": "Pass log_dir=.",
+}
+
+
 class UnknownOptionError(ConfigurationError, TypeError):
     """An unknown keyword argument. The message names the closest known one."""
 
@@ -37,7 +59,9 @@ def suggest_closest_option(cls: type[C]) -> type[C]:
     def checked(*args: Any, **kwargs: Any) -> None:
         for name in kwargs:
             if name not in names:
-                raise UnknownOptionError(f"There is no option {name!r}. {nearest(name, names)}")
+                raise UnknownOptionError(
+                    f"There is no option {name!r}. {_REPLACED.get(name) or nearest(name, names)}"
+                )
         construct(*args, **kwargs)
 
     cls.__init__ = checked  # type: ignore[method-assign]

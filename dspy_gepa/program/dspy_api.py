@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 import dspy
-from dspy import Adapter, BaseLM, Example, Module, Prediction
+from dspy import LM, Adapter, BaseLM, Example, Module, Prediction
 from dspy.utils import BaseCallback
 
 __all__ = [
@@ -116,7 +116,7 @@ class _AdapterSeen(BaseCallback):
 def _default_adapter() -> Any:
     """Return what a predictor writes its prompt with if no adapter is configured: DSPy does not name it."""
     seen = _AdapterSeen()
-    lm = dspy.LM("none/none", engine=_Silent(), cache=False, num_retries=0)
+    lm = LM("none/none", engine=_Silent(), cache=False, num_retries=0)
     apart: dict[str, Any] = {"trace": [], "caller_modules": [], "usage_tracker": None, "send_stream": None}
     alone = dspy.context(lm=lm, adapter=None, callbacks=[seen], disable_history=True, **apart)
     with suppress(Exception), alone:  # the call is made for its prompt

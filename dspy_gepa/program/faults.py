@@ -118,6 +118,11 @@ def is_filtered(error: BaseException) -> bool:
     return any(_refuses(cause) and _FILTERED.search(str(cause)) for cause in causes_of(error))
 
 
+def is_about_content(message: str) -> bool:
+    """Return True if a provider's message says that a prompt is too long, or that a filter refused it."""
+    return bool(_TOO_LONG.search(message) or _FILTERED.search(message))
+
+
 def is_wrong_parameter(error: BaseException) -> bool:
     """Return True if a provider refused the form of a request, which no other text can change."""
     return any(

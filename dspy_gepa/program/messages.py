@@ -21,7 +21,7 @@ def messages_by_predictor(
 
     Args:
         program: The program.
-        example: A `dspy.Example`, of which only the inputs count if it declares them; or a mapping, which may
+        example: A `dspy.Example`; only its inputs count if it declares them; or a mapping, which may
             also hold outputs of earlier predictors.
 
     Returns:

@@ -55,7 +55,7 @@ class Metric:
     Accepted forms are DSPy's ``metric(gold, pred)`` and ``metric(gold, pred, trace)`` and GEPA's
     ``metric(gold, pred, trace, pred_name, pred_trace)``, synchronous or async, and a `dspy.Module` whose
     ``forward`` has one of these forms. A callable that takes ``*args`` is called with five arguments, or
-    with fewer if the function behind it refuses so many.
+    with fewer if the function behind it accepts fewer.
 
     The score comes from one call with ``trace=None``, which is how `dspy.Evaluate` calls a metric on a
     test set: many metrics turn strict when they see a trace. A metric that takes `pred_name` is called
@@ -95,7 +95,7 @@ class Metric:
         """
         how = {PROGRAM_TRACE: list(trace)} if self._takes_program_trace else {}
         if self._arity is not None:
-            return read_answer(self._call(gold, pred, *[None] * (self._arity - 2), **how))
+            return read_judgement(self._call(gold, pred, *[None] * (self._arity - 2), **how))
         for arity in (_GEPA_ARITY, 3):
             try:
                 answer = self._call(gold, pred, *[None] * (arity - 2), **how)
@@ -104,9 +104,9 @@ class Metric:
                     raise
             else:
                 self._arity = arity
-                return read_answer(answer)
+                return read_judgement(answer)
         self._arity = 2
-        return read_answer(self._call(gold, pred, **how))
+        return read_judgement(self._call(gold, pred, **how))
 
     def component_feedback(
         self,
@@ -151,7 +151,7 @@ class Metric:
         return asyncio.run(_wait(answer)) if inspect.isawaitable(answer) else answer
 
 
-def read_answer(answer: Any) -> Judgement:
+def read_judgement(answer: Any) -> Judgement:
     """Return a metric's answer as a `Judgement`.
 
     Raises:

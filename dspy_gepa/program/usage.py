@@ -125,6 +125,7 @@ class UsageMeter:
             calls=max(len(self._history.calls), sum(map(len, entries.values()))),
             tokens=tokens,
             costs=costs,
+            unreported=sum(call.tokens is None for call in self._history.calls),
         )
 
 

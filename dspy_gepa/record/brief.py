@@ -1,4 +1,4 @@
-"""How runs stand, in a few figures each, without reading their rollouts: for lists of many."""
+"""State of runs in a few figures each, read without their rollouts: for long lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.conform import check_type
 from dspy_gepa.record.file import FILE_NAME, read_journal
-from dspy_gepa.record.model import Interval, RunState
+from dspy_gepa.record.model import Interval, RunStatus
 from dspy_gepa.record.read import read_events_backwards, state_of
 
 # Folders that hold no runs, and very many files.
@@ -21,19 +21,19 @@ _PASSED_OVER = frozenset({"node_modules", "__pycache__", "site-packages"})
 
 @dataclass(frozen=True)
 class Outline:
-    """How a run stands.
+    """State of a run.
 
     Attributes:
-        state: Whether it goes on, and how it ended.
-        score: What the best member is expected to score; None before there is one, as the next two.
-        interval: The interval that holds this with probability 0.9.
-        gain: What it is expected to score more than the seed.
-        rollouts: What was spent; likewise `cost`, in US dollars as far as prices are known.
-        cost: See `rollouts`.
-        last_seen: When it was last heard of, in seconds since 1970.
+        state: Running, or how it ended.
+        score: Expected score of the best member; None before there is one, as the next two.
+        interval: Interval that contains this with probability 0.9.
+        gain: Expected gain over the original.
+        rollouts: Number of rollouts spent.
+        cost: US dollars spent, as far as prices are known.
+        last_seen: Time of its last entry, in seconds since 1970.
     """
 
-    state: RunState
+    state: RunStatus
     score: float | None
     interval: Interval | None
     gain: float | None
@@ -43,7 +43,7 @@ class Outline:
 
 
 def read_outline(directory: Path) -> Outline:
-    """How the run in a `log_dir` stands.
+    """Return the state of the run in a `log_dir`.
 
     Raises:
         JournalError: There is no journal, or it cannot be read.
@@ -71,13 +71,13 @@ def _last(events: Iterator[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
 
 
 def find_runs(root: Path, depth: int | None = None) -> Iterator[Path]:
-    """The folders below `root`, itself included, that hold a run, sorted by path.
+    """Return the folders below `root`, itself included, that contain a run, sorted by path.
 
-    Links to folders are not followed; hidden folders and those that tools keep their files in are left out.
+    Links to folders are not followed; hidden folders and folders of tools are skipped.
 
     Args:
-        root: Where to look.
-        depth: How many levels below it at most; default all.
+        root: Folder to search.
+        depth: Maximum number of levels below it; default all.
     """
     for folder, below, files in os.walk(root):
         here = Path(folder)

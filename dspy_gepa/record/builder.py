@@ -21,7 +21,7 @@ from dspy_gepa.events import (
     StepPlanned,
 )
 from dspy_gepa.program.media import elide, with_media
-from dspy_gepa.record.model import Evidence, Member, Point, RunRecord, RunState, Trial
+from dspy_gepa.record.model import Evidence, MemberRecord, Point, RunRecord, RunStatus, Trial
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Levels, Outcome, Reflection, Row, Usage
 
@@ -44,7 +44,7 @@ class RecordBuilder:
         self._with_evidence = with_evidence
         self._started: Mapping[str, Any] = {}
         self._ended: Finished | Failed | None = None
-        self._members: list[Member] = []
+        self._members: list[MemberRecord] = []
         self._evidence: dict[tuple[str, Row], Evidence] = {}
         self._trials: list[Trial] = []
         self._curve: list[Point] = []
@@ -52,6 +52,7 @@ class RecordBuilder:
         self._usage: dict[str, Usage] = {}
         self._failures: Counter[str] = Counter()
         self._program_failures: Counter[str] = Counter()
+        self._unavailable: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
         """Add an event to the record."""
@@ -60,7 +61,7 @@ class RecordBuilder:
                 _require(max(event.train_rows, event.val_rows) <= MAX_ROWS, "the number of rows")
                 self._started = event.to_dict()
                 self._members = [
-                    Member(index=index, candidate=candidate.id, texts=dict(candidate))
+                    MemberRecord(index=index, candidate=candidate.id, texts=dict(candidate))
                     for index, candidate in enumerate(event.candidates)
                 ]
             case StepPlanned():
@@ -81,6 +82,9 @@ class RecordBuilder:
         """Add the outcome of a rollout."""
         train = row.split == "train"
         self._use("train rollouts" if train else "validation rollouts", outcome.usage)
+        if outcome.status == "unavailable":
+            self._unavailable[outcome.cause] += 1
+            return
         if outcome.status == "program_failed":
             self._program_failures[outcome.cause or "unknown"] += 1
         if train and self._with_evidence:
@@ -96,7 +100,7 @@ class RecordBuilder:
 
     def record(
         self,
-        state: RunState | None = None,
+        state: RunStatus | None = None,
         *,
         seconds: float = 0.0,
         sessions: int = 1,
@@ -131,6 +135,7 @@ class RecordBuilder:
             group_intervals=self._by_member(levels.group_intervals),
             failures=dict(self._failures),
             program_failures=dict(self._program_failures),
+            unavailable=dict(self._unavailable),
             seconds=seconds,
             sessions=sessions,
             log_dir=log_dir,
@@ -214,7 +219,7 @@ class RecordBuilder:
             self._evaluate(parents[0], {e.row: e.score for e in trial.evidence})
         if event.member is not None and candidate is not None:
             self._members.append(
-                Member(
+                MemberRecord(
                     index=event.member,
                     candidate=candidate.id,
                     texts=dict(candidate),
@@ -249,7 +254,7 @@ class RecordBuilder:
         }
 
 
-def _state(ended: Finished | Failed | None) -> RunState:
+def _state(ended: Finished | Failed | None) -> RunStatus:
     if isinstance(ended, Failed):
         return "interrupted" if ended.error in INTERRUPTS else "failed"
     return "running" if ended is None else "finished"

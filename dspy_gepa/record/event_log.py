@@ -66,8 +66,7 @@ class EventLog:
 class EventReader:
     """Reads events from their JSON data, in the order in which they were written.
 
-    A proposal is recorded with the texts it changes: the candidate is made from its parent's, which the
-    reader knows from the events before.
+    A proposal is recorded with the texts it changes: the reader knows the other texts from earlier events.
     """
 
     def __init__(self) -> None:
@@ -77,7 +76,7 @@ class EventReader:
         """Return the event of this data.
 
         Raises:
-            KeyError, TypeError, ValueError: It is not the data of an event.
+            KeyError, TypeError, ValueError: The data is not that of an event.
         """
         kind = _KINDS[data["event"]]
         values = {f.name: data[f.name] for f in fields(kind) if f.name in data}

@@ -1,4 +1,4 @@
-"""The file of a journal: its tables, how it is opened, and how others read it while it is written."""
+"""The file of a journal: its tables, opening it for writing, and reading it while it is written."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
     """Open the file for writing; it is made when missing.
 
     Raises:
-        JournalError: It is damaged, or of another version.
+        JournalError: The file is damaged, or of another version.
     """
     _check_files(path)
     if not path.exists():
@@ -182,9 +182,8 @@ def _unreadable(path: Path, error: Exception) -> BaseException:
 def _address(path: Path) -> str:
     """Return the URI of the file for reading only.
 
-    SQLite reads a journal by way of files beside it, which it makes, so that it can be read while it is
-    written. Where it may make none, as in an archive, and nobody writes, it is read as a file that never
-    changes.
+    To read a journal while it is written, SQLite creates files beside it. If it may not, as in an archive,
+    and nobody writes, the journal is read as a file that never changes.
     """
     written = path.with_name(f"{path.name}-wal").exists()
     effective = os.access in os.supports_effective_ids

@@ -24,8 +24,8 @@ from dspy_gepa.events import (
 )
 from dspy_gepa.record.conform import check_type
 from dspy_gepa.record.event_log import EventReader, row_of
-from dspy_gepa.record.model import RunState
-from dspy_gepa.record.read import finite, noted, read_events, seconds_of, state_of
+from dspy_gepa.record.model import RunStatus
+from dspy_gepa.record.read import noted, read_events, require_finite, seconds_of, state_of
 from dspy_gepa.runtime.codec import decode
 from dspy_gepa.types import Outcome
 
@@ -51,7 +51,7 @@ class News:
         events: The events, in the order of time.
     """
 
-    state: RunState
+    state: RunStatus
     anew: bool
     events: tuple[Dated, ...]
 
@@ -130,7 +130,9 @@ class Follower:
         before = seconds_of(self._db, before=last[0])
         found = self._db.execute("SELECT value FROM meta WHERE name = ?", (RunStarted.name(),)).fetchone()
         number, started_at, last_seen = last
-        return _Session(number, finite(started_at), finite(last_seen), before, found and found[0])
+        return _Session(
+            number, require_finite(started_at), require_finite(last_seen), before, found and found[0]
+        )
 
     def _has_changed(self, session: _Session | None) -> bool:
         """Return True if the journal no longer starts with the events already read."""
@@ -180,7 +182,7 @@ class Follower:
             event = self._read(stopping)
             if isinstance(event, Stopping):
                 # The observer is another process, and Ctrl-C there reaches that one.
-                yield Dated(replace(event, can_hurry=False), finite(stopping["at"]))
+                yield Dated(replace(event, can_hurry=False), require_finite(stopping["at"]))
 
 
 def _time(dated: Dated) -> float:

@@ -1,8 +1,8 @@
-"""The record of every effect of a run, in SQLite: what makes a killed run go on as if nothing had happened.
+"""The record of every effect of a run in SQLite, from which a killed run resumes as if never interrupted.
 
-A journal holds data only, never pickles. Each result is written before the search sees it. Resuming runs the
-same search from its beginning and answers every recorded effect from the journal; because a search is a
-function of its effects' results, it ends where an uninterrupted run would have ended.
+A journal contains data only, never pickles. Each result is written before the search sees it. Resuming runs
+the same search from its beginning and answers every recorded effect from the journal; because a search is a
+function of its effects' results, it ends like an uninterrupted run.
 
 The file can be read while the run goes on (WAL mode); one process at a time may write it.
 """
@@ -52,10 +52,10 @@ class Journal:
     """The journal of one run, open for writing.
 
     Args:
-        directory: The run's `log_dir`; it is made when missing.
-        identity: What must be the same for a recorded result to be an answer: program, data, metric,
-            strategy, seed and so on, as JSON-like data. Compared name by name with the recorded one.
-        budget: The run's limits. They decide where it ends, but not what it does until then.
+        directory: The run's `log_dir`; it is created if missing.
+        identity: Settings that must be equal for a recorded result to be valid: program, data, metric,
+            strategy, seed and so on, as JSON-like data. Compared name by name with the recorded ones.
+        budget: Limits of the run. They determine its end, and nothing it does before.
         resume: ``"auto"`` goes on with the same run, ``"extend"`` also with other limits, ``"never"`` refuses
             a directory that holds a run already.
 
@@ -121,7 +121,7 @@ class Journal:
         return float(max(times))
 
     def recall(self, key: str) -> Result | None:
-        """The recorded result of an effect, or None.
+        """Return the recorded result of an effect, or None.
 
         Raises:
             JournalError: The record is damaged.
@@ -137,7 +137,7 @@ class Journal:
     def record(
         self, key: str, kind: str, step: int, result: Result, *, attempts: int, seconds: float
     ) -> None:
-        """Write a result down, for good, before anybody uses it."""
+        """Write a result durably, before it is used."""
         text = encode(result)
         now = self.now()
         with self._transaction() as db:
@@ -171,11 +171,11 @@ class Journal:
             db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (number, committed, data, self.now()))
 
     def note(self, name: str, value: Any) -> None:
-        """Keep a value under a name, replacing an earlier one."""
+        """Store a value under a name, replacing an earlier one."""
         self._write("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, json.dumps(value, default=str))
 
     def noted(self, name: str) -> Any:
-        """The value kept under a name, or None."""
+        """Return the value stored under a name, or None."""
         found = self._first("SELECT value FROM meta WHERE name = ?", name)
         try:
             return None if found is None else json.loads(found[0])

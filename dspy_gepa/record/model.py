@@ -1,23 +1,23 @@
-"""What is known of a run, as plain immutable data: of one that goes on, that ended, or that was killed.
+"""The record of a run as plain immutable data, whether it is running, has ended or was killed.
 
-Rows go by their names, ``train/3`` and ``val/0``; members by their index in the pool, the seed being 0. All
-texts come from language models, data and users: whoever shows them escapes them.
+Rows go by their names, ``train/3`` and ``val/0``; members by their index in the pool; the original is 0.
+All texts come from language models, data and users: code that shows them escapes them.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.events import StepPlanned
-from dspy_gepa.record.pareto import undominated
+from dspy_gepa.record.pareto import pareto_front
 from dspy_gepa.types import Usage
 
-RunState: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
-"""How a run stands. ``killed``: its process is gone without a word; it can be resumed, as after all but
-``finished``."""
+RunStatus: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
+"""State of a run; all but ``finished`` ones can be resumed. ``killed``: no process, and no end on record."""
 
 Interval: TypeAlias = tuple[float, float]
 
@@ -27,11 +27,11 @@ class Evidence:
     """A rollout of a parent that was reflected on.
 
     Attributes:
-        row: The row.
-        score: The score.
-        feedback: What the metric said, for the whole rollout and by component; bounded.
+        row: Name of the row.
+        score: Score of the rollout.
+        feedback: Feedback of the metric, for the whole rollout and by component; bounded.
         error: The exception that ended a failed rollout, or "".
-        inputs: The inputs of the program's first call, as text; bounded.
+        inputs: Inputs of the program's first call, as text; bounded.
     """
 
     row: str
@@ -43,20 +43,20 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Trial:
-    """A mutation, a merge or a deletion, and what it came to.
+    """A mutation, a merge or a trim, and its result.
 
     Attributes:
-        step: The step's number.
+        step: Number of the step.
         kind: ``mutation``, ``merge`` or ``trim``.
-        parents: The members it came from.
-        ancestor: For merges, the common ancestor.
+        parents: Parents of the candidate.
+        ancestor: Common ancestor of the parents of a merge.
         verdict: ``accepted``, ``rejected``, or ``skipped`` when nothing was put on trial.
-        reason: One sentence for people.
-        changed: By component, the new text.
+        reason: Reason for the verdict, as a sentence.
+        changed: New texts by component.
         evidence: The rollouts that were reflected on; for a merge, the better parent's in its trial.
-        trial_rows: The rows the candidate was run on.
-        after: Its scores there.
-        member: The member it became, or None.
+        trial_rows: Rows of the trial.
+        after: Scores of the candidate on these rows.
+        member: Index of the member it became, or None.
     """
 
     step: int
@@ -73,20 +73,20 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Member:
+class MemberRecord:
     """A candidate of the pool.
 
     Attributes:
-        index: Its place in the pool.
-        candidate: The candidate's id.
-        texts: Its texts by component.
-        parents: The members it came from; none for the seed and other initial candidates.
-        step: The step that made it, or None.
-        found_at: Rollouts spent when it was found.
-        score: Its score as `GEPAResult.val_aggregate_scores` has it: what it is believed to score, and with
-            ``strategy="paper"`` its validation mean; None before it was run.
-        interval: The interval that holds what it is worth with probability 0.9; None likewise.
-        scores: Its score by row, train rows included.
+        index: Index in the pool.
+        candidate: Id of the candidate.
+        texts: Texts by component.
+        parents: Indices of the parents; none for the original and other initial candidates.
+        step: Number of the step that created it, or None.
+        found_at: Number of rollouts spent when it was found.
+        score: Score as in `GEPAResult.val_aggregate_scores`: the expected score, or the validation mean with
+            ``strategy="paper"``; None before it was run.
+        interval: Interval that contains the expected score with probability 0.9; None before it was run.
+        scores: Scores by row, train rows included.
     """
 
     index: int
@@ -101,23 +101,23 @@ class Member:
 
     @property
     def believed(self) -> float | None:
-        """What it is believed to score, the middle of `interval`; a validation mean may be outside."""
+        """Expected score, the middle of `interval`; a validation mean may be outside."""
         return self.score if self.score is None or self.interval is None else sum(self.interval) / 2
 
 
 @dataclass(frozen=True)
 class Point:
-    """How the run stood when a step was committed.
+    """State of the run when a step was committed.
 
     Attributes:
-        step: The step.
-        rollouts: What was spent by then; likewise the others.
-        best: The member that would have been returned.
-        score: What it was expected to score.
-        interval: The interval that held this with probability 0.9.
-        better_than_original: Probability that it is better than the seed.
-        gain: What it was expected to score more than the seed.
-        gain_interval: The interval that held this with probability 0.9.
+        step: Number of the step.
+        rollouts: Number of rollouts spent so far; likewise for the other kinds of spending.
+        best: Index of the member that would have been returned.
+        score: Expected score of that member.
+        interval: Interval that contains it with probability 0.9.
+        better_than_original: Probability that the member is better than the original.
+        gain: Expected gain over the original.
+        gain_interval: Interval that contains it with probability 0.9.
     """
 
     step: int
@@ -135,35 +135,36 @@ class Point:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything that reports and the command line tell of a run.
+    """Everything that reports and the command line show of a run.
 
     Attributes:
-        state: How it stands.
-        started: The data of its `RunStarted`: limits, forecast, strategy, seed, sizes. Empty when the run was
+        state: State of the run.
+        started: Data of its `RunStarted`: limits, forecast, strategy, seed, sizes. Empty if the run was
             killed before it began.
-        members: The pool, in order of discovery.
-        trials: What was tried, in order.
-        curve: How it stood after each commit.
-        best: The member that is returned, or would be; None before the seed was run.
-        stop_reason: Why the search ended; "" before it did.
-        choice_reason: Why the member is returned; "" before that.
-        error: The error that ended it, or "".
+        members: Members of the pool, in order of discovery.
+        trials: Trials in order.
+        curve: State of the run after each commit.
+        best: Index of the member that is returned, or would be; None before the original was run.
+        stop_reason: Reason why the search ended; "" before it did.
+        choice_reason: Reason why the member is returned; "" before that.
+        error: Error that ended the run, or "".
         in_flight: Steps that were begun and are not committed.
         usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
-        objectives: By objective, each member's level of it, as in `GEPAResult.val_aggregate_subscores`; empty
+        objectives: Levels of the members by objective, as in `GEPAResult.val_aggregate_subscores`; empty
             without objectives, and before the run ended, as are the next two.
-        groups: By group of examples, each member's score there; None where it was not run.
-        group_intervals: For each the interval that holds what it is worth there with probability 0.9.
-        failures: How often a provider failed, by cause; such attempts are made again and never scored.
-        program_failures: Rollouts that ended in an error of the program, by cause.
-        seconds: How long its sessions lasted together.
-        sessions: How many there were.
-        log_dir: Where it is recorded, or None.
+        groups: Scores of the members by group of examples; None for a member that was not run there.
+        group_intervals: Intervals that contain the expected scores there with probability 0.9.
+        failures: Number of failures of providers by cause; failed attempts are repeated and never scored.
+        program_failures: Number of rollouts that ended in an error of the program, by cause.
+        unavailable: Number of rollouts that a provider failed in every attempt, by cause; they have no score.
+        seconds: Duration of all sessions.
+        sessions: Number of sessions.
+        log_dir: Directory of the journal, or None.
     """
 
-    state: RunState
+    state: RunStatus
     started: Mapping[str, Any] = field(default_factory=dict)
-    members: tuple[Member, ...] = ()
+    members: tuple[MemberRecord, ...] = ()
     trials: tuple[Trial, ...] = ()
     curve: tuple[Point, ...] = ()
     best: int | None = None
@@ -177,29 +178,35 @@ class RunRecord:
     group_intervals: Mapping[str, Sequence[Interval | None]] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     program_failures: Mapping[str, int] = field(default_factory=dict)
+    unavailable: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     sessions: int = 1
     log_dir: str | None = None
 
     @property
+    def failed_rollouts(self) -> Mapping[str, int]:
+        """Number of rollouts that gave no answer, by cause."""
+        return Counter(self.program_failures) + Counter(self.unavailable)
+
+    @property
     def components(self) -> tuple[str, ...]:
-        """The program's components."""
+        """Names of the program's components."""
         return tuple(self.members[0].texts) if self.members else ()
 
     @property
     def last(self) -> Point | None:
-        """How it stands now; None before the first commit."""
+        """The state at the last commit; None before the first."""
         return self.curve[-1] if self.curve else None
 
     @property
     def val_rows(self) -> tuple[str, ...]:
-        """The rows that members are compared on, in order; the train rows where these are the same."""
+        """Rows on which members are compared, in order; the train rows if there is no validation set."""
         split = "train" if self.started.get("in_sample") else "val"
         return tuple(f"{split}/{position}" for position in range(self.started.get("val_rows", 0)))
 
     @property
     def frontier(self) -> Mapping[str, tuple[int, ...]]:
-        """By validation row, the members with the best score there. Rows nobody was run on are left out."""
+        """Members with the best score on each validation row. Rows on which none was run are omitted."""
         best: dict[str, tuple[int, ...]] = {}
         for row in self.val_rows:
             known = {m.index: m.scores[row] for m in self.members if row in m.scores}
@@ -210,17 +217,17 @@ class RunRecord:
 
     @property
     def trade_offs(self) -> list[int]:
-        """The members that no other one beats in score and all objectives, the highest score first."""
+        """Members that no other one beats in score and all objectives, the highest score first."""
         known = [(m.index, m.score) for m in self.members if m.score is not None]
         levels = self.objectives.values()
         points = [
             [score, *(math.nan if (level := by[index]) is None else level for by in levels)]
             for index, score in known
         ]
-        return [known[i][0] for i in sorted(undominated(points), key=lambda i: -known[i][1])]
+        return [known[i][0] for i in sorted(pareto_front(points), key=lambda i: -known[i][1])]
 
     def lineage(self, member: int) -> tuple[int, ...]:
-        """The member with all that it descends from, oldest first."""
+        """Return the member and its ancestors, oldest first."""
         line, open_ = set[int](), [member]
         while open_:
             index = open_.pop()

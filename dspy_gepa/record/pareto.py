@@ -1,4 +1,4 @@
-"""Which of several are worth choosing from when more than one thing counts."""
+"""Pareto dominance between points with several values."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from operator import ge, gt
 
 
-def undominated(points: Sequence[Sequence[float]]) -> list[int]:
-    """The points that no other one beats, by index: none is at least as good in all, and better in one.
+def pareto_front(points: Sequence[Sequence[float]]) -> list[int]:
+    """Return the indices of the points that no other one dominates: at least as good in all, better in one.
 
     Higher is better. A NaN is neither better nor worse than anything, so that a point with one beats none.
     """

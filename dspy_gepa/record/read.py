@@ -15,12 +15,12 @@ from dspy_gepa.record.conform import check_type
 from dspy_gepa.record.event_log import EventReader, row_of
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.lock import is_held
-from dspy_gepa.record.model import RunRecord, RunState
+from dspy_gepa.record.model import RunRecord, RunStatus
 from dspy_gepa.runtime.codec import decode
 from dspy_gepa.types import Outcome
 
 # The states that a session can have ended in.
-ENDS = set(get_args(RunState)) - {"running", "killed"}
+ENDS = set(get_args(RunStatus)) - {"running", "killed"}
 
 
 def read_run(directory: str | Path) -> RunRecord:
@@ -73,10 +73,10 @@ def read_settings(directory: str | Path) -> dict[str, Any]:
         return {**identity, "budget": budget}
 
 
-def state_of(db: sqlite3.Connection, directory: Path) -> RunState:
+def state_of(db: sqlite3.Connection, directory: Path) -> RunStatus:
     """Return the state of a journal's run."""
     found = db.execute("SELECT ended FROM sessions ORDER BY id DESC LIMIT 1").fetchone()
-    ended: RunState | None = found[0] if found else None
+    ended: RunStatus | None = found[0] if found else None
     if ended is None:
         return "running" if is_held(directory) else "killed"
     if ended not in ENDS:
@@ -88,10 +88,10 @@ def seconds_of(db: sqlite3.Connection, before: int | None = None) -> float:
     """Return the duration of all sessions, or of those before one."""
     where = "" if before is None else f" WHERE id < {before:d}"
     sessions = db.execute(f"SELECT started_at, last_seen FROM sessions{where}")
-    return finite(sum(max(0.0, last - first) for first, last in sessions))
+    return require_finite(sum(max(0.0, last - first) for first, last in sessions))
 
 
-def finite(number: float) -> float:
+def require_finite(number: float) -> float:
     """Return a number of a journal.
 
     Raises:

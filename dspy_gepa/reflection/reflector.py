@@ -19,7 +19,7 @@ from dspy_gepa.program.faults import (
     is_wrong_parameter,
 )
 from dspy_gepa.program.media import elide, with_media
-from dspy_gepa.program.redaction import describe
+from dspy_gepa.program.redaction import describe, hide_keys_of
 from dspy_gepa.program.usage import UsageMeter
 from dspy_gepa.reflection.answer import EMPTY, read_answer
 from dspy_gepa.reflection.evidence import split_examples
@@ -50,6 +50,7 @@ class ReflectionRunner:
         An answer that holds no text gives a `Reflection` with an error.
         """
         meter = UsageMeter()
+        hide_keys_of(self._lm)
         adapter = _without_grammar(self._adapter or adapter_in_use())
         with dspy.context(lm=self._lm, adapter=adapter, trace=[], **meter.settings()):
             return self._ask(request, meter)

@@ -15,8 +15,8 @@ class Tick:
     """A label on an axis.
 
     Attributes:
-        at: Where, in percent from the left or the top.
-        label: What it says.
+        at: Position in percent from the left or the top.
+        label: Text of the label.
     """
 
     at: float
@@ -25,13 +25,13 @@ class Tick:
 
 @dataclass(frozen=True)
 class Dot:
-    """A member: when it was found and what it is believed to score now.
+    """A member: when it was found, and its expected score now.
 
     Attributes:
-        x: In percent from the left.
-        y: In percent from the top.
-        member: Its index.
-        leading: Whether it was the best one at some time.
+        x: Position in percent from the left.
+        y: Position in percent from the top.
+        member: Index of the member.
+        leading: True if it was the best member at some time.
     """
 
     x: float
@@ -42,22 +42,22 @@ class Dot:
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn; paths are those of SVG, in a box of 100 by 100.
+    """Coordinates of the drawing; paths are SVG paths in a box of 100 by 100.
 
     Attributes:
-        line: The best member's score.
-        band: The interval around it.
-        seed: Height of the seed's line, in percent from the top; None before it was run.
+        line: Path of the best member's score.
+        band: Path of the interval around it.
+        original: Height of the original's line, in percent from the top; None before it was run.
         dots: The members.
-        x_ticks: Rollouts.
-        y_ticks: Scores.
-        x_most: Rollouts at the right edge.
+        x_ticks: Labels of the rollouts.
+        y_ticks: Labels of the scores.
+        x_most: Number of rollouts at the right edge.
         y_range: Scores at the bottom and at the top edge.
     """
 
     line: str
     band: str
-    seed: float | None
+    original: float | None
     dots: tuple[Dot, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
@@ -66,7 +66,7 @@ class Chart:
 
 
 def draw(record: RunRecord) -> Chart | None:
-    """The chart of a run; None before its first commit."""
+    """Return the chart of a run; None before its first commit."""
     if not record.curve:
         return None
     believed = {m.index: m.believed for m in record.members if m.believed is not None}
@@ -88,7 +88,7 @@ def draw(record: RunRecord) -> Chart | None:
             [(x(p.rollouts), y(p.interval[0])) for p in record.curve],
             [(x(p.rollouts), y(p.interval[1])) for p in record.curve],
         ),
-        seed=y(believed[0]) if 0 in believed else None,
+        original=y(believed[0]) if 0 in believed else None,
         dots=tuple(
             Dot(x(record.members[index].found_at), y(score), index, index in leading)
             for index, score in believed.items()
@@ -101,7 +101,7 @@ def draw(record: RunRecord) -> Chart | None:
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers between two others: multiples of 1, 2 or 5 and a power of ten, about so many."""
+    """Return about `most` round numbers between two others: multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * nice for nice in (1, 2, 5, 10) if power * nice >= rough * (1 - 1e-9))
@@ -110,7 +110,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def _range(record: RunRecord, scores: Sequence[float]) -> tuple[float, float]:
-    """Room for all, but where every score lies between 0 and 1 no more than that."""
+    """Return the scores at both edges, with some room; within 0 and 1 if every score is."""
     levels = [*scores, *(level for p in record.curve for level in (p.score, *p.interval))]
     low, high = min(levels), max(levels)
     room = (high - low) * 0.05 or max(0.05, abs(high) * 0.05)  # a large number takes no notice of 0.05
@@ -122,7 +122,7 @@ def _range(record: RunRecord, scores: Sequence[float]) -> tuple[float, float]:
 
 
 def _steps(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """What was known holds until something else is."""
+    """Return the corners of a line that keeps each value until the next one."""
     corners = [corner for (_, y0), (x1, y1) in pairwise(points) for corner in ((x1, y0), (x1, y1))]
     return [points[0], *corners]
 

@@ -1,4 +1,4 @@
-"""What the page's script shows on demand, as JSON data: members, trials with evidence, scores."""
+"""JSON data that the page's script shows on demand: members, trials with evidence, scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dspy_gepa.program.media import elide, mended, with_media
-from dspy_gepa.record.model import Evidence, Member, RunRecord, Trial
+from dspy_gepa.record.model import Evidence, MemberRecord, RunRecord, Trial
 from dspy_gepa.report.diff import gist, segments
 from dspy_gepa.texts import finite
 
@@ -16,12 +16,12 @@ ROOM = 1_200_000
 SHORTEST_TEXT, SHORTEST_EXCERPT = 1000, 60
 # Characters of a reason, which may hold the message of an error.
 REASON = 1000
-# Digits of what the page tells by itself too: there both are rounded, and must come to the same.
-TOLD = 6
+# Digits of numbers that the page itself shows too: rounding both must give the same text.
+SHOWN = 6
 
 
 def payload(record: RunRecord) -> dict[str, Any]:
-    """All of it, without a number that JSON does not know."""
+    """Return all the data; numbers that JSON does not allow are None."""
     texts = _Texts(record)
     data = {
         "components": list(record.components),
@@ -33,7 +33,7 @@ def payload(record: RunRecord) -> dict[str, Any]:
                 p.step,
                 p.rollouts,
                 p.best,
-                *(_short(number, TOLD) for number in (p.score, *p.interval, p.better_than_original)),
+                *(_short(number, SHOWN) for number in (p.score, *p.interval, p.better_than_original)),
             ]
             for p in record.curve
         ],
@@ -43,7 +43,7 @@ def payload(record: RunRecord) -> dict[str, Any]:
 
 
 def heat(record: RunRecord) -> list[dict[str, Any]]:
-    """Scores by row: of the rows that members are compared on, and of other train rows someone was run on."""
+    """Return the scores by row: rows on which members are compared, then other train rows that were run."""
     compared = record.val_rows
     others = {row for member in record.members for row in member.scores} - set(compared)
     in_sample = bool(record.started.get("in_sample"))
@@ -63,28 +63,28 @@ def heat(record: RunRecord) -> list[dict[str, Any]]:
 
 
 def is_mean(record: RunRecord) -> bool:
-    """Whether members' scores are means over the validation rows, and not what is believed."""
+    """Return True if members' scores are validation means, False if they are expected scores."""
     return bool(record.started.get("strategy", {}).get("validates_all", False))
 
 
 def excerpts(record: RunRecord) -> int:
-    """Characters that are shown of each feedback and each row's inputs."""
+    """Return the number of characters shown of each feedback and of each row's inputs."""
     count = sum(2 * len(trial.evidence) for trial in record.trials)
     return max(SHORTEST_EXCERPT, ROOM // max(1, count))
 
 
 def shown(text: str) -> str:
-    """The text as the page shows it: without media, and without half characters, which have no bytes."""
+    """Return the text as the page shows it: without media and lone surrogates, which cannot be encoded."""
     return mended(with_media(text, 0))
 
 
 def excerpt(text: str, chars: int) -> str:
-    """The same, no longer than this."""
+    """Return the text as the page shows it, cut to `chars` characters."""
     return elide(shown(text), chars)
 
 
 class _Texts:
-    """Every text once, and the way between any two that the page compares."""
+    """Every text once, and the differences between those that the page compares."""
 
     def __init__(self, record: RunRecord) -> None:
         self.all: list[str] = []
@@ -114,23 +114,23 @@ def _all_texts(record: RunRecord) -> Iterable[Mapping[str, str]]:
     yield from (trial.changed for trial in record.trials)
 
 
-def _member(record: RunRecord, member: Member, texts: _Texts) -> dict[str, Any]:
-    seed = record.members[0].texts
-    for other in (seed, *(record.members[p].texts for p in member.parents)):
+def _member(record: RunRecord, member: MemberRecord, texts: _Texts) -> dict[str, Any]:
+    original = record.members[0].texts
+    for other in (original, *(record.members[p].texts for p in member.parents)):
         for name, text in member.texts.items():
             texts.compare(other[name], text)
     low, high = member.interval or (None, None)
-    parent = record.members[member.parents[0]].texts if member.parents else seed
+    parent = record.members[member.parents[0]].texts if member.parents else original
     changed = {name: text for name, text in member.texts.items() if text != parent[name]}
     return {
         "texts": [texts.number(text) for text in member.texts.values()],
         "parents": list(member.parents),
         "step": member.step,
         "at": member.found_at,
-        "score": _short(member.believed, TOLD),
-        "mean": _short(member.score, TOLD) if is_mean(record) else None,
-        "low": _short(low, TOLD),
-        "high": _short(high, TOLD),
+        "score": _short(member.believed, SHOWN),
+        "mean": _short(member.score, SHOWN) if is_mean(record) else None,
+        "low": _short(low, SHOWN),
+        "high": _short(high, SHOWN),
         "rows": len(member.scores),
         "what": shown(gist(parent, changed)) if member.index else "the program as it was given",
     }
@@ -163,5 +163,5 @@ def _evidence(evidence: Evidence, chars: int) -> list[Any]:
 
 
 def _short(number: float | None, digits: int = 4) -> float | None:
-    """Enough digits to tell scores apart, and no more."""
+    """Round to the digits that distinguish scores."""
     return None if number is None else float(f"{number:.{digits}g}")

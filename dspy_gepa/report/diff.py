@@ -1,4 +1,4 @@
-"""What changed between two texts: word by word for the eye, and the gist of it in one line."""
+"""Differences between two texts: word by word, and their gist in one line."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ GIST = 140
 
 
 class Segment(NamedTuple):
-    """A stretch of text that is kept (``=``), gone (``-``) or new (``+``)."""
+    """A part of a text that was kept (``=``), removed (``-``) or added (``+``)."""
 
     op: Op
     text: str
 
 
 def segments(before: str, after: str) -> list[Segment]:
-    """The way from one text to the other, by sentences, and word by word where these are alike."""
+    """Return the differences between two texts by sentences, and word by word between similar ones."""
     merged = groupby(_by_sentences(before, after), key=lambda segment: segment.op)
     return [Segment(op, "".join(segment.text for segment in group)) for op, group in merged]
 
 
 def gist(before: Mapping[str, str], changed: Mapping[str, str]) -> str:
-    """What a change of some components comes to, in a line: the first sentence that is new, or is gone."""
+    """Describe a change of some components in one line: the first sentence that was added or removed."""
     parts = {name: _gist(before.get(name, ""), text) for name, text in changed.items()}
-    told = [f"{name}: {part}" for name, part in parts.items() if part]
-    if not told:
+    changed_parts = [f"{name}: {part}" for name, part in parts.items() if part]
+    if not changed_parts:
         return "laid out differently" if changed else "the same texts"
-    return told[0] + (f" (and {len(told) - 1} more)" if len(told) > 1 else "")
+    return changed_parts[0] + (f" (and {len(changed_parts) - 1} more)" if len(changed_parts) > 1 else "")
 
 
 def _by_sentences(before: str, after: str) -> Iterator[Segment]:

@@ -1,4 +1,4 @@
-"""What the page tells of objectives and groups, where a run has any."""
+"""Tables of the scores by objective and by group, for runs that have any."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ MOST_TRADE_OFFS = 12
 
 
 class Line(NamedTuple):
-    """A member with what it reaches.
+    """A member with its levels.
 
     Attributes:
-        member: Its index.
-        role: Why it is listed.
-        score: Its score.
-        levels: Its level of each objective; None where it was not run.
+        member: Index of the member.
+        role: Reason why it is listed.
+        score: Score of the member.
+        levels: Level of each objective; None if the member was not run.
     """
 
     member: int
@@ -32,9 +32,9 @@ class Objectives:
     """A table of objectives.
 
     Attributes:
-        names: The objectives.
-        lines: The seed, the best member, and others that no member beats in score and all objectives.
-        more: How many of these are left out.
+        names: Names of the objectives.
+        lines: The original, the best member, and others that no member beats in score and all objectives.
+        more: Number of trade-offs that are left out.
     """
 
     names: tuple[str, ...]
@@ -46,10 +46,10 @@ class Group(NamedTuple):
     """A group of examples.
 
     Attributes:
-        name: The group.
-        members: Whose scores these are: the seed, and the best member where this is another.
-        scores: Their scores in the group; None where one was not run there.
-        intervals: The intervals that hold what they are worth there with probability 0.9.
+        name: Name of the group.
+        members: The original, and the best member if it is another one.
+        scores: Scores of these members in the group; None if one was not run there.
+        intervals: Intervals that contain their expected scores there with probability 0.9.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Group(NamedTuple):
 
 
 def objectives(record: RunRecord) -> Objectives | None:
-    """The seed, the best and the trade-offs by objective; None where no objectives are known."""
+    """Return the original, the best and the trade-offs by objective; None if there are no objectives."""
     if not record.objectives or record.best is None:
         return None
     ends = dict.fromkeys((0, record.best))
@@ -83,7 +83,7 @@ def objectives(record: RunRecord) -> Objectives | None:
 
 
 def groups(record: RunRecord) -> list[Group]:
-    """The seed's and the best member's scores by group; empty where none are known."""
+    """Return the scores of the original and the best member by group; empty if there are no groups."""
     if record.best is None:
         return []
     members = tuple(dict.fromkeys((0, record.best)))

@@ -1,4 +1,4 @@
-"""A run's report while the run goes on, for those who hear its events."""
+"""The report of a run in progress, built from its events."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dspy_gepa.report.page import render_html
 
 
 class ReportKeeper:
-    """A callback that can tell, at any time, the report of what it has heard.
+    """A callback that makes the report of the events so far at any time.
 
     Args:
-        log_dir: Where the run is recorded, or None.
+        log_dir: Directory of the run's journal, or None.
     """
 
     def __init__(self, log_dir: Path | None) -> None:
@@ -23,11 +23,11 @@ class ReportKeeper:
         self._began = time.monotonic()
 
     def __call__(self, event: Event) -> None:
-        """Take in what the event tells."""
+        """Add an event."""
         self._build(event)
 
     def html(self) -> str:
-        """The report as HTML.
+        """Return the report as HTML.
 
         Raises:
             ConfigurationError: jinja2 is not installed.

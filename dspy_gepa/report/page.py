@@ -1,4 +1,4 @@
-"""The page: one file of HTML with its style and script, which loads nothing and runs nothing else."""
+"""The page: one HTML file with its style and script, which loads nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.record.model import Member, RunRecord
+from dspy_gepa.record.model import MemberRecord, RunRecord
 from dspy_gepa.report.chart import draw
 from dspy_gepa.report.data import excerpt, excerpts, is_mean, payload, shown
 from dspy_gepa.report.diff import segments
@@ -21,8 +21,7 @@ from dspy_gepa.report.levels import groups, objectives
 from dspy_gepa.report.provenance import passages
 from dspy_gepa.report.sections import advice, costs, facts, headline, in_flight, settings
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
-from dspy_gepa.texts import IN_SAMPLE, render_estimate
-from dspy_gepa.texts import report as markdown
+from dspy_gepa.texts import IN_SAMPLE, render_estimate, render_report
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,22 +35,22 @@ IN_NOTEBOOK = 900
 
 @dataclass(frozen=True)
 class Report:
-    """A run's report: shown by a notebook, saved as one file of HTML.
+    """A run's report, which a notebook shows, and which can be saved as one HTML file.
 
     Attributes:
-        record: The run.
-        title: The page's title.
+        record: Record of the run.
+        title: Title of the page.
     """
 
     record: RunRecord
     title: str = TITLE
 
     def to_html(self) -> str:
-        """The page; raises as `render_html`."""
+        """Return the page; raises as `render_html`."""
         return render_html(self.record, title=self.title)
 
     def save(self, path: str | Path) -> Path:
-        """Write the page; raises as `write_report`. Returns where it is."""
+        """Write the page and return its path; raises as `write_report`."""
         write_report(self.record, Path(path), title=self.title)
         return Path(path)
 
@@ -65,12 +64,12 @@ class Report:
 
 
 def write_report(record: RunRecord, path: Path, *, title: str = TITLE) -> None:
-    """Write a run's report as one file of HTML; it opens without a network.
+    """Write a run's report as one HTML file, which needs no network.
 
     Args:
-        record: The run; of one that goes on, as it stands.
-        path: The file; an older one is replaced, missing directories are made.
-        title: The page's title.
+        record: Record of the run, which may be in progress.
+        path: Path of the file; an existing one is replaced, missing directories are created.
+        title: Title of the page.
 
     Raises:
         ConfigurationError: jinja2 is not installed.
@@ -82,7 +81,7 @@ def write_report(record: RunRecord, path: Path, *, title: str = TITLE) -> None:
 
 
 def render_html(record: RunRecord, *, title: str = TITLE) -> str:
-    """A run's report as HTML. Everything that comes from models, data and users is escaped.
+    """Return a run's report as HTML. All text of models, data and users is escaped.
 
     Raises:
         ConfigurationError: jinja2 is not installed.
@@ -147,56 +146,56 @@ def _environment() -> Environment:
 
 
 def _finals(record: RunRecord) -> list[dict[str, Any]]:
-    """By component, the final text with its passages and what changed."""
+    """Return the final text of each component with its passages and differences."""
     if record.best is None:
         return []
-    best, seed = record.members[record.best], record.members[0].texts
-    parent = record.members[best.parents[0]].texts if best.parents else seed
+    best, original = record.members[record.best], record.members[0].texts
+    parent = record.members[best.parents[0]].texts if best.parents else original
     return [
         {
             "name": name,
             "text": shown(text),
             "passages": passages(record, best.index, name),
             "against": [
-                ("seed", segments(shown(seed[name]), shown(text))),
+                ("seed", segments(shown(original[name]), shown(text))),
                 ("parent", segments(shown(parent[name]), shown(text))),
             ],
-            "same": text == seed[name],
+            "same": text == original[name],
         }
         for name, text in best.texts.items()
     ]
 
 
-def _line(record: RunRecord) -> list[Member]:
-    """The best member with all that it descends from, oldest first."""
+def _line(record: RunRecord) -> list[MemberRecord]:
+    """Return the best member and its ancestors, oldest first."""
     return [] if record.best is None else [record.members[index] for index in record.lineage(record.best)]
 
 
 def _markdown(record: RunRecord, title: str) -> str:
     best = record.members[record.best].texts if record.best is not None else {}
     texts = {name: shown(text) for name, text in best.items()}
-    told = [(fact.label, f"{fact.value} {fact.note}".strip()) for fact in facts(record)]
+    lines = [(fact.label, f"{fact.value} {fact.note}".strip()) for fact in facts(record)]
     if record.last is not None:
         point = record.last
         score = render_estimate(point.score, point.interval)
-        told = [
+        lines = [
             ("Gain over the seed", render_estimate(point.gain, point.gain_interval)),
             ("Score", score + (IN_SAMPLE if record.started.get("in_sample") else "")),
-            *told,
+            *lines,
         ]
     if record.state != "finished":
-        told.insert(0, ("State", record.state))
-    return markdown(title, told, texts)
+        lines.insert(0, ("State", record.state))
+    return render_report(title, lines, texts)
 
 
 def _perfect(record: RunRecord) -> float:
-    """The score below which a rollout counts as a failure; infinite where the run knew of none."""
+    """Return the score below which a rollout counts as a failure; infinite if the run had none."""
     perfect: float | None = record.started.get("strategy", {}).get("perfect_score")
     return math.inf if perfect is None else perfect
 
 
 def _policy(script: str, style: str) -> str:
-    """What a browser lets the page do: run this script and use this style, and reach nothing."""
+    """Return the content security policy: only this script and this style, and no connections."""
     rules = {
         "default-src": "'none'",
         "script-src": _digest(script),
@@ -216,14 +215,14 @@ def _score(value: float | None) -> str:
 
 
 def _short(value: float) -> str:
-    """Three decimals, and of large numbers fewer: a score has to fit into a node of the tree, and a phone."""
+    """Format with three decimals or fewer: a score has to fit into a node of the tree, and on a phone."""
     if abs(value) < 100:
         return f"{round(value, 3) + 0.0:.3f}"  # never -0.000
     return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.2e}".replace("e+0", "e").replace("e+", "e")
 
 
 def _level(value: float | None) -> str:
-    """Four digits: an objective may be a fraction of a cent, or thousands of characters."""
+    """Format with four digits: an objective may be a fraction of a cent, or thousands of characters."""
     return "unknown" if value is None else f"{value + 0.0:.4g}"
 
 
@@ -232,5 +231,5 @@ def _named(members: Sequence[int]) -> str:
 
 
 def _signed(value: float) -> str:
-    told = _short(value).replace("-", "\u2212")
-    return told if told.startswith("\u2212") else f"+{told}"
+    number = _short(value).replace("-", "\u2212")
+    return number if number.startswith("\u2212") else f"+{number}"

@@ -1,4 +1,4 @@
-"""Where every sentence of a text comes from: which member brought it in."""
+"""Origin of every sentence of a text: the member that added it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dspy_gepa.texts import sentence_parts
 
 @dataclass(frozen=True)
 class Passage:
-    """Sentences beside each other that came in together.
+    """Adjacent sentences that were added together.
 
     Attributes:
-        text: They, with the white space between and after them.
-        member: The member that brought them in: the oldest of its line in which they stand.
-        trial: The trial that made it; None for the seed and other initial candidates.
+        text: The sentences with the white space between and after them.
+        member: The member that added them: the oldest of the lineage that contains them.
+        trial: The trial that created the member; None for the original and other initial candidates.
     """
 
     text: str
@@ -27,9 +27,9 @@ class Passage:
 
 
 def passages(record: RunRecord, member: int, component: str) -> list[Passage]:
-    """A member's text of a component, cut where the origin changes; joined, the passages are the text.
+    """Return a member's text cut where the origin changes; joined, the passages are the text.
 
-    A sentence that a proposal reworded counts as brought in by that proposal.
+    A sentence that a proposal reworded counts as added by that proposal.
     """
     origin = _origins(record, component)
     trials = {trial.member: trial for trial in record.trials if trial.member is not None}
@@ -48,7 +48,7 @@ def _origins(record: RunRecord, component: str) -> Callable[[int, str], int]:
 
     @cache
     def parents(member: int) -> tuple[int, ...]:
-        """The parent that handed its text on comes first: a merge takes each text from one of them."""
+        """Return the parents, first the one whose text was kept: a merge copies each from one of them."""
         own = record.members[member].texts[component]
         return tuple(
             sorted(record.members[member].parents, key=lambda p: record.members[p].texts[component] != own)

@@ -1,4 +1,4 @@
-"""What the page says in words and figures: headline, facts, what can be done next, costs, settings."""
+"""Words and figures of the page: headline, facts, next steps, costs, settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dspy_gepa.types import Usage
 from dspy_gepa.views.words import amount, duration
 
 TOGETHER = "all together"
-# A probability nearer to 0 or 1 than this is not told more exactly.
+# Probabilities nearer to 0 or 1 than this are shown as bounds.
 SURE = 0.001
 
 
@@ -21,9 +21,9 @@ class Fact(NamedTuple):
     """A figure of the run.
 
     Attributes:
-        label: What it is.
-        value: It, for people.
-        note: What goes with it, or "".
+        label: Name of the figure.
+        value: The figure as text.
+        note: A remark on it, or "".
     """
 
     label: str
@@ -32,15 +32,15 @@ class Fact(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A score with its interval, and where these stand on the scale of both bars, in percent.
+    """A score with its interval, and their positions on the scale of both bars, in percent.
 
     Attributes:
-        label: Whose score it is.
-        score: The score.
-        interval: The interval that holds it with probability 0.9.
-        at: Where the score stands.
-        low: Where the interval begins.
-        width: How wide it is.
+        label: Name of the member.
+        score: Expected score.
+        interval: Interval that contains it with probability 0.9.
+        at: Position of the score.
+        low: Position of the lower end of the interval.
+        width: Width of the interval.
     """
 
     label: str
@@ -53,12 +53,12 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True)
 class Headline:
-    """What a run came to, or would if it ended now.
+    """The result of a run, or its result if it ended now.
 
     Attributes:
-        point: How it stands.
-        bars: The seed's score and the best one's; only the seed's where this is the best.
-        chance: Probability that the best is better than the seed, for people.
+        point: State of the run at its last commit.
+        bars: Scores of the original and of the best member; one bar if they are the same.
+        chance: Probability that the best member is better than the original, as text.
     """
 
     point: Point
@@ -67,15 +67,15 @@ class Headline:
 
 
 class Cost(NamedTuple):
-    """What a phase asked of a model.
+    """Use of one model in one phase.
 
     Attributes:
-        phase: The phase, or `TOGETHER` for all of them.
-        model: The model.
-        prompt: Prompt tokens.
-        completion: Completion tokens.
-        cost: US dollars; None where the model's price is not known.
-        calls: Those of the phase to all models, in the line of its first; else None.
+        phase: Name of the phase, or `TOGETHER` for all of them.
+        model: Name of the model.
+        prompt: Number of prompt tokens.
+        completion: Number of completion tokens.
+        cost: US dollars; None if the model's price is not known.
+        calls: Number of calls to all models, in the first line of a phase; else None.
     """
 
     phase: str
@@ -87,15 +87,15 @@ class Cost(NamedTuple):
 
 
 def headline(record: RunRecord) -> Headline | None:
-    """What the run came to; None before its first commit."""
+    """Return the result of the run so far; None before its first commit."""
     point = record.last
     if point is None:
         return None
-    told = [(f"Member {point.best}" if point.best else "The seed", point.score, point.interval)]
-    seed = record.members[0]
-    if point.best and seed.believed is not None and seed.interval is not None:
-        told.insert(0, ("The seed", seed.believed, seed.interval))
-    edges = [edge for _, score, interval in told for edge in (score, *interval)]
+    listed = [(f"Member {point.best}" if point.best else "The seed", point.score, point.interval)]
+    original = record.members[0]
+    if point.best and original.believed is not None and original.interval is not None:
+        listed.insert(0, ("The seed", original.believed, original.interval))
+    edges = [edge for _, score, interval in listed for edge in (score, *interval)]
     low, high = min(0.0, *edges), max(1.0, *edges)
 
     def place(value: float) -> float:
@@ -110,13 +110,13 @@ def headline(record: RunRecord) -> Headline | None:
             place(interval[0]),
             round(place(interval[1]) - place(interval[0]), 2),
         )
-        for label, score, interval in told
+        for label, score, interval in listed
     )
     return Headline(point, bars, chance(point.better_than_original))
 
 
 def facts(record: RunRecord) -> list[Fact]:
-    """What was spent and what was found."""
+    """Return what was spent and what was found."""
     limits = record.started.get("limits", {})
     point = record.last
     spent: Mapping[str, float] = (
@@ -139,7 +139,7 @@ def facts(record: RunRecord) -> list[Fact]:
 
 
 def advice(record: RunRecord) -> str:
-    """What a user of a run that did not finish should know; "" of one that did."""
+    """Return the next step for the user of an unfinished run; "" for a finished one."""
     again = "Call compile again with the same program, data and options"
     where = f" and log_dir={record.log_dir!r}" if record.log_dir else ""
     resume = f"{again}{where}: it goes on where it stood, and what is on record is not paid again."
@@ -166,7 +166,7 @@ def in_flight(record: RunRecord) -> str:
 
 
 def costs(record: RunRecord) -> list[Cost]:
-    """What was asked of the models, by phase and model; at last of each model in all phases, if several."""
+    """Return the use of each model by phase, and then in all phases if there are several."""
     phases = dict(record.usage)
     if len(phases) > 1:
         phases[TOGETHER] = sum(record.usage.values(), Usage())
@@ -178,17 +178,17 @@ def costs(record: RunRecord) -> list[Cost]:
 
 
 def settings(record: RunRecord) -> list[tuple[str, str]]:
-    """With what the run was made, as names and values."""
-    told = {
+    """Return the settings of the run, as names and values."""
+    listed = {
         name: value
         for name, value in record.started.items()
         if name not in ("event", "candidates", "forecast")
     }
-    return [(name, value) for name, value in _flat(told, "") if value]
+    return [(name, value) for name, value in _flat(listed, "") if value]
 
 
 def chance(probability: float) -> str:
-    """A probability for people, without false precision at its ends."""
+    """Format a probability, without false precision at its ends."""
     if probability > 1 - SURE:
         return f"> {1 - SURE}"
     return f"< {SURE}" if probability < SURE else f"{probability:.3f}"
@@ -199,7 +199,7 @@ def _limit(name: str, limit: float | None) -> str:
 
 
 def _cost(record: RunRecord, dollars: float, limit: float | None) -> Fact:
-    """Dollars, with the models of which no price is known: these are not in them."""
+    """Return the cost, with a note on models whose prices are unknown: it does not include them."""
     used = sum(record.usage.values(), Usage())
     unpriced = [model for model in used.tokens if model not in used.costs]
     missing = f"no price is known of {' and '.join(unpriced)}" if used.costs and unpriced else ""

@@ -1,4 +1,4 @@
-"""The lineage as a drawing: from left to right, children of a member below each other."""
+"""The lineage as a drawing from left to right; siblings are below each other."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Node:
     """A member in the drawing.
 
     Attributes:
-        member: Its index.
-        x: Left edge, in pixels.
-        y: Top edge, in pixels.
-        level: Its score on a scale from the lowest member's, 0, to the highest one's, 1; None without any.
-        leads: Whether the best member is or descends from it.
+        member: Index of the member.
+        x: Left edge in pixels.
+        y: Top edge in pixels.
+        level: Score on a scale from 0, the lowest member's, to 1, the highest one's; None if unknown.
+        leads: True if the best member is this one or descends from it.
     """
 
     member: int
@@ -31,12 +31,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """From a parent to its child.
+    """A line from a parent to its child.
 
     Attributes:
-        path: As SVG draws it.
-        merge: Whether this is the second parent of a merge.
-        leads: Whether it leads to the best member.
+        path: SVG path.
+        merge: True for the second parent of a merge.
+        leads: True if it leads to the best member.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Tree:
 
 
 def arrange(record: RunRecord) -> Tree:
-    """The lineage of all members; one with two parents stands under the first."""
+    """Arrange all members as a tree; one with two parents is placed under the first."""
     line = set(record.lineage(record.best)) if record.best is not None else set[int]()
     columns = _columns(record)
     places = [
@@ -98,7 +98,7 @@ def _columns(record: RunRecord) -> list[int]:
 
 
 def _rows(record: RunRecord) -> list[float]:
-    """Members without children get a row each, in the order of a walk; others stand amid their children."""
+    """Return the row of each member: one for each leaf, and between its children for any other."""
     children: list[list[int]] = [[] for _ in record.members]
     roots = [m.index for m in record.members if not m.parents]
     for member in record.members:

@@ -36,7 +36,7 @@ def decode(text: str) -> Result:
 def _outcome_data(outcome: Outcome) -> dict[str, Any]:
     return {
         "status": outcome.status,
-        "score": outcome.score,
+        "score": None if math.isnan(outcome.score) else outcome.score,
         "objectives": dict(outcome.objectives),
         "feedback": outcome.feedback,
         "component_feedback": dict(outcome.component_feedback),
@@ -52,7 +52,7 @@ def _outcome_data(outcome: Outcome) -> dict[str, Any]:
 def _outcome(data: Mapping[str, Any]) -> Outcome:
     return Outcome(
         status=data["status"],
-        score=data["score"],
+        score=math.nan if data["score"] is None else data["score"],
         objectives=data["objectives"],
         feedback=data["feedback"],
         component_feedback=data["component_feedback"],
@@ -92,14 +92,14 @@ def _reflection(data: Mapping[str, Any]) -> Reflection:
 
 
 def _usage_data(usage: Usage) -> list[Any]:
-    return [usage.calls, {model: list(tokens) for model, tokens in usage.tokens.items()}, usage.costs]
+    tokens = {model: list(counts) for model, counts in usage.tokens.items()}
+    return [usage.calls, tokens, dict(usage.costs), *([usage.unreported] if usage.unreported else [])]
 
 
 def _usage(data: list[Any]) -> Usage:
-    calls, tokens, costs = data
-    return Usage(
-        calls, {model: (asked, answered) for model, (asked, answered) in tokens.items()}, dict(costs)
-    )
+    calls, tokens, costs, *unreported = data
+    counts = {model: (asked, answered) for model, (asked, answered) in tokens.items()}
+    return Usage(calls, counts, dict(costs), *unreported)
 
 
 def proposal_data(proposal: Proposal) -> dict[str, Any]:
@@ -124,12 +124,13 @@ def proposal_data(proposal: Proposal) -> dict[str, Any]:
 
 def encode_fault(fault: Fault) -> str:
     """A fault as one line of JSON."""
-    return json.dumps(asdict(fault))
+    return json.dumps(asdict(fault) | {"usage": _usage_data(fault.usage)})
 
 
 def decode_fault(text: str) -> Fault:
     """The fault that `encode_fault` wrote."""
-    return Fault(**json.loads(text))
+    data = json.loads(text)
+    return Fault(**data | {"usage": _usage(data["usage"])})
 
 
 def as_json(value: Any) -> Any:

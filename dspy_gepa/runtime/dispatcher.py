@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import queue
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from statistics import median
 
@@ -20,12 +21,14 @@ from dspy_gepa.errors import InfrastructureError
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
-from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout
+from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout, Row, Usage
 
 Submit = Callable[[Effect], "Future[Result | Fault]"]
 
 # Number of timed rollouts from which on a slow one counts as a straggler.
 TIMED_ROLLOUTS = 20
+# A run stops if more than this many of the latest rollouts were set aside.
+LATEST_ROLLOUTS, MOST_SET_ASIDE = 100, 20
 
 
 @dataclass(frozen=True)
@@ -51,19 +54,38 @@ class Done:
 
 @dataclass(eq=False)
 class _Job:
-    """A requested effect, its number of attempts and timeouts, and the attempts that may still answer."""
+    """A requested effect and its attempts.
+
+    Attributes:
+        key: The key it was requested under.
+        effect: The effect.
+        attempts: Number of attempts.
+        timeouts: Number of timeouts while other rollouts finished.
+        last_failed_at: Time of the last failure.
+        failed_at: Time of the failure before it.
+        lost: Language model use of failed and abandoned attempts.
+        suspect: The job whose failures this one, a repeated rollout, tells from a provider that is down.
+        fault: The last failure.
+        running: Attempts that may still answer.
+        finished: True once there is a result.
+    """
 
     key: str
     effect: Effect
     attempts: int = 0
     timeouts: int = 0
+    failed_at: float = math.inf
+    last_failed_at: float = math.inf
+    lost: Usage = field(default_factory=Usage)
+    suspect: _Job | None = None
+    fault: Fault | None = None
     running: list[_Attempt] = field(default_factory=list)
     finished: bool = False
 
 
 @dataclass(eq=False)
 class _Attempt:
-    """One start of a job. The answer of an abandoned attempt is ignored."""
+    """One start of a job. Of an abandoned attempt's answer only the usage counts."""
 
     job: _Job
     started: float
@@ -110,7 +132,12 @@ class Dispatcher:
         self._completions: queue.SimpleQueue[_Completion] = queue.SimpleQueue()
         self._durations: deque[float] = deque(maxlen=200)
         self._straggling_after: float | None = None
-        self._failures_in_a_row: Counter[type[Effect]] = Counter()
+        # Failures since the last success; those of rollouts by row.
+        self._failures_in_a_row: dict[type[Effect], Counter[Row | None]] = {}
+        self._answered: Rollout | None = None
+        self._bad_rows: set[Row] = set()
+        self._set_aside: deque[bool] = deque(maxlen=LATEST_ROLLOUTS)
+        self._late_usage: dict[type[Effect], Usage] = {}
         self._last_rollout_done = float("-inf")
         self._draining = False
         self._woken = self._noticed = self._stale = 0
@@ -221,20 +248,34 @@ class Dispatcher:
     def _complete(self, attempt: _Attempt, future: Future[Result | Fault]) -> Done | None:
         job = attempt.job
         self._release(attempt)
-        if attempt.abandoned or job.finished:
-            return None
         result = _result_of(future)
+        if attempt.abandoned or job.finished:
+            self._lose(job, result.usage)
+            return None
+        if job.suspect is not None:
+            return self._judge(job.suspect, job, result)
         seconds = self._clock.now() - attempt.started
         if isinstance(result, Fault):
             return self._fail(attempt, result)
-        self._failures_in_a_row[type(job.effect)] = 0
+        self._failures_in_a_row.pop(type(job.effect), None)
         self._limit.succeeded()
         if isinstance(job.effect, Rollout):
             self._time(seconds)
+            if result.usage.total_tokens:  # else a cache may have answered
+                self._answered = job.effect
         return self._finish(job, result, seconds)
+
+    def _lose(self, job: _Job, usage: Usage) -> None:
+        """Keep the usage of an attempt without a result, for its job's result or else for a later one."""
+        if not job.finished:
+            job.lost += usage
+        elif usage != Usage():
+            kind = type(job.effect)
+            self._late_usage[kind] = self._late_usage.get(kind, Usage()) + usage
 
     def _time(self, seconds: float) -> None:
         self._last_rollout_done = self._clock.now()
+        self._set_aside.append(False)
         self._durations.append(seconds)
         if len(self._durations) >= TIMED_ROLLOUTS:
             usual = self._policy.straggler_factor * median(self._durations)
@@ -244,12 +285,18 @@ class Dispatcher:
         job.finished = True
         for other in list(job.running):
             self._abandon(other)
+        lost = job.lost + self._late_usage.pop(type(job.effect), Usage())
+        if lost != Usage():
+            result = replace(result, usage=result.usage + lost)
         return Done(job.key, job.effect, result, job.attempts, seconds)
 
     def _fail(self, attempt: _Attempt, fault: Fault) -> Done | None:
         job = attempt.job
+        self._lose(job, fault.usage)
+        job.fault = fault
         job.timeouts += fault.timeout and self._others_finish(attempt)
         self._count(attempt, fault)
+        job.failed_at, job.last_failed_at = job.last_failed_at, self._clock.now()
         self._on_failure(job.effect, fault)
         if job.running:  # a straggler's other attempt may still answer
             return None
@@ -258,17 +305,49 @@ class Dispatcher:
             return self._finish(job, result, self._policy.timeout or 0.0)
         if self._draining:
             return None
-        in_a_row = self._failures_in_a_row[type(job.effect)]
-        if fault.fatal or job.attempts >= self._policy.attempts:
-            raise InfrastructureError(
-                failure_message(job.effect, fault, attempts=job.attempts), dict(self.causes)
-            )
-        if in_a_row >= self._policy.failures_in_a_row:
+        in_a_row = self._in_a_row(job.effect)
+        if in_a_row >= self._policy.failures_in_a_row and not fault.fatal:
             message = failure_message(job.effect, fault, attempts=job.attempts, in_a_row=in_a_row)
             raise InfrastructureError(message, dict(self.causes))
+        if fault.fatal or job.attempts >= self._policy.attempts:
+            return self._give_up(job)
         due = self._clock.now() + self._policy.delay(job.attempts, fault.retry_after, self._rng)
         heapq.heappush(self._delayed, (due, next(self._ticket), job))
         return None
+
+    def _give_up(self, job: _Job) -> Done | None:
+        """Set a rollout aside that failed in every attempt while others succeed; otherwise stop the run.
+
+        If none succeeded in between, one that did before is run again to find out.
+        """
+        assert job.fault is not None  # it failed
+        may_continue = not job.fault.fatal and sum(self._set_aside) < MOST_SET_ASIDE
+        if may_continue and isinstance(job.effect, Rollout):
+            if self._last_rollout_done > job.failed_at or job.effect.row in self._bad_rows:
+                self._set_aside.append(True)
+                self._bad_rows.add(job.effect.row)
+                return self._finish(job, _unavailable(job.fault), 0.0)
+            if self._answered is not None:
+                self._ready.appendleft(_Job("", self._answered, suspect=job))
+                return None
+        raise InfrastructureError(
+            failure_message(job.effect, job.fault, attempts=job.attempts), dict(self.causes)
+        )
+
+    def _judge(self, suspect: _Job, probe: _Job, result: Result | Fault) -> Done | None:
+        """Give a job up after a rollout that succeeded before was run again."""
+        probe.finished = True
+        for other in list(probe.running):
+            self._abandon(other)
+        self._lose(probe, result.usage)
+        if self._draining:
+            return None
+        self._answered = None
+        if not isinstance(result, Fault) and result.usage.total_tokens:
+            self._answered = probe.effect if isinstance(probe.effect, Rollout) else None
+            self._failures_in_a_row.pop(Rollout, None)
+            self._last_rollout_done = self._clock.now()
+        return self._give_up(suspect)
 
     def _count(self, attempt: _Attempt, fault: Fault) -> None:
         """Count a failure by cause, and in a row.
@@ -280,7 +359,20 @@ class Dispatcher:
         burst = fault.overload and not self._limit.overloaded(attempt.started, self._clock.now())
         slow = fault.timeout and self._others_finish(attempt)
         if not burst and not slow:
-            self._failures_in_a_row[type(attempt.job.effect)] += 1
+            effect = attempt.job.effect
+            counts = self._failures_in_a_row.setdefault(type(effect), Counter())
+            counts[effect.row if isinstance(effect, Rollout) else None] += 1
+
+    def _in_a_row(self, effect: Effect) -> int:
+        """Return the number of failures in a row; one row alone does not reach the limit.
+
+        A provider may fail on a single row for ever, with every candidate at the same time.
+        """
+        counts = self._failures_in_a_row.get(type(effect), Counter())
+        if not isinstance(effect, Rollout):
+            return sum(counts.values())
+        most = min(self._policy.attempts, self._policy.failures_in_a_row - 1)
+        return sum(min(count, most) for count in counts.values())
 
     def _others_finish(self, attempt: _Attempt) -> bool:
         """True if a rollout ended while this attempt ran. Otherwise the provider may be silent."""
@@ -371,6 +463,11 @@ def _result_of(future: Future[Result | Fault]) -> Result | Fault:
     if isinstance(error, KeyboardInterrupt):  # of a program or a metric: it ends the run as Ctrl-C does
         raise error
     return Fault(type(error).__name__, f"the worker died: {describe(error)}")
+
+
+def _unavailable(fault: Fault) -> Outcome:
+    """Return the outcome of a rollout that a provider failed in all attempts: it has no score."""
+    return Outcome("unavailable", score=math.nan, error=fault.error, cause=fault.cause)
 
 
 def _timed_out(fault: Fault, score: float) -> Outcome:

@@ -11,7 +11,7 @@ from dspy_gepa.errors import ConfigurationError, InfrastructureError
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.executors import ThreadExecutor
-from dspy_gepa.types import Outcome, Rollout
+from dspy_gepa.types import Outcome, Result, Rollout
 
 # Tokens of a reflection besides its evidence: the task description, the current text, the answer.
 REFLECTION_TOKENS = 1_500
@@ -137,6 +137,22 @@ def require_price(limits: Limits, first: Outcome) -> None:
     if limits.rollouts == UNLIMITED and others == (None, None, None):
         raise ConfigurationError(f"{problem[0].upper()}{problem[1:]}. Set max_metric_calls or max_tokens.")
     log_warning(problem)
+
+
+def require_usage(limits: Limits, first: Result) -> None:
+    """Refuse a run with a limit on tokens or dollars if the model does not report what it uses.
+
+    Raises:
+        ConfigurationError: The first result shows it.
+    """
+    limited = {"max_tokens": limits.tokens, "max_cost": limits.cost}
+    names = [name for name, limit in limited.items() if limit is not None]
+    if names and first.usage.unreported:
+        raise ConfigurationError(
+            f"The language model reports no usage: the tokens of {first.usage.unreported} of its first "
+            f"{first.usage.calls} answers are not known, so that {' and '.join(names)} cannot limit them. "
+            "Set max_metric_calls, max_reflections or max_seconds instead, or have the server report usage."
+        )
 
 
 def _fits(found: Forecast, limits: Limits) -> bool:

@@ -1,4 +1,4 @@
-"""The default: `strategy="adaptive"`, which spends rollouts where they tell most.
+"""The default: `strategy="adaptive"`, which spends rollouts where they are most informative.
 
 It differs from Algorithm 1 in five ways; docs/adaptive.md has the measurements behind them.
 
@@ -169,6 +169,7 @@ class AdaptiveSearch:
             return None
         champion = int(pool.belief.mean.argmax())
         run, exposure = ~np.isnan(pool.scores[champion]), pool.exposure[champion]
+        run[[column for member, column in pool.unavailable if member == champion]] = True
         wanted = self.options.first_rows + trials - int(run.sum())
         if wanted <= 0 or champion in begun:
             return None
@@ -201,8 +202,9 @@ class AdaptiveSearch:
         options, rng = self.options, stream(self.seed, number, "rows")
         if options.choose_rows is not None:
             return chosen_rows(options.choose_rows, pool, parent, options.minibatch_size, rng)
-        perfect = math.inf if options.perfect_score is None else options.perfect_score
-        return failures_first(pool, parent, options.minibatch_size, perfect, rng)
+        perfect = options.perfect_in(pool)
+        limit = math.inf if perfect is None else perfect
+        return failures_first(pool, parent, options.minibatch_size, limit, rng)
 
     def _trial_rows(
         self, pool: Pool, parents: tuple[int, ...], reflected: Sequence[Row], number: int

@@ -12,7 +12,7 @@ from random import Random
 
 from dspy_gepa.search.merge import Merge, differences
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.steps import Proposal, Step, objectives_of, rollouts
+from dspy_gepa.steps import Proposal, Step, available, objectives_of, rollouts
 from dspy_gepa.types import Row
 
 
@@ -45,13 +45,14 @@ def find_crossover(pool: Pool, draw: Callable[[], int], rng: Random, attempts: i
 def cross(found: Merge, pool: Pool, rows: Sequence[Row]) -> Step:
     """Run a crossover's child on the rows of its trial and accept it."""
     outcomes = yield from rollouts(found.candidate, rows)
-    after = tuple(outcome.score for outcome in outcomes)
+    rows, outcomes = available(rows, outcomes)
+    after = pool.scores_of(outcomes)
     return Proposal(
         kind="merge",
         parents=(found.first, found.second),
         ancestor=found.ancestor,
         candidate=found.candidate,
-        verdict="accepted",
+        verdict="accepted" if after else "rejected",
         reason=f"merge of {found.first} and {found.second} scored {math.fsum(after):g} on {len(after)} rows",
         changed=differences(pool.members[found.first].candidate, found.candidate),
         trial_rows=tuple(rows),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
-from dspy_gepa.errors import ConfigurationError, MetricError, ProgramError
+from dspy_gepa.errors import ConfigurationError, InfrastructureError, MetricError, ProgramError
+from dspy_gepa.program.faults import is_about_content
 from dspy_gepa.program.objectives import MEASURES
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import PlannedStep, Problem
 from dspy_gepa.steps import Evaluation, Step, StepKind, rollouts
 from dspy_gepa.types import Outcome, Row
+
+# Errors with which a provider refuses a request, and the number of first rows on which they end a run.
+REFUSALS = ("LMInvalidRequestError", "LMUnsupportedFeatureError")
+REFUSED_ROWS = 4
 
 
 def first_evaluation(problem: Problem, pool: Pool, member: Member, rows: Sequence[Row]) -> PlannedStep:
@@ -36,11 +42,15 @@ def evaluate_original(original: Member, rows: Sequence[Row], objectives: Sequenc
         ConfigurationError: An objective cannot be measured for this program.
         MetricError: The metric failed on the pre-flight row, or on every row it was called on.
         ProgramError: The program failed on every row for a reason other than a model's bad output.
+        InfrastructureError: The provider refused all requests for a reason that no text can change.
     """
     outcomes = yield from rollouts(original.candidate, rows[:1])
     _refuse_broken_metric(rows, outcomes)
     _refuse_unmeasurable(objectives, outcomes)
-    outcomes += yield from rollouts(original.candidate, rows[1:])
+    if _is_refused(outcomes[0]):
+        outcomes += yield from rollouts(original.candidate, rows[1:REFUSED_ROWS])
+        _stop_if_refused(outcomes)
+    outcomes += yield from rollouts(original.candidate, rows[len(outcomes) :])
     _refuse_broken_metric(rows, outcomes)
     _refuse_unmeasurable(objectives, outcomes)
     if all(_is_broken(outcome) for outcome in outcomes):
@@ -75,6 +85,22 @@ def _refuse_unmeasurable(objectives: Sequence[str], outcomes: Sequence[Outcome])
                 f"objectives= names {name!r}, which cannot be told of this program's runs. Why: "
                 f"{MEASURES[name].remedy}"
             )
+
+
+def _is_refused(outcome: Outcome) -> bool:
+    """Return True if a provider refused a request for a reason that another text cannot change."""
+    return outcome.cause in REFUSALS and not is_about_content(outcome.error)
+
+
+def _stop_if_refused(outcomes: Sequence[Outcome]) -> None:
+    """Raise if the provider refused every rollout so far."""
+    if all(_is_refused(outcome) for outcome in outcomes):
+        raise InfrastructureError(
+            f"The provider refused each of the first {len(outcomes)} rollouts, which no other text can "
+            f"change: {outcomes[0].error.rstrip('.')}. Run the program by hand, program(**example.inputs()), "
+            "and mend the settings of its language model first.",
+            dict(Counter(outcome.cause for outcome in outcomes)),
+        )
 
 
 def _is_broken(outcome: Outcome) -> bool:

@@ -84,8 +84,12 @@ def _open_runs(pool: Pool, members: Sequence[int], order: Sequence[Row], most: i
     return [
         (member, row)
         for member in members
-        for row in [row for row in order if math.isnan(pool.scores[member, pool.column(row)])][:most]
+        for row in [row for row in order if _is_open(pool, member, pool.column(row))][:most]
     ]
+
+
+def _is_open(pool: Pool, member: int, column: int) -> bool:
+    return math.isnan(pool.scores[member, column]) and (member, column) not in pool.unavailable
 
 
 def ranked(pool: Pool, members: Sequence[int]) -> list[int]:

@@ -27,7 +27,7 @@ from dspy_gepa.search.belief.summary import PoolSummary, means_by_objective, sum
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Choice, InFlight, PlannedStep, Planner, Problem, Strategy
 from dspy_gepa.steps import Evaluation, Proposal, Step
-from dspy_gepa.types import Effect, Levels, Result, Rollout, Row, Usage
+from dspy_gepa.types import Effect, Levels, Outcome, Result, Rollout, Row, Usage
 
 # Number of empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
 UNUSABLE_ANSWERS = 10
@@ -84,6 +84,7 @@ class Search:
     _finalists: tuple[int, ...] = ()
     _used: dict[int, list[tuple[Effect, Result]]] = field(default_factory=dict)
     _charged: set[str] = field(default_factory=set)
+    _failed: dict[str, set[Row]] = field(default_factory=dict)
     _trials_without_rollout: int = 0
     _unusable_answers: int = 0
     _last_reason: str = ""
@@ -92,7 +93,12 @@ class Search:
         problem = self.problem
         # Alg. 1, line 2
         self.pool = Pool.of(
-            problem.original, problem.val_rows, problem.train_size, problem.initial, problem.row_weights
+            problem.original,
+            problem.val_rows,
+            problem.train_size,
+            problem.initial,
+            problem.row_weights,
+            problem.failure_score,
         )
         self._planner = self.strategy.planner(problem, self.seed)
 
@@ -116,6 +122,24 @@ class Search:
         """The means of all members by objective and by group."""
         measured = self.problem.objectives
         return means_by_objective(self.pool, validates_all=self.strategy.validates_all, measured=measured)
+
+    @property
+    def warnings(self) -> dict[str, str]:
+        """Warnings, by option, of options that do not fit the scale of the scores so far."""
+        found = {}
+        perfect = self.strategy.perfect_score
+        if perfect is not None and self.pool.is_run(0) and self.strategy.perfect_in(self.pool) is None:
+            found["perfect_score"] = (
+                f"a score exceeds perfect_score={perfect:g}, so that no row counts as perfect from now on. "
+                "Set perfect_score to the highest score of the metric."
+            )
+        worst = self.pool.failure_score
+        if self._failed and worst is not None and worst < (self.problem.failure_score or 0.0):
+            found["failure_score"] = (
+                f"scores are as low as {worst:g}, so that failed rollouts score this too and not 0. Set "
+                "failure_score to the score that a failure is worth."
+            )
+        return found
 
     def ask(self) -> PlannedStep | None:
         """Begin the next step and return it.
@@ -143,7 +167,8 @@ class Search:
     def tell(self, step: PlannedStep, result: Proposal | Evaluation) -> Committed:
         """Commit a step's result to the pool. Steps that were begun earlier have to be told earlier."""
         del self._in_flight[step.number]
-        spent, usage = self._charge(self._used.pop(step.number))
+        results = self._used.pop(step.number)
+        spent, usage = self._charge(results)
         self.budget.settle(step.number, spent)
         for phase, used in usage.items():
             self.usage[phase] = self.usage.get(phase, Usage()) + used
@@ -152,6 +177,7 @@ class Search:
             self._finalists = step.finalists or self._finalists
         else:
             result = self._commit_trial(self._unless_too_late(result, step), spent)
+        self._follow_worst_score(results)
         return Committed(step, result, spent, usage)
 
     def _next_step(self) -> PlannedStep | None:
@@ -234,6 +260,19 @@ class Search:
         self._unusable_answers = 0 if usable else self._unusable_answers + proposal.unusable
         self._last_reason = proposal.reason
         return proposal
+
+    def _follow_worst_score(self, used: Sequence[tuple[Effect, Result]]) -> None:
+        """Let no failure score more than the worst score so far, unless the user set its score."""
+        outcomes = [(e, r) for e, r in used if isinstance(e, Rollout) and isinstance(r, Outcome)]
+        for rollout, outcome in outcomes:
+            if outcome.status == "program_failed":
+                self._failed.setdefault(rollout.candidate.id, set()).add(rollout.row)
+        if self.pool.failure_score is None or self.problem.failure_score is None:
+            return
+        scored = [outcome.score for _, outcome in outcomes if outcome.status == "scored"]
+        worst = min([self.pool.failure_score, *scored])
+        if worst < self.problem.failure_score:  # else failures score so already
+            self.pool = self.pool.with_failure_score(worst, self._failed)
 
     def _charge(self, used: Sequence[tuple[Effect, Result]]) -> tuple[Spending, dict[str, Usage]]:
         """Return the spending of a step and its language model use by phase; no rollout is charged twice."""

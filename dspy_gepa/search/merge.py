@@ -11,7 +11,7 @@ import numpy as np
 
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.steps import Proposal, Step, objectives_of, rollouts
+from dspy_gepa.steps import Proposal, Step, available, objectives_of, rollouts
 from dspy_gepa.types import Candidate, Row
 
 
@@ -55,6 +55,8 @@ def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
 
 def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     """Run the child on a few validation rows; accept it if it is as good as the better parent (artifact)."""
+    trial = yield from rollouts(found.candidate, trial_rows)
+    trial_rows, trial = available(trial_rows, trial)
     columns = pool.columns(trial_rows)
     parents = [tuple(float(s) for s in pool.scores[p, columns]) for p in (found.first, found.second)]
 
@@ -62,9 +64,8 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
         return math.fsum(pool.row_weights.weigh(columns, scores))
 
     before = max(parents, key=total)
-    trial = yield from rollouts(found.candidate, trial_rows)
-    after = tuple(outcome.score for outcome in trial)
-    accepted = total(after) >= total(before)
+    after = pool.scores_of(trial)
+    accepted = bool(after) and total(after) >= total(before)
     return Proposal(
         kind="merge",
         parents=(found.first, found.second),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -28,7 +28,7 @@ from dspy_gepa.search.choices.components import ComponentContext, most_rewritten
 from dspy_gepa.search.edit_history import edits_of
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import Problem, Strategy
-from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
+from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
 
 EDITS_SHOWN = 6
@@ -78,18 +78,21 @@ def mutate(
     parent, reflection = mutation.parent, problem.reflection
     # Alg. 1, line 10: scores, traces and feedback. The component is chosen after it, to be able to go by it.
     before = yield from rollouts(parent.candidate, mutation.rows)
-    _refuse_broken_feedback(mutation.rows, before)
+    rows, before = available(mutation.rows, before)
+    _refuse_broken_feedback(rows, before)
     blank = Proposal(
         "mutation",
         (parent.index,),
         None,
         "skipped",
         "",
-        rows=mutation.rows,
-        before=_scores(before),
+        rows=rows,
+        before=pool.scores_of(before),
         before_objectives=objectives_of(before),
     )
-    perfect = strategy.perfect_score
+    if not rows:
+        return replace(blank, reason="the provider failed on every row of the minibatch")
+    perfect = strategy.perfect_in(pool, blank.before)
     if perfect is not None and all(score >= perfect for score in blank.before):
         return replace(blank, reason="every row of the minibatch is perfect already")
 
@@ -117,16 +120,32 @@ def mutate(
         return replace(blank, verdict="rejected", reason="these texts were tried before")
 
     after = yield from rollouts(child, mutation.trial_rows)  # Alg. 1, line 13
+    trial_rows, after = available(mutation.trial_rows, after)
     trial = replace(
         blank,
-        trial_rows=mutation.trial_rows,
-        after=_scores(after),
+        before=pool.scores_of(before, after),
+        trial_rows=trial_rows,
+        after=pool.scores_of(after, before),
         after_objectives=objectives_of(after),
     )
-    was = pool.row_weights.weigh(pool.columns(trial.rows), trial.before)
-    now = pool.row_weights.weigh(pool.columns(trial.trial_rows), trial.after)
+    if not trial_rows:
+        return replace(trial, verdict="rejected", reason="the provider failed on every row of the trial")
+    same_rows = mutation.rows == mutation.trial_rows
+    was, now = _weighed(trial, pool, set(rows) & set(trial_rows) if same_rows else {*rows, *trial_rows})
     verdict: Verdict = "accepted" if accept is None or accept(was, now) else "rejected"  # Alg. 1, line 14
-    return replace(trial, verdict=verdict, reason=_change(was, now, same_rows=trial.rows == trial.trial_rows))
+    return replace(trial, verdict=verdict, reason=_change(was, now, same_rows=same_rows))
+
+
+def _weighed(
+    trial: Proposal, pool: Pool, among: Collection[Row]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the weighted scores of parent and child on those of their rows that are `among` these."""
+
+    def weigh(rows: Sequence[Row], scores: Sequence[float]) -> tuple[float, ...]:
+        known = [(row, score) for row, score in zip(rows, scores, strict=True) if row in among]
+        return pool.row_weights.weigh(pool.columns([row for row, _ in known]), [score for _, score in known])
+
+    return weigh(trial.rows, trial.before), weigh(trial.trial_rows, trial.after)
 
 
 def _change(was: Sequence[float], now: Sequence[float], *, same_rows: bool) -> str:
@@ -231,7 +250,3 @@ def _judge(
         else:
             objections[request.component] = objection
     return texts, objections
-
-
-def _scores(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
-    return tuple(outcome.score for outcome in outcomes)

@@ -162,10 +162,7 @@ class PaperSearch:
 
     def choice(self, pool: Pool, finalists: Sequence[int] = ()) -> Choice:
         """Return the member with the best mean on the validation rows."""
-        best, belief = (
-            best_on_average(pool.row_weights.weighted(pool.val_scores)),
-            pool.belief,
-        )  # Alg. 1, line 21
+        best, belief = best_on_average(pool.comparable_scores), pool.belief  # Alg. 1, line 21
         reason = f"best validation mean, {pool.mean(best):.4f}"
         better = belief.probability_better(best, 0)
         return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)

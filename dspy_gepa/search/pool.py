@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from dspy_gepa.search.belief.estimate import Belief, estimate
 from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.frontier import Scores
-from dspy_gepa.steps import Evaluation, Proposal, objectives_of
-from dspy_gepa.types import Candidate, Row
+from dspy_gepa.steps import Evaluation, Proposal, available, objectives_of
+from dspy_gepa.types import Candidate, Outcome, Row
 
 Counts = NDArray[np.int_]
 Objectives = Mapping[str, Scores]
@@ -61,6 +61,8 @@ class Pool:
         known: Ids of all candidates that were ever proposed.
         all_objectives: By objective of the metric an array like `scores`; empty if it gives none.
         row_weights: Weights and groups of the rows, by column.
+        unavailable: Member and column of each evaluation that a provider failed for good; it has no score.
+        failure_score: Score of failed rollouts: the worst score seen, 0 at most; None if the user set one.
     """
 
     val_rows: tuple[Row, ...]
@@ -75,6 +77,8 @@ class Pool:
     known: frozenset[str]
     all_objectives: Objectives = field(default_factory=dict)
     row_weights: RowWeights = EVEN
+    unavailable: frozenset[tuple[int, int]] = frozenset()
+    failure_score: float | None = None
 
     @classmethod
     def of(
@@ -84,6 +88,7 @@ class Pool:
         train_size: int,
         initial: Sequence[Candidate] = (),
         row_weights: RowWeights = EVEN,
+        failure_score: float | None = None,
     ) -> Pool:
         """Return the pool a search begins with: the original and the initial candidates, not run yet."""
         roots = list(dict.fromkeys([original, *initial]))
@@ -107,6 +112,7 @@ class Pool:
             merge_due=False,
             known=frozenset(root.id for root in roots),
             row_weights=row_weights,
+            failure_score=failure_score,
         )
 
     def __len__(self) -> int:
@@ -121,6 +127,13 @@ class Pool:
     def val_scores(self) -> Scores:
         """Scores of validated members on the validation rows. Shape (members, validation rows)."""
         return self._validated(self.scores)
+
+    @property
+    def comparable_scores(self) -> Scores:
+        """Weighted `val_scores` on the validation rows that no member lacks because of a provider."""
+        lacking = {column for _, column in self.unavailable}
+        columns = [column for column in range(len(self.val_rows)) if column not in lacking]
+        return self.row_weights.weighted(self.val_scores)[:, columns]
 
     @property
     def train_scores(self) -> Scores:
@@ -200,11 +213,42 @@ class Pool:
 
     def is_validated(self, index: int) -> bool:
         """Return True if a member was run on a validation row."""
-        return not math.isnan(self.means[index])
+        lacking = self.unavailable & {(index, column) for column in range(len(self.val_rows))}
+        return not math.isnan(self.means[index]) or bool(lacking)
 
     def is_run(self, index: int) -> bool:
         """Return True if a member was run on a row."""
-        return not bool(np.isnan(self.scores[index]).all())
+        return not np.isnan(self.scores[index]).all() or any(index == i for i, _ in self.unavailable)
+
+    def scores_of(self, outcomes: Sequence[Outcome], beside: Sequence[Outcome] = ()) -> tuple[float, ...]:
+        """Return the scores of outcomes; a failure scores no more than the worst in the pool and of these.
+
+        Args:
+            outcomes: The outcomes.
+            beside: Outcomes that they are compared with.
+        """
+        if self.failure_score is None:
+            return tuple(outcome.score for outcome in outcomes)
+        scored = [o.score for o in (*outcomes, *beside) if o.status == "scored"]
+        worst = min([self.failure_score, *scored])
+        return tuple(min(o.score, worst) if o.status == "program_failed" else o.score for o in outcomes)
+
+    def with_failure_score(self, score: float, failed: Mapping[str, Collection[Row]]) -> Pool:
+        """Return the pool in which failures score no more than this.
+
+        Args:
+            score: The score.
+            failed: Rows on which the program failed, by the candidate's id.
+        """
+        scores = self.scores.copy()
+        for member in self.members:
+            columns = self.columns([*failed.get(member.candidate.id, ())])
+            scores[member.index, columns] = np.minimum(scores[member.index, columns], score)
+        means = [
+            mean if math.isnan(mean) else self.row_weights.mean(line[: len(self.val_rows)])
+            for mean, line in zip(self.means, scores, strict=True)
+        ]
+        return replace(self, scores=scores, means=tuple(means), failure_score=score)
 
     @property
     def trials(self) -> int:
@@ -280,15 +324,23 @@ class Pool:
     def evaluated(self, evaluation: Evaluation) -> Pool:
         """Return the pool after an evaluation (Algorithm 1, lines 4 and 17)."""
         scores, means, merge_due = self.scores.copy(), list(self.means), self.merge_due
-        objectives = self.all_objectives
+        objectives, unavailable = self.all_objectives, self.unavailable
         for member, outcomes in evaluation.outcomes.items():
             merge_due |= not self.is_validated(member) and len(self.members[member].parents) == 1
-            columns, found = self.columns(list(outcomes)), list(outcomes.values())
-            scores[member, columns] = [outcome.score for outcome in found]
+            rows, found = available(list(outcomes), list(outcomes.values()))
+            columns = self.columns(rows)
+            lacking = [row for row in outcomes if row not in rows]
+            unavailable |= {(member, column) for column in self.columns(lacking)}
+            scores[member, columns] = self.scores_of(found)
             objectives = _filled_in(objectives, scores.shape, member, columns, objectives_of(found))
             means[member] = self.row_weights.mean(scores[member, : len(self.val_rows)])
         return replace(
-            self, scores=scores, all_objectives=objectives, means=tuple(means), merge_due=merge_due
+            self,
+            scores=scores,
+            all_objectives=objectives,
+            means=tuple(means),
+            merge_due=merge_due,
+            unavailable=unavailable,
         )
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
+
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.belief.frontier import FrontierType
@@ -23,6 +25,9 @@ from dspy_gepa.search.choices.rows import RowChoice
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal, Step, StepKind, perform
 from dspy_gepa.types import Candidate, Effect, Result, Row
+
+# Scores may exceed `perfect_score` by this much, from rounding.
+SCORE_SLACK = 1e-6
 
 AUTO_SIZES = ("light", "medium", "heavy")
 
@@ -40,6 +45,7 @@ class Problem:
         initial: Further candidates that the pool begins with.
         objectives: Names of ready objectives that the first rollouts must yield.
         row_weights: Weights and groups of the rows, by the pool's columns.
+        failure_score: Score of failed rollouts as long as no score is worse; None if the user set one.
         examples: Returns the inputs of each train row as text; called only to look for quotes in texts.
     """
 
@@ -51,6 +57,7 @@ class Problem:
     initial: tuple[Candidate, ...] = ()
     objectives: tuple[str, ...] = ()
     row_weights: RowWeights = EVEN
+    failure_score: float | None = None
     examples: Callable[[], Sequence[str]] = tuple
 
 
@@ -200,6 +207,13 @@ class Strategy(ABC):
     max_merges: int
     show_history: bool
     validates_all: bool = field(init=False)
+
+    def perfect_in(self, pool: Pool, scores: Sequence[float] = ()) -> float | None:
+        """Return `perfect_score`; None if it is not set, or if a score in the pool or `scores` exceeds it."""
+        if self.perfect_score is None:
+            return None
+        best = np.fmax.reduce(np.append(pool.scores, scores))  # NaN is passed over
+        return None if best > self.perfect_score + SCORE_SLACK else self.perfect_score
 
     @abstractmethod
     def planner(self, problem: Problem, seed: int) -> Planner:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from dspy_gepa.search.choices.acceptance import keeps_up
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.steps import Proposal, Step, Verdict, objectives_of, rollouts
+from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
 from dspy_gepa.texts import sentence_parts
 from dspy_gepa.types import Row
 
@@ -88,16 +88,17 @@ def trim(found: Trim, pool: Pool, rows: Sequence[Row]) -> Step:
     Two candidates that differ in idle sentences score alike on most rows, so that a comparison on the same
     rows is more precise than one on others.
     """
-    columns = pool.columns(rows)
-    before = tuple(float(score) for score in pool.scores[found.parent, columns])
     child = pool.members[found.parent].candidate.with_texts(found.texts)
     outcomes = yield from rollouts(child, rows)
-    after = tuple(outcome.score for outcome in outcomes)
+    rows, outcomes = available(rows, outcomes)
+    columns = pool.columns(rows)
+    before = tuple(float(score) for score in pool.scores[found.parent, columns])
+    after = pool.scores_of(outcomes)
     was, now = pool.row_weights.weigh(columns, before), pool.row_weights.weigh(columns, after)
     what = "a sentence that quotes an example"
     if found.dropped > 1:
         what = f"{found.dropped} sentences that quote examples"
-    verdict: Verdict = "accepted" if keeps_up(was, now) else "rejected"
+    verdict: Verdict = "accepted" if after and keeps_up(was, now) else "rejected"
     return Proposal(
         kind="trim",
         parents=(found.parent,),

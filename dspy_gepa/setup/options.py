@@ -82,6 +82,7 @@ _COUNT = _whole(1)
 _FLAG = _of_kind(bool, "True or False")
 _AMOUNT = {"check": require_positive}
 _SCORE = {"check": require_score}
+_OPTIONAL_SCORE = {"check": lambda option, value: None if value is None else require_score(option, value)}
 _FUNCTION = {"check": require_function}
 _READING = {"check": check_reading}
 
@@ -110,7 +111,7 @@ class Options:
     reflection_minibatch_size: int | None = field(metadata=_COUNT)
     skip_perfect_score: bool = field(metadata=_FLAG)
     perfect_score: float = field(metadata=_SCORE)
-    failure_score: float = field(metadata=_SCORE)
+    failure_score: float | None = field(metadata=_OPTIONAL_SCORE)
     add_format_failure_as_feedback: bool = field(metadata=_FLAG)
     warn_on_score_mismatch: bool = field(metadata=_FLAG)
     instruction_proposer: ProposalFn | None = field(metadata=_FUNCTION)
@@ -231,7 +232,7 @@ class Options:
         """The retry policy, with `rollout_timeout` and `failure_score` put into it."""
         policy = self.retry or RetryPolicy()
         timeout = policy.timeout if self.rollout_timeout is None else self.rollout_timeout
-        return replace(policy, timeout=timeout, timeout_score=self.failure_score)
+        return replace(policy, timeout=timeout, timeout_score=self.failure_score or 0.0)
 
     def limits(self, rollouts: int) -> Limits:
         """Return all limits of a run; the one on rollouts depends on the data."""

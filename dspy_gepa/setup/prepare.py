@@ -15,6 +15,7 @@ from dspy_gepa.program.components.listing import PLACEHOLDER
 from dspy_gepa.program.components.selection import DEFAULT, Selection, read_text_places
 from dspy_gepa.program.context import default_threads
 from dspy_gepa.program.dspy_api import Module
+from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.program.usage import price_per_token
 from dspy_gepa.record.file import FILE_NAME, UNREADABLE, read_journal
@@ -81,7 +82,7 @@ def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings,
         student,
         copy.copy(options.scorer),
         data.examples,
-        failure_score=options.failure_score,
+        failure_score=options.failure_score or 0.0,
         objectives=options.objectives,
     )
     proposers = reflections_of(options.reflection_lm, options.instruction_proposer, options.code_proposer)
@@ -123,6 +124,7 @@ def _read_problem(options: Options, student: Module, data: Data) -> Problem:
         reflection=_reflection(options, student, components, original),
         objectives=tuple(options.objectives),
         row_weights=data.row_weights(options.weights, options.groups),
+        failure_score=0.0 if options.failure_score is None else None,
         examples=data.train_inputs,
     )
 
@@ -179,6 +181,11 @@ def _rollouts(options: Options, problem: Problem, data: Data) -> int:
         raise ConfigurationError(
             f"{origin} allows {limit} rollouts, fewer than the {first} that it takes before the search, when "
             f"{who} run on the first rows. Raise it to {10 * first} or so."
+        )
+    if options.search.price(*sizes).steps(limit) < 1:
+        log_warning(
+            f"the budget ({origin or f'auto={options.auto!r}'}, {limit} rollouts) has no room for a proposal "
+            f"after the first {first} rollouts. Raise it to {10 * first} or so."
         )
     return limit
 

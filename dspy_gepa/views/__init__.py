@@ -1,1 +1,1 @@
-"""What a person sees while a run goes on: live panel, plain lines, log."""
+"""Views of a run in progress: live panel, plain lines, log."""

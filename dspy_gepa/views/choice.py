@@ -22,7 +22,7 @@ from dspy_gepa.views.plain import PlainLines
 from dspy_gepa.views.stdout import is_terminal
 
 Mode: TypeAlias = Literal["auto", "live", "plain", "off"]
-Clock: TypeAlias = Callable[[], float]
+Seconds: TypeAlias = Callable[[], float]
 Show: TypeAlias = Callable[[Progress], None]
 # In a pipe a run shorter than this writes nothing unless asked to, so that logs of a CI stay short.
 QUIET = 60.0
@@ -54,7 +54,7 @@ class View:
 
     show: Show
     build: ProgressBuilder = field(default_factory=ProgressBuilder)
-    clock: Clock = time.monotonic
+    clock: Seconds = time.monotonic
 
     def __call__(self, event: Event) -> None:
         """Show the progress after an event."""
@@ -67,14 +67,14 @@ def choose_views(mode: Mode, log_dir: Path | None) -> tuple[Callable[[], Abstrac
 
 
 @contextmanager
-def open_view(mode: Mode, log_dir: Path | None, clock: Clock = time.monotonic) -> Iterator[View]:
+def open_view(mode: Mode, log_dir: Path | None, clock: Seconds = time.monotonic) -> Iterator[View]:
     """Open a callback that shows a run of this process."""
     with open_display(mode, clock) as show:
         yield View(show, ProgressBuilder(None if log_dir is None else str(log_dir)), clock)
 
 
 @contextmanager
-def open_display(mode: Mode, clock: Clock = time.time, stream: TextIO | None = None) -> Iterator[Show]:
+def open_display(mode: Mode, clock: Seconds = time.time, stream: TextIO | None = None) -> Iterator[Show]:
     """Open a function that shows progress, of a run in this process or in another one.
 
     A live view is drawn on its own thread and skips progress that comes faster than it draws; the last one
@@ -112,7 +112,7 @@ def require_rich(mode: Mode) -> None:
 
 
 @contextmanager
-def _live(mode: Mode, clock: Clock, stream: TextIO | None) -> Iterator[Show]:
+def _live(mode: Mode, clock: Seconds, stream: TextIO | None) -> Iterator[Show]:
     # These import rich, which need not be installed.
     from dspy_gepa.views.notebook import NotebookDisplay, in_notebook
     from dspy_gepa.views.terminal import can_be_drawn_on, open_terminal
@@ -130,7 +130,7 @@ def _live(mode: Mode, clock: Clock, stream: TextIO | None) -> Iterator[Show]:
 
 
 @contextmanager
-def _plain(mode: Mode, clock: Clock, stream: TextIO | None) -> Iterator[Show]:
+def _plain(mode: Mode, clock: Seconds, stream: TextIO | None) -> Iterator[Show]:
     wanted = mode in ("plain", "live") or is_terminal(stream or sys.stderr)
     lines = PlainLines(clock, quiet=0.0 if wanted else QUIET, stream=stream)
     try:
@@ -140,7 +140,7 @@ def _plain(mode: Mode, clock: Clock, stream: TextIO | None) -> Iterator[Show]:
 
 
 @contextmanager
-def refreshed(display: Display, clock: Clock, period: float = PERIOD) -> Iterator[Show]:
+def refreshed(display: Display, clock: Seconds, period: float = PERIOD) -> Iterator[Show]:
     """Open a function that takes progress, and draw the latest on a thread of its own.
 
     When the context ends, the last progress is drawn once more. An error in drawing is logged and ends the

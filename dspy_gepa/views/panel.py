@@ -15,12 +15,12 @@ from rich.text import Text
 from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.words import (
     Meter,
+    activity,
     best_text,
     change_text,
     contender_text,
     duration,
     error_text,
-    headline,
     left_text,
     meters,
     next_step,
@@ -47,12 +47,12 @@ _STYLES = {"finished": "bold green", "interrupted": "bold yellow", "failed": "bo
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is drawn on.
+    """The surface of a drawing.
 
     Attributes:
-        width: Columns.
-        encoding: Of the stream; what it cannot express is drawn in ASCII.
-        colors: What the terminal can show, as rich names it: ``"standard"``, ``"256"``, ``"truecolor"``, or
+        width: Number of columns.
+        encoding: Encoding of the stream; characters that it lacks are replaced by ASCII.
+        colors: Color system of the terminal, as rich names it: ``"standard"``, ``"256"``, ``"truecolor"``, or
             None for no colour.
     """
 
@@ -62,15 +62,15 @@ class Sheet:
 
 
 def panel(progress: Progress, now: float, width: int = 80) -> ConsoleRenderable:
-    """A run's progress as something that rich can print; texts of models are not taken for markup.
+    """Return a run's progress for rich to print; texts of models are not read as markup.
 
     Args:
         progress: The progress.
         now: The time, on the clock that the progress was folded with.
-        width: Columns there are; narrow ones get a simpler form.
+        width: Number of columns; below a minimum the form is simpler.
     """
     style = "bold yellow" if progress.wait else _STYLES.get(progress.phase, "bold cyan")
-    title = Text.assemble(("GEPA ", "bold"), (headline(progress), style))
+    title = Text.assemble(("GEPA ", "bold"), (activity(progress), style))
     grid = Table.grid()
     grid.add_column(style="dim", no_wrap=True, width=_LABEL)
     room = max(1, min(width, _WIDEST) - _LABEL)
@@ -82,7 +82,7 @@ def panel(progress: Progress, now: float, width: int = 80) -> ConsoleRenderable:
 
 
 def lines_of(renderable: RenderableType, sheet: Sheet) -> list[str]:
-    """What a terminal has to be sent to show something, line by line; no line is wider than the sheet."""
+    """Return the text to send to a terminal, line by line; no line is wider than the sheet."""
     console = Console(
         file=StringIO(),
         force_terminal=True,

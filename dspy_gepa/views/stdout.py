@@ -129,7 +129,7 @@ def _intercepted(
             return original(text)
         with lock:
             if lines := transcript.feed(text):
-                write_above(as_text(lines))
+                write_above(joined_lines(lines))
         return len(text)
 
     stream.flush()
@@ -144,10 +144,10 @@ def _intercepted(
                 if replaced is not None:
                     setattr(stream, "write", replaced)  # noqa: B010
             if lines := transcript.close():
-                write_above(as_text(lines))
+                write_above(joined_lines(lines))
 
 
-def as_text(lines: Iterable[str]) -> str:
+def joined_lines(lines: Iterable[str]) -> str:
     """Join lines; the colours of one do not reach the next."""
     return "".join(f"{line}\x1b[0m\n" if "\x1b" in line else f"{line}\n" for line in lines)
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.panel import Sheet, lines_of, panel
-from dspy_gepa.views.stdout import Transcript, as_text, intercepted
+from dspy_gepa.views.stdout import Transcript, intercepted, joined_lines
 
 _ERASE_BELOW = "\r\x1b[J"
 _UP = "\x1b[{}A\r"
@@ -79,7 +79,7 @@ class TerminalDisplay:
         with self.lock:
             rest = [line for transcript in self.transcripts for line in transcript.close()]
             self._lines = ()
-            self.write_above(as_text([*rest, *self._panel(progress, now, self._size.columns)]))
+            self.write_above(joined_lines([*rest, *self._panel(progress, now, self._size.columns)]))
 
     def write_above(self, text: str) -> None:
         """Write whole lines above the panel. Writing to a terminal that is gone is no error."""

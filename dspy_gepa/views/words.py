@@ -13,6 +13,7 @@ from shlex import quote
 
 from dspy_gepa.record.model import Trial
 from dspy_gepa.record.progress import Progress, StepInFlight, Wait
+from dspy_gepa.runtime.failures import render_causes
 from dspy_gepa.texts import added_sentences, removed_sentences
 
 _MINUTE, _HOUR = 60, 3600
@@ -186,6 +187,14 @@ def trouble_text(progress: Progress) -> str:
     return f"{_count(progress.retries, 'repeated attempt')}" if progress.retries else ""
 
 
+def failed_rollouts_text(progress: Progress) -> str:
+    """Describe the rollouts that gave no answer, by cause; "" without any."""
+    causes = progress.record.failed_rollouts
+    if not causes:
+        return ""
+    return one_line(f"{_count(sum(causes.values()), 'rollout')} failed: {render_causes(causes)}", 200)
+
+
 def stop_text(progress: Progress) -> str:
     """Return the reason for the end of a finished search; "" of other runs."""
     if progress.phase != "finished":
@@ -198,7 +207,7 @@ def error_text(progress: Progress) -> str:
     return one_line(progress.record.error, 600)
 
 
-def headline(progress: Progress) -> str:
+def activity(progress: Progress) -> str:
     """Return the current activity of the run, or how it ended."""
     if progress.replaying:
         return f"resuming: going through {_count(progress.resumed_steps, 'recorded step')}"
@@ -237,7 +246,7 @@ def next_step(progress: Progress) -> str:
 def line_of(progress: Progress, now: float) -> str:
     """Describe the progress in one line without control characters, for a log."""
     if progress.wait is not None:
-        return f"GEPA {headline(progress)} {wait_text(progress, now)}"
+        return f"GEPA {activity(progress)} {wait_text(progress, now)}"
     spent = [
         meter.text if meter.name in ("cost", "time") else f"{meter.text} {meter.name}"
         for meter in meters(progress, now)
@@ -249,8 +258,9 @@ def line_of(progress: Progress, now: float) -> str:
     parts = [", ".join(spent), score, trials_text(progress), time]
     parts.append(trouble_text(progress))
     if progress.over:
+        parts.append(failed_rollouts_text(progress))
         parts += [error_text(progress) or stop_text(progress), contender_text(progress), next_step(progress)]
-    return f"GEPA {headline(progress)}: {'; '.join(part for part in parts if part)}"
+    return f"GEPA {activity(progress)}: {'; '.join(part for part in parts if part)}"
 
 
 def _last_trial(progress: Progress, verdict: str) -> Trial | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dspy_gepa.cli.compare import differences, equal_rollouts, obstacles, on_shared_rows, paired_scores
+from dspy_gepa.cli.compare import changed_settings, equal_rollouts, obstacles, on_shared_rows, paired_scores
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.texts import diff_texts
@@ -142,7 +142,7 @@ def test_settings_are_told_apart_one_by_one_and_long_ones_cut() -> None:
         "budget": {"rollouts": 10**9},
     }
     second = {"strategy": {"name": "paper", "tie": 2}, "program": {"a": "x" * 90}, "keep": [], "budget": {}}
-    found = differences(first, second)
+    found = changed_settings(first, second)
     assert found[0] == ("strategy.tie", "1", "2")
     assert [name for name, _, _ in found] == ["strategy.tie", "program"]
     assert len(found[1][2]) == 48

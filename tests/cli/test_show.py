@@ -135,7 +135,7 @@ def test_failures_are_told_by_cause(call: Call, runs: Path, tmp_path: Path) -> N
 def test_nothing_that_a_model_wrote_reaches_the_terminal_as_a_command(
     command: str, color: bool, call: Call, hostile: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dspy_gepa.cli.export.is_terminal", lambda: True)
+    monkeypatch.setattr("dspy_gepa.cli.export.stdout_is_terminal", lambda: True)
     args = [hostile, runs / "first"] if command == "compare" else [hostile]
     output = call(command, *args, color=color).output
     assert "red" in output
@@ -173,9 +173,9 @@ def test_facts_keep_within_a_terminal_of_any_width(
         "replace(data, '\"parents\": [0]', '\"parents\": [-1]')",
         "replace(data, '\"parents\": [0]', '\"parents\": [99]')",
         "replace(data, '\"best\": ', '\"best\": 7')",
-        "replace(data, '\"gain\": ', '\"gain\": 1e999, \"other\": ')",
-        "replace(data, '\"evaluated\": {', '\"evaluated\": {\"-1\": {}, ')",
-        "replace(data, '\"rows\": [', '\"rows\": [\"train/-1\", ')",
+        'replace(data, \'"gain": \', \'"gain": 1e999, "other": \')',
+        'replace(data, \'"evaluated": {\', \'"evaluated": {"-1": {}, \')',
+        'replace(data, \'"rows": [\', \'"rows": ["train/-1", \')',
     ],
 )
 def test_a_journal_with_impossible_values_is_refused_in_words(

@@ -13,7 +13,7 @@ from dspy_gepa import RunInterrupted
 from dspy_gepa.cli.main import cli
 from dspy_gepa.cli.watch import follow
 from dspy_gepa.events import StepCommitted
-from dspy_gepa.record.model import RunState
+from dspy_gepa.record.model import RunStatus
 from dspy_gepa.record.progress import Progress
 from dspy_gepa.record.read import read_run
 from dspy_gepa.testing.practice import practice_run
@@ -21,7 +21,7 @@ from dspy_gepa.views.choice import Show
 from dspy_gepa.views.plain import PlainLines
 from tests.cli.conftest import Call, changed
 from tests.support_progress import RUNNING, recorded, trials
-from tests.views.screen import Screen, on
+from tests.views.support_screen import Screen, on
 
 # Only reached by a test that fails.
 PATIENCE = 30.0
@@ -32,7 +32,7 @@ class Watcher:
 
     def __init__(self, run: Path) -> None:
         self.seen: list[Progress] = []
-        self.ended: RunState | None = None
+        self.ended: RunStatus | None = None
         self._run = run
         self._looked = Event()
         self._thread = Thread(target=self._follow)
@@ -138,7 +138,7 @@ def test_on_a_terminal_it_is_a_panel_that_stays(
 def test_a_panel_stays_whole_when_the_watching_is_ended(
     runs: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(run: Path, show: Show, interval: float) -> RunState:
+    def interrupt(run: Path, show: Show, interval: float) -> RunStatus:
         show(RUNNING)
         raise KeyboardInterrupt
 

@@ -11,13 +11,15 @@ import dspy
 import pytest
 
 from dspy_gepa.search.adaptive import AUTO_TRIALS, Adaptive
-from tests.docs import stage
-from tests.test_repository import ROOT, python_blocks
+from dspy_gepa.testing import Prompt, ScriptedLM
+from tests.docs import support_stage as stage
+from tests.support import SINCE_3_5
+from tests.support_docs import ROOT, python_blocks
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 # A block that is not run is fenced as ```py, below a comment with the reason.
 NOT_RUN = re.compile(r"^<!-- not run: \S.* -->\n```py$", re.MULTILINE)
-ELSEWHERE = "extending.md"  # tests/test_extending.py runs it
+ELSEWHERE = "extending.md"  # tests/docs/test_extending.py runs it
 RUN = [page for page in PAGES if page.name != ELSEWHERE and python_blocks(page.read_text(encoding="utf-8"))]
 
 
@@ -53,6 +55,33 @@ def test_the_classifier_learns_what_its_page_says(
     assert "about 9 steps, at most 100 rollouts, " in said
     assert "75.0 100.0" in said
     assert "+ Praise and blame together are mixed." in said
+
+
+@pytest.mark.parametrize("kind", ["ReAct"] if SINCE_3_5 else ["ReAct", "ReActV2"])
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+def test_the_metric_of_agents_reads_the_calls_of_every_form(kind: str, names: dict[str, Any]) -> None:
+    def search(word: str) -> str:
+        """Finds it."""
+        return "found"
+
+    def says(prompt: Prompt) -> dict[str, Any]:
+        done = "found" in prompt.text
+        name, args = ("submit", {"answer": "x"}) if done else ("search", {"word": "cats"})
+        if "tool_calls" in prompt.outputs:
+            return {"next_thought": "t", "tool_calls": {"tool_calls": [{"name": name, "args": args}]}}
+        if "next_tool_name" in prompt.outputs:
+            return {"next_thought": "t", "next_tool_name": "finish" if done else name, "next_tool_args": args}
+        return {"reasoning": "r", "answer": "x"}
+
+    page = ROOT / "docs" / "metrics.md"
+    (block,) = [b for b in python_blocks(page.read_text(encoding="utf-8")) if "def calls_of" in b]
+    exec(compile(block, page, "exec", dont_inherit=True), names)
+    with dspy.context(lm=ScriptedLM(says)):
+        pred = getattr(dspy, kind)("question -> answer", tools=[search])(question="where?")
+    first, last = names["calls_of"](pred)
+    assert first == ("search", {"word": "cats"})
+    assert last[0] in ("finish", "submit")
+    assert names["looks_it_up"](dspy.Example(answer="x"), pred)["score"] == 1.0
 
 
 def test_the_table_of_auto_budgets_has_the_rollouts_that_they_stand_for() -> None:

@@ -18,7 +18,7 @@ from mkdocs.exceptions import Abort
 
 import dspy_gepa
 from dspy_gepa import events, testing
-from tests.test_repository import ROOT
+from tests.support_docs import ROOT
 
 DOCS = ROOT / "docs"
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")

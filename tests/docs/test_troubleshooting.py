@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from tests.docs.symptoms import SYMPTOMS
-from tests.test_repository import ROOT
+from tests.docs.support_symptoms import SYMPTOMS
+from tests.support_docs import ROOT
 
 TEXT = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 QUOTED = re.findall(r"^### ([^\n]+)\n(?:(?!^##).)*?^```text\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)

@@ -23,8 +23,8 @@ from dspy_gepa.events.dispatch import EventDispatcher
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.steps import Proposal
-from tests.recorder import Recorder
 from tests.support import TwoHops
+from tests.support_recorder import Recorder
 from tests.support_runs import Words, told
 
 STARTED = ForecastMade(Forecast(1, 1, 1))

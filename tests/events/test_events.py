@@ -28,8 +28,8 @@ from dspy_gepa.events import (
 )
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.read import read_events
-from tests.recorder import Insists, Recorder
 from tests.support import forgets_words, learns_words, prompts_of, scripted_lm, word_rows
+from tests.support_recorder import Insists, Recorder
 from tests.support_runs import TRAIN, VAL, Words
 
 DOCS = Path(__file__).parents[2] / "docs" / "events.md"

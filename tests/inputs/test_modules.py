@@ -14,7 +14,7 @@ from dspy_gepa.program.build import read_candidate, read_components
 from dspy_gepa.program.metric import Metric
 from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.types import Fault, Outcome, Rollout, Row
-from tests.support import Answer, Prompt, prompts_of, scripted_lm
+from tests.support import SINCE_3_5, Answer, Prompt, prompts_of, scripted_lm
 from tests.support_study import KNOW, Study, answers, is_yes, knows, rows_of, study
 
 YES, NO = {"answer": "yes"}, {"answer": "no"}
@@ -114,6 +114,7 @@ class Interpreter:
         return {"1 + 1": 2, "2 + 2": 4}.get(code)
 
 
+@pytest.mark.skipif(SINCE_3_5, reason="DSPy has it no more")
 @pytest.mark.filterwarnings("ignore:ProgramOfThought is deprecated", "ignore:CodeAct is deprecated")
 def test_programs_of_thought_run_in_the_interpreter_they_are_given() -> None:
     def codes(prompt: Prompt) -> Answer:
@@ -127,6 +128,7 @@ def test_programs_of_thought_run_in_the_interpreter_they_are_given() -> None:
     assert "### code_output\n2" in run.evidence
 
 
+@pytest.mark.skipif(SINCE_3_5, reason="DSPy has it no more")
 @pytest.mark.filterwarnings("ignore:CodeAct is deprecated")
 def test_code_acts_show_their_trajectory_as_it_was_at_every_call() -> None:
     def codes(prompt: Prompt) -> Answer:

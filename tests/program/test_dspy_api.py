@@ -13,6 +13,7 @@ import dspy
 import pytest
 
 from dspy_gepa.program import dspy_api
+from dspy_gepa.testing import ScriptedLM
 from tests.support import SINCE_3_5, scripted_lm
 
 PRIVATE = (
@@ -67,7 +68,7 @@ class Watch(dspy_api.BaseCallback):
         self.adapters.append(instance)
 
 
-@pytest.mark.parametrize("adapter", [None, dspy.JSONAdapter(), dspy.TwoStepAdapter(dspy.LM("unused/model"))])
+@pytest.mark.parametrize("adapter", [None, dspy.JSONAdapter(), dspy.TwoStepAdapter(ScriptedLM("x"))])
 def test_the_adapter_in_use_is_the_one_that_predictors_use(adapter: Any) -> None:
     watch = Watch()
     with dspy.context(lm=scripted_lm(lambda prompt: {"answer": "x"}), adapter=adapter, callbacks=[watch]):

@@ -13,7 +13,8 @@ UNPARSED = dspy.AdapterParseError("ChatAdapter", SIGNATURE, "gibberish")
 
 
 def test_a_parse_failure_shows_the_raw_text_and_the_expected_format() -> None:
-    shown = describe_failed_call(UNPARSED, SIGNATURE)
+    with dspy.context(adapter=dspy.ChatAdapter()):
+        shown = describe_failed_call(UNPARSED, SIGNATURE)
     assert "The model's raw text was:\ngibberish" in shown
     assert "[[ ## answer ## ]]\n{answer}" in shown
 
@@ -40,7 +41,7 @@ def test_the_first_try_is_described_if_another_adapter_was_asked_next() -> None:
     lm = scripted_lm(
         lambda prompt: "first words" if "[[ ## answer ## ]]" in prompt.system else "second words"
     )
-    with pytest.raises(dspy.AdapterParseError) as caught, dspy.context(lm=lm):
+    with pytest.raises(dspy.AdapterParseError) as caught, dspy.context(lm=lm, adapter=dspy.ChatAdapter()):
         dspy.Predict(SIGNATURE)(question="why?")
     assert caught.value.lm_response == "second words"
     assert "raw text was:\nfirst words" in describe_failed_call(caught.value, SIGNATURE)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa import GEPA
 from dspy_gepa.program.media import elide
+from dspy_gepa.program.messages import chat_messages
 from dspy_gepa.program.plain import to_plain
 from dspy_gepa.reflection.evidence import EvidenceLimits, render_evidence
 from dspy_gepa.types import MEDIA_END, MEDIA_START, Component, Outcome, TraceStep
@@ -84,8 +85,9 @@ def test_the_reflection_model_gets_the_image_as_structured_content() -> None:
         ).compile(Describe(), trainset=rows, valset=rows[:4])
     assert "Look." in program.tell.signature.instructions
     assert prompts_of(reflection)
-    content = reflection.history[0]["messages"][-1]["content"]
-    images = [part for part in content if part["type"] == "image_url"]
+    sent = reflection.history[0]
+    messages = chat_messages(sent["request"]) if sent.get("request") else sent["messages"]
+    images = [part for part in messages[-1]["content"] if part["type"] == "image_url"]
     assert images
     assert images[0]["image_url"]["url"] == PIXEL
 

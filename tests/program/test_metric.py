@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.errors import ConfigurationError, MetricError
-from dspy_gepa.program.metric import Judgement, Metric, default_feedback, read_answer
+from dspy_gepa.program.metric import Judgement, Metric, default_feedback, read_judgement
 from dspy_gepa.types import LARGEST_SCORE
 
 GOLD = dspy.Example(question="q", answer="yes").with_inputs("question")
@@ -149,7 +149,7 @@ def test_a_thing_that_is_no_function_is_refused() -> None:
     ],
 )
 def test_an_answer_is_read_as_a_score(answer: Any, score: float) -> None:
-    judgement = read_answer(answer)
+    judgement = read_judgement(answer)
     assert judgement == Judgement(score)
     assert type(judgement.score) is float
 
@@ -157,7 +157,7 @@ def test_an_answer_is_read_as_a_score(answer: Any, score: float) -> None:
 @pytest.mark.parametrize("shape", [dict, dspy.Prediction])
 def test_feedback_and_objectives_come_with_the_score(shape: Any) -> None:
     answer = shape(score=1, feedback="well done", objective_scores={"speed": 0.5, "tone": True})
-    assert read_answer(answer) == Judgement(1.0, "well done", {"speed": 0.5, "tone": 1.0})
+    assert read_judgement(answer) == Judgement(1.0, "well done", {"speed": 0.5, "tone": 1.0})
 
 
 @pytest.mark.parametrize(
@@ -181,25 +181,25 @@ def test_an_answer_that_is_no_score_is_refused_with_the_answer_and_the_remedy(an
     with pytest.raises(
         MetricError, match=r"The metric gave .* where a score belongs. Return a finite number"
     ):
-        read_answer(answer)
+        read_judgement(answer)
 
 
 @pytest.mark.parametrize("answer", [{}, {"feedback": "x"}, dspy.Prediction(feedback="x")])
 def test_an_answer_without_a_score_is_refused(answer: Any) -> None:
     with pytest.raises(MetricError, match=r"has no 'score'\. Return a finite number"):
-        read_answer(answer)
+        read_judgement(answer)
 
 
 @given(st.floats(-LARGEST_SCORE, LARGEST_SCORE) | st.integers(-(10**99), 10**99))
 def test_every_number_whose_square_is_one_is_a_score(score: float) -> None:
-    assert read_answer(score).score == float(score)
+    assert read_judgement(score).score == float(score)
 
 
 @pytest.mark.parametrize("score", [1.1e100, -1e300, np.float64(1e200), 10**101, -(10**4000)])
 def test_a_number_whose_squares_may_overflow_is_refused_with_the_bounds_and_the_remedy(score: float) -> None:
     for answer in (score, {"score": score}, {"score": 0.0, "objective_scores": {"speed": score}}):
         with pytest.raises(MetricError, match=r"gave .*between -1e\+100 and 1e\+100: .* on a smaller scale"):
-            read_answer(answer)
+            read_judgement(answer)
 
 
 def test_component_feedback_comes_from_a_call_with_trace_and_component() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dspy
 import pytest
 
+from dspy_gepa.program.call_log import CallLog
+from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.redaction import describe
 
 
@@ -55,3 +57,39 @@ def test_keys_of_this_process_are_hidden_whatever_they_look_like(
         assert describe(ValueError("neither shapeless nor plain words")) == (
             "ValueError: neither [redacted] nor [redacted]"
         )
+
+
+def test_keys_of_every_model_that_was_called_are_hidden_whatever_they_look_like() -> None:
+    own = dspy.LM("openai/own", api_key="corpkey9f8e7d6c", headers={"x-key": "tenant-seven"})
+    log = CallLog(keep_inputs=False)
+    log.on_lm_start("1", own, {"prompt": "hello"})
+    told = describe(ValueError("credential <corpkey9f8e7d6c> of <tenant-seven> is over its quota"))
+    assert told == "ValueError: credential <[redacted]> of <[redacted]> is over its quota"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]52;c;AA\x07 \x1b[31mred", r"\x1b]52;c;AA\x07 \x1b[31mred"),
+        ("turned \u202eround", r"turned \u202eround"),
+        ("half \ud83d of it", r"half \ud83d of it"),
+        ("\ud83d\ude00 is whole", "\U0001f600 is whole"),
+    ],
+)
+def test_control_characters_of_an_error_are_shown_as_escapes(text: str, shown: str) -> None:
+    told = describe(ValueError(text))
+    assert told == f"ValueError: {shown}"
+    told.encode()  # can be written
+
+
+def test_an_error_without_a_message_is_described() -> None:
+    class Broken(Exception):  # noqa: N818
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert describe(Broken()).startswith("Broken: ")
+
+
+def test_what_is_logged_has_neither_keys_nor_control_characters(caplog: pytest.LogCaptureFixture) -> None:
+    log_warning("said \x1b[2J api_key='hunter2hunter2'")
+    assert caplog.messages == [r"said \x1b[2J api_key='[redacted]'"]

@@ -314,7 +314,8 @@ def first_fine_then(answer: Answer) -> dspy.LM:
 
 
 def test_a_parse_failure_is_a_failed_step_with_raw_text_and_expected_format() -> None:
-    outcome = run(TwoHops(), first_fine_then("rubbish"))
+    with dspy.context(adapter=dspy.ChatAdapter()):
+        outcome = run(TwoHops(), first_fine_then("rubbish"))
     assert (outcome.status, outcome.cause, outcome.score) == ("program_failed", "AdapterParseError", 0.0)
     fine, failed = outcome.trace
     assert (fine.component, fine.failure) == ("a", None)
@@ -656,9 +657,12 @@ def test_a_tool_whose_service_fails_is_warned_of_once(caplog: pytest.LogCaptureF
         {"next_thought": "look", "next_tool_name": "look", "next_tool_args": '{"word": "x"}'},
         {"next_thought": "done", "next_tool_name": "finish", "next_tool_args": "{}"},
     ]
+    calls = [{"name": "look", "args": {"word": "x"}}, {"name": "submit", "args": {"answer": "an answer"}}]
     lm = scripted_lm(
         lambda prompt: (
-            turns["observation_0" in prompt.user]
+            {"next_thought": "t", "tool_calls": {"tool_calls": [calls["no route" in prompt.text]]}}
+            if "tool_calls" in prompt.outputs
+            else turns["observation_0" in prompt.user]
             if "next_tool_name" in prompt.outputs
             else dict.fromkeys(prompt.outputs, "an answer")
         )

@@ -14,7 +14,7 @@ from dspy_gepa.events import Event, Failed, Finished, RolloutDone, RunStarted, S
 from dspy_gepa.record.event_log import RECORDED_ELSEWHERE, EventReader, row_of
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Levels, Row
-from tests.recorder import Insists, Recorder
+from tests.support_recorder import Insists, Recorder
 
 
 def recorded(events: list[Event]) -> list[Event]:

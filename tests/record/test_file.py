@@ -72,10 +72,10 @@ def test_a_pipe_is_not_waited_for_and_a_link_beside_the_file_not_written_through
 
 @pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C there")
 def test_ctrl_c_ends_a_query_without_end(path: Path) -> None:
-    interrupt = Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt = Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     endless = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    interrupt.start()
     with pytest.raises(KeyboardInterrupt), read_journal(path.parent) as db:
-        interrupt.start()
         db.execute(endless).fetchone()
 
 
@@ -89,7 +89,7 @@ def test_ctrl_c_ends_a_query_without_end(path: Path) -> None:
         "INSERT INTO meta VALUES ('run_started', '{')",
         "INSERT INTO meta VALUES ('run_started', '[' || replace(hex(zeroblob(50000)), '0', '[') || '')",
         "INSERT INTO events VALUES (0, NULL, '[]', 0)",
-        "INSERT INTO events VALUES (0, NULL, '{\"event\": \"unknown\"}', 0)",
+        'INSERT INTO events VALUES (0, NULL, \'{"event": "unknown"}\', 0)',
         "INSERT INTO effects VALUES ('key', 'rollout', 0, 'no result', '', 1, 1, 1)",
     ],
 )

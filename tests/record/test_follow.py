@@ -27,7 +27,7 @@ from dspy_gepa.events import (
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.follow import Dated, Follower, News
 from dspy_gepa.testing.practice import practice_run
-from tests.recorder import Insists
+from tests.support_recorder import Insists
 
 
 class Looks:

@@ -396,7 +396,6 @@ def test_a_clock_that_is_set_changes_neither_duration_nor_order(
         begun = [at for (at,) in db.execute("SELECT started_at FROM sessions ORDER BY id")]
     assert times == sorted(times)
     assert begun == sorted(begun)
-    assert max(*times, *begun) < 1_000_000 + 10
 
 
 @pytest.mark.parametrize("seen", ["9e999", "-9e999", "'late'", "x'00'"])

@@ -12,7 +12,7 @@ import pytest
 
 from dspy_gepa import GEPAResult, RunInterrupted
 from dspy_gepa.events import StepCommitted
-from dspy_gepa.record.pareto import undominated
+from dspy_gepa.record.pareto import pareto_front
 from dspy_gepa.record.read import read_run
 from dspy_gepa.testing.practice import is_right, practice_run
 
@@ -85,7 +85,7 @@ def test_of_a_run_that_was_interrupted_levels_are_told_up_to_there(tmp_path: Pat
 
 
 def test_a_point_that_another_one_beats_is_no_trade_off() -> None:
-    assert undominated([(1, 0), (0, 1), (0.5, 0.5), (0.5, 0.4)]) == [0, 1, 2]
-    assert undominated([(1, 1), (1, 1)]) == [0, 1]
-    assert undominated([(1, math.nan), (0, 0)]) == [0, 1]
-    assert undominated([]) == []
+    assert pareto_front([(1, 0), (0, 1), (0.5, 0.5), (0.5, 0.4)]) == [0, 1, 2]
+    assert pareto_front([(1, 1), (1, 1)]) == [0, 1]
+    assert pareto_front([(1, math.nan), (0, 0)]) == [0, 1]
+    assert pareto_front([]) == []

@@ -29,8 +29,8 @@ from dspy_gepa.runtime.budget import Limits, Spending
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.steps import StepKind
 from dspy_gepa.types import Candidate, Outcome, Reflection, Row, Usage
-from tests.recorder import Recorder
 from tests.support import word_rows
+from tests.support_recorder import Recorder
 from tests.support_runs import Words
 
 # These depend on the clock.

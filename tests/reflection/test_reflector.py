@@ -61,7 +61,7 @@ def test_earlier_edits_and_the_objection_are_shown_when_there_are_any() -> None:
 
 
 def test_an_empty_current_text_is_shown_as_such() -> None:
-    ReflectionRunner(WRITES)(Reflect("b", "", "p", "e"))
+    ReflectionRunner(WRITES, dspy.ChatAdapter())(Reflect("b", "", "p", "e"))
     assert "[[ ## current_instruction ## ]]" in prompts_of(WRITES)[-1].user
 
 
@@ -147,7 +147,7 @@ def test_usage_is_counted() -> None:
 def test_every_kind_of_text_is_asked_for_in_words_of_its_own(kind: TextKind, words: str) -> None:
     lm = scripted_lm(lambda prompt: {"new_text": "New."})
     request = Reflect("b/x", "", "p", "e", kind=kind, subject="the description of b", context="know this")
-    assert ReflectionRunner(lm)(request).text == "New."
+    assert ReflectionRunner(lm, dspy.ChatAdapter())(request).text == "New."
     (prompt,) = prompts_of(lm)
     assert words.lower() in " ".join(prompt.system.lower().split())
     assert prompt.field("subject") == "the description of b"

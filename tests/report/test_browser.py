@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.report.page import write_report
-from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run
+from tests.report.support_records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run
 from tests.support_browser import chromium, find_chromium, wait_until_drawn
 from tests.support_reports import made_up_run
 

@@ -11,7 +11,7 @@ from dspy_gepa.record.model import Evidence, RunRecord
 from dspy_gepa.report.data import SHORTEST_EXCERPT, SHORTEST_TEXT, excerpts, heat, payload
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import MEDIA_END, MEDIA_START
-from tests.report.records import HUGE, member, trial
+from tests.report.support_records import HUGE, member, trial
 from tests.support_reports import made_up_run
 
 RUN = made_up_run(members=20, rows=6)

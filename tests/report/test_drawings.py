@@ -10,7 +10,7 @@ import pytest
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.report.chart import draw, ticks
 from dspy_gepa.report.tree import ACROSS, DOWN, HIGH, WIDE, arrange
-from tests.report.records import member, point
+from tests.report.support_records import member, point
 from tests.support_reports import made_up_run
 
 
@@ -42,7 +42,7 @@ def test_members_stand_where_they_were_found_and_those_without_a_score_nowhere()
     chart = draw(COURSE)
     assert chart is not None
     assert [(dot.member, dot.x, dot.leading) for dot in chart.dots] == [(0, 0, True), (1, 50, True)]
-    assert chart.seed == chart.dots[0].y
+    assert chart.original == chart.dots[0].y
 
 
 def test_a_scale_of_scores_between_0_and_1_is_not_left() -> None:

@@ -6,7 +6,7 @@ import dataclasses
 
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.report.levels import MOST_TRADE_OFFS, groups, objectives
-from tests.report.records import member
+from tests.report.support_records import member
 from tests.support_reports import made_up_run
 
 RUN = RunRecord(

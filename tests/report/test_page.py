@@ -19,12 +19,21 @@ from hatchling.builders.wheel import WheelBuilder
 
 import dspy_gepa.report
 from dspy_gepa import ConfigurationError
-from dspy_gepa.record.model import RunRecord, RunState
+from dspy_gepa.record.model import RunRecord, RunStatus
 from dspy_gepa.record.read import read_run
 from dspy_gepa.report.page import Report, render_html, write_report
 from dspy_gepa.testing.practice import is_right, practice_run
 from dspy_gepa.types import LARGEST_SCORE
-from tests.report.records import ATTACK, CLOSES, EMOJI, HUGE, RIGHT_TO_LEFT, hostile_run, member, point
+from tests.report.support_records import (
+    ATTACK,
+    CLOSES,
+    EMOJI,
+    HUGE,
+    RIGHT_TO_LEFT,
+    hostile_run,
+    member,
+    point,
+)
 from tests.support_reports import made_up_run
 
 ASSETS = Path(dspy_gepa.report.__file__).parent / "assets"
@@ -150,7 +159,7 @@ def test_a_score_of_rows_that_were_reflected_on_comes_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize("state", ["running", "interrupted", "failed", "killed"])
-def test_a_run_that_did_not_finish_has_a_page_too(state: RunState) -> None:
+def test_a_run_that_did_not_finish_has_a_page_too(state: RunStatus) -> None:
     record = dataclasses.replace(RUN, state=state, error="LMError: the key is wrong", log_dir="runs/one")
     page = render_html(record)
     assert f'<span class="state {state}">{state}</span>' in page
@@ -251,7 +260,7 @@ def test_assets_stay_small(asset: Path) -> None:
 
 
 @pytest.mark.parametrize("state", ["running", "killed", "interrupted", "failed"])
-def test_a_run_that_goes_on_may_still_gain_something(state: RunState) -> None:
+def test_a_run_that_goes_on_may_still_gain_something(state: RunStatus) -> None:
     run = RunRecord(state=state, members=(member(0, {"a": "x"}),), curve=(point(5, 0.5),), best=0)
     page = render_html(run)
     assert "No gain yet" in page
@@ -325,7 +334,7 @@ def test_where_no_score_is_perfect_a_rollout_that_was_shown_is_not_called_a_fail
 
 
 @pytest.mark.parametrize(("in_sample", "state"), [(True, "finished"), (False, "killed")])
-def test_what_is_copied_as_markdown_flatters_no_more_than_the_page(in_sample: bool, state: RunState) -> None:
+def test_what_is_copied_as_markdown_flatters_no_more_than_the_page(in_sample: bool, state: RunStatus) -> None:
     record = dataclasses.replace(RUN, state=state, started={**RUN.started, "in_sample": in_sample})
     page = render_html(record)
     (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dspy_gepa.record.model import Evidence, RunRecord
 from dspy_gepa.report.provenance import passages
 from dspy_gepa.texts import sentence_parts
-from tests.report.records import member, trial
+from tests.report.support_records import member, trial
 from tests.support_reports import made_up_run
 
 SHOWN = (Evidence("train/3", 0.0, feedback="It was too long."),)

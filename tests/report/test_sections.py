@@ -8,13 +8,13 @@ from collections.abc import Mapping
 import pytest
 
 from dspy_gepa.events import StepPlanned
-from dspy_gepa.record.model import RunRecord, RunState
+from dspy_gepa.record.model import RunRecord, RunStatus
 from dspy_gepa.report.sections import advice, chance, costs, facts, headline, in_flight, settings
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Usage
 from dspy_gepa.views.words import amount
-from tests.report.records import member, point
+from tests.report.support_records import member, point
 from tests.support_reports import made_up_run
 
 RUN = made_up_run(members=8, rows=5)
@@ -79,7 +79,7 @@ def test_a_cost_without_prices_is_not_told_as_nothing() -> None:
         ("killed", "without a word"),
     ],
 )
-def test_a_run_that_did_not_finish_says_how_it_goes_on(state: RunState, word: str) -> None:
+def test_a_run_that_did_not_finish_says_how_it_goes_on(state: RunStatus, word: str) -> None:
     told = advice(dataclasses.replace(RUN, state=state, log_dir="runs/one"))
     assert word in told
     assert ("log_dir='runs/one'" in told) == (state != "running")

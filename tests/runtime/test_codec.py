@@ -89,3 +89,15 @@ def test_any_damage_is_refused_or_a_result(noise: str, place: int) -> None:
     except ValueError:
         return
     assert isinstance(result, (Outcome, Reflection))
+
+
+def test_faults_keep_their_usage() -> None:
+    fault = Fault("LMServerError", "HTTP 500", usage=Usage(2, {"m": (3, 4)}, {"m": 0.5}, unreported=1))
+    assert decode_fault(encode_fault(fault)) == fault
+
+
+def test_an_outcome_without_a_score_stays_without_one() -> None:
+    outcome = decode(encode(Outcome("unavailable", score=math.nan, error="HTTP 500", cause="LMServerError")))
+    assert isinstance(outcome, Outcome)
+    assert outcome.status == "unavailable"
+    assert math.isnan(outcome.score)

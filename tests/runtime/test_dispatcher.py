@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,13 +14,14 @@ from hypothesis import strategies as st
 
 from dspy_gepa.errors import InfrastructureError
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.types import Effect, Fault
-from tests.runtime.world import (
+from dspy_gepa.types import Effect, Fault, Rollout, Usage
+from tests.runtime.support_world import (
     FORBIDDEN,
     NEVER,
     OUT_OF_ORDER,
     OVERLOADED,
     Answer,
+    Behaviour,
     World,
     always,
     answer_of,
@@ -425,3 +428,83 @@ def test_draining_ends_when_woken_and_after_its_grace() -> None:
     assert world.now() == 3
     assert list(dispatcher.drain()) == []
     assert (world.now(), dispatcher.running) == (10, 1)
+
+
+# One row fails for ever -----------------------------------------------------------------------------------
+
+USED = Usage(1, {"m": (10, 2)})
+PAID_FAULT = replace(OUT_OF_ORDER, usage=USED)
+
+
+def only_fails_on(*positions: int) -> Behaviour:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        assert isinstance(effect, Rollout)
+        failing = effect.row.position in positions
+        return 1.0, OUT_OF_ORDER if failing else replace(scored(), usage=USED)
+
+    return behave
+
+
+def test_a_rollout_that_always_fails_while_others_succeed_is_set_aside() -> None:
+    dispatcher = dispatcher_in(World(only_fails_on(1)), workers=2)
+    request_rollouts(dispatcher, 100)
+    found = {d.effect.row.position: d.result for d in collect(dispatcher, 100)}
+    assert {p for p, outcome in found.items() if outcome.status == "unavailable"} == {1}
+    assert math.isnan(found[1].score)
+    assert found[1].cause == OUT_OF_ORDER.cause
+
+
+def test_a_row_that_fails_alone_is_set_aside_if_a_rollout_that_succeeded_succeeds_again() -> None:
+    world = World(only_fails_on(3))
+    dispatcher = dispatcher_in(world, workers=1)
+    request_rollouts(dispatcher, 4)
+    *_, last = collect(dispatcher, 4)
+    assert last.result.status == "unavailable"
+    asked = [effect.row.position for _, effect in world.starts if isinstance(effect, Rollout)]
+    assert sorted(asked) == [0, 1, 2, 2, *[3] * RetryPolicy().attempts]  # one more than requested
+    assert last.result.usage == USED  # the repeated rollout was paid, too
+
+
+def test_a_provider_that_dies_is_not_taken_for_a_bad_row() -> None:
+    alive = 20
+
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        nonlocal alive
+        alive -= 1
+        return 1.0, replace(scored(), usage=USED) if alive >= 0 else OUT_OF_ORDER
+
+    dispatcher = dispatcher_in(World(behave), workers=1)
+    request_rollouts(dispatcher, 21)
+    collect(dispatcher, 20)
+    with pytest.raises(InfrastructureError, match="HTTP 500"):
+        collect(dispatcher, 1)
+
+
+def test_the_run_stops_once_too_many_of_the_latest_rollouts_were_set_aside() -> None:
+    dispatcher = dispatcher_in(
+        World(only_fails_on(*range(0, 100, 2))), policy=RetryPolicy(failures_in_a_row=10**6)
+    )
+    request_rollouts(dispatcher, 100)
+    with pytest.raises(InfrastructureError):
+        collect(dispatcher, 100)
+
+
+# What failed attempts use ---------------------------------------------------------------------------------
+
+
+def test_a_result_includes_the_usage_of_the_failed_attempts_before_it() -> None:
+    dispatcher = dispatcher_in(World(scripted(PAID_FAULT, PAID_FAULT)))
+    request_rollouts(dispatcher, 1)
+    (done,) = collect(dispatcher, 1)
+    assert done.result.usage == USED + USED
+
+
+def test_the_usage_of_an_attempt_that_answers_too_late_is_added_to_a_later_result() -> None:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        slow = attempt == 1 and effect == rollout(0)
+        return (20.0 if slow else 9.0), replace(scored(), usage=USED if slow else Usage())
+
+    dispatcher = dispatcher_in(World(behave), workers=2, policy=RetryPolicy(timeout=10.0, first_delay=0.0))
+    request_rollouts(dispatcher, 4)
+    done = collect(dispatcher, 4)
+    assert sum((d.result.usage for d in done), start=Usage()) == USED

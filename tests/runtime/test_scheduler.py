@@ -15,7 +15,7 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
 from dspy_gepa.steps import Proposal, Step
 from dspy_gepa.types import Effect, Reflection, Result, Rollout
-from tests.runtime.world import (
+from tests.runtime.support_world import (
     FORBIDDEN,
     NEVER,
     OUT_OF_ORDER,

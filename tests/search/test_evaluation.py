@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dspy_gepa.errors import ConfigurationError, MetricError, ProgramError
+from dspy_gepa.errors import ConfigurationError, InfrastructureError, MetricError, ProgramError
 from dspy_gepa.search.evaluation import evaluate, evaluate_original
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Candidate, Effect, Outcome, Result, Rollout
@@ -96,3 +96,28 @@ def test_an_objective_is_looked_for_on_the_first_row_that_the_program_does_not_f
 def test_an_objective_may_be_missing_on_a_later_row() -> None:
     evaluation, _ = try_seed(MEASURED, FINE, objectives=["cost", "latency"])
     assert evaluation.outcomes[0][val_rows(2)[1]] is FINE
+
+
+REFUSED = Outcome(
+    "program_failed", error="LMInvalidRequestError: no temperature", cause="LMInvalidRequestError"
+)
+
+
+def test_a_provider_that_refuses_the_first_rows_for_a_reason_that_no_text_mends_stops_the_run() -> None:
+    asked = []
+
+    def execute(effect: Effect) -> Result:
+        asked.append(effect)
+        return REFUSED
+
+    with pytest.raises(InfrastructureError, match="no temperature"):
+        drive(evaluate_original(SEED, val_rows(50)), execute)
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize(
+    "other", [FINE, BUG, replace(REFUSED, error="LMInvalidRequestError: blocked by the content filter")]
+)
+def test_refusals_on_some_rows_or_of_contents_do_not_stop_the_run(other: Outcome) -> None:
+    evaluation, _ = try_seed(REFUSED, REFUSED, other, REFUSED, REFUSED)
+    assert len(evaluation.outcomes[0]) == 5

@@ -15,7 +15,7 @@ from dspy_gepa.search import Adaptive, Committed, Paper, Problem, Search, Strate
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation
 from dspy_gepa.types import Candidate, Effect, Result, Rollout
-from tests.runtime.world import World, dispatcher_in
+from tests.runtime.support_world import World, dispatcher_in
 from tests.support import HashWorld, val_rows
 
 ADAPTIVE, PAPER = Adaptive(), Paper()

@@ -363,3 +363,41 @@ def test_a_minibatch_is_part_of_the_validation_where_the_rows_are_the_same() -> 
     pool = in_sample().commit(mutation(), spent=3)
     pool = pool.evaluated(Evaluation({1: {Row("train", 2): Outcome("scored", score=1.0)}}))
     np.testing.assert_array_equal(pool.val_scores[1], [1.0, 0.0, 1.0])
+
+
+# Rollouts without a score, and failures -------------------------------------------------------------------
+
+UNAVAILABLE = Outcome("unavailable", score=math.nan)
+FAILED = Outcome("program_failed", score=0.0)
+
+
+def test_a_row_that_a_provider_failed_for_good_has_no_score_and_is_not_run_again() -> None:
+    first, second = val_rows(2)
+    pool = Pool.of(SEED, val_rows(2), 3).evaluated(
+        Evaluation({0: {first: UNAVAILABLE, second: Outcome("scored", score=0.5)}})
+    )
+    assert np.isnan(pool.scores[0, 0])
+    assert pool.means == (0.5,)
+    assert pool.unavailable == {(0, 0)}
+    assert pool.comparable_scores.tolist() == [[0.5]]
+
+
+def test_a_member_that_a_provider_failed_everywhere_counts_as_run() -> None:
+    pool = Pool.of(SEED, val_rows(1), 3).evaluated(Evaluation({0: {val_rows(1)[0]: UNAVAILABLE}}))
+    assert pool.is_run(0)
+    assert pool.is_validated(0)
+
+
+def test_a_failure_scores_no_more_than_the_worst_score_beside_it() -> None:
+    pool = Pool.of(SEED, val_rows(2), 3, failure_score=0.0)
+    assert pool.scores_of([FAILED], beside=[Outcome("scored", score=-2.0)]) == (-2.0,)
+    assert pool.scores_of([FAILED], beside=[Outcome("scored", score=0.5)]) == (0.0,)
+    own = Pool.of(SEED, val_rows(2), 3)  # the user set the score of failures
+    assert own.scores_of([FAILED], beside=[Outcome("scored", score=-2.0)]) == (0.0,)
+
+
+def test_known_failures_follow_the_worst_score() -> None:
+    pool = seeded((0.0, 1.0)).with_failure_score(-3.0, {SEED.id: {val_rows(1)[0]}})
+    assert pool.scores[0, :2].tolist() == [-3.0, 1.0]
+    assert pool.means == (-1.0,)
+    assert pool.failure_score == -3.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import pydoc
 import re
-import sys
 from dataclasses import fields
 from typing import Any
 
@@ -36,9 +35,13 @@ def compiled(gepa: GEPA) -> GEPAResult:
 # Documentation --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="pydoc writes a line for every parameter")
+# Since Python 3.13 pydoc writes the signatures of the class and of `__init__` with a line per parameter.
+PARAMETER = re.compile(r""" \|      (\*|self|\w+: ['"].*),?$""")
+
+
 def test_the_help_can_be_read_and_has_every_option_and_an_example() -> None:
-    lines = pydoc.render_doc(GEPA, renderer=pydoc.plaintext).splitlines()
+    text = pydoc.render_doc(GEPA, renderer=pydoc.plaintext).splitlines()
+    lines = [line for line in text if not PARAMETER.match(line)]
     assert len(lines) <= 150
     documented = [found[1] for line in lines if (found := re.match(r" \|      (\w+): ", line))]
     assert documented[: len(NAMES)] == NAMES

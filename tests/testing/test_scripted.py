@@ -71,7 +71,7 @@ def test_a_string_is_the_raw_text_of_the_answer() -> None:
 def test_an_answer_may_have_parts_and_come_in_pieces() -> None:
     parts = [ThinkingPart("Let me see."), TextPart("[[ ## answer ## ]]\nParis")]
     lm = ScriptedLM(lambda prompt: parts, supports_reasoning=True)
-    with dspy.context(lm=lm):
+    with dspy.context(lm=lm, adapter=dspy.ChatAdapter()):
         streamed = dspy.streamify(dspy.Predict("q -> answer"), async_streaming=False)(q="x")
         found = next(piece for piece in streamed if isinstance(piece, dspy.Prediction))
     assert found.answer == "Paris"

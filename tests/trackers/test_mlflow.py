@@ -14,9 +14,9 @@ from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.read import read_run
 from dspy_gepa.trackers.tracker import as_markdown
-from tests.recorder import Recorder
+from tests.support_recorder import Recorder
 from tests.support_runs import Words
-from tests.trackers.numbers import NUMBERS
+from tests.trackers.support_numbers import NUMBERS
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when it is imported; tests stay on this machine
 mlflow = pytest.importorskip("mlflow", reason="the extra trackers is not installed")

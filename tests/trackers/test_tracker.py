@@ -25,10 +25,10 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.trackers.mlflow import MLflowRun
 from dspy_gepa.trackers.tracker import as_markdown, failure_of, metrics_of
 from dspy_gepa.trackers.wandb import OpenWandb
-from tests.recorder import Recorder
 from tests.support import Prompt, is_right, knows_words, learns_words, scripted_lm
+from tests.support_recorder import Recorder
 from tests.support_runs import Words, told
-from tests.trackers.fakes import FakeMLflow, FakeSettings, FakeWandb, FakeWandbRun
+from tests.trackers.support_fakes import FakeMLflow, FakeSettings, FakeWandb, FakeWandbRun
 
 KEY = "wandb-key-0123456789abcdef"
 

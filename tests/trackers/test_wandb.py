@@ -12,9 +12,9 @@ import pytest
 
 from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.read import read_run
-from tests.recorder import Recorder
+from tests.support_recorder import Recorder
 from tests.support_runs import Words
-from tests.trackers.numbers import NUMBERS
+from tests.trackers.support_numbers import NUMBERS
 
 wandb = pytest.importorskip("wandb", reason="the extra trackers is not installed")
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import dspy
 
 from tests.support import Answer, Prompt, scripted_lm
-from tests.tutorials.lessons import WITH_EITHER, learn
+from tests.tutorials.support_lessons import WITH_EITHER, learn
 
 Category = Literal["cleaning", "repairs", "security", "invoices"]
 RULES = {

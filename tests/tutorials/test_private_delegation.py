@@ -8,7 +8,7 @@ from typing import Any
 import dspy
 
 from tests.support import Answer, Prompt, prompts_of, scripted_lm
-from tests.tutorials.lessons import WITH_EITHER, learn
+from tests.tutorials.support_lessons import WITH_EITHER, learn
 
 RULE = "Rule: never pass on a name."
 

@@ -8,7 +8,7 @@ from typing import Any
 import dspy
 
 from tests.support import Answer, Prompt, scripted_lm
-from tests.tutorials.lessons import WITH_EITHER, learn
+from tests.tutorials.support_lessons import WITH_EITHER, learn
 
 RULE = "Rule: a comparison with one odd constant is a backdoor."
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.views.screen import Screen
+from tests.views.support_screen import Screen
 
 # What would change how rich draws.
 FORCED = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM", "COLUMNS", "LINES")

@@ -23,11 +23,11 @@ from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.views import choice as views
 from dspy_gepa.views.choice import open_display, refreshed
 from dspy_gepa.views.terminal import TerminalDisplay
-from tests.recorder import Insists, Recorder
 from tests.support import is_right
 from tests.support_progress import RUNNING, WAIT
+from tests.support_recorder import Insists, Recorder
 from tests.support_runs import Words
-from tests.views.screen import Screen, on, vanishing
+from tests.views.support_screen import Screen, on, vanishing
 
 RULE = re.compile(r"^GEPA [\w: ]+ ─+$")
 
@@ -384,7 +384,7 @@ def test_a_long_run_says_a_line_a_minute_from_the_second_minute_on(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 4  # and one at the end
     assert all(line.startswith("GEPA searching: 300 of 600 rollouts") for line in lines)
-    assert "199 accepted" in lines[-1]
+    assert "199 repeated" in lines[-1]
 
 
 def test_plain_lines_have_a_first_and_a_last_one(capsys: pytest.CaptureFixture[str]) -> None:

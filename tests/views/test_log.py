@@ -11,7 +11,7 @@ import pytest
 
 import dspy_gepa
 from dspy_gepa import ReflectionError, RunInterrupted
-from tests.recorder import Insists
+from tests.support_recorder import Insists
 from tests.support_runs import Words
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from dspy_gepa.record.model import RunState
+from dspy_gepa.record.model import RunStatus
 from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.panel import Sheet, lines_of, panel
 from tests.support_progress import RUNNING, WAIT, recorded, step, trial
@@ -53,7 +53,7 @@ def test_everything_is_there() -> None:
 
 @pytest.mark.parametrize("width", [20, 40, 59, 80, 110, 300])
 @pytest.mark.parametrize("state", ["running", "finished"])
-def test_no_line_is_wider_than_the_terminal(width: int, state: RunState) -> None:
+def test_no_line_is_wider_than_the_terminal(width: int, state: RunStatus) -> None:
     for progress in (BUSY, learned("漢字🎉" * 40)):
         lines = drawn(replace(recorded(progress, state), ended_at=120.0), width=width)
         assert max(map(cell_len, lines)) <= min(width, 110)

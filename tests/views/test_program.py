@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.views.screen import Screen
+from tests.views.support_screen import Screen
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +17,7 @@ def test_all_that_a_program_writes_stays_whole_above_the_panel_and_ctrl_c_leaves
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    program = screen.run(sys.executable, str(Path(__file__).parent / "noisy_program.py"))
+    program = screen.run(sys.executable, str(Path(__file__).parent / "support_noisy_program.py"))
     try:
         screen.wait_for("three are done")
         screen.type(b"\x03")

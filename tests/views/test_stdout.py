@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.stdout import MOST_BARS, Transcript
 from dspy_gepa.views.terminal import TerminalDisplay, open_terminal
-from tests.views.screen import Screen, on
+from tests.views.support_screen import Screen, on
 
 PANEL = "GEPA starting"
 

@@ -13,7 +13,7 @@ from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.panel import Sheet, lines_of, panel
 from dspy_gepa.views.terminal import TerminalDisplay, open_terminal
 from tests.support_progress import POINT, RUNNING, recorded, trial, trials
-from tests.views.screen import Screen, on, vanishing
+from tests.views.support_screen import Screen, on, vanishing
 
 SMALL = Progress(kind="mutation", started_at=0.0)
 TALL = recorded(

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from dspy_gepa.events import AttemptFailed
-from dspy_gepa.record.model import Member, RunRecord
+from dspy_gepa.record.model import MemberRecord, RunRecord
 from dspy_gepa.record.progress import Progress
 from dspy_gepa.views.words import (
+    activity,
     amount,
     best_text,
     change_text,
     contender_text,
     duration,
-    headline,
     left_text,
     line_of,
     meters,
@@ -110,7 +110,7 @@ def test_the_best_is_told_with_its_probability_and_at_the_end_with_the_reason() 
 
 MEMBERS = (
     *RUNNING.record.members[:4],
-    Member(4, "id4", {"hop": "Answer."}, score=0.8, interval=(0.6, 0.9)),
+    MemberRecord(4, "id4", {"hop": "Answer."}, score=0.8, interval=(0.6, 0.9)),
 )
 CONTESTED = replace(recorded(members=MEMBERS), contender=4)
 
@@ -152,7 +152,7 @@ def test_the_share_of_accepted_proposals_leaves_trials_without_one_out() -> None
 
 
 def changed(before: str, after: str) -> list[str]:
-    members = (Member(0, "id0", {"hop.query": before}),)
+    members = (MemberRecord(0, "id0", {"hop.query": before}),)
     made = trial("accepted", changed={"hop.query": after}, member=1)
     return change_text(recorded(members=members, trials=(made, trial("rejected"))))
 
@@ -167,7 +167,7 @@ def test_a_change_is_told_before_where_it_is_and_why() -> None:
 
 def test_a_text_is_compared_with_that_of_its_parent() -> None:
     texts = ("Answer.", "Answer. Be brief.", "Answer. Be brief. Be exact.")
-    members = tuple(Member(n, f"id{n}", {"a": text}) for n, text in enumerate(texts))
+    members = tuple(MemberRecord(n, f"id{n}", {"a": text}) for n, text in enumerate(texts))
     second = trial("accepted", parents=(1,), changed={"a": texts[2]}, member=2)
     assert change_text(recorded(members=members, trials=(second,)))[0] == '+ "Be exact."'
 
@@ -204,7 +204,7 @@ def test_time_left_is_told_only_where_it_is_known() -> None:
     ],
 )
 def test_the_headline_says_what_the_run_does(changes: dict[str, Any], words: str) -> None:
-    assert headline(replace(RUNNING, **changes)).startswith(words)
+    assert activity(replace(RUNNING, **changes)).startswith(words)
 
 
 def test_the_next_step_names_the_record_and_the_command() -> None:

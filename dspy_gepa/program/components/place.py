@@ -31,7 +31,7 @@ Write: TypeAlias = Callable[[dspy.Module, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True)
-class Kind:
+class TextAccess:
     """The functions that read one kind of text out of a program and write it into one.
 
     Attributes:

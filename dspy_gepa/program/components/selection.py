@@ -11,15 +11,15 @@ import dspy
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.checks import nearest, pick, require_several
 from dspy_gepa.program.components import fields, flex, instructions, texts, tools
-from dspy_gepa.program.components.place import Kind, TextPlace
+from dspy_gepa.program.components.place import TextAccess, TextPlace
 
 KINDS = {
-    "instructions": Kind(instructions.read, instructions.write),
-    "fields": Kind(fields.read, fields.write),
-    "tools": Kind(tools.read, tools.write),
+    "instructions": TextAccess(instructions.read, instructions.write),
+    "fields": TextAccess(fields.read, fields.write),
+    "tools": TextAccess(tools.read, tools.write),
 }
 # A program that holds one of these asks for it to be optimized.
-HELD = (Kind(texts.read, texts.write), Kind(flex.read, flex.write))
+HELD = (TextAccess(texts.read, texts.write), TextAccess(flex.read, flex.write))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def pareto(pool: Pool, rng: Random, kind: FrontierType = "instance") -> int:
 
 def current_best(pool: Pool, rng: Random) -> int:
     """Return the member with the best validation mean (the paper's SelectBestCandidate ablation)."""
-    return best_on_average(pool.row_weights.weighted(pool.val_scores))
+    return best_on_average(pool.comparable_scores)
 
 
 def thompson(pool: Pool, rng: Random) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.commands.demo import demo
 from tests.views.conftest import screen  # noqa: F401  # a fixture
-from tests.views.screen import Screen, on
+from tests.views.support_screen import Screen, on
 
 SMALL = ["--budget", "40"]
 LAST = "model."

@@ -186,6 +186,7 @@ def test_the_papers_budget_is_the_published_one_or_that_of_miprov2(tmp_path: Pat
 
 
 def test_a_cell_runs_through_litellm_against_a_server_and_is_priced(tmp_path: Path) -> None:
+    pytest.importorskip("litellm")
     task = load("easy")
     engines = {"task": task.task_lm().engine, "reflection": task.reflection_lm().engine}
     options = ["--task-lm", "openai/task", "--reflection-lm", "openai/reflection", "--engine", "litellm"]

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from benchmarks.studies.retrieval import Recall, recall_at, retrieval, searches
 from benchmarks.studies.retrieval_size import made_up
-from tests.benchmarks.test_tasks import ROW
+from tests.benchmarks.support_rows import ROW
 
 PASSAGES = [
     "Velholm | Velholm breeds herons.",

@@ -12,7 +12,7 @@ from dspy.primitives import LocalInterpreter
 from dspy_gepa import GEPA
 from dspy_gepa.program.build import build_program, read_candidate, read_components
 from dspy_gepa.reflection.prompts import describe_subject
-from tests.support import Prompt, prompts_of, scripted_lm
+from tests.support import SINCE_3_5, Prompt, prompts_of, scripted_lm
 
 SOURCE = """
 class Upper(dspy.Module):
@@ -73,6 +73,11 @@ def test_a_saved_program_keeps_its_source(flex: dspy.Flex, tmp_path: Path) -> No
     assert loaded.flex.module_src == SOURCE
 
 
+# In DSPy 3.5 the LM of its sandbox needs an engine, as every LM does; until then its own class has none.
+NO_SANDBOX = pytest.mark.skipif(SINCE_3_5, reason="DSPy's sandbox has an LM of the older form")
+
+
+@NO_SANDBOX
 def test_the_search_improves_a_source(flex: dspy.Flex) -> None:
     rows = [dspy.Example(question=f"word{i}", answer=f"WORD{i}").with_inputs("question") for i in range(6)]
 
@@ -96,6 +101,7 @@ def test_the_search_improves_a_source(flex: dspy.Flex) -> None:
     assert "no class with a `forward` method" in second.field("objection")
 
 
+@NO_SANDBOX
 def test_a_code_proposer_writes_the_sources_and_the_reflection_lm_the_rest(flex: dspy.Flex) -> None:
     rows = [dspy.Example(question=f"word{i}", answer=f"WORD{i}").with_inputs("question") for i in range(6)]
     asked: list[tuple[Any, ...]] = []

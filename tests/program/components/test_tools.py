@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from dspy_gepa import ConfigurationError
 from dspy_gepa.program.build import build_program, read_candidate, read_components
 from dspy_gepa.program.components.selection import Selection, select
 from dspy_gepa.reflection.prompts import describe_subject
-from tests.support import ADAPTERS, request_of
+from tests.support import ADAPTERS, SINCE_3_5, request_of
 
 TOOLS = Selection(optimize=("tools",))
 BOTH = Selection(optimize=("instructions", "tools"))
@@ -33,7 +34,9 @@ def compute(formula: str) -> str:
 
 
 SEARCH = dspy.Tool(search, arg_desc={"query": "some old words"})
+# How an agent is told to end: by fields of its own, and from DSPy 3.5 on by a call of its tool.
 FINISH = {"next_thought": "done", "next_tool_name": "finish", "next_tool_args": {}, "reasoning": "r"}
+SUBMIT = {"next_thought": "done", "tool_calls": {"tool_calls": [{"name": "submit", "args": {"answer": "x"}}]}}
 
 
 def agent(*tools: Any) -> dspy.ReAct:
@@ -45,8 +48,8 @@ def rewritten(program: dspy.Module, texts: dict[str, str], selection: Selection 
 
 
 def sent_by(program: dspy.Module, adapter: dspy.Adapter = ADAPTERS[0]) -> str:
-    answer = {name: str(v) if name == "next_tool_args" else v for name, v in FINISH.items()}
-    return request_of(program, adapter, answer | {"answer": "x", "next_tool_args": {}}, question="why?")
+    answer = SUBMIT if SINCE_3_5 else FINISH | {"answer": "x"}
+    return request_of(program, adapter, answer, question="why?")
 
 
 class Chooser(dspy.Module):
@@ -90,6 +93,7 @@ def test_a_tools_component_says_what_it_is_and_whose_calls_show_it() -> None:
     assert (tool.callers, tool.tool, argument.tool) == (("react",), "search", "search")
 
 
+@pytest.mark.skipif(SINCE_3_5, reason="agents are given their tools at each call")
 def test_instructions_show_where_tools_are_listed_when_both_are_optimized() -> None:
     text = read_candidate(agent(), BOTH)["react"]
     assert "(1) {tool search}\n(2) {tool compute}\n(3) finish" in text
@@ -144,10 +148,11 @@ def test_an_agents_request_holds_the_new_words_and_the_old_no_more(
     assert "all words that matter" in sent
     assert OLD not in sent
     assert "some old words" not in sent
-    assert "{tool" not in sent
+    assert "{tool " not in sent
     assert "Works out a formula." in sent
 
 
+@pytest.mark.skipif(SINCE_3_5, reason="agents are given their tools at each call")
 def test_new_instructions_list_the_tools_where_the_placeholders_are() -> None:
     text = "First {tool compute} and then {tool search}."
     program = rewritten(agent(), {"react": text, "react/tools/search": NEW}, BOTH)
@@ -156,6 +161,7 @@ def test_new_instructions_list_the_tools_where_the_placeholders_are() -> None:
     assert f"and then search, whose description is <desc>{NEW}</desc>." in instructions
 
 
+@pytest.mark.skipif(SINCE_3_5, reason="agents are given their tools at each call")
 def test_frozen_tools_are_listed_again_when_only_instructions_change() -> None:
     selection = select(("instructions", "tools"), ("*/tools/search*",))
     text = read_candidate(agent(), selection)["react"]
@@ -204,18 +210,45 @@ def test_tools_that_are_handed_over_at_the_call_reach_the_model_too(
 def test_the_newer_agent_is_given_the_new_words() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        student = dspy.ReActV2("question -> answer", tools=[SEARCH])
+        newer = dspy.ReAct if SINCE_3_5 else dspy.ReActV2
+        student = newer("question -> answer", tools=[SEARCH])
     program = rewritten(student, {"react/tools/search": NEW})
-    calls = '{"tool_calls": [{"name": "submit", "args": {"answer": "x"}}]}'
-    sent = request_of(program, ADAPTERS[0], {"next_thought": "t", "tool_calls": calls}, question="why?")
+    sent = request_of(program, ADAPTERS[0], SUBMIT, question="why?")
     assert NEW in sent
     assert OLD not in sent
     assert "react/tools/submit" not in read_candidate(student, TOOLS)
+    assert student.tools["search"].desc == OLD
+
+
+def test_tools_are_read_without_the_agent_that_is_deprecated(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not SINCE_3_5:  # there it warns when it is looked at
+        monkeypatch.delattr(dspy, "ReActV2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "react/tools/search" in read_candidate(agent(), TOOLS)
+
+
+@pytest.mark.parametrize("name", ["finish", "submit"])
+def test_a_tool_of_the_users_own_may_be_named_like_an_agents(name: str) -> None:
+    program = Chooser([dspy.Tool(search, name=name)])
+    assert read_candidate(program, TOOLS)[f"choose/tools/{name}"] == OLD
+
+
+@pytest.mark.parametrize("annotation", [list[dspy.Tool] | None, dict[str, dspy.Tool], tuple[dspy.Tool, ...]])
+def test_tools_are_handed_over_in_any_container(annotation: Any) -> None:
+    program = Chooser([SEARCH])
+    program.other = dspy.Predict("question -> answer")
+    program.choose.signature = program.choose.signature.with_updated_fields("tools", type_=annotation)
+    assert "choose/tools/search" in read_candidate(program, TOOLS)
 
 
 def test_native_function_calls_are_given_the_new_words() -> None:
     texts = {"choose/tools/search": NEW, "choose/tools/search/args/query": "all words"}
-    function = rewritten(Chooser([SEARCH]), texts).tools[0].format_as_litellm_function_call()["function"]
+    tool = rewritten(Chooser([SEARCH]), texts).tools[0]
+    if SINCE_3_5:
+        function = asdict(tool.as_function_tool())
+    else:
+        function = tool.format_as_litellm_function_call()["function"]
     assert function["description"] == NEW
     assert function["parameters"]["properties"]["query"]["description"] == "all words"
 
@@ -257,6 +290,7 @@ def test_a_custom_listing_in_an_agents_own_words_is_refused() -> None:
         read_candidate(Custom(), TOOLS)
 
 
+@pytest.mark.skipif(SINCE_3_5, reason="agents are given their tools at each call")
 def test_an_agent_whose_instructions_list_no_tools_is_refused() -> None:
     student = agent()
     student.react.signature = student.react.signature.with_instructions("Find the answer.")
@@ -267,6 +301,7 @@ def test_an_agent_whose_instructions_list_no_tools_is_refused() -> None:
 # Saved programs -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(SINCE_3_5, reason="agents are given their tools at each call")
 def test_an_agent_loaded_from_json_says_what_was_saved(tmp_path: Path) -> None:
     texts = {"react/tools/search": NEW, "react/tools/search/args/query": "all words"}
     program = rewritten(agent(), texts)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dspy_gepa.search.belief.estimate import TRIMMED, VAGUE, Belief, estimate
 from dspy_gepa.search.belief.frontier import PERSISTENT, frontier_wins
 from dspy_gepa.search.belief.scales import Array, Parents, Scales, spread_of
-from tests.search.lineages import NAN, runs, simulate
+from tests.search.support_lineages import NAN, runs, simulate
 
 SCALES = Scales(noise=0.4, row=0.25, drift=0.1, drift_mean=0.02)
 

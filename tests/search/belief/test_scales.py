@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dspy_gepa.search.belief.scales import Array, _left_over, fit_scales
-from tests.search.lineages import NAN, lineage, runs
+from tests.search.support_lineages import NAN, lineage, runs
 
 
 @pytest.mark.parametrize("kind", ["graded", "normal"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.simulated import reflection_lm
 from benchmarks.simulated.prompt import Field, Prompt, read_prompt
 from benchmarks.simulated.reply import default_value, write_reply
-from tests.benchmarks.prompts import ADAPTERS, ask, reader
+from tests.benchmarks.support_prompts import ADAPTERS, ask, reader
 
 ANSWER = dspy.Signature("question, summary_1, summary_2 -> reasoning, answer", "Answer it.\nBe quick.")
 FIELDS = {"question": "Who?", "summary_1": "Ann wrote it.\n\nBen did not.", "summary_2": "None."}

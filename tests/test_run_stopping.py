@@ -9,8 +9,8 @@ import pytest
 
 from dspy_gepa import ConfigurationError, RunState
 from dspy_gepa.events import StepPlanned
-from tests.recorder import Recorder
 from tests.support import TwoHops
+from tests.support_recorder import Recorder
 from tests.support_runs import Words, told
 
 

@@ -17,6 +17,7 @@ import pytest
 from benchmarks.tasks import WITHOUT_PREDICTORS, DataNotFound, Task, hotpotqa, load
 from benchmarks.tasks.data import recut
 from benchmarks.tasks.multihop import metric
+from tests.benchmarks.support_rows import ROW
 
 GOLD = dspy.Example(
     question="In which town was the builder of Ostmere Mill born?",
@@ -48,13 +49,6 @@ STEPS: dict[str, tuple[Any, dict[str, Any], dspy.Prediction]] = {
     "final_answer.predict": (None, {"question": "q", "summary_1": "s"}, dspy.Prediction(answer="Kelwick")),
 }
 TRACE = list(STEPS.values())
-ROW = {
-    "question": "Who?",
-    "answer": "Jana",
-    "type": "bridge",
-    "supporting_facts": [["Mill", 0], ["Mill", 9], ["Jana", None]],
-    "context": [["Mill", ["Jana built it.", "It burned."]]],
-}
 
 
 def feedback(component: str, answer: str = "Kelwick", steps: Any = None) -> str:
@@ -183,7 +177,7 @@ print([MULTIHOP.rewritten("Do it.", examples, str(i), "0") for i in range(40)])
     printed = {
         subprocess.run(
             [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[3])},
             capture_output=True,
             check=True,
             text=True,

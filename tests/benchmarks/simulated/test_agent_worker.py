@@ -17,7 +17,7 @@ from benchmarks.simulated.knobs import Knobs
 from benchmarks.simulated.worlds.agent import AgentWorker
 from benchmarks.simulated.worlds.agent.reading import Call, read_calls, read_desk
 from benchmarks.tasks import Task, load
-from tests.benchmarks.prompts import ADAPTERS
+from tests.benchmarks.support_prompts import ADAPTERS
 
 CALM = Knobs(noise=0.0, restless=0.0, difficulty=0.0, dilution=0.0)
 KINDS = ("cost", "weight", "width", "total", "arrival", "later")

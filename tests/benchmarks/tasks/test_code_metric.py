@@ -14,7 +14,7 @@ from benchmarks.simulated.worlds.coder.rewriting import VERSIONS
 from benchmarks.simulated.worlds.coder.version import Version
 from benchmarks.tasks.code_metric import KernelMetric, doublings, in_words, score_of
 from benchmarks.tasks.kernels import KERNELS, Kernel
-from tests.benchmarks.code.lines import judge_by_lines
+from tests.benchmarks.support_lines import judge_by_lines
 
 BY_NAME = {kernel.name: kernel for kernel in KERNELS}
 FINE = (CaseResult("one", True), CaseResult("two", True))

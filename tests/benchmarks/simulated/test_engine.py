@@ -19,7 +19,7 @@ from benchmarks.simulated import (
     reflection_lm,
     task_lm,
 )
-from tests.benchmarks.prompts import CALM, ask, reader
+from tests.benchmarks.support_prompts import CALM, ask, reader
 
 KEY = AnswerKey.of([("Who built Ostmere Mill?", "Jana Dunek", ["Ostmere Mill"])])
 QUERY = dspy.Signature("question, summary_1 -> reasoning, query", "Write a query.")

@@ -27,7 +27,7 @@ from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
 from dspy_gepa.runtime.policy import RetryPolicy
 from tests.support import OneHop, forgets_words, is_right, knows_words, learns_words, scripted_lm, word_rows
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TRAIN, VAL = word_rows(12), word_rows(8, start=100)
 B_ROWS = {"trainset": word_rows(6, components="b"), "valset": word_rows(6, components="b", start=100)}
 SOON = RetryPolicy(first_delay=0.01)

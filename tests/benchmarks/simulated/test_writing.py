@@ -27,7 +27,7 @@ from benchmarks.simulated.worlds.writing.families import ORDER, family_of
 from benchmarks.simulated.worlds.writing.skills import FAMILIES, SKILLS, stage_of_fields
 from benchmarks.simulated.worlds.writing.writer import OPENINGS, ensure, write
 from benchmarks.tasks.ifbench import BEST_INSTRUCTIONS, ENSURE, GENERATE, build
-from tests.benchmarks.prompts import CALM, ask
+from tests.benchmarks.support_prompts import CALM, ask
 
 TOPICS = ("lighthouse", "bicycle", "orchard", "violin", "glacier", "market", "library", "harbour")
 ALL_GOOD = frozenset(rule.name for rules in SKILLS.values() for rule in rules if not rule.harmful)
@@ -248,7 +248,7 @@ print([craft(id, CASES[id].kwargs, draft("Speak of the sea", 5, id)) for id in C
             **os.environ,
             "PYTHONHASHSEED": "1",
             "PYTHONIOENCODING": "utf-8",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
         },
         capture_output=True,
         check=True,

@@ -21,8 +21,8 @@ from benchmarks.simulated.worlds.coder.version import Version, shape_of
 from benchmarks.tasks import Task, code_prompt
 from dspy_gepa import GEPA
 from dspy_gepa.reflection.prompts import RewriteInstruction
-from tests.benchmarks.code.lines import judge_by_lines
-from tests.benchmarks.prompts import ADAPTERS
+from tests.benchmarks.support_lines import judge_by_lines
+from tests.benchmarks.support_prompts import ADAPTERS
 
 CALM = Knobs(noise=0.0, restless=0.0, difficulty=0.0, dilution=0.0)
 ABLE = AdviceKnobs(insight=1.0, more=1.0, rewords=0.0, guess=0.0, forgets=0.0, mistaken=0.0)

@@ -14,7 +14,7 @@ from benchmarks.harness.arms import ARMS, OF_ANY_TEXT, optimize
 from benchmarks.harness.setting import RefusedError, Setting
 from benchmarks.tasks import Task, code
 from dspy_gepa import GEPA, GEPAResult
-from tests.benchmarks.code.lines import judge_by_lines
+from tests.benchmarks.support_lines import judge_by_lines
 
 
 @pytest.fixture(scope="module")

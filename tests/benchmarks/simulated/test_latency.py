@@ -12,7 +12,7 @@ import pytest
 from dspy.lm15 import Config, Request, Response
 
 from benchmarks.simulated.latency import AsyncDelayedEngine, DelayedEngine, Latency, Meter, delayed_lm
-from tests.benchmarks.prompts import ask, reader
+from tests.benchmarks.support_prompts import ask, reader
 
 SIGNATURE = dspy.Signature("question, summary_1 -> reasoning, query", "Write a query.")
 ROW = {"question": "Who built Ostmere Mill?", "summary_1": "Ostmere Mill was built by Jana Dunek."}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -11,9 +10,9 @@ import pytest
 
 from dspy_gepa import testing
 from dspy_gepa.search.pool import Pool
-from tests.test_repository import python_blocks
+from tests.support_docs import ROOT, python_blocks
 
-PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
+PAGE = ROOT / "docs" / "extending.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from dspy_gepa.record.model import Evidence, Member, Point, RunRecord, Trial
+from dspy_gepa.record.model import Evidence, MemberRecord, Point, RunRecord, Trial
 from tests.support_reports import made_up_run
 
 ATTACK = "<script>window.hacked = 1</script><img src=x onerror=\"window.hacked = 2\">' onmouseover='alert(3)"
@@ -25,9 +25,9 @@ def member(
     score: float | None = 0.5,
     scores: Mapping[str, float] | None = None,
     found_at: int = 0,
-) -> Member:
+) -> MemberRecord:
     """A member; made by the step of its number."""
-    return Member(
+    return MemberRecord(
         index=index,
         candidate=f"candidate{index}",
         texts=texts,

@@ -1,0 +1,155 @@
+"""Whole runs whose provider, metric, budget or callbacks are not as one would wish."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import dspy
+import pytest
+
+from dspy_gepa import GEPA
+from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError
+from dspy_gepa.runtime.policy import RetryPolicy
+from tests.support import OneHop, Prompt, is_right, scripted_lm
+from tests.support_runs import Words
+
+SPOILT = "no answer is found in this"
+EAGER = RetryPolicy(first_delay=0.0)
+
+
+def breaks_outputs(prompt: Prompt) -> Any:
+    """Give an answer that cannot be parsed once the instructions were rewritten."""
+    return SPOILT if SPOILT in prompt.system else {"answer": "no"}
+
+
+def proposes_spoilt_text(prompt: Prompt) -> Any:
+    return dict.fromkeys(prompt.outputs, SPOILT)
+
+
+def refuses(prompt: Prompt) -> Any:
+    raise dspy.LMInvalidRequestError("temperature is not supported", status=400)
+
+
+def minus_one_or_zero(gold: Any, pred: Any, trace: Any = None) -> float:
+    return 0.0 if pred.answer == gold.answer else -1.0
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "paper"])
+def test_scores_below_zero_make_no_gain_of_a_failure(strategy: str) -> None:
+    words = Words(None, reflection=proposes_spoilt_text)
+    lm = scripted_lm(breaks_outputs)
+    result = words.compile(OneHop(), lm=lm, strategy=strategy, metric=minus_one_or_zero, max_metric_calls=60)
+    assert result.best_idx == 0
+    assert result.failed_rollouts
+    assert "AdapterParseError" in result.to_markdown()
+
+
+def test_the_failure_score_of_the_user_stands_and_else_failures_follow_the_worst_score(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scores = {}
+    for name, options in (("own", {"failure_score": 0.0}), ("default", {})):
+        words = Words(None, reflection=proposes_spoilt_text)
+        lm = scripted_lm(breaks_outputs)
+        found = words.compile(OneHop(), lm=lm, strategy="adaptive", metric=minus_one_or_zero, **options)
+        scores[name] = {score for p in found.proposals for score in p.after}
+        warned = [message for message in caplog.messages if "failure_score" in message]
+        assert len(warned) == (name == "default")
+    assert scores == {"own": {0.0}, "default": {-1.0}}
+
+
+def test_a_score_above_perfect_score_ends_the_skipping_and_is_reported_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def points(gold: Any, pred: Any, trace: Any = None) -> int:
+        return 5 if pred.answer == gold.answer else 2
+
+    result = Words(None).compile(metric=points)
+    assert result.reflection_calls
+    assert sum("perfect_score" in message for message in caplog.messages) == 1
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "paper"])
+def test_a_provider_that_refuses_everything_ends_the_run_at_once(strategy: str) -> None:
+    lm = scripted_lm(refuses)
+    words = Words(None)
+    with pytest.raises(InfrastructureError, match="temperature is not supported"):
+        words.compile(OneHop(), lm=lm, strategy=strategy)
+    assert len(lm.engine.prompts) < 20
+    assert not words.reflection.engine.prompts
+
+
+class Silent(dspy.BaseLM):
+    """Answers and reports no usage."""
+
+    def __init__(self) -> None:
+        super().__init__("silent/model", cache=False)
+        self.asked = 0
+
+    def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+        self.asked += 1
+        message = dspy.Prediction(content="[[ ## answer ## ]]\nno\n\n[[ ## completed ## ]]", tool_calls=None)
+        choice = dspy.Prediction(message=message, finish_reason="stop")
+        return dspy.Prediction(choices=[choice], usage=None, model=self.model)
+
+
+@pytest.mark.parametrize("limit", [{"max_tokens": 2_000}, {"max_cost": 1.0}])
+def test_a_limit_that_cannot_hold_because_no_usage_is_reported_is_refused(limit: dict[str, Any]) -> None:
+    lm = Silent()
+    with pytest.raises(ConfigurationError, match=rf"usage.*{next(iter(limit))}"):
+        Words(None).compile(OneHop(), lm=lm, **{"max_metric_calls": None, "num_threads": 1} | limit)
+    assert lm.asked <= 2
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_row_that_its_provider_always_fails_is_left_out_and_the_run_resumes_the_same_way(
+    threads: int, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = Words(tmp_path)
+    knows = words.task.engine.script
+
+    def fails_on_one(prompt: Prompt) -> Any:
+        if "103: " in prompt.text:
+            raise dspy.LMServerError("internal error", status=500)
+        return knows(prompt)
+
+    words.task.engine.script = fails_on_one
+    first = words.compile(strategy="adaptive", retry=EAGER, num_threads=threads)
+    assert 3 not in first.val_subscores[0]
+    again = words.compile(strategy="adaptive", retry=EAGER, num_threads=threads)
+    assert (again.val_subscores, again.texts, again.score) == (first.val_subscores, first.texts, first.score)
+    assert sum("set aside" in message for message in caplog.messages) == 2  # once a session
+
+
+def test_a_budget_without_room_for_a_proposal_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    Words(None).compile(strategy="adaptive", max_metric_calls=12)
+    assert any("max_metric_calls=12" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("option", "remedy"),
+    [("max_steps", "max_metric_calls"), ("num_trials", "max_reflections"), ("prompt_model", "reflection_lm")],
+)
+def test_options_of_other_optimizers_are_refused_with_what_takes_their_place(
+    option: str, remedy: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=remedy):
+        GEPA(is_right, reflection_lm=scripted_lm(refuses), **{option: 10})
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, SystemExit, GeneratorExit, KeyboardInterrupt])
+def test_any_exception_with_which_a_callback_ends_the_run_leaves_the_best_program(
+    kind: type[BaseException],
+) -> None:
+    commits = 0
+
+    def listener(event: Any) -> None:
+        nonlocal commits
+        commits += event.name() == "step_committed"
+        if commits == 3:
+            raise kind
+
+    with pytest.raises(GEPAError) as caught:
+        Words(None).compile(callbacks=[listener])
+    assert caught.value.program is not None
