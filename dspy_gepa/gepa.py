@@ -12,12 +12,13 @@ import dspy
 from dspy.teleprompt import Teleprompter
 
 from dspy_gepa.errors import ConfigurationError
+from dspy_gepa.program.async_tools import require_callable_tools
 from dspy_gepa.program.checks import suggest_closest_option
 from dspy_gepa.program.dspy_api import TESTED, untested_version
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.record.journal import Resume
 from dspy_gepa.reflection.proposer import CodeProposalFn, ProposalFn
-from dspy_gepa.run import RunSettings, Stopper, run_search
+from dspy_gepa.run import RunSettings, Stopper, run_search, run_search_on_loop
 from dspy_gepa.runtime.forecast import Forecast, forecast_by_trial
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.worker import Worker
@@ -272,6 +273,33 @@ class GEPA(Teleprompter):
         search, record = run_search(settings, work)
         return settings.deliver(search, record)
 
+    async def acompile(
+        self,
+        student: dspy.Module,
+        *,
+        trainset: Iterable[dspy.Example],
+        teacher: dspy.Module | None = None,
+        valset: Iterable[dspy.Example] | None = None,
+    ) -> dspy.Module:
+        """Compile like `compile`, with the program awaited on the running event loop.
+
+        Tools that are bound to this loop, such as those of MCP sessions, can be called. The search itself
+        runs in a thread. Cancelling the call ends the run in order.
+
+        Raises:
+            ConfigurationError: As `compile`; `executor` is set, or the program has async tools and no
+                ``aforward``.
+            GEPAError: As `compile`.
+        """
+        if self.options.executor is not None:
+            raise ConfigurationError(
+                "acompile runs rollouts on the running event loop, and executor= asks for another place. "
+                "Leave one of them out."
+            )
+        settings, work = self._prepare(student, trainset, teacher, valset, on_callers_loop=True)
+        search, record = await run_search_on_loop(settings, work)
+        return settings.deliver(search, record)
+
     def plan(
         self,
         student: dspy.Module,
@@ -318,7 +346,11 @@ class GEPA(Teleprompter):
         trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None,
         valset: Iterable[dspy.Example] | None,
+        *,
+        on_callers_loop: bool = False,
     ) -> tuple[RunSettings, Worker]:
         if teacher is not None:
             raise ConfigurationError("GEPA has no use for a teacher. Leave teacher=None.")
-        return prepare(self.options, student, Data.read(trainset, valset))
+        prepared = prepare(self.options, student, Data.read(trainset, valset))
+        require_callable_tools(student, on_callers_loop=on_callers_loop)
+        return prepared

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,6 +33,7 @@ from dspy_gepa.record.model import RunRecord
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
+from dspy_gepa.runtime.executors import LoopExecutor, ThreadExecutor
 from dspy_gepa.runtime.failures import FailedRollouts
 from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price, require_usage
 from dspy_gepa.runtime.policy import RetryPolicy
@@ -68,6 +70,7 @@ class RunSettings:
         callbacks: Receive every event, see `dspy_gepa.events`.
         trackers: Each opens a callback before the run and closes it afterwards.
         stop: The user's stop rule, if any.
+        on_signals: Has the function that it is called with called by the signals that end a run.
     """
 
     deliver: Callable[[Search, RunRecord], Any]
@@ -88,6 +91,54 @@ class RunSettings:
     callbacks: Sequence[Any] = ()
     trackers: Sequence[Callable[[], AbstractContextManager[Any]]] = ()
     stop: Stopper | None = None
+    on_signals: Callable[[Callable[[], None]], AbstractContextManager[bool]] = stopping_on_signals
+
+
+async def run_search_on_loop(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
+    """Search like `run_search`, in a thread, with rollouts as tasks of the running event loop.
+
+    If the caller is cancelled, the run is ended in order before the cancellation goes on.
+
+    Raises:
+        GEPAError: As `run_search`.
+    """
+    stop = _Stop()
+    settings = replace(
+        settings, executor=LoopExecutor(asyncio.get_running_loop()), on_signals=stop.handed_over
+    )
+    ended = asyncio.wrap_future(ThreadExecutor().submit(run_search, settings, work))
+    cancelled: asyncio.CancelledError | None = None
+    with stopping_on_signals(stop):
+        while not ended.done():
+            try:
+                await asyncio.wait([ended])
+            except asyncio.CancelledError as error:
+                cancelled = error
+                stop()
+    if cancelled is not None:
+        ended.exception()  # it counts as retrieved
+        raise cancelled
+    return ended.result()
+
+
+class _Stop:
+    """Asks a run in another thread to end in order."""
+
+    def __init__(self) -> None:
+        self._wake: Callable[[], None] | None = None
+        self._asked = False
+
+    def __call__(self) -> None:
+        self._asked = True
+        if self._wake is not None:
+            self._wake()
+
+    @contextlib.contextmanager
+    def handed_over(self, wake: Callable[[], None]) -> Iterator[bool]:
+        self._wake = wake
+        if self._asked:
+            wake()
+        yield True
 
 
 def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
@@ -116,7 +167,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             policy=settings.policy,
             on_failure=_noting_failures(journal, emitter),
         )
-        signalled = stack.enter_context(stopping_on_signals(dispatcher.wake))
+        signalled = stack.enter_context(settings.on_signals(dispatcher.wake))
         scheduler = Scheduler(
             dispatcher,
             journal,

@@ -9,6 +9,7 @@ from typing import Any
 
 import dspy
 
+from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.copies import walk
 
 
@@ -17,8 +18,29 @@ def async_tools(program: dspy.Module) -> list[str]:
     return list(dict.fromkeys(name for name, _ in _coroutine_functions(program)))
 
 
-def tools_of_mcp(program: dspy.Module) -> list[str]:
-    """Return the names of the tools that call an MCP session, which is bound to its event loop."""
+def require_callable_tools(program: dspy.Module, *, on_callers_loop: bool) -> None:
+    """Refuse a program with tools that its rollouts could not call.
+
+    Args:
+        program: The program.
+        on_callers_loop: True if rollouts run on the event loop of the caller.
+
+    Raises:
+        ConfigurationError: An async tool cannot be called; a session of another loop would never answer.
+    """
+    if on_callers_loop and async_tools(program) and not is_awaited(program):
+        raise ConfigurationError(
+            f"The tool {async_tools(program)[0]!r} is async, and {type(program).__name__} has no aforward to "
+            "await it in. Give the program an aforward that awaits agent.acall(...)."
+        )
+    if not on_callers_loop and (bound := _tools_of_mcp(program)):
+        raise ConfigurationError(
+            f"The tool {bound[0]!r} calls an MCP session, which answers only on the event loop that it was "
+            "opened on. Use await gepa.acompile(...) there, see docs/mcp.md."
+        )
+
+
+def _tools_of_mcp(program: dspy.Module) -> list[str]:
     return [
         name
         for name, function in _coroutine_functions(program)

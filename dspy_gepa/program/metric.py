@@ -18,8 +18,7 @@ import dspy
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
-from dspy_gepa.program.media import disarm
-from dspy_gepa.program.plain import to_plain
+from dspy_gepa.program.plain import repr_of, to_plain
 from dspy_gepa.types import LARGEST_SCORE
 
 _log = logging.getLogger("dspy_gepa")
@@ -173,7 +172,7 @@ def read_judgement(answer: Any) -> Judgement:
 def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
     """Return feedback for a metric that gives a bare number: the score, expected and given fields."""
     expected = _fields(gold.labels())
-    given = _fields(pred) if isinstance(pred, dspy.Example) else disarm(repr(pred))
+    given = _fields(pred) if isinstance(pred, dspy.Example) else repr_of(pred)
     parts = [f"The score of this output is {score:g}."]
     if expected:
         parts.append(f"Expected: {expected}.")

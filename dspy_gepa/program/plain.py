@@ -43,6 +43,18 @@ def to_plain(value: Any, media: Sequence[str] = ()) -> Any:
     return _Reader().read(value, media)
 
 
+def repr_of(value: Any) -> str:
+    """Return the `repr` of a value, bounded and without marks; a note if its code fails."""
+    try:
+        return elide(disarm(repr(value)), MAX_CHARS)
+    except Exception:
+        return _cannot_be_shown(value)
+
+
+def _cannot_be_shown(value: Any) -> str:
+    return f"[a {type(value).__name__} that cannot be shown]"
+
+
 class _Reader:
     """Reads one value, whatever it holds."""
 
@@ -64,7 +76,7 @@ class _Reader:
         try:
             return self._read(value, media)
         except Exception:  # the value's own code, or what it holds is nested too deeply for Python
-            return f"[a {type(value).__name__} that cannot be shown]"
+            return _cannot_be_shown(value)
         finally:
             self._around.discard(id(value))
 

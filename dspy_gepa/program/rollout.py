@@ -7,7 +7,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -94,15 +94,18 @@ class RolloutRunner:
             attempt.prediction = _run(attempt.program, self._copy_row(rollout), prepared)
         return self._score(rollout, attempt)
 
-    async def arun(self, rollout: Rollout) -> Outcome | Fault:
+    async def arun(
+        self, rollout: Rollout, in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread
+    ) -> Outcome | Fault:
         """Run one rollout on an event loop: the program is awaited, the metric runs in a helper thread."""
         try:
             prepared = self._prepare(rollout.candidate)
         except Exception as error:
             return failed(error, self._failure_score)
         with self._watch(rollout, prepared) as attempt:
-            attempt.prediction = await _arun(attempt.program, self._copy_row(rollout))
-        return await asyncio.to_thread(self._score, rollout, attempt)
+            attempt.prediction = await _arun(attempt.program, self._copy_row(rollout), in_thread)
+        outcome: Outcome | Fault = await in_thread(self._score, rollout, attempt)
+        return outcome
 
     def _prepare(self, candidate: Candidate) -> _Prepared:
         """Return the candidate's program, from memory if it is one of those used last."""
@@ -163,11 +166,13 @@ class RolloutRunner:
 
     def _score(self, rollout: Rollout, attempt: Attempt) -> Outcome | Fault:
         """Score the run. The metric's own LM calls are watched and counted but are no part of the trace."""
-        steps, log = trace_steps(attempt), CallLog(keep_inputs=False)
-        gold = self._copy_row(rollout)
+        log, gold = CallLog(keep_inputs=False), self._copy_row(rollout)
         callbacks = [*dspy.settings.callbacks, log]
         with dspy.context(trace=[], callbacks=callbacks, **attempt.meter.settings()):
-            outcome = score(attempt, gold, steps, self._metric, self._failure_score)
+            try:
+                outcome = score(attempt, gold, trace_steps(attempt), self._metric, self._failure_score)
+            except Exception as error:  # to show what a program returned is to run its code
+                outcome = failed(error, self._failure_score)
         self._warn_of_tools(log)
         if isinstance(outcome, Outcome) and log.unanswered_error is not None:  # the metric caught it
             outcome = fault_of(log.unanswered_error)
@@ -211,8 +216,8 @@ def _run(program: dspy.Module, example: dspy.Example, prepared: _Prepared) -> An
     return program(**inputs)
 
 
-async def _arun(program: dspy.Module, example: dspy.Example) -> Any:
+async def _arun(program: dspy.Module, example: dspy.Example, in_thread: Callable[..., Awaitable[Any]]) -> Any:
     inputs = dict(example.inputs())
     if is_awaited(program):
         return await program.acall(**inputs)
-    return await asyncio.to_thread(program, **inputs)
+    return await in_thread(partial(program, **inputs))

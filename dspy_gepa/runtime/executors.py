@@ -34,14 +34,26 @@ class ThreadExecutor(Executor):
         return future
 
 
-class AsyncExecutor(Executor):
+class LoopExecutor(Executor):
+    """Runs coroutines on an event loop that somebody else runs and ends."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run the coroutine function `fn` on the loop, in a copy of the caller's context."""
+        coroutine = cast("Coroutine[Any, Any, T]", fn(*args, **kwargs))
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+class AsyncExecutor(LoopExecutor):
     """Runs coroutines on an event loop in its own thread: thousands in flight without a thread each.
 
     Programs with `aforward` are awaited; other programs, and metrics, run in helper threads.
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        super().__init__(asyncio.new_event_loop())
         self._loop.set_default_executor(_Helpers())
         self._lock = threading.Lock()
         self._is_shut = False
@@ -53,8 +65,7 @@ class AsyncExecutor(Executor):
         with self._lock:
             if self._is_shut:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            coroutine = cast("Coroutine[Any, Any, T]", fn(*args, **kwargs))
-            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            return super().submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Refuse further work, and stop the loop when its tasks have ended or been cancelled."""
@@ -66,8 +77,16 @@ class AsyncExecutor(Executor):
             self._thread.join()
 
     def _serve(self) -> None:
-        self._loop.run_forever()
+        while not self._has_served():
+            pass
         self._loop.close()
+
+    def _has_served(self) -> bool:
+        try:
+            self._loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):  # of a task, which holds it too: the loop serves the others
+            return False
+        return True
 
 
 class _Helpers(ThreadPoolExecutor):
@@ -75,6 +94,11 @@ class _Helpers(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         return ThreadExecutor().submit(fn, *args, **kwargs)
+
+
+async def in_thread(fn: Callable[..., T], /, *args: Any) -> T:
+    """Run `fn` in a thread of its own; those of `asyncio.to_thread` are few on a loop that is not ours."""
+    return await asyncio.wrap_future(ThreadExecutor().submit(fn, *args))
 
 
 class RayExecutor(Executor):

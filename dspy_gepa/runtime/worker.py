@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
@@ -15,7 +14,7 @@ from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.reflection.proposer import ProposerRunner
 from dspy_gepa.reflection.reflector import ReflectionRunner
 from dspy_gepa.runtime.dispatcher import Submit
-from dspy_gepa.runtime.executors import AsyncExecutor, ThreadExecutor
+from dspy_gepa.runtime.executors import LoopExecutor, ThreadExecutor, in_thread
 from dspy_gepa.runtime.remote import RemoteWork
 from dspy_gepa.types import Effect, Fault, Result, Rollout
 
@@ -42,13 +41,13 @@ class Worker:
     async def aexecute(self, effect: Effect) -> Result | Fault:
         """Execute an effect on an event loop; what cannot be awaited runs in a helper thread."""
         if isinstance(effect, Rollout):
-            return await self.rollouts.arun(effect)
-        return await asyncio.to_thread(self.reflections, effect)
+            return await self.rollouts.arun(effect, in_thread)
+        return await in_thread(self.reflections, effect)
 
 
 def submitter(worker: Worker, executor: Executor | None) -> Submit:
     """Return the function that hands an effect to the executor; None stands for threads of this process."""
-    if isinstance(executor, AsyncExecutor):
+    if isinstance(executor, LoopExecutor):
         return cast("Submit", partial(executor.submit, worker.aexecute))
     if executor is None or isinstance(executor, ThreadExecutor):
         return partial((executor or ThreadExecutor()).submit, worker.execute)

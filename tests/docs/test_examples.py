@@ -19,8 +19,10 @@ from tests.support_docs import ROOT, python_blocks
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 # A block that is not run is fenced as ```py, below a comment with the reason.
 NOT_RUN = re.compile(r"^<!-- not run: \S.* -->\n```py$", re.MULTILINE)
-ELSEWHERE = "extending.md"  # tests/docs/test_extending.py runs it
-RUN = [page for page in PAGES if page.name != ELSEWHERE and python_blocks(page.read_text(encoding="utf-8"))]
+ELSEWHERE = ("extending.md", "mcp.md")  # tests/docs/test_extending.py and tests/inputs/test_mcp.py run them
+RUN = [
+    page for page in PAGES if page.name not in ELSEWHERE and python_blocks(page.read_text(encoding="utf-8"))
+]
 
 
 @pytest.fixture

@@ -378,6 +378,92 @@ def test_a_failure_that_the_program_survives_stands_at_its_place_in_the_trace() 
     assert [(step.component, step.failure is None) for step in outcome.trace] == [("a", False), ("b", True)]
 
 
+class _OfALibrary(BaseException):
+    """Compiled libraries raise such ones when they panic."""
+
+
+ANY_EXCEPTION = [
+    SystemExit("done"),
+    GeneratorExit(),
+    StopIteration(),
+    _OfALibrary("panic"),
+    asyncio.CancelledError(),
+]
+
+
+@pytest.mark.parametrize("error", ANY_EXCEPTION, ids=lambda error: type(error).__name__)
+def test_whatever_a_program_raises_is_its_failure(error: BaseException) -> None:
+    class Ends(OneHop):
+        def forward(self, question: str) -> dspy.Prediction:
+            self.b(question=question)
+            raise error
+
+    outcome = run(Ends())
+    assert (outcome.status, outcome.cause) == ("program_failed", type(error).__name__)
+    assert components_of(outcome) == ["b"]
+
+
+@pytest.mark.parametrize("error", ANY_EXCEPTION, ids=lambda error: type(error).__name__)
+def test_whatever_a_metric_raises_is_its_failure(error: BaseException) -> None:
+    def metric(gold: Any, pred: Any) -> float:
+        raise error
+
+    outcome = run(OneHop(), metric=metric)
+    assert (outcome.metric_failed, outcome.cause) == (True, type(error).__name__)
+
+
+@pytest.mark.parametrize("error", [SystemExit("done"), asyncio.CancelledError()], ids=["exit", "cancelled"])
+def test_whatever_an_awaited_program_raises_is_its_failure(error: BaseException) -> None:
+    class Ends(AsyncOnly):
+        async def aforward(self, question: str) -> dspy.Prediction:
+            raise error
+
+    program = Ends()
+    runner = RolloutRunner(program, Metric(is_right), {Row("train", 0): ROWS[0]})
+    outcome = asyncio.run(runner.arun(Rollout(read_candidate(program), Row("train", 0))))
+    assert isinstance(outcome, Outcome)
+    assert outcome.cause == type(error).__name__
+
+
+@pytest.mark.parametrize("in_metric", [False, True])
+def test_a_keyboard_interrupt_is_no_failure(in_metric: bool) -> None:
+    def interrupt(*args: Any, **kwargs: Any) -> Any:
+        raise KeyboardInterrupt
+
+    program = OneHop()
+    if not in_metric:
+        program.b.forward = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        run(program, metric=interrupt)
+
+
+def test_an_error_that_cannot_be_shown_is_a_failure_too() -> None:
+    class Mute(Exception):  # noqa: N818
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    class Ends(OneHop):
+        def forward(self, question: str) -> dspy.Prediction:
+            raise Mute
+
+    assert run(Ends()).status == "program_failed"
+
+
+@pytest.mark.parametrize("answer", ["right", "wrong"])
+def test_an_output_that_holds_itself_and_has_no_words_is_scored(answer: str) -> None:
+    class Odd:
+        def __repr__(self) -> str:
+            raise RuntimeError("no words")
+
+    class Loops(OneHop):
+        def forward(self, question: str) -> Any:
+            items: list[Any] = [Odd()]
+            items.append(items)
+            return items if answer == "wrong" else dspy.Prediction(answer=answer, items=items)
+
+    assert run(Loops(), metric=lambda gold, pred: 0.5).score == 0.5
+
+
 # Failures of providers ------------------------------------------------------------------------------------
 
 OVERLOADED = LMRateLimitError("slow down")
