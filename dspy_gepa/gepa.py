@@ -18,7 +18,6 @@ from dspy_gepa.program.dspy_api import TESTED, untested_version
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.record.journal import Resume
 from dspy_gepa.reflection.proposer import CodeProposalFn, ProposalFn
-from dspy_gepa.result import deliver
 from dspy_gepa.run import RunSettings, Stopper, run_search, run_search_on_loop
 from dspy_gepa.runtime.forecast import Forecast, forecast_by_trial
 from dspy_gepa.runtime.policy import RetryPolicy
@@ -267,11 +266,12 @@ class GEPA(Teleprompter):
 
         Raises:
             ConfigurationError: The program or the data cannot be used; nothing was run.
-            GEPAError: The run had to end. ``error.program`` is the best program so far.
+            GEPAError: The run had to end. ``error.program`` is the best program so far, with its
+                ``detailed_results`` under `track_stats`.
         """
         settings, work = self._prepare(student, trainset, teacher, valset)
         search, record = run_search(settings, work)
-        return deliver(search, record, settings.build, track_stats=self.options.track_stats)
+        return settings.deliver(search, record)
 
     async def acompile(
         self,
@@ -298,7 +298,7 @@ class GEPA(Teleprompter):
             )
         settings, work = self._prepare(student, trainset, teacher, valset, on_callers_loop=True)
         search, record = await run_search_on_loop(settings, work)
-        return deliver(search, record, settings.build, track_stats=self.options.track_stats)
+        return settings.deliver(search, record)
 
     def plan(
         self,

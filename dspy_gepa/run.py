@@ -44,7 +44,7 @@ from dspy_gepa.search.belief.summary import best_outputs
 from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.texts import escape_controls
-from dspy_gepa.types import Candidate, Effect, Fault, Outcome, Rollout, Row
+from dspy_gepa.types import Effect, Fault, Outcome, Rollout, Row
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class RunSettings:
     """Everything a run needs, checked and resolved.
 
     Attributes:
-        build: Makes the program of a candidate.
+        deliver: Makes the program to return, with its result, from the search and the record of the run.
         examples: Every row with its example.
         problem: Texts, rows and weights of the search.
         strategy: Numbers and choices of the search.
@@ -73,7 +73,7 @@ class RunSettings:
         on_signals: Has the function that it is called with called by the signals that end a run.
     """
 
-    build: Callable[[Candidate], Any]
+    deliver: Callable[[Search, RunRecord], Any]
     examples: Mapping[Row, Any]
     problem: Problem
     strategy: Strategy
@@ -193,21 +193,33 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
                     begin=emitter.planned,
                     listen=_listening(emitter, search),
                 )
-                if settings.track_best_outputs:
-                    # They are read once, here: the journal is open, and the search need not hold outputs.
-                    search.best_outputs = best_outputs(search.pool, scheduler.recall)
+                _keep_best_outputs(settings, search, scheduler)
                 emitter.finished(search)
         except BaseException as error:
             hub.stopping = True
             if isinstance(error, GEPAError):
                 if not isinstance(error, JournalError):  # else there is nothing to record in
                     scheduler.drain()
-                _attach_best_program(error, settings, search)
+                    _keep_best_outputs(settings, search, scheduler)
+                _quote_example(error, settings)
                 _explain(error, settings, dispatcher, search)
             emitter.failed(search, error)
+            if isinstance(error, GEPAError) and search.pool.is_run(0):
+                search.stop_reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+                error.program = settings.deliver(search, _record(recorder, settings, started))
             raise
+    return search, _record(recorder, settings, started)
+
+
+def _record(recorder: RecordBuilder, settings: RunSettings, started: float) -> RunRecord:
     log_dir = None if settings.log_dir is None else str(settings.log_dir)
-    return search, recorder.record(seconds=time.monotonic() - started, log_dir=log_dir)
+    return recorder.record(seconds=time.monotonic() - started, log_dir=log_dir)
+
+
+def _keep_best_outputs(settings: RunSettings, search: Search, scheduler: Scheduler) -> None:
+    """Look up the best outputs once, at the end, so that the search need not hold outputs."""
+    if settings.track_best_outputs:
+        search.best_outputs = best_outputs(search.pool, scheduler.recall)
 
 
 def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
@@ -326,10 +338,8 @@ def _noting_failures(journal: Journal | None, emitter: Emitter) -> Callable[[Eff
     return note
 
 
-def _attach_best_program(error: GEPAError, settings: RunSettings, search: Search) -> None:
-    """Attach the best program so far, and quote the example that a metric failed on."""
-    if search.pool.is_run(0):
-        error.program = settings.build(search.pool.members[search.choice.member].candidate)
+def _quote_example(error: GEPAError, settings: RunSettings) -> None:
+    """Quote the example that a metric failed on."""
     if isinstance(error, MetricError) and error.row is not None:
         shown = elide(repr(settings.examples[error.row]), 600)
         error.args = (f"{error}\nThe example ({error.row}) was:\n{shown}",)

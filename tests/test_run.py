@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -417,3 +418,53 @@ def test_an_interrupt_before_the_first_scores_leaves_no_program_and_says_nothing
         Words(None).compile(callbacks=[stop])
     assert raised.value.program is None
     assert "error.program" not in str(raised.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C there")
+def test_ctrl_c_is_heard_while_a_record_is_replayed(tmp_path: Path) -> None:
+    Words(tmp_path).compile(max_metric_calls=60)
+    commits: list[StepCommitted] = []
+
+    def press(event: Event) -> None:
+        if isinstance(event, StepCommitted):
+            commits.append(event)
+            if len(commits) == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(RunInterrupted) as raised:
+        Words(tmp_path).compile(max_metric_calls=60, callbacks=[press])
+    assert len(commits) == 2
+    assert raised.value.program is not None
+
+
+@pytest.mark.parametrize("strategy", ["paper", "adaptive"])
+@pytest.mark.parametrize("commits", [1, 2, 3, 6])
+def test_the_program_of_an_error_has_its_result(strategy: str, commits: int) -> None:
+    told: list[StepCommitted] = []
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StepCommitted):
+            told.append(event)
+            if len(told) == commits:
+                raise KeyboardInterrupt
+
+    tracked = {"strategy": strategy, "callbacks": [stop], "max_metric_calls": 300, "track_stats": True}
+    with pytest.raises(RunInterrupted) as raised:
+        Words(None).compile(**tracked, track_best_outputs=True)
+    result = raised.value.program.detailed_results
+    assert result.best_idx == told[-1].best
+    assert result.score == told[-1].score
+    assert result.stop_reason.startswith("RunInterrupted: ")
+    assert result.record.state == "interrupted"
+    assert result.best_outputs_valset is not None
+    assert str(result)
+
+
+def test_without_statistics_the_program_of_an_error_has_no_result() -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, StepCommitted):
+            raise KeyboardInterrupt
+
+    with pytest.raises(RunInterrupted) as raised:
+        Words(None).compile(callbacks=[stop], track_stats=False)
+    assert not hasattr(raised.value.program, "detailed_results")

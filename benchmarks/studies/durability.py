@@ -227,7 +227,7 @@ def instant_search(rollouts: int, log_dir: Path | None) -> tuple[float, int]:
     """Return the seconds of a search in a world without latency, and the number of effects it executed."""
     components = ("first", "second", "third", "fourth")
     settings = RunSettings(
-        build=dict,
+        deliver=lambda search, record: dict(search.pool.members[search.choice.member].candidate),
         examples={},
         shape=Shape(first=50, step=21.0, waves=1.0, evidence=3, components=4, rewritten=1, threads=1),
         problem=Problem(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dspy_gepa.errors import JournalError
 from dspy_gepa.events import StepCommitted
+from dspy_gepa.record.conform import check_type
 from dspy_gepa.record.file import FILE_NAME, read_journal
 from dspy_gepa.record.model import Interval, RunStatus
 from dspy_gepa.record.read import read_events_backwards, state_of
@@ -48,21 +49,21 @@ def read_outline(directory: Path) -> Outline:
         JournalError: There is no journal, or it cannot be read.
     """
     with read_journal(directory) as db:
-        try:
-            commit = _last(read_events_backwards(db), StepCommitted.name())
-            spent = commit.get("spent", {})
-            last_seen = db.execute("SELECT max(last_seen) FROM sessions").fetchone()[0]
-            return Outline(
-                state=state_of(db, directory),
-                score=commit.get("score"),
-                interval=tuple(commit["interval"]) if commit else None,
-                gain=commit.get("gain"),
-                rollouts=spent.get("rollouts", 0),
-                cost=spent.get("cost", 0.0),
-                last_seen=last_seen or 0.0,
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise JournalError(f"The journal in {directory} cannot be read: {error!r}.") from error
+        commit = _last(read_events_backwards(db), StepCommitted.name())
+        spent = commit.get("spent", {})
+        last_seen = db.execute("SELECT max(last_seen) FROM sessions").fetchone()[0] or 0.0
+        datetime.fromtimestamp(last_seen)  # raises where it cannot be shown
+        outline = Outline(
+            state=state_of(db, directory),
+            score=commit.get("score"),
+            interval=tuple(commit["interval"]) if commit else None,
+            gain=commit.get("gain"),
+            rollouts=spent.get("rollouts", 0),
+            cost=spent.get("cost", 0.0),
+            last_seen=last_seen,
+        )
+        check_type(outline, Outline)
+        return outline
 
 
 def _last(events: Iterator[Mapping[str, Any]], name: str) -> Mapping[str, Any]:

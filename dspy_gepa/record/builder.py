@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,8 @@ from dspy_gepa.types import Levels, Outcome, Reflection, Row, Usage
 
 # Maximum number of characters of a feedback, and of the inputs of a rollout: enough to recognize the case.
 FEEDBACK, INPUTS = 800, 400
+# Maximum number of rows of a data set in a record; views list them.
+MAX_ROWS = 10**6
 # Exceptions that end an interrupted run.
 INTERRUPTS = ("RunInterrupted", "KeyboardInterrupt")
 
@@ -56,12 +58,14 @@ class RecordBuilder:
         """Add an event to the record."""
         match event:
             case RunStarted():
+                _require(max(event.train_rows, event.val_rows) <= MAX_ROWS, "the number of rows")
                 self._started = event.to_dict()
                 self._members = [
                     MemberRecord(index=index, candidate=candidate.id, texts=dict(candidate))
                     for index, candidate in enumerate(event.candidates)
                 ]
             case StepPlanned():
+                self._check_members(event.members)
                 self._planned[event.step] = event
             case StepCommitted():
                 self._commit(event)
@@ -140,10 +144,22 @@ class RecordBuilder:
     def _use(self, phase: str, usage: Usage) -> None:
         self._usage[phase] = self._usage.get(phase, Usage()) + usage
 
+    def _check_members(self, members: Iterable[int | None]) -> None:
+        """Check that members exist; a journal of a stranger may name others.
+
+        Raises:
+            ValueError: One of them does not.
+        """
+        for member in members:
+            _require(member is None or 0 <= member < len(self._members), f"member {member}")
+
     def _commit(self, event: StepCommitted) -> None:
         self._planned.pop(event.step, None)
         if event.proposal is not None:
+            self._check_members([*event.proposal.parents, event.proposal.ancestor])
+            _require(event.member in (None, len(self._members)), f"member {event.member}")
             self._add_trial(event, event.proposal)
+        self._check_members([event.best, event.contender, *event.evaluated, *event.scores])
         for member, scores in event.evaluated.items():
             self._evaluate(member, {str(row): score for row, score in scores.items()})
         self._score(event.scores)
@@ -164,6 +180,8 @@ class RecordBuilder:
         )
 
     def _end(self, event: Finished | Failed) -> None:
+        if isinstance(event, Finished):
+            self._check_members([event.best])
         self._ended = event
         self._score(dict(enumerate(event.scores)))
         if isinstance(event, Finished) and self._curve:
@@ -240,6 +258,11 @@ def _state(ended: Finished | Failed | None) -> RunStatus:
     if isinstance(ended, Failed):
         return "interrupted" if ended.error in INTERRUPTS else "failed"
     return "running" if ended is None else "finished"
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(f"{what} is not possible here")
 
 
 def _level(value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -22,6 +21,7 @@ from dspy_gepa.events import (
     StepCommitted,
     Stopping,
 )
+from dspy_gepa.record.conform import check_type
 from dspy_gepa.record.journal import Journal
 from dspy_gepa.runtime.budget import UNLIMITED, Limits, Spending
 from dspy_gepa.runtime.forecast import Forecast
@@ -55,7 +55,7 @@ class EventLog:
             if isinstance(event, RunStarted):
                 self._journal.note(Stopping.name(), None)  # an earlier session's
             # A view counts down from the time of the event.
-            at = {"at": time.time()} if isinstance(event, Stopping) else {}
+            at = {"at": self._journal.now()} if isinstance(event, Stopping) else {}
             self._journal.note(event.name(), event.to_dict() | at)
             return
         committed = event.step if isinstance(event, StepCommitted) else None
@@ -81,6 +81,7 @@ class EventReader:
         kind = _KINDS[data["event"]]
         values = {f.name: data[f.name] for f in fields(kind) if f.name in data}
         event = kind(**{name: self._value(name, value) for name, value in values.items()})
+        check_type(event, kind)
         if isinstance(event, RunStarted):
             self._candidates = list(event.candidates)
         elif isinstance(event, StepCommitted) and event.proposal and event.member is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,8 +27,14 @@ CREATE TABLE events (number INTEGER PRIMARY KEY, committed INTEGER, data TEXT NO
 CREATE TABLE sessions (id INTEGER PRIMARY KEY, started_at REAL NOT NULL, last_seen REAL NOT NULL, ended TEXT);
 CREATE TABLE failures (cause TEXT NOT NULL, kind TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL);
 """
-# What SQLite, and Python's decoding of its texts and messages, make of a damaged file.
+# Exceptions of SQLite, and of Python's decoding of its texts and messages, on a damaged file.
 UNREADABLE = (sqlite3.Error, UnicodeError)
+# Exceptions on values that no run writes.
+MALFORMED = (*UNREADABLE, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+# Maximum number of bytes of one value.
+_LONGEST_VALUE = 256_000_000
+# Instructions of SQLite after which Python looks for signals: about a millisecond.
+_INSTRUCTIONS = 50_000
 REMEDY = (
     "Restore the file from a backup, try `sqlite3 run.sqlite .recover`, or choose another log_dir to start "
     "anew; nothing was overwritten."
@@ -34,24 +42,25 @@ REMEDY = (
 
 
 def open_journal(path: Path) -> sqlite3.Connection:
-    """Return the file, open for writing; it is created if missing.
+    """Open the file for writing; it is made when missing.
 
     Raises:
         JournalError: The file is damaged, or of another version.
     """
+    _check_files(path)
     if not path.exists():
         _create(path)
     if path.stat().st_size == 0:
         raise JournalError(f"{path} is empty, so its run cannot be resumed. {REMEDY}")
     db = sqlite3.connect(path, isolation_level="DEFERRED", check_same_thread=False)
     try:
-        _check_version(db, path, "Resume")
-        _check(db, path)
+        _check_schema(db, path, "Resume")
+        _check_records(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
     except UNREADABLE as error:
         db.close()
-        raise JournalError(f"{path} is not a readable journal ({error}). {REMEDY}") from error
+        raise _unreadable(path, error) from error
     except JournalError:
         db.close()
         raise
@@ -59,7 +68,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
 
 
 def _create(path: Path) -> None:
-    """Create an empty journal, completely or not at all, even if the process is killed."""
+    """Create an empty journal, completely or not at all, whenever the process is killed."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     try:
@@ -75,19 +84,66 @@ def _create(path: Path) -> None:
     os.replace(draft, path)
 
 
-def _check_version(db: sqlite3.Connection, path: Path, verb: str) -> None:
+def _check_files(path: Path) -> None:
+    """Check that SQLite will neither wait for a pipe nor write through a link beside the journal.
+
+    Raises:
+        JournalError: Names the file that is not regular.
+    """
+    for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
+        try:
+            found = file.stat() if file == path else file.lstat()
+        except OSError:  # it is missing, as most of them usually are, or will be reported by SQLite
+            continue
+        if not stat.S_ISREG(found.st_mode):
+            raise JournalError(f"{file} is no regular file, so the run cannot be read. {REMEDY}")
+
+
+def _check_schema(db: sqlite3.Connection, path: Path, verb: str) -> None:
+    """Check that the tables are those of this release, before anything is read from them.
+
+    A view in place of a table could have rows without end, as a damaged tree of pages could, and a trigger
+    could change what is written.
+
+    Raises:
+        JournalError: They are not, or the file is damaged or of another version.
+    """
+    _hear_signals(db)
+    problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise JournalError(f"{path} is damaged ({problem}). {REMEDY}")
+    found = {name: (kind, sql) for kind, name, sql in db.execute("SELECT type, name, sql FROM sqlite_master")}
+    tables = _tables()
+    if found.get("meta") != tables["meta"]:
+        raise JournalError(f"{path} is not a readable journal (no such table: meta). {REMEDY}")
     version = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
     if version is None or version[0] != str(SCHEMA_VERSION):
         raise JournalError(
-            f"{path} has schema version {version and version[0]}; this release writes {SCHEMA_VERSION}. "
-            f"{verb} it with the release that wrote it."
+            f"{path} has schema version {version and str(version[0])[:20]}; this release writes "
+            f"{SCHEMA_VERSION}. {verb} it with the release that wrote it."
         )
+    problems = [f"no such table: {name}" for name, table in tables.items() if found.get(name) != table]
+    problems += ["it has triggers" for kind, _ in found.values() if kind == "trigger"]
+    if problems:
+        raise JournalError(f"{path} is not a readable journal ({problems[0]}). {REMEDY}")
 
 
-def _check(db: sqlite3.Connection, path: Path) -> None:
-    problem = db.execute("PRAGMA quick_check").fetchone()[0]
-    if problem != "ok":
-        raise JournalError(f"{path} is damaged ({problem}). {REMEDY}")
+def _tables() -> dict[str, tuple[str, str]]:
+    """Return the kind and the definition of every table by name."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(_SCHEMA)
+        rows = db.execute("SELECT type, name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {name: (kind, sql) for kind, name, sql in rows}
+
+
+def _hear_signals(db: sqlite3.Connection) -> None:
+    """Let Ctrl-C end a query: Python handles signals only while it runs code of its own."""
+    db.set_progress_handler(lambda: 0, _INSTRUCTIONS)
+    if sys.version_info >= (3, 11):
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+
+
+def _check_records(db: sqlite3.Connection, path: Path) -> None:
     for key, text, recorded in db.execute("SELECT key, result, digest FROM effects"):
         if recorded != digest(key, text):
             raise JournalError(f"The record of {key} in {path} is damaged. {REMEDY}")
@@ -95,24 +151,36 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def read_journal(directory: Path) -> Iterator[sqlite3.Connection]:
-    """Return a read-only connection to a run's journal, also while the run goes on.
+    """Open a run's journal for reading, also while the run goes on.
+
+    Anybody may have written the file: values that cannot be used are a `JournalError` in the block, too.
 
     Raises:
-        JournalError: There is no journal in `directory`, or it is damaged or of another version.
+        JournalError: There is no journal in `directory`, it is damaged or of another version, or it contains
+            something that no run writes.
+        KeyboardInterrupt: Ctrl-C ended a query.
     """
     path = directory / FILE_NAME
     if not path.exists():
         raise JournalError(f"There is no journal in {directory}: {FILE_NAME} is missing.")
+    _check_files(path)
     try:
         with closing(sqlite3.connect(_address(path), uri=True)) as db:
-            _check_version(db, path, "Read")
+            _check_schema(db, path, "Read")
             yield db
-    except UNREADABLE as error:
-        raise JournalError(f"{path} is not a readable journal ({error}). {REMEDY}") from error
+    except MALFORMED as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> BaseException:
+    if isinstance(error, sqlite3.OperationalError) and str(error) == "interrupted":
+        return KeyboardInterrupt()  # SQLite replaces the exception of the progress handler
+    what = str(error)[:300]  # a value in it may be of any size
+    return JournalError(f"{path} is not a readable journal ({type(error).__name__}: {what}). {REMEDY}")
 
 
 def _address(path: Path) -> str:
-    """Return the address of the file for reading only.
+    """Return the URI of the file for reading only.
 
     To read a journal while it is written, SQLite creates files beside it. If it may not, as in an archive,
     and nobody writes, the journal is read as a file that never changes.

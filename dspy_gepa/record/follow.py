@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from heapq import merge
 from pathlib import Path
 from typing import NamedTuple
 
-from dspy_gepa.errors import JournalError
 from dspy_gepa.events import (
     AttemptFailed,
     Event,
@@ -22,9 +22,10 @@ from dspy_gepa.events import (
     RunStarted,
     Stopping,
 )
+from dspy_gepa.record.conform import check_type
 from dspy_gepa.record.event_log import EventReader, row_of
 from dspy_gepa.record.model import RunStatus
-from dspy_gepa.record.read import noted, read_events, state_of
+from dspy_gepa.record.read import noted, read_events, require_finite, seconds_of, state_of
 from dspy_gepa.runtime.codec import decode
 from dspy_gepa.types import Outcome
 
@@ -78,6 +79,8 @@ class Follower:
 
     def _begin(self, session: _Session | None) -> None:
         self._session = session
+        # The writer's clock never goes back, so that after the system's was set back it is ahead of that.
+        self._ahead = 0.0 if session is None else max(0.0, session.last_seen - time.time())
         self._read = EventReader()
         self._event = (-1, 0.0)
         self._seen: dict[str, float] = {}
@@ -85,19 +88,13 @@ class Follower:
         self._stops = self._over = False
 
     def look(self) -> News:
-        """Return the events since the last look.
-
-        Raises:
-            JournalError: The file is no journal of this release.
-        """
+        """Return the events since the last look."""
+        self._db.execute("BEGIN")  # all of it as of one moment
         try:
-            self._db.execute("BEGIN")  # all of it as of one moment
-            try:
-                return self._look()
-            finally:
-                self._db.rollback()
-        except (ValueError, LookupError, TypeError) as error:
-            raise JournalError(f"The journal in {self._directory} cannot be read: {error!r}.") from error
+            news = self._look()
+        finally:
+            self._db.rollback()
+        return replace(news, events=tuple(Dated(event, at - self._ahead) for event, at in news.events))
 
     def _look(self) -> News:
         state, session = state_of(self._db, self._directory), self._newest()
@@ -126,13 +123,16 @@ class Follower:
         return News(state, anew, tuple(events))
 
     def _newest(self) -> _Session | None:
-        rows = self._db.execute("SELECT id, started_at, last_seen FROM sessions ORDER BY id").fetchall()
-        if not rows:
+        sql = "SELECT id, started_at, last_seen FROM sessions ORDER BY id DESC LIMIT 1"
+        last = self._db.execute(sql).fetchone()
+        if last is None:
             return None
-        before = sum(max(0.0, seen - started) for _, started, seen in rows[:-1])
+        before = seconds_of(self._db, before=last[0])
         found = self._db.execute("SELECT value FROM meta WHERE name = ?", (RunStarted.name(),)).fetchone()
-        number, started_at, last_seen = rows[-1]
-        return _Session(number, started_at, last_seen, before, found and found[0])
+        number, started_at, last_seen = last
+        return _Session(
+            number, require_finite(started_at), require_finite(last_seen), before, found and found[0]
+        )
 
     def _has_changed(self, session: _Session | None) -> bool:
         """Return True if the journal no longer starts with the events already read."""
@@ -162,6 +162,7 @@ class Follower:
         self._seen |= {row[0]: row[-1] for row in fresh if row[-1] == latest}
         for key, step, text, attempts, seconds, at in fresh:
             result, replayed = decode(text), at < session.started_at
+            check_type((result, step, attempts, seconds), tuple[type(result), int, int, float])  # type: ignore[misc]
             how = (replayed, 0 if replayed else attempts, 0.0 if replayed else seconds)
             if isinstance(result, Outcome):
                 candidate, row, *_ = key.split(":")
@@ -179,9 +180,9 @@ class Follower:
         if not self._stops and (stopping := noted(self._db, Stopping.name())) is not None:
             self._stops = True
             event = self._read(stopping)
-            assert isinstance(event, Stopping)  # it was recorded under that name
-            # The observer is another process, and Ctrl-C there reaches that one.
-            yield Dated(replace(event, can_hurry=False), stopping["at"])
+            if isinstance(event, Stopping):
+                # The observer is another process, and Ctrl-C there reaches that one.
+                yield Dated(replace(event, can_hurry=False), require_finite(stopping["at"]))
 
 
 def _time(dated: Dated) -> float:

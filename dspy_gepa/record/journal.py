@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,22 @@ SELECT max(coalesce((SELECT max(step) FROM effects), -1), coalesce((SELECT max(c
 """
 
 
+class _Clock:
+    """Seconds since 1970 as the system said at the beginning, and from then on the seconds that passed.
+
+    Setting the system's clock changes neither the order nor the distance of the times in a journal.
+
+    Args:
+        after: Latest time on record; the clock starts no earlier.
+    """
+
+    def __init__(self, after: float) -> None:
+        self._offset = max(time.time(), after) - time.monotonic()
+
+    def now(self) -> float:
+        return self._offset + time.monotonic()
+
+
 class Journal:
     """The journal of one run, open for writing.
 
@@ -43,9 +60,10 @@ class Journal:
             a directory that holds a run already.
 
     Attributes:
-        path: Path of the file.
-        recorded: Number of effects on record when it was opened.
-        last_step: Number of the last step that had begun by then, or -1.
+        path: The file.
+        recorded: Effects that were on record when it was opened.
+        last_step: The last step that had begun by then, or -1.
+        now: Returns the time of the journal, in seconds since 1970.
 
     Raises:
         JournalError: Another process is writing here, the file is damaged or of another version, or it
@@ -83,10 +101,24 @@ class Journal:
             self._compare("budget", budget)
         self.recorded = int(self._first("SELECT count(*) FROM effects")[0])
         self.last_step = int(self._first(_LAST_STEP)[0])
-        now = time.time()
+        self.now = _Clock(after=self._latest()).now
+        now = self.now()
         self._session = self._write("INSERT INTO sessions (started_at, last_seen) VALUES (?, ?)", now, now)
         # From here on the file itself, even without its -wal, says whose it is and that a run was begun.
         self._first("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _latest(self) -> float:
+        """Return the latest time on record.
+
+        Raises:
+            JournalError: The times are no finite numbers.
+        """
+        (effect,) = self._first("SELECT max(recorded_at) FROM effects")
+        session, seconds = self._first("SELECT max(last_seen), total(last_seen - started_at) FROM sessions")
+        times = [time or 0.0 for time in (effect, session)]
+        if not all(isinstance(time, (int, float)) and math.isfinite(time) for time in (*times, seconds)):
+            raise JournalError(f"The times in {self.path} are damaged. {REMEDY}")
+        return float(max(times))
 
     def recall(self, key: str) -> Result | None:
         """Return the recorded result of an effect, or None.
@@ -107,7 +139,7 @@ class Journal:
     ) -> None:
         """Write a result durably, before it is used."""
         text = encode(result)
-        now = time.time()
+        now = self.now()
         with self._transaction() as db:
             db.execute("UPDATE sessions SET last_seen = ? WHERE id = ?", (now, self._session))
             db.execute(
@@ -116,8 +148,10 @@ class Journal:
             )
 
     def record_failure(self, cause: str, kind: str, error: str) -> None:
-        """Record a failed attempt; it is never used as a result."""
-        self._write("INSERT INTO failures VALUES (?, ?, ?, ?)", cause, kind, error, time.time())
+        """Note a failed attempt; it is never an answer."""
+        # Half of a surrogate pair, which a provider's message may contain, cannot be stored.
+        stored = (text.encode("utf-8", "backslashreplace").decode() for text in (cause, kind, error))
+        self._write("INSERT INTO failures VALUES (?, ?, ?, ?)", *stored, self.now())
 
     def record_event(self, number: int, data: str, committed: int | None = None) -> None:
         """Write an event as JSON, for reports.
@@ -134,7 +168,7 @@ class Journal:
             return
         with self._transaction() as db:
             db.execute("DELETE FROM events WHERE number >= ?", (number,))
-            db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (number, committed, data, time.time()))
+            db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (number, committed, data, self.now()))
 
     def note(self, name: str, value: Any) -> None:
         """Store a value under a name, replacing an earlier one."""
@@ -158,7 +192,7 @@ class Journal:
         """End the session, saying how as well as the disk allows, and let others write."""
         sql = "UPDATE sessions SET last_seen = ?, ended = ? WHERE id = ?"
         with contextlib.suppress(JournalError):
-            self._write(sql, time.time(), ended, self._session)
+            self._write(sql, self.now(), ended, self._session)
         self._db.close()
         self._lock.close()
 

@@ -3,71 +3,87 @@
 from __future__ import annotations
 
 import os
+import stat
+import time
 import weakref
 from pathlib import Path
 from typing import IO
 
 from dspy_gepa.errors import JournalError
 
+_FILE_NAME = "run.lock"
+# Room for a process number; whatever else the file may hold is not read.
+_MAX_CHARACTERS = 20
 _held: weakref.WeakSet[IO[str]] = weakref.WeakSet()
 
 
 def lock(directory: Path) -> IO[str]:
-    """Hold `directory`, which is made when missing, until the file is closed or the process ends anyhow.
+    """Hold `directory`, creating it if missing, until the file is closed or the process ends in any way.
 
     Raises:
-        JournalError: Another process holds it, or it cannot be written.
+        JournalError: Another process holds it, it cannot be written, or its lock is not a file of its own.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / "run.lock").open("a+", encoding="utf-8")
+        file = _open(directory / _FILE_NAME, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise JournalError(f"log_dir cannot be written: {error}.") from error
     try:
         _lock_file(file)
     except OSError as error:
-        file.seek(0)
-        owner = file.read().strip() or "unknown"
+        owner = file.read(_MAX_CHARACTERS).strip()
         file.close()
+        pid = owner if owner.isascii() and owner.isdecimal() else "unknown"
         raise JournalError(
-            f"Another process (pid {owner}) is running in {directory}. Wait for it, stop it, or choose "
+            f"Another process (pid {pid}) is running in {directory}. Wait for it, stop it, or choose "
             f"another log_dir. ({error})"
         ) from error
     file.truncate(0)
-    file.write(str(os.getpid()))
+    file.write(str(os.getpid()))  # for people and error messages; the lock itself is what counts
     file.flush()
     _held.add(file)
     return file
 
 
 def is_held(directory: Path) -> bool:
-    """Return True if a process of this machine is running in `directory`."""
-    path = directory / "run.lock"
-    if not path.exists():
-        return False
-    if os.name == "nt":
-        return _cannot_be_locked(path)
-    # Not by trying to lock it: a run that begins at this moment would be refused.
+    """Return True if a process of this machine is running in `directory`.
+
+    A shared lock shows it, whatever the file contains: process numbers are used again. It is held for a
+    moment, in which `lock` tries again.
+    """
     try:
-        os.kill(int(path.read_text(encoding="utf-8")), 0)
-    except PermissionError:
-        return True  # somebody else's process
-    except (ValueError, ProcessLookupError):
+        file = _open(directory / _FILE_NAME, os.O_RDONLY)
+    except (OSError, JournalError):
         return False
-    return True
-
-
-def _cannot_be_locked(path: Path) -> bool:
-    with path.open("a+", encoding="utf-8") as file:
+    with file:
         try:
-            _lock_file(file)
+            _try_lock(file, shared=True)
         except OSError:
             return True
     return False
 
 
+def _open(path: Path, flags: int) -> IO[str]:
+    """Open the lock without following a link or waiting for the other end of a pipe.
+
+    Raises:
+        OSError: It cannot be opened.
+        JournalError: It is a link, or no regular file: writing to it would change something else.
+    """
+    safe = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    refused = f"{path} is a link or no regular file. Remove it, or choose another log_dir."
+    if path.is_symlink():
+        raise JournalError(refused)
+    descriptor = os.open(path, flags | safe, 0o666)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        raise JournalError(refused)
+    return open(descriptor, "r+" if flags & os.O_RDWR else "r", encoding="utf-8", errors="replace")
+
+
 def _let_go() -> None:
-    """In a forked worker: it inherits the lock, and would hold it when this process has been killed."""
+    """Close the locks in a forked worker, which would hold them when this process has been killed."""
     for file in _held:
         file.close()
 
@@ -77,6 +93,20 @@ if hasattr(os, "register_at_fork"):
 
 
 def _lock_file(file: IO[str]) -> None:
+    """Lock a file for this process alone, in spite of others that look for a moment if it is locked.
+
+    Raises:
+        OSError: Another process holds it.
+    """
+    for pause in (0.001, 0.01, 0.1):
+        try:
+            return _try_lock(file, shared=False)
+        except OSError:
+            time.sleep(pause)
+    return _try_lock(file, shared=False)
+
+
+def _try_lock(file: IO[str], *, shared: bool) -> None:
     if os.name == "nt":
         import msvcrt
 
@@ -84,4 +114,4 @@ def _lock_file(file: IO[str]) -> None:
     else:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

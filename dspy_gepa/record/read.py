@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from dspy_gepa.errors import JournalError
 from dspy_gepa.events import Failed, Finished, RunStarted
 from dspy_gepa.record.builder import RecordBuilder
+from dspy_gepa.record.conform import check_type
 from dspy_gepa.record.event_log import EventReader, row_of
-from dspy_gepa.record.file import REMEDY, UNREADABLE, read_journal
+from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.lock import is_held
 from dspy_gepa.record.model import RunRecord, RunStatus
 from dspy_gepa.runtime.codec import decode
 from dspy_gepa.types import Outcome
+
+# The states that a session can have ended in.
+ENDS = set(get_args(RunStatus)) - {"running", "killed"}
 
 
 def read_run(directory: str | Path) -> RunRecord:
@@ -26,14 +29,8 @@ def read_run(directory: str | Path) -> RunRecord:
     Raises:
         JournalError: There is no journal, or it cannot be read.
     """
-    directory = Path(directory)
-    with read_journal(directory) as db:
-        try:
-            return _read(db, directory)
-        except (*UNREADABLE, ValueError, LookupError, TypeError) as error:
-            raise JournalError(
-                f"The journal in {directory} cannot be read: {error!r}. Was it written by another release?"
-            ) from error
+    with read_journal(Path(directory)) as db:
+        return _read(db, Path(directory))
 
 
 def read_events(db: sqlite3.Connection, after: int = -1) -> Iterator[tuple[int, float, Mapping[str, Any]]]:
@@ -70,19 +67,39 @@ def read_settings(directory: str | Path) -> dict[str, Any]:
         JournalError: There is no journal, or it cannot be read.
     """
     with read_journal(Path(directory)) as db:
-        try:
-            return {**(noted(db, "identity") or {}), "budget": noted(db, "budget") or {}}
-        except ValueError as error:
-            raise JournalError(f"The settings in {directory} cannot be read: {error}. {REMEDY}") from error
+        identity, budget = noted(db, "identity") or {}, noted(db, "budget") or {}
+        check_type(identity, Mapping[str, Any])
+        check_type(budget, Mapping[str, float | None])
+        return {**identity, "budget": budget}
 
 
 def state_of(db: sqlite3.Connection, directory: Path) -> RunStatus:
     """Return the state of a journal's run."""
     found = db.execute("SELECT ended FROM sessions ORDER BY id DESC LIMIT 1").fetchone()
     ended: RunStatus | None = found[0] if found else None
-    if ended is not None:
-        return ended
-    return "running" if is_held(directory) else "killed"
+    if ended is None:
+        return "running" if is_held(directory) else "killed"
+    if ended not in ENDS:
+        raise ValueError(f"{ended!r} is no end of a run")
+    return ended
+
+
+def seconds_of(db: sqlite3.Connection, before: int | None = None) -> float:
+    """Return the duration of all sessions, or of those before one."""
+    where = "" if before is None else f" WHERE id < {before:d}"
+    sessions = db.execute(f"SELECT started_at, last_seen FROM sessions{where}")
+    return require_finite(sum(max(0.0, last - first) for first, last in sessions))
+
+
+def require_finite(number: float) -> float:
+    """Return a number of a journal.
+
+    Raises:
+        ValueError: It is infinite or not a number.
+    """
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no number that a run writes")
+    return number
 
 
 def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
@@ -99,15 +116,13 @@ def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
             build(read(data))
     if state in ("failed", "interrupted") and (failed := noted(db, Failed.name())) is not None:
         build(read(failed))
-    sessions = db.execute("SELECT started_at, last_seen, ended FROM sessions").fetchall()
-    seconds = sum(max(0.0, last - first) for first, last, _ in sessions)
-    if state == "running" and sessions:  # a process holds the lock before it has noted that it began
-        seconds += max(0.0, time.time() - sessions[-1][1])
-    return build.record(state, seconds=seconds, sessions=len(sessions), log_dir=str(directory))
+    sessions = db.execute("SELECT count(*) FROM sessions").fetchone()[0]
+    return build.record(state, seconds=seconds_of(db), sessions=sessions, log_dir=str(directory))
 
 
 def _add_effect(build: RecordBuilder, key: str, text: str) -> None:
     result = decode(text)
+    check_type(result, type(result))
     if isinstance(result, Outcome):
         candidate, row, *_ = key.split(":")
         build.rollout(candidate, row_of(row), result)

@@ -140,6 +140,7 @@ class Dispatcher:
         self._late_usage: dict[type[Effect], Usage] = {}
         self._last_rollout_done = float("-inf")
         self._draining = False
+        self._woken = self._noticed = self._stale = 0
         self.causes: Counter[str] = Counter()
         self.duplicates = 0
 
@@ -160,7 +161,24 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Make a waiting `next` return None soon, or end `drain`. May be called from a signal handler."""
+        self._woken += 1
         self._completions.put((_WAKE, None))
+
+    def take_wake(self) -> bool:
+        """Return True if `wake` was called, without waiting; each call is noticed once, here or by `next`."""
+        if self._noticed == self._woken:
+            return False
+        self._noticed += 1
+        self._stale += 1
+        return True
+
+    def _is_stale(self) -> bool:
+        """Take a call of `wake` from the queue; return True if `take_wake` has reported it already."""
+        if self._stale:
+            self._stale -= 1
+            return True
+        self._noticed += 1
+        return False
 
     def next(self) -> Done | None:
         """Wait for the next result and return it; None if `wake` was called.
@@ -177,6 +195,8 @@ class Dispatcher:
                 continue
             attempt, future = completion
             if future is None:
+                if self._is_stale():
+                    continue
                 return None
             done = self._complete(attempt, future)
             if done is not None:
@@ -197,6 +217,8 @@ class Dispatcher:
                 return
             attempt, future = completion
             if future is None:
+                if self._is_stale():
+                    continue
                 return
             done = self._complete(attempt, future)
             if done is not None:

@@ -114,7 +114,14 @@ class Scheduler:
         return len(self._flights)
 
     def start(self, number: int, step: Step) -> None:
-        """Start a step and request its first effects."""
+        """Start a step and request its first effects.
+
+        Raises:
+            RunInterrupted: The dispatcher was woken up, perhaps while recorded results are replayed and
+                nothing has to be waited for.
+        """
+        if self._dispatcher.take_wake():
+            raise self.interrupt()
         flight = _Flight(number, step)
         self._flights.append(flight)
         self.started += 1
@@ -128,6 +135,8 @@ class Scheduler:
             RunInterrupted: The dispatcher was woken up.
             In both cases running effects were waited for and recorded, so that they need not be paid again.
         """
+        if self._dispatcher.take_wake():
+            raise self.interrupt()
         oldest = self._flights[0]
         while oldest.result is None:
             try:

@@ -24,7 +24,7 @@ from dspy_gepa.reflection.prompts import describe_program
 from dspy_gepa.reflection.proposer import reflections_of
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.report.live import ReportKeeper
-from dspy_gepa.result import DETAILS
+from dspy_gepa.result import DETAILS, deliver
 from dspy_gepa.run import RunSettings
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.runtime.forecast import Shape
@@ -56,7 +56,7 @@ def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings,
     threads = options.num_threads or default_threads()
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     settings = RunSettings(
-        build=partial(_program_of, student),
+        deliver=partial(deliver, build=partial(_program_of, student), track_stats=options.track_stats),
         examples=data.examples,
         problem=problem,
         strategy=options.search,

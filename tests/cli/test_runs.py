@@ -63,3 +63,25 @@ def test_on_a_narrow_terminal_each_run_is_a_block(
     lines = call("runs").output.splitlines()
     assert max(map(len, lines)) <= 40
     assert lines.count("state") == lines.count("  finished") == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE sessions SET last_seen = 1e300",
+        "UPDATE sessions SET last_seen = 'never'",
+        "UPDATE sessions SET ended = 'somehow'",
+        "UPDATE events SET data = '[' WHERE number = (SELECT max(number) FROM events)",
+        "UPDATE events SET data = replace(data, '\"score\": 0', '\"score\": 1e9990')",
+        "ALTER TABLE events RENAME TO others",
+    ],
+)
+def test_a_run_with_values_that_no_run_writes_is_named_below_the_others(
+    damage: str, call: Call, runs: Path, tmp_path: Path
+) -> None:
+    changed(runs / "first", tmp_path / "bad", damage)
+    changed(runs / "second", tmp_path / "good")
+    result = call("runs", tmp_path)
+    assert result.exit_code == 0
+    assert str(tmp_path / "good") in "".join(result.stdout.split())
+    assert f"{tmp_path / 'bad'}" in result.stderr

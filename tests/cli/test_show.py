@@ -164,3 +164,26 @@ def test_facts_keep_within_a_terminal_of_any_width(
     commands = [line for line in lines if line.startswith("  dspy-gepa")]
     assert commands == ["  dspy-gepa report first --open"]
     assert max(len(line) for line in lines if line not in commands) <= min(100, width)
+
+
+@pytest.mark.parametrize("command", ["show", "report", "watch", "export", "compare"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "replace(data, '\"parents\": [0]', '\"parents\": [-1]')",
+        "replace(data, '\"parents\": [0]', '\"parents\": [99]')",
+        "replace(data, '\"best\": ', '\"best\": 7')",
+        'replace(data, \'"gain": \', \'"gain": 1e999, "other": \')',
+        'replace(data, \'"evaluated": {\', \'"evaluated": {"-1": {}, \')',
+        'replace(data, \'"rows": [\', \'"rows": ["train/-1", \')',
+    ],
+)
+def test_a_journal_with_impossible_values_is_refused_in_words(
+    command: str, change: str, call: Call, runs: Path, tmp_path: Path
+) -> None:
+    run = changed(runs / "first", tmp_path / "run", f"UPDATE events SET data = {change}")
+    more = [runs / "second"] if command == "compare" else []
+    result = call(command, run, *more, *(["-o", tmp_path / "page"] if command == "report" else []))
+    assert result.exit_code == 2
+    assert "run.sqlite" in result.stderr
+    assert not (tmp_path / "page").exists()

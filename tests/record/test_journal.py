@@ -373,3 +373,44 @@ def test_without_its_wal_a_journal_is_in_an_earlier_state(tmp_path: Path) -> Non
     recalled = [earlier.recall(key) for key in KEYS]
     assert all(r in (None, result_of(key)) for key, r in zip(KEYS, recalled, strict=True))
     earlier.close("finished")
+
+
+# Times and texts of others --------------------------------------------------------------------------------
+
+
+def test_a_clock_that_is_set_changes_neither_duration_nor_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, passed = [1_000_000.0], [50.0]
+    monkeypatch.setattr("dspy_gepa.record.journal.time.time", lambda: system[0])
+    monkeypatch.setattr("dspy_gepa.record.journal.time.monotonic", lambda: passed[0])
+    for ahead in (30 * 86400.0, -60 * 86400.0, 0.0):
+        journal = open_journal(tmp_path)
+        system[0] += ahead
+        passed[0] += 2
+        journal.record_failure("cause", "rollout", "error")
+        journal.close("interrupted")
+    assert open_journal(tmp_path).seconds_before == pytest.approx(6)
+    with read_journal(tmp_path) as db:
+        times = [at for (at,) in db.execute("SELECT at FROM failures ORDER BY rowid")]
+        begun = [at for (at,) in db.execute("SELECT started_at FROM sessions ORDER BY id")]
+    assert times == sorted(times)
+    assert begun == sorted(begun)
+
+
+@pytest.mark.parametrize("seen", ["9e999", "-9e999", "'late'", "x'00'"])
+def test_a_run_whose_times_are_no_numbers_is_not_resumed(finished: Path, seen: str) -> None:
+    with sqlite3.connect(finished / FILE_NAME) as db:
+        db.execute(f"UPDATE sessions SET last_seen = {seen}")
+    with pytest.raises(JournalError, match="times"):
+        open_journal(finished)
+
+
+def test_half_a_surrogate_pair_in_the_message_of_a_provider_is_noted_as_an_escape(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    journal.record_failure("LMServerError", "rollout", "cannot process \ud83d here \N{SNOWMAN}")
+    journal.close("finished")
+    with read_journal(tmp_path) as db:
+        assert db.execute("SELECT error FROM failures").fetchone() == (
+            "cannot process \\ud83d here \N{SNOWMAN}",
+        )

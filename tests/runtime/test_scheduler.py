@@ -224,6 +224,36 @@ def test_an_interrupted_run_records_what_was_running_and_starts_nothing_more() -
     assert world.now() == 10
 
 
+def test_an_interruption_is_heard_where_nothing_has_to_be_waited_for() -> None:
+    world, memory = World(slow_first), Notes()
+    for i in range(3):
+        memory.record(rollout(i).key, "rollout", 0, scored(), attempts=1, seconds=1.0)
+    dispatcher = dispatcher_in(world, workers=2)
+    scheduler = Scheduler(dispatcher, memory)
+    scheduler.start(0, asking([[rollout(0)]]))
+    scheduler.start(1, asking([[rollout(1)]]))
+    dispatcher.wake()
+    with pytest.raises(RunInterrupted):
+        scheduler.start(2, asking([[rollout(2)]]))
+    dispatcher.wake()
+    with pytest.raises(RunInterrupted):
+        scheduler.finish()
+    assert world.starts == []
+    assert world.now() == 0
+
+
+def test_an_interruption_that_was_heard_does_not_end_the_wait_for_what_is_running() -> None:
+    world, memory = World(slow_first), Notes()
+    dispatcher = dispatcher_in(world, workers=2)
+    scheduler = Scheduler(dispatcher, memory)
+    scheduler.start(0, asking([[rollout(0), rollout(1)]]))
+    dispatcher.wake()
+    with pytest.raises(RunInterrupted, match=r"^The run was interrupted\.$"):
+        scheduler.finish()
+    assert [key for key, _, _ in memory.recorded] == [rollout(i).key for i in (1, 0)]
+    assert world.now() == 10
+
+
 def test_a_second_interruption_ends_the_waiting() -> None:
     world = World(lambda effect, attempt: (NEVER, scored()))
     dispatcher = dispatcher_in(world, workers=2)
