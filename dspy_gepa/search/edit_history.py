@@ -7,6 +7,7 @@ does: the difference between a child and its parent, over all rows of either, is
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from dspy_gepa.reflection.edit_history import Edit
 from dspy_gepa.search.pool import Pool
@@ -38,4 +39,9 @@ def _edit(pool: Pool, proposal: Proposal, component: str, child: int | None) -> 
     others = [name for name in proposal.changed if name != component]
     if others:
         effect += f" (together with edits of {', '.join(others)})"
-    return Edit(tuple(added_sentences(old, new)), tuple(removed_sentences(old, new)), gain, effect)
+    return Edit(*_changes(old, new), gain, effect)
+
+
+@lru_cache(maxsize=4096)  # asked again for every edit at every reflection
+def _changes(old: str, new: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(added_sentences(old, new)), tuple(removed_sentences(old, new))

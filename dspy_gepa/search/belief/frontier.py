@@ -119,8 +119,14 @@ def frontier_wins(
     eases = weight * (known.sum(axis=1) - worths @ seen.T)
     eases += noise * np.sqrt(weight) * generator.standard_normal(eases.shape)
     wins = np.zeros(len(scores))
+    value, chance = np.empty_like(known), np.empty_like(known)  # in place: the draws are most of the work
     for worth, ease in zip(worths, eases, strict=True):
-        value = worth + believed * (known - worth - ease[:, None])
-        value += deviation * generator.standard_normal(seen.shape)
+        np.subtract(known, worth, out=value)
+        value -= ease[:, None]
+        value *= believed
+        value += worth
+        generator.standard_normal(out=chance)
+        chance *= deviation
+        value += chance
         wins += np.bincount(value.argmax(axis=1), weights=weights, minlength=len(wins))
     return wins / count

@@ -167,12 +167,14 @@ def _left_over(scores: Scores, share: Array) -> tuple[float, float]:
     def around_rows(lines: Array) -> Array:
         return np.where(known, lines - np.where(known, lines, 0.0).sum(axis=0) * each, 0.0)
 
+    own = equations(share)
+    squared = own if (share == 1.0).all() else equations(share**2)
     # Members that share no rows have no common level, and the equations no unique solution; any will do.
-    inverse = np.linalg.inv(equations(share) + 1e-6 * np.eye(len(scores)))
+    inverse = np.linalg.inv(own + 1e-6 * np.eye(len(scores)))
     levels = inverse @ (around_rows(scores) * share).sum(axis=1)
     left = np.square(around_rows(scores - levels[:, None])) * share
     # As in `_within`, scores on heavy rows are as noisy as others.
-    freedom = ((seen - seen * each) * share).sum() - np.sum(inverse * equations(share**2))
+    freedom = ((seen - seen * each) * share).sum() - np.sum(inverse * squared)
     return float(left.sum()), max(0.0, float(freedom))
 
 
