@@ -48,7 +48,6 @@ class GEPA(Teleprompter):
         >>> optimizer = GEPA(metric, max_metric_calls=600, reflection_lm=dspy.LM("openai/gpt-5"))
         >>> print(optimizer.plan(program, trainset=train, valset=val))  # costs one rollout
         >>> better = optimizer.compile(program, trainset=train, valset=val)
-        >>> better.save("better.json")
 
     Args:
         metric: ``metric(gold, pred)``, ``metric(gold, pred, trace)`` or
@@ -281,16 +280,7 @@ class GEPA(Teleprompter):
         teacher: dspy.Module | None = None,
         valset: Iterable[dspy.Example] | None = None,
     ) -> dspy.Module:
-        """Compile like `compile`, with the program awaited on the running event loop.
-
-        Tools that are bound to this loop, such as those of MCP sessions, can be called. The search itself
-        runs in a thread. Cancelling the call ends the run in order.
-
-        Raises:
-            ConfigurationError: As `compile`; `executor` is set, or the program has async tools and no
-                ``aforward``.
-            GEPAError: As `compile`.
-        """
+        """Compile with the program awaited on the running event loop: for tools bound to it (docs/mcp.md)."""
         if self.options.executor is not None:
             raise ConfigurationError(
                 "acompile runs rollouts on the running event loop, and executor= asks for another place. "

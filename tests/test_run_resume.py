@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa import JournalError
+from dspy_gepa import JournalError, RunInterrupted
 from dspy_gepa.record.file import read_journal
 from tests.support import (
     TwoHops,
@@ -61,6 +61,10 @@ class CrashError(BaseException):
     """As good as a kill, without a process."""
 
 
+# The error itself, or the interrupt that a run makes of whatever ends it from outside.
+DEATHS = (CrashError, RunInterrupted)
+
+
 @settings(max_examples=3)
 @given(
     crashes=st.lists(st.integers(0, 99), min_size=1, max_size=4),
@@ -74,7 +78,7 @@ def test_a_run_that_crashes_anywhere_goes_on_as_if_it_had_not(
     expected = told(calm.compile(width=width, num_threads=threads))
     words = Words(tmp_path_factory.mktemp("run"))
     for crash in sorted(crashes):
-        with crashing_after(crash) as record, pytest.raises(CrashError):
+        with crashing_after(crash) as record, pytest.raises(DEATHS):
             words.compile(width=width, num_threads=threads)
         assert record.count <= crash
     assert told(words.compile(width=width, num_threads=threads)) == expected
@@ -110,7 +114,7 @@ def test_what_was_recorded_is_not_asked_again(tmp_path: Path) -> None:
     calm = Words(None)
     calm.compile(num_threads=1)
     words = Words(tmp_path)
-    with crashing_after(40), pytest.raises(CrashError):
+    with crashing_after(40), pytest.raises(DEATHS):
         words.compile(num_threads=1)
     words.compile(num_threads=1)
     # The rollout that was in flight, of two calls, and none else is paid twice.
@@ -175,7 +179,7 @@ def test_another_budget_is_refused_with_the_way_to_extend(tmp_path: Path) -> Non
 
 def test_a_run_whose_time_is_up_is_resumed_with_all_it_had_found(tmp_path: Path) -> None:
     words = Words(tmp_path)
-    with crashing_after(80), pytest.raises(CrashError):
+    with crashing_after(80), pytest.raises(DEATHS):
         words.compile(max_seconds=10_000, max_metric_calls=400)
     with sqlite3.connect(tmp_path / "run.sqlite") as db:
         db.execute("UPDATE sessions SET started_at = last_seen - 20000")
@@ -263,7 +267,7 @@ def test_another_run_in_the_same_place_is_refused_with_the_difference(
 def test_another_adapter_is_refused(tmp_path: Path) -> None:
     words = Words(tmp_path)
     words.compile(max_metric_calls=8)
-    with dspy.context(adapter=dspy.XMLAdapter()), pytest.raises(JournalError, match="adapter was null"):
+    with dspy.context(adapter=dspy.XMLAdapter()), pytest.raises(JournalError, match=r"adapter was"):
         words.compile(max_metric_calls=8)
 
 

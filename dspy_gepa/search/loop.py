@@ -194,8 +194,8 @@ class Search:
     def _search_step(self) -> PlannedStep | None:
         """Return the next evaluation or trial; None to wait or to end the search."""
         evaluation = self._planner.evaluation(self.pool, self._in_flight)
-        # Room for the validation of a new member was kept by its trial.
-        if evaluation is not None and not (evaluation.optional and self._refusal(evaluation.need)):
+        # Room for the validation of a new member was kept by its trial, unless parallel trials used it up.
+        if evaluation is not None and not self._lacks_room(evaluation):
             return evaluation
         # Evaluations of new members take places too: with one, they come before the next trial.
         if not self.pool.has_begun or len(self._in_flight) >= self.width:
@@ -212,6 +212,11 @@ class Search:
             self.stop_reason = reason
             return None
         return trial
+
+    def _lacks_room(self, evaluation: PlannedStep) -> bool:
+        if evaluation.optional:
+            return self._refusal(evaluation.need) is not None
+        return self.pool.has_begun and evaluation.need.rollouts > self.budget.room
 
     def _refusal(self, need: Spending) -> str | None:
         return self.budget.refusal(need, keep=self.strategy.kept)
