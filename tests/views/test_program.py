@@ -17,6 +17,9 @@ def test_all_that_a_program_writes_stays_whole_above_the_panel_and_ctrl_c_leaves
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv(
+        "TQDM_DISABLE", raising=False
+    )  # the benchmarks' commands set it where they are imported
     program = screen.run(sys.executable, str(Path(__file__).parent / "support_noisy_program.py"))
     try:
         screen.wait_for("three are done")
