@@ -127,8 +127,9 @@ def _smaller(request: Reflect, error: Exception) -> tuple[str, list[Reflect]]:
         return why, [replace(request, evidence=with_media(evidence, 0))]
     # Some servers say no more than that the request was bad.
     too_long = is_too_long(error) or (is_refusal(error) and not is_wrong_parameter(error))
-    if too_long and len(evidence) > SHORTEST_EVIDENCE:
-        return "", [replace(request, evidence=elide(evidence, len(evidence) // 2))]
+    if too_long and not is_infrastructure(error) and len(evidence) > SHORTEST_EVIDENCE:
+        why = "The reflection LM refused a prompt; such prompts are sent again with half the evidence."
+        return why, [replace(request, evidence=elide(evidence, len(evidence) // 2))]
     return "", []
 
 
