@@ -21,6 +21,8 @@ from dspy_gepa.views import choice
 from tests.support import is_right
 
 logging.basicConfig(format="%(message)s")  # a handler from before the run
+# The usual form starts with this file's path, which a deep folder makes longer than the terminal is wide.
+warnings.formatwarning = lambda message, category, *_args, **_kwargs: f"{category.__name__}: {message}\n"
 number = count(1)
 
 
