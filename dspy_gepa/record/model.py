@@ -183,6 +183,12 @@ class RunRecord:
     sessions: int = 1
     log_dir: str | None = None
 
+    def __repr__(self) -> str:
+        """Describe the run on one line; all its texts would fill many screens."""
+        rollouts = self.last.rollouts if self.last else 0
+        found = f"{len(self.members)} candidates, {len(self.trials)} trials, {rollouts} rollouts"
+        return f"<RunRecord {self.state}: {found}>"
+
     @property
     def failed_rollouts(self) -> Mapping[str, int]:
         """Number of rollouts that gave no answer, by cause."""

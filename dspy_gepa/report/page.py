@@ -124,7 +124,7 @@ def _environment() -> Environment:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
         raise ConfigurationError(
-            "A report needs jinja2, which is not installed. Run: pip install 'dspy-gepa[report]'"
+            "A report needs jinja2, which is not installed. Run: pip install jinja2"
         ) from error
     environment = Environment(
         loader=PackageLoader("dspy_gepa.report", "assets"),
@@ -179,7 +179,7 @@ def _markdown(record: RunRecord, title: str) -> str:
         point = record.last
         score = render_estimate(point.score, point.interval)
         lines = [
-            ("Gain over the seed", render_estimate(point.gain, point.gain_interval)),
+            ("Gain over your program", render_estimate(point.gain, point.gain_interval)),
             ("Score", score + (IN_SAMPLE if record.started.get("in_sample") else "")),
             *lines,
         ]
@@ -227,7 +227,7 @@ def _level(value: float | None) -> str:
 
 
 def _named(members: Sequence[int]) -> str:
-    return " and ".join(str(member) if member else "the seed" for member in members)
+    return " and ".join(str(member) if member else "your program" for member in members)
 
 
 def _signed(value: float) -> str:

@@ -120,7 +120,7 @@ def is_dark(page: Page) -> bool:
 def test_the_best_member_is_shown_at_first(visit: Callable[..., Page]) -> None:
     page = visit("plain")
     assert page.inner_text("h1").startswith("+")
-    assert page.inner_text("#card h3").startswith(f"Member {BEST}")
+    assert page.inner_text("#card h3").startswith(f"Candidate {BEST}")
     assert page.get_attribute(f'.node[data-member="{BEST}"]', "aria-pressed") == "true"
     for text in SPARSE.members[BEST or 0].texts.values():
         assert text.split("\n")[0] in page.inner_text("#texts")
@@ -151,7 +151,7 @@ def test_the_tree_is_walked_by_keyboard(visit: Callable[..., Page]) -> None:
     page.keyboard.press("ArrowLeft")
     parent = SPARSE.members[BEST or 0].parents[0]
     assert page.evaluate("document.activeElement.dataset.member") == str(parent)
-    assert page.inner_text("#card h3") == (f"Member {parent}" if parent else "The seed")
+    assert page.inner_text("#card h3") == (f"Candidate {parent}" if parent else "Your program")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.dataset.member") != str(parent)
     page.keyboard.press("Enter")
@@ -180,7 +180,7 @@ def test_a_cell_of_the_heat_map_tells_its_row_and_score_and_opens_its_member(
     page.select_option("#heat-order", "score")
     page.focus("#heat")
     page.keyboard.press("ArrowDown")
-    assert page.inner_text("#heat-said").startswith(f"member {BEST} on")
+    assert page.inner_text("#heat-said").startswith(f"candidate {BEST} on")
 
 
 @pytest.mark.parametrize("name", ["plain", "far", "below"])
@@ -220,7 +220,7 @@ def test_the_course_tells_what_made_the_step(visit: Callable[..., Page]) -> None
     assert page.inner_text("#said").startswith(f"{SPARSE.curve[0].rollouts} rollouts, step 0")
     page.keyboard.press("End")
     page.keyboard.press("Enter")
-    assert page.inner_text("#card h3").startswith(f"Member {BEST}")
+    assert page.inner_text("#card h3").startswith(f"Candidate {BEST}")
 
 
 def test_a_passage_of_the_final_text_tells_the_failures_it_came_from(visit: Callable[..., Page]) -> None:

@@ -13,7 +13,7 @@ from dspy_gepa.report.sections import advice, chance, costs, facts, headline, in
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Usage
-from dspy_gepa.views.words import amount
+from dspy_gepa.views.words import amount, trials_text
 from tests.report.support_records import member, point
 from tests.support_reports import made_up_run
 
@@ -24,7 +24,7 @@ def test_a_headline_sets_the_best_beside_the_seed_on_one_scale() -> None:
     found = headline(RUN)
     assert found is not None
     seed, best = found.bars
-    assert (seed.label, best.label) == ("The seed", f"Member {RUN.best}")
+    assert (seed.label, best.label) == ("Your program", f"Candidate {RUN.best}")
     assert best.score > seed.score
     assert best.at > seed.at
     assert best.low < best.at < best.low + best.width
@@ -45,7 +45,7 @@ def test_where_the_seed_is_the_best_it_stands_alone() -> None:
     record = RunRecord(state="running", members=(member(0, {"a": "x"}),), curve=(point(5, 0.5),), best=0)
     found = headline(record)
     assert found is not None
-    assert [bar.label for bar in found.bars] == ["The seed"]
+    assert [bar.label for bar in found.bars] == ["Your program"]
 
 
 def test_nothing_is_claimed_before_the_first_commit() -> None:
@@ -61,7 +61,7 @@ def test_what_was_spent_is_set_against_its_limit() -> None:
     assert told["Reflections"][1] == ""
     assert told["Cost"] == (amount("cost", last.cost), "of $50.00")
     assert told["Time"] == ("1 h 06 min", "")
-    assert told["Members"] == ("8", "7 of 14 trials accepted")
+    assert told["Candidates"] == ("8", trials_text(RUN))
 
 
 def test_a_cost_without_prices_is_not_told_as_nothing() -> None:
@@ -76,7 +76,7 @@ def test_a_cost_without_prices_is_not_told_as_nothing() -> None:
         ("running", "goes on"),
         ("interrupted", "interrupted"),
         ("failed", "error"),
-        ("killed", "without a word"),
+        ("killed", "without an error message"),
     ],
 )
 def test_a_run_that_did_not_finish_says_how_it_goes_on(state: RunStatus, word: str) -> None:

@@ -93,7 +93,7 @@ class Workers:
             _end(process)
             raise RuntimeError(
                 f"`{sys.executable} -m {MODULE}` did not start. It needs sympy and "
-                "antlr4-python3-runtime 4.11: pip install 'dspy-gepa[benchmarks]'."
+                "antlr4-python3-runtime 4.11: pip install sympy 'antlr4-python3-runtime==4.11.*'."
             )
         return process
 
