@@ -39,6 +39,8 @@ class Task:
     optimize: the kinds of text that are optimized, as `dspy_gepa.GEPA` names them.
     inference_time: whether the rows are the very tasks to be solved, so that train rows are validation rows
         and the best output for each of them is what counts.
+    conditions: gives what a result rests on besides the rows, by name, in words for people: what is searched,
+        what stands around code that is run. Asked once for a run, and kept with its result.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Task:
     best_instructions: dict[str, str]
     optimize: tuple[str, ...] = ("instructions",)
     inference_time: bool = False
+    conditions: Callable[[], Mapping[str, str]] = dict
 
     def task_lm(self, *, seed: int = 0) -> dspy.LM:
         """A simulated model that runs the program."""
