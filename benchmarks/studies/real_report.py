@@ -216,7 +216,7 @@ def _worse(results: RealResults, place: Place, point: Point) -> bool:
     rows = results.rows[point.world, place[0], place[1] or 0, point.seed]
     apart = np.subtract(rows, results.rows[point.world, BASELINE, 0, 0])
     error = float(apart.std(ddof=1)) / len(apart) ** 0.5
-    return float(apart.mean()) < -NormalDist().inv_cdf((1 + LEVEL) / 2) * error
+    return bool(apart.mean() < -NormalDist().inv_cdf((1 + LEVEL) / 2) * error)
 
 
 def _reflections(results: RealResults) -> Table:
