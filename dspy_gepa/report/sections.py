@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.types import Usage
-from dspy_gepa.views.words import amount, duration, rows_text, trials_text
+from dspy_gepa.views.words import amount, duration, trials_text
 
 TOGETHER = "all together"
 # Probabilities nearer to 0 or 1 than this are shown as bounds.
