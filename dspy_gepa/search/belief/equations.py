@@ -58,6 +58,11 @@ class Sparse:
         return product
 
 
+def _sums(places: Indices, values: Array, size: int) -> Array:
+    """Return the sum of the values at each place."""
+    return np.asarray(np.bincount(places, values, minlength=size), dtype=np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class Lineage:
     """The contrasts L of equation (2), a line for `first` and then one for each member.
@@ -108,7 +113,7 @@ class Lineage:
 
     def collect(self, values: Array) -> Array:
         """Return L' times a vector."""
-        return np.bincount(self.unknowns, self.factors * values[self.lines], minlength=len(self.shifts))
+        return _sums(self.unknowns, self.factors * values[self.lines], len(self.shifts))
 
     def entries(self) -> tuple[Indices, Indices, Array]:
         """Return the entries of L' V^-1 L: lines, columns and values, some for the same place."""
@@ -164,7 +169,7 @@ class Equations:
         """Return what scores, each times the share of its row, pull at the members."""
         sums = np.bincount(self._rows, scaled, minlength=len(self._weight))
         left = scaled - (self._weight * sums)[self._rows]
-        return np.bincount(self._members, left, minlength=self.size) / self.scales.noise**2
+        return _sums(self._members, left, self.size) / self.scales.noise**2
 
     def perturbed(self, generator: np.random.Generator) -> Array:
         """Return a draw from N(0, P): solved for, it is a draw from N(0, P^-1)."""
@@ -174,9 +179,7 @@ class Equations:
         scores = generator.standard_normal(len(self._rows)) * spread[self._rows] * self.scales.noise
         # A row's own prior is a further equation of its effect, which is eliminated with it.
         eases = self._per_ease * spread * generator.standard_normal(len(spread))
-        members = self._on_members(scores) - np.bincount(
-            self._members, eases[self._rows], minlength=self.size
-        )
+        members = self._on_members(scores) - _sums(self._members, eases[self._rows], self.size)
         return lineage.collect(normal) + members
 
     @cached_property
@@ -184,16 +187,16 @@ class Equations:
         """The diagonal of P."""
         lines, columns, values = self._lineage.entries()
         own = lines == columns
-        diagonal = np.bincount(lines[own], values[own], minlength=self.size)
+        diagonal = _sums(lines[own], values[own], self.size)
         each = (self._share * (1 - self._weight))[self._rows] / self.scales.noise**2
-        return diagonal + np.bincount(self._members, each, minlength=self.size)
+        return diagonal + _sums(self._members, each, self.size)
 
     @cached_property
     def _products(self) -> tuple[Array, Sparse, Sparse, Sparse, Array]:
         lines, columns, values = self._lineage.entries()
         apart = lines != columns
-        diagonal = np.bincount(lines[~apart], values[~apart], minlength=self.size)
-        shares = np.bincount(self._members, self._share[self._rows], minlength=self.size)
+        diagonal = _sums(lines[~apart], values[~apart], self.size)
+        shares = _sums(self._members, self._share[self._rows], self.size)
         order = np.argsort(lines[apart], kind="stable")
         family = Sparse(lines[apart][order], columns[apart][order], values[apart][order], self.size)
         by_member = Sparse(self._members, self._rows, None, self.size)
@@ -217,5 +220,5 @@ class Equations:
         shrunk[self._members, self._rows] = root[self._rows]
         matrix -= shrunk @ shrunk.T
         each = self._share[self._rows] / self.scales.noise**2
-        matrix[np.diag_indices(self.size)] += np.bincount(self._members, each, minlength=self.size)
+        matrix[np.diag_indices(self.size)] += _sums(self._members, each, self.size)
         return matrix
