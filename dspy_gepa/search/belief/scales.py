@@ -158,7 +158,7 @@ def _left_over(scores: Scores, share: Array) -> tuple[float, float]:
     """Return the residual sum of squares of members and rows, without NaN, and its degrees of freedom.
 
     Least squares with the rows' levels eliminated, which leaves one equation for each member. Of more than
-    `MOST_COMPARED` members, so many take part, evenly spaced.
+    `MOST_COMPARED` members this number takes part, evenly spaced.
     """
     if len(scores) > MOST_COMPARED:
         scores = scores[np.linspace(0, len(scores) - 1, MOST_COMPARED).astype(np.intp)]
