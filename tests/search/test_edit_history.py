@@ -62,3 +62,10 @@ def test_only_edits_of_the_component_are_told_and_what_changed_beside_it_is_name
     assert [edit.added for edit in told(pool, "a")] == [("Be exact.",)]
     assert told(pool, "a")[0].effect.endswith("(together with edits of b)")
     assert len(told(pool, "b")) == 2
+
+
+def test_of_many_edits_the_most_harmful_and_the_most_helpful_are_told() -> None:
+    pool = seeded()
+    for number, score in enumerate((0.2, 1.0, -1.0, 0.4)):
+        pool = tried(pool, {"a": f"Try {number}."}, (score,), kept=False)
+    assert [known.trial for known in known_edits(pool, "a", 2)] == [2, 3]
