@@ -16,7 +16,7 @@ from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import added_sentences, removed_sentences
 
-# Digits of the estimates that are told.
+# Digits of the estimates.
 DIGITS = 4
 
 
@@ -64,7 +64,7 @@ def _known(pool: Pool, trial: int, gain: float, child: int | None) -> KnownEdit:
 
 
 def edits_of(pool: Pool, component: str, known: Sequence[KnownEdit]) -> list[Edit]:
-    """Return these edits of a component as the reflection model is told of them."""
+    """Return these edits of a component in the form that is shown to the reflection model."""
     return [_edit(pool, component, edit) for edit in known]
 
 

@@ -45,7 +45,7 @@ class Mutation:
         turn: Number of times that the parent was chosen before.
         rows: Train rows to reflect on.
         trial_rows: Rows to run the child on.
-        edits: By component, the earlier edits that the reflection model is told of.
+        edits: By component, the earlier edits that the reflection model is shown.
     """
 
     parent: Member
@@ -56,7 +56,7 @@ class Mutation:
 
 
 def edits_to_show(problem: Problem, strategy: Strategy, pool: Pool) -> dict[str, tuple[KnownEdit, ...]]:
-    """Return by component the earlier edits that a mutation's reflection is told of, if there are any."""
+    """Return by component the earlier edits to show to the reflection model, if there are any."""
     if not strategy.show_history:
         return {}
     found = {name: known_edits(pool, name, EDITS_SHOWN) for name in problem.components}

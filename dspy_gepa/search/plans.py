@@ -24,7 +24,7 @@ class Decision:
         rows: Rows to evaluate or to reflect on; for a merge those of its trial.
         trial_rows: Rows to run the child of a mutation on.
         turn: Number of times that the parent of a mutation was chosen before.
-        edits: By component, the earlier edits that a mutation's reflection is told of.
+        edits: By component, the earlier edits that the reflection model of a mutation is shown.
         ancestor: Common ancestor of the two parents of a merge.
         sources: For a merge, the member that each component's text comes from, in the program's order.
     """
