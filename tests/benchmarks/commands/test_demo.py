@@ -34,6 +34,7 @@ def options(tmp_path: Path) -> list[str]:
     return ["--budget", "60", "--report", str(tmp_path / "new" / "demo.html")]
 
 
+@pytest.mark.slow
 def test_on_a_terminal_the_run_is_shown_live(screen: Screen, tmp_path: Path) -> None:  # noqa: F811
     with on(screen):
         demo(options(tmp_path), standalone_mode=False)
