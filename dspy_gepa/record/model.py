@@ -118,6 +118,7 @@ class Point:
         better_than_original: Probability that the member is better than the original.
         gain: Expected gain over the original.
         gain_interval: Interval that contains it with probability 0.9.
+        kind: Kind of the step; "" if it is not known.
     """
 
     step: int
@@ -131,6 +132,7 @@ class Point:
     better_than_original: float
     gain: float
     gain_interval: Interval
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.record.model import MemberRecord, RunRecord
+from dspy_gepa.record.model import Interval, MemberRecord, RunRecord
 from dspy_gepa.report.chart import draw
 from dspy_gepa.report.data import excerpt, excerpts, is_mean, payload, shown
 from dspy_gepa.report.diff import segments
 from dspy_gepa.report.levels import groups, objectives
 from dspy_gepa.report.provenance import passages
-from dspy_gepa.report.sections import advice, costs, facts, headline, in_flight, settings
+from dspy_gepa.report.sections import (
+    advice,
+    costs,
+    facts,
+    headline,
+    in_flight,
+    settings,
+    settings_in_words,
+)
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
-from dspy_gepa.texts import IN_SAMPLE, render_estimate, render_report
+from dspy_gepa.texts import IN_SAMPLE, decimals, render_estimate, render_report
+from dspy_gepa.views.words import measured_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -111,6 +120,8 @@ def render_html(record: RunRecord, *, title: str = TITLE) -> str:
         mean=is_mean(record),
         costs=costs(record),
         settings=settings(record),
+        settings_in_words=settings_in_words(record),
+        measured=measured_text(record),
         room=excerpts(record),
         perfect=_perfect(record),
         has_perfect=_perfect(record) < math.inf,
@@ -138,6 +149,7 @@ def _environment() -> Environment:
         "excerpt": excerpt,
         "score": _score,
         "signed": _signed,
+        "brief": _brief,
         "level": _level,
         "shown": shown,
         "named": _named,
@@ -219,6 +231,14 @@ def _short(value: float) -> str:
     if abs(value) < 100:
         return f"{round(value, 3) + 0.0:.3f}"  # never -0.000
     return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.2e}".replace("e+0", "e").replace("e+", "e")
+
+
+def _brief(value: float, interval: Interval, sign: str = "") -> str:
+    """Format with the decimals that the interval calls for, and a real minus sign."""
+    if abs(value) >= 100:
+        return _signed(value) if sign else _short(value)
+    digits = decimals(interval[1] - interval[0])
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}".replace("-", "\u2212")
 
 
 def _level(value: float | None) -> str:

@@ -175,8 +175,38 @@ def costs(record: RunRecord) -> list[Cost]:
     ]
 
 
+def settings_in_words(record: RunRecord) -> list[str]:
+    """Return the settings that a user gave, as sentences; empty if the run ended before it began."""
+    started = record.started
+    if "strategy" not in started:
+        return []
+    rows = f"{started['train_rows']:,} train rows"
+    if started["in_sample"]:
+        rows += ", which are the validation rows too"
+    else:
+        rows += f" and {started['val_rows']:,} validation rows"
+    limits = [
+        amount(name, limit) + ("" if name in ("cost", "seconds") else f" {name}")
+        for name, limit in started.get("limits", {}).items()
+        if limit is not None and limit < UNLIMITED
+    ]
+    strategy, merges = started["strategy"], started["strategy"].get("max_merges", 0)
+    width, threads = started["width"], started["threads"]
+    return [
+        f"Data: {rows}.",
+        f"Limits: at most {', '.join(limits) or 'no limit'}.",
+        f"Strategy: {strategy['name']}, with {strategy.get('minibatch_size')} rows for each reflection and "
+        + (f"at most {merges} merges." if merges else "no merges."),
+        f"Random seed {started['seed']}; {_steps(width)} at a time, on {threads} threads.",
+    ]
+
+
+def _steps(width: int) -> str:
+    return "1 step" if width == 1 else f"up to {width} steps"
+
+
 def settings(record: RunRecord) -> list[tuple[str, str]]:
-    """Return the settings of the run, as names and values."""
+    """Return all settings of the run, as names and values."""
     listed = {
         name: value
         for name, value in record.started.items()
