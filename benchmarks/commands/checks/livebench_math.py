@@ -111,7 +111,7 @@ def _framed(frame: str) -> Write:
 
 
 # Questions of which the official scorer cannot read the truth itself, in a box or in a formula.
-_NOT_READ = frozenset({"        "})
+_NOT_READ = frozenset(["0850642f", "98aafbc5", "c3043e58", "390df766", "0af12624", "81774be8", "22a38bfb"])
 _RIGHT: dict[Kind, dict[str, Write]] = {
     "choice": {
         "the letter five times": lambda row: row["ground_truth"] * 5,
