@@ -180,9 +180,9 @@ def test_a_run_whose_rows_are_filtered_by_the_half_ends_and_says_so() -> None:
             raise dspy.LMInvalidRequestError("blocked by the content management policy", status=400)
         return knows_words(prompt)
 
+    words = Words(None)
+    words.task = scripted_lm(filters_half)
     with pytest.raises(InfrastructureError, match=r"\d of \d+ rows.*content management") as caught:
-        words = Words(None)
-        words.task = scripted_lm(filters_half)
         words.compile(strategy="adaptive", retry=EAGER)
     assert caught.value.program is not None
 
