@@ -39,7 +39,7 @@ from dspy_gepa.texts import (
     render_report,
 )
 from dspy_gepa.types import Candidate, Row, Usage
-from dspy_gepa.views.words import rows_text, summary_text
+from dspy_gepa.views.words import measured_text, summary_text
 
 T = TypeVar("T")
 
@@ -355,7 +355,7 @@ class GEPAResult:
                 "Expected score",
                 render_estimate(self.score, self.interval) + (IN_SAMPLE if self.score_is_in_sample else ""),
             ),
-            ("Measured", rows_text(self.record)),
+            ("Measured", measured_text(self.record)),
             ("By group", render_against_original(self.group_scores, self.best_idx)),
             ("Objectives", render_against_original(self.val_aggregate_subscores, self.best_idx)),
             ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),

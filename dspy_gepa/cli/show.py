@@ -16,7 +16,7 @@ from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.texts import IN_SAMPLE, candidate_name, render_estimate
-from dspy_gepa.views.words import amount, duration, rows_text, trials_text
+from dspy_gepa.views.words import amount, duration, measured_text, trials_text
 
 # Settings that a user gave by name; the others follow from program and data.
 _NAMED = ("metric", "task model", "reflection model", "adapter", "seed", "width")
@@ -70,7 +70,7 @@ def _result(record: RunRecord) -> Iterator[tuple[str, str]]:
         "score",
         render_estimate(last.score, last.interval) + IN_SAMPLE * bool(record.started.get("in_sample")),
     )
-    yield "measured", rows_text(record)
+    yield "measured", measured_text(record)
     if record.best == 0:
         yield "gain", f"none; {record.choice_reason or 'your program is the best so far'}"
     else:

@@ -321,7 +321,7 @@ def summary_text(record: RunRecord) -> str:
     return "; ".join(part for part in [*parts, one_line(record.log_dir or "", 400)] if part)
 
 
-def rows_text(record: RunRecord) -> str:
+def measured_text(record: RunRecord) -> str:
     """Describe the plain mean of the best candidate on the validation rows; "" if it was run on none."""
     if record.best is None or not (rows := on_rows(record)):
         return ""

@@ -19,11 +19,11 @@ from dspy_gepa.views.words import (
     duration,
     left_text,
     line_of,
+    measured_text,
     meters,
     next_step,
     rejection_text,
     roughly,
-    rows_text,
     score_text,
     seed_text,
     start_text,
@@ -185,12 +185,12 @@ def test_a_result_is_one_line() -> None:
     point = replace(POINT, best=1, score=0.71, interval=(0.63, 0.79))
     run = RunRecord("finished", started, members, curve=(point,), best=1, log_dir="runs/one")
     assert summary_text(run) == "0.42 -> 0.71 (0.63 to 0.79) on 2 validation rows; 300 rollouts; runs/one"
-    assert rows_text(run) == "1 of 2 validation rows right"
+    assert measured_text(run) == "1 of 2 validation rows right"
     half = replace(members[1], scores={**scores, "val/1": 0.5})
-    assert rows_text(replace(run, members=(members[0], half))) == "mean 0.75 on 2 validation rows"
+    assert measured_text(replace(run, members=(members[0], half))) == "mean 0.75 on 2 validation rows"
     same = replace(run, best=0, curve=(replace(point, best=0, score=0.42, interval=(0.3, 0.54)),))
     assert summary_text(same) == "no gain, your program has 0.42 (0.30 to 0.54); 300 rollouts; runs/one"
-    assert (rows_text(same), summary_text(RunRecord("failed"))) == ("", "your program was not run")
+    assert (measured_text(same), summary_text(RunRecord("failed"))) == ("", "your program was not run")
 
 
 def test_a_run_begins_with_its_rows_limits_and_forecast() -> None:
