@@ -178,7 +178,7 @@ def costs(record: RunRecord) -> list[Cost]:
 def settings_in_words(record: RunRecord) -> list[str]:
     """Return the settings that a user gave, as sentences; empty if the run ended before it began."""
     started = record.started
-    if "strategy" not in started:
+    if not {"strategy", "width", "threads", "seed", "train_rows"} <= set(started):
         return []
     rows = f"{started['train_rows']:,} train rows"
     if started["in_sample"]:

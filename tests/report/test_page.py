@@ -137,7 +137,7 @@ def test_the_page_says_what_the_run_came_to() -> None:
     last = RUN.last
     assert last is not None
     assert RUN.best is not None
-    assert f"+{last.gain:.3f} over your program" in said
+    assert f"+{last.gain:.2f} over your program" in said
     assert RUN.stop_reason in said
     assert f"candidate {RUN.best}" in said
     for text in RUN.members[RUN.best].texts.values():
@@ -279,9 +279,9 @@ def test_what_is_on_record_is_all_that_is_said_not_to_be_paid_again(tmp_path: Pa
 @pytest.mark.parametrize(
     ("gain", "told"),
     [
-        (0.1234, "+0.123"),
-        (-0.0001, "+0.000"),
-        (-0.25, "\u22120.250"),
+        (0.1234, "+0.12"),
+        (-0.0001, "+0.00"),
+        (-0.25, "\u22120.25"),
         (861.805, "+861.8"),
         (957560.735, "+9.58e5"),
         (-1e300, "\u22121.00e300"),

@@ -9,7 +9,16 @@ import pytest
 
 from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.model import RunRecord, RunStatus
-from dspy_gepa.report.sections import advice, chance, costs, facts, headline, in_flight, settings
+from dspy_gepa.report.sections import (
+    advice,
+    chance,
+    costs,
+    facts,
+    headline,
+    in_flight,
+    settings,
+    settings_in_words,
+)
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Usage
@@ -143,6 +152,26 @@ def test_settings_are_told_one_by_one_without_what_was_not_set() -> None:
     assert told["in sample"] == "no"
     assert told["seed"] == "0"
     assert not {"candidates", "limits: tokens", "event"} & set(told)
+
+
+def test_settings_are_told_in_words_first() -> None:
+    started = {
+        "train_rows": 20,
+        "val_rows": 20,
+        "in_sample": False,
+        "seed": 3,
+        "width": 1,
+        "threads": 8,
+        "limits": {"rollouts": 150, "cost": 2.0, "seconds": None},
+        "strategy": {"name": "adaptive", "minibatch_size": 8, "max_merges": 0},
+    }
+    assert settings_in_words(RunRecord("finished", started)) == [
+        "Data: 20 train rows and 20 validation rows.",
+        "Limits: at most 150 rollouts, $2.00.",
+        "Strategy: adaptive, with 8 rows for each reflection and no merges.",
+        "Random seed 3; 1 step at a time, on 8 threads.",
+    ]
+    assert settings_in_words(RunRecord("failed")) == []
 
 
 def test_steps_that_were_begun_are_named() -> None:
