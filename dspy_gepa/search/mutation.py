@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from dspy_gepa.reflection.evidence import (
     without_failures,
 )
 from dspy_gepa.reflection.prompts import describe_context, describe_subject
+from dspy_gepa.reflection.published import render_published
 from dspy_gepa.reflection.rules import UNCHANGED, TextRules, clean_text, objection_to
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
@@ -45,12 +47,14 @@ class Mutation:
         turn: Number of times that the parent was chosen before.
         rows: Train rows to reflect on.
         trial_rows: Rows to run the child on.
+        published: Draws the calls that the published prompt shows; None for the prompt of this package.
     """
 
     parent: Member
     turn: int
     rows: tuple[Row, ...]
     trial_rows: tuple[Row, ...]
+    published: Random | None = None
 
 
 def most_spent(problem: Problem, strategy: Strategy, pool: Pool, mutation: Mutation) -> Spending:
@@ -99,7 +103,8 @@ def mutate(
     context = ComponentContext(problem.components, mutation.turn, before, parent, pool)
     chosen = _chosen(strategy, context)  # Alg. 1, line 8
     shown = before if reflection.show_failures else without_failures(before)
-    requests = _requests(parent, chosen, shown, reflection, pool if strategy.show_history else None)
+    remembered = pool if strategy.show_history else None
+    requests = _requests(parent, chosen, shown, reflection, remembered, mutation.published)
     if not requests:
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
@@ -177,13 +182,19 @@ def _requests(
     outcomes: Sequence[Outcome],
     reflection: ReflectionSettings,
     remembered: Pool | None,
+    published: Random | None,
 ) -> list[Reflect]:
     return [
         Reflect(
             component=about.name,
             current_text=parent.candidate[about.name],
             program=reflection.program,
-            evidence=render_evidence(about, outcomes, reflection.limits),
+            evidence=(
+                render_evidence(about, outcomes, reflection.limits)
+                if published is None or about.kind != "instructions"
+                else render_published(about, outcomes, published)
+            ),
+            published=published is not None and about.kind == "instructions",
             history=_history(remembered, about.name),
             texts=parent.candidate if reflection.with_records else None,
             records=evidence_records(about, outcomes) if reflection.with_records else "",
