@@ -25,14 +25,13 @@ class Edit:
     effect: str
 
 
-def most_informative(edits: Sequence[Edit], most: int) -> list[Edit]:
-    """Return up to `most` edits, oldest first: the most harmful and the most helpful ones."""
-    if len(edits) <= most:
-        return list(edits)
-    ranked = sorted(range(len(edits)), key=lambda i: (edits[i].gain, -i))
+def most_informative(gains: Sequence[float], most: int) -> list[int]:
+    """Return the indices of up to `most` edits, ascending: the most harmful and the most helpful ones."""
+    if len(gains) <= most:
+        return list(range(len(gains)))
+    ranked = sorted(range(len(gains)), key=lambda i: (gains[i], -i))
     helped = most // 2
-    chosen = ranked[: most - helped] + ranked[len(ranked) - helped :]
-    return [edits[i] for i in sorted(chosen)]
+    return sorted(ranked[: most - helped] + ranked[len(ranked) - helped :])
 
 
 def render_edits(edits: Sequence[Edit], chars: int = 600) -> str:

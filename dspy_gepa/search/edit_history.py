@@ -9,31 +9,39 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from dspy_gepa.reflection.edit_history import Edit
+from dspy_gepa.reflection.edit_history import Edit, most_informative
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import added_sentences, removed_sentences
 
 
-def edits_of(pool: Pool, component: str) -> list[Edit]:
-    """Return all edits of a component that were evaluated, oldest first."""
+def edits_of(pool: Pool, component: str, most: int) -> list[Edit]:
+    """Return up to `most` edits of a component that were evaluated, the most informative, oldest first."""
     members = {member.trial: member.index for member in pool.members}
-    return [
-        _edit(pool, proposal, component, members.get(number))
+    tried = [
+        (proposal, members.get(number))
         for number, proposal in enumerate(pool.proposals)
         if proposal.kind == "mutation" and component in proposal.changed and proposal.after
     ]
+    gains = [_gain(pool, proposal, child) for proposal, child in tried]
+    # The probability that an edit helped costs far more than its gain.
+    return [_edit(pool, *tried[i], component, gains[i]) for i in most_informative(gains, most)]
 
 
-def _edit(pool: Pool, proposal: Proposal, component: str, child: int | None) -> Edit:
+def _gain(pool: Pool, proposal: Proposal, child: int | None) -> float:
+    if child is None:
+        return (math.fsum(proposal.after) - math.fsum(proposal.before)) / len(proposal.after)
+    (parent,) = proposal.parents
+    return float(pool.belief.mean[child] - pool.belief.mean[parent])
+
+
+def _edit(pool: Pool, proposal: Proposal, child: int | None, component: str, gain: float) -> Edit:
     assert proposal.candidate is not None  # it was put on trial
     (parent,) = proposal.parents
     old, new = pool.members[parent].candidate[component], proposal.candidate[component]
     if child is None:
-        gain = (math.fsum(proposal.after) - math.fsum(proposal.before)) / len(proposal.after)
         effect = f"rejected: {proposal.reason}"
     else:
-        gain = float(pool.belief.mean[child] - pool.belief.mean[parent])
         helped = pool.belief.probability_better(child, parent)
         effect = f"believed to have changed the score by {gain:+.2f}; it helped with probability {helped:.2f}"
     others = [name for name in proposal.changed if name != component]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
-from dspy_gepa.reflection.edit_history import most_informative, render_edits
+from dspy_gepa.reflection.edit_history import render_edits
 from dspy_gepa.reflection.evidence import (
     evidence_records,
     has_evidence,
@@ -208,7 +208,7 @@ def _requests(
 
 
 def _history(pool: Pool | None, component: str) -> str:
-    return "" if pool is None else render_edits(most_informative(edits_of(pool, component), EDITS_SHOWN))
+    return "" if pool is None else render_edits(edits_of(pool, component, EDITS_SHOWN))
 
 
 def _reflect(
