@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks.scorers.ifbench import counts, customs, formats, ifeval, iftrain, words
 from benchmarks.scorers.ifbench.registry import Constraint, constraints_of
 from benchmarks.scorers.rules import Rules
+from benchmarks.scorers.verdict import StopsError
 
 __all__ = [
     "CONSTRAINTS",
@@ -28,6 +29,7 @@ __all__ = [
     "check_loosely",
     "constraint_named",
     "describe",
+    "follows_loosely",
     "variants",
 ]
 
@@ -64,6 +66,14 @@ def check_loosely(id: str, response: str, kwargs: Mapping[str, Any], rules: Rule
     """
     constraint = constraint_named(id)
     return any(constraint.follows(variant, kwargs, rules) for variant in variants(response))
+
+
+def follows_loosely(id: str, response: str, kwargs: Mapping[str, Any], rules: Rules = "paper") -> bool:
+    """As `check_loosely`, and False where an official checker raises. Raises ValueError as `check`."""
+    try:
+        return check_loosely(id, response, kwargs, rules)
+    except StopsError:
+        return False
 
 
 def variants(response: str) -> tuple[str, ...]:

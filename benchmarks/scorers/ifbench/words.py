@@ -31,13 +31,16 @@ _VOWELS_AT_MOST, _PALINDROMES, _PALINDROME_LENGTH = 3, 10, 5
     "Each word begins with the next letter of the alphabet; after a word with z comes one with a.",
 )
 def alphabet(text: str, *, rules: Rules) -> bool:
-    letters = [word[0] for word in plain_words(text)]
-    if not letters:
+    words = without_punctuation(text).split()
+    if not words:
         return fails_without(rules, "there is no first word")
-    if letters[0] not in string.ascii_lowercase:
+    first = words[0][0].lower()  # of one letter, as a dotted capital I has none
+    if first not in string.ascii_lowercase:
         return False
-    start = string.ascii_lowercase.index(letters[0])
-    return all(letter == string.ascii_lowercase[(start + place) % 26] for place, letter in enumerate(letters))
+    start = string.ascii_lowercase.index(first)
+    return all(
+        word.lower()[0] == string.ascii_lowercase[(start + place) % 26] for place, word in enumerate(words)
+    )
 
 
 @constraint("words:vowel", "The answer is one paragraph and uses at most three different vowels.")
