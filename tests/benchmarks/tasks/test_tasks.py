@@ -151,6 +151,7 @@ def test_two_runs_of_the_bundled_task_agree(bundled: Task) -> None:
     )
 
 
+@pytest.mark.slow
 def test_answers_and_rewrites_do_not_depend_on_the_hash_seed() -> None:
     script = """
 import dspy
@@ -276,6 +277,7 @@ def test_another_seed_recuts_train_and_validation_only() -> None:
     assert cut == recut(splits, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (Path(os.environ.get("DSPY_GEPA_DATA", "missing")) / "hotpotqa").is_dir(),
     reason="DSPY_GEPA_DATA is not set",
@@ -288,6 +290,7 @@ def test_the_real_data_can_be_played() -> None:
     assert run(task, task.program(), rows) < run(task, task.best_program(), rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["aime", "hover", "livebench_math", "pupa"])
 def test_the_papers_other_tasks_can_be_played_on_real_data(name: str) -> None:
     data = Path(os.environ.get("DSPY_GEPA_DATA", "missing"))

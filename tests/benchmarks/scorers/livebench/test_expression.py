@@ -96,6 +96,7 @@ def test_a_model_is_asked_only_where_no_equality_was_found() -> None:
     assert asked == [("3", "-3"), ("3", "4")]
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.text(max_size=80))
 def test_no_text_can_break_the_reading(text: str) -> None:
