@@ -154,10 +154,11 @@ def test_a_description_tells_the_parameters_that_a_reader_needs(id: str) -> None
     assert "{" not in words
 
 
-def test_keywords_are_taken_by_their_letters_not_as_patterns() -> None:
-    assert check("keywords:existence", "we use C++ here", {"keywords": ["c++"]})
-    assert not check("keywords:frequency", "abc", {"keyword": "a.c", "relation": "at least", "frequency": 1})
-    assert check("keywords:forbidden_words", "abc", {"forbidden_words": ["a.c"]})
+def test_keywords_of_ifeval_are_patterns_as_they_are_officially() -> None:
+    assert check("keywords:frequency", "abc", {"keyword": "a.c", "relation": "at least", "frequency": 1})
+    assert not check("keywords:forbidden_words", "abc", {"forbidden_words": ["a.c"]})
+    with pytest.raises(StopsError, match="regular expression"):
+        check("keywords:existence", "we use (C here", {"keywords": ["(c"]})
 
 
 @pytest.mark.parametrize(
