@@ -28,6 +28,8 @@ PAGES = [
     *sorted((ROOT / "notebooks" / "sources").glob("*.py")),
     *sorted((PACKAGE / "report" / "assets").iterdir()),
 ]
+# The strings in it are prompts, held to what was published.
+PROMPTS = PACKAGE / "reflection" / "published.py"
 MOST_WORDS = {"adaptive.md": 700}
 
 
@@ -72,7 +74,9 @@ def offences(source: str) -> list[tuple[int, str]]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
 def test_docstrings_comments_and_messages_are_plain_english(file: Path) -> None:
-    assert offences(file.read_text(encoding="utf-8")) == []
+    source = file.read_text(encoding="utf-8")
+    exempt = {line for line, _ in messages(source)} if file == PROMPTS else set()
+    assert [offence for offence in offences(source) if offence[0] not in exempt] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
