@@ -94,7 +94,7 @@ class Emitter:
                 interval=choice.interval,
                 better_than_original=choice.better_than_original,
                 gain=_gain(pool, choice.member),
-                gain_interval=pool.belief.gain_interval(choice.member, 0),
+                gain_interval=pool.belief.gain(choice.member, 0).interval(),
                 contender=contender,
                 spent=search.budget.spent,
             )
@@ -114,7 +114,7 @@ class Emitter:
                 interval=choice.interval,
                 better_than_original=choice.better_than_original,
                 gain=_gain(pool, choice.member),
-                gain_interval=pool.belief.gain_interval(choice.member, 0),
+                gain_interval=pool.belief.gain(choice.member, 0).interval(),
                 choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
@@ -144,7 +144,9 @@ def _values(search: Search) -> Sequence[float]:
 
 
 def _score(search: Search, member: int) -> MemberScore:
-    return MemberScore(_known(_values(search)[member]), search.pool.belief.interval(member))
+    believed, means = search.pool.belief.score(member), search.pool.means
+    score = _known(means[member]) if search.strategy.validates_all else believed.expected
+    return MemberScore(score, believed.interval(), believed.expected)
 
 
 def _scores(search: Search) -> tuple[MemberScore, ...]:
@@ -154,7 +156,7 @@ def _scores(search: Search) -> tuple[MemberScore, ...]:
 
 
 def _gain(pool: Pool, member: int) -> float:
-    return float(pool.belief.mean[member] - pool.belief.mean[0])
+    return pool.belief.score(member).expected - pool.belief.score(0).expected
 
 
 def _contender(search: Search, best: int) -> int | None:

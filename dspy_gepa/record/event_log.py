@@ -121,8 +121,8 @@ def row_of(name: str) -> Row:
 
 
 def _score(data: Sequence[Any]) -> MemberScore:
-    score, interval = data
-    return MemberScore(score, tuple(interval))
+    score, interval, believed = data
+    return MemberScore(score, tuple(interval), believed)
 
 
 def _scores(data: Any) -> Any:
