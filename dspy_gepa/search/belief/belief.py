@@ -14,11 +14,6 @@ import numpy as np
 from dspy_gepa.search.belief.bounded import UNBOUNDED, Bounded, Range
 from dspy_gepa.search.belief.scales import Array, Scales
 
-# Standard deviations of reported scores are this much larger than the model's. It takes rewritings for alike
-# and scores for equally noisy, and the returned member is the one that looked best: the errors of simulated
-# runs are that much larger. Decisions compare members and need no such factor.
-WIDER = 1.25
-
 
 class Belief(ABC):
     """The joint normal distribution of the members' expected scores, given the observed ones.
@@ -63,8 +58,7 @@ class Belief(ABC):
     def gain(self, member: int, other: int) -> Bounded:
         """Return the distribution of the gain of `member` over `other`, at most the width of the range."""
         width = self.bounds[1] - self.bounds[0]
-        sd = WIDER * math.sqrt(self.variance(member, other))
-        return Bounded(self._gain(member, other), sd, (-width, width))
+        return Bounded(self._gain(member, other), math.sqrt(self.variance(member, other)), (-width, width))
 
     def probability_better(self, member: int, other: int) -> float:
         """Return the probability that `member` is better than `other`; 0.5 if nothing separates them."""
@@ -74,7 +68,7 @@ class Belief(ABC):
         return NormalDist().cdf(gain / math.sqrt(variance))
 
     def _bounded(self, mean: float, variance: float) -> Bounded:
-        return Bounded(mean, WIDER * math.sqrt(variance), self.bounds)
+        return Bounded(mean, math.sqrt(variance), self.bounds)
 
     def _gain(self, member: int, other: int) -> float:
         return float(self.mean[member] - self.mean[other])

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa.search.belief.belief import WIDER, Belief, DenseBelief
-from dspy_gepa.search.belief.bounded import Bounded
+from dspy_gepa.search.belief.belief import Belief, DenseBelief
+from dspy_gepa.search.belief.bounded import WIDER, Bounded
 from dspy_gepa.search.belief.equations import TRIMMED, VAGUE
 from dspy_gepa.search.belief.estimate import estimate
 from dspy_gepa.search.belief.frontier import PERSISTENT, row_winner
