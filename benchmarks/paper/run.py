@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -24,9 +25,9 @@ from benchmarks.paper.forecast import Forecast, Rollout, forecast, heavy_rollout
 from benchmarks.paper.prices import price_list
 from benchmarks.paper.progress import Progress
 from benchmarks.paper.published import budgets
-from benchmarks.paper.rows import EVERYTHING, PaperCell, cells
+from benchmarks.paper.rows import EVERYTHING, PaperCell, cells, refuse_substitute
 from benchmarks.paper.runner import CostCapError, Place, run_all
-from benchmarks.tasks import NAMES, DataNotFound
+from benchmarks.tasks import NAMES, DataNotFound, load
 from dspy_gepa import InfrastructureError
 
 WAYS = click.Choice(["auto", "litellm"])
@@ -106,6 +107,9 @@ def run(
     console.print(f"Models: {models.label}\n")
     try:
         rollouts = Rollouts(models, train, val, data_dir, known_prices)
+        data = data_of(tasks, data_dir, paper=options.read_budget(budget) is None)
+        for told in (line for found in data.values() for line in found.told):
+            console.print(told)
         chosen = cells(
             tasks,
             names,
@@ -117,6 +121,7 @@ def run(
             budget=options.read_budget(budget),
             paper_budget=rollouts.paper_budget,
             prompts=prompts,
+            data_of=lambda task: data[task].fingerprint,
         )
         for cell in chosen:
             if cell.arm == TRANSFER:
@@ -153,6 +158,35 @@ def run(
             f"{len(failures)} of {len(ended)} cells failed; the same command tries them again:\n"
             + "\n".join(f"{end.cell.name}: {end.error}" for end in failures)
         )
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a task is made of: a fingerprint, and lines for people."""
+
+    fingerprint: str
+    told: tuple[str, ...]
+
+
+def data_of(tasks: Iterable[str], data_dir: str | None, *, paper: bool) -> dict[str, Data]:
+    """Return what each task is made of.
+
+    Raises:
+        DataNotFound: It is not to be had.
+        RefusedError: Something stands in for the paper's corpus, and the budget is the paper's.
+    """
+    found = {}
+    for name in dict.fromkeys(tasks):
+        task = load(name, data_dir)
+        refuse_substitute(task, paper=paper)
+        lines = {
+            "data": f"{task.source or 'made up here'}; rows and corpus {task.fingerprint}",
+            "search": task.searched,
+            "scores are not comparable with the paper's": task.substitute,
+        }
+        told = (f"{name}, {what}: {line}" for what, line in lines.items() if line)
+        found[name] = Data(task.fingerprint, tuple(told))
+    return found
 
 
 class Rollouts:
