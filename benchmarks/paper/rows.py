@@ -19,7 +19,8 @@ from benchmarks.harness.evaluation import prompt_tokens, scores
 from benchmarks.harness.models import Models
 from benchmarks.harness.others import transfer
 from benchmarks.harness.setting import RefusedError, Setting
-from benchmarks.tasks import Task
+from benchmarks.scorers.rules import Rules
+from benchmarks.tasks import WITH_RULES, Task
 from dspy_gepa.views.choice import Mode
 
 EVERYTHING = 1_000_000  # rows, to request all
@@ -70,6 +71,8 @@ class PaperCell(Cell):
         }
         if self.arm in REFLECTION_PROMPTS:
             found["reflection_prompt"] = REFLECTION_PROMPTS[self.arm]
+        if self.task in WITH_RULES:
+            found["rules"] = self.rules
         return found if self.prompts is None else {**found, "prompts": self.prompts}
 
     @property
@@ -94,6 +97,7 @@ def cells(
     paper_budget: Callable[[str], int],
     prompts: str | None = None,
     data_of: Callable[[str], str] = lambda task: "",
+    rules: Rules = "paper",
 ) -> list[PaperCell]:
     """Return all cells, seeds outermost, so that an interrupted run has whole seeds.
 
@@ -103,16 +107,25 @@ def cells(
     budget: rollouts of every optimizer; None for the paper's, from `paper_budget` by task.
     prompts: another model's results, for the optimizer that takes over its instructions.
     data_of: gives the fingerprint of a task's data.
+    rules: rule set of the scorers.
     """
     found = []
     for seed, task, arm in product(seeds, tasks, dict.fromkeys([BASELINE, *arms])):
         rollouts = paper_budget(task) if budget is None else budget
         rows = Rows(train, val or (EVERYTHING if budget is None else max(10, rollouts // 12)), test)
         source = prompts if arm == TRANSFER else None
-        paper = budget is None
         found.append(
             PaperCell(
-                task, arm, seed, rollouts, rows, models, paper=paper, prompts=source, data=data_of(task)
+                task,
+                arm,
+                seed,
+                rollouts,
+                rows,
+                models,
+                rules=rules,
+                paper=budget is None,
+                prompts=source,
+                data=data_of(task),
             )
         )
     return found
