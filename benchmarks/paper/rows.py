@@ -35,8 +35,8 @@ class PaperCell(Cell):
     Attributes:
         paper: The budget is the paper's, see `benchmarks.harness.setting.Setting`.
         prompts: Directory of another model's results, for the optimizer `transfer` only.
-        data: Fingerprint of the task's rows and corpus, see `benchmarks.tasks.Task`; they are those of seed 0,
-            from which the other seeds' are cut.
+        data: Fingerprint of the task's rows and corpus, see `benchmarks.tasks.Task`; those of seed 0, from
+            which the other seeds' are cut.
     """
 
     paper: bool = False

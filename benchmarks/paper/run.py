@@ -111,8 +111,6 @@ def run(
     try:
         rollouts = Rollouts(models, train, val, data_dir, known_prices)
         data = data_of(tasks, data_dir, paper=options.read_budget(budget) is None)
-        for told in (line for found in data.values() for line in found.told):
-            console.print(told)
         chosen = cells(
             tasks,
             names,
@@ -133,11 +131,7 @@ def run(
         fit = [cell for cell in chosen if unfit(cell.arm, cell.task) is None]
         todo = [cell for cell in fit if cell.stored(place.out) is None]
         forecasts = {cell.name: forecast(cell, rollouts.of(cell), known_prices) for cell in todo}
-        for task, conditions in rollouts.conditions.items():
-            for name, told in conditions.items():
-                console.print(f"{task}, {name}: {told}")
-        if told := rollouts.budgets_in_words():
-            console.print(told)
+        _tell_beforehand(console, data, rollouts)
         if dry_run:
             console.print(forecast_table(forecasts))
             for cell in chosen:
@@ -234,6 +228,16 @@ class Rollouts:
             for task, found in self._budgets.items()
         )
         return f"Rollouts by the paper's rule, as many as MIPROv2 heavy takes: {', '.join(each)}."
+
+
+def _tell_beforehand(console: Console, data: Mapping[str, Data], rollouts: Rollouts) -> None:
+    """Print what results will rest on: data, corpora, walls, budgets."""
+    lines = [line for found in data.values() for line in found.told]
+    for task, conditions in rollouts.conditions.items():
+        lines += [f"{task}, {name}: {told}" for name, told in conditions.items()]
+    for line in (*lines, rollouts.budgets_in_words()):
+        if line:
+            console.print(line)
 
 
 def forecast_table(forecasts: Mapping[str, Forecast]) -> Table:

@@ -10,8 +10,8 @@ Local files: a directory with hotpotqa/train.jsonl, val.jsonl, test.jsonl and co
 argument `data_dir` or the environment variable DSPY_GEPA_DATA. They are used with their own splits.
 
 What is searched is the local corpus; for rows from the hub the 2017 Wikipedia abstracts, as in the paper,
-where `python -m benchmarks wikipedia` has indexed them, else the union of the rows' own context paragraphs, which
-is warned of. Local corpus and paragraphs are far smaller than the abstracts, and so far easier.
+where `python -m benchmarks wikipedia` has indexed them, else the union of the rows' own context paragraphs,
+with a warning. Local corpus and paragraphs are far smaller than the abstracts, and so far easier.
 
 A row looks like this (made up):
     question: "In which year was the painter of Harbour at Dusk born?"   answer: "1871"
@@ -70,9 +70,9 @@ def load(data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = HUB) ->
     if is_built():
         return build(recut(splits, seed), pages, open_wikipedia())
     substitute = (
-        f"it searches only the {len(pages):,} paragraphs that come with its own rows, where gold pages are easy to "
-        "find, and not the abstracts of Wikipedia, which have no index here: `python -m benchmarks wikipedia` "
-        "makes it"
+        f"it searches only the {len(pages):,} paragraphs that come with its own rows, where gold pages are "
+        "easy to find, and not the abstracts of Wikipedia, which have no index here: "
+        "`python -m benchmarks wikipedia` makes it"
     )
     warnings.warn(f"hotpotqa: {substitute}.", stacklevel=2)
     return replace(build(recut(splits, seed), pages), substitute=substitute)
