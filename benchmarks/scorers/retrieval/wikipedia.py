@@ -141,8 +141,8 @@ def needed(directory: Path, *, download: bool) -> str:
     minutes = SECONDS * millions / 60
     told = (
         f"To index {EXPECTED:,} passages takes about {memory / 1e9:.0f} GB of memory, {disk / 1e9:.1f} GB of "
-        f"disk in {directory} and {minutes:.0f} minutes of a processor, once. To search it takes less than 4 GB "
-        "of memory."
+        f"disk in {directory} and {minutes:.0f} minutes of a processor, once. To search it takes less than 4 "
+        "GB of memory."
     )
     if download:
         told = f"To download: {DOWNLOAD / 1e6:,.0f} MB. {told}"
