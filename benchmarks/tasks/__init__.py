@@ -49,7 +49,6 @@ _WITH_DATA: Mapping[str, Callable[[str | Path | None, int], Task]] = {
     "aime": aime.load,
     "hotpotqa": hotpotqa.load,
     "hover": hover.load,
-    "ifbench": ifbench.load,
 }
 _ALONE: Mapping[str, Callable[[int], Task]] = {
     "bundled": bundled.load,
@@ -57,9 +56,9 @@ _ALONE: Mapping[str, Callable[[int], Task]] = {
     "code": code.load,
     "code-prompt": code_prompt.load,
 }
-NAMES = (*_ALONE, *_WITH_DATA, "livebench_math", "pupa", *WORLD_NAMES)
+NAMES = (*_ALONE, *_WITH_DATA, "ifbench", "livebench_math", "pupa", *WORLD_NAMES)
 # Scorers that their authors changed after the paper's runs.
-WITH_RULES = frozenset({"livebench_math"})
+WITH_RULES = frozenset({"ifbench", "livebench_math"})
 _SOURCES: Mapping[str, tuple[object, ...]] = {
     "aime": (aime.HUB, aime.HUB_TEST),
     "hotpotqa": (hotpotqa.HUB,),
@@ -103,6 +102,8 @@ def _loaded(name: str, data_dir: str | Path | None, seed: int, judge: dspy.LM | 
         return _ALONE[name](seed)
     if name == "pupa":
         return pupa.load(data_dir, seed, judge=judge)
+    if name == "ifbench":
+        return ifbench.load(data_dir, seed, rules=rules)
     if name == "livebench_math":
         return livebench_math.load(data_dir, seed, rules=rules, judge=judge)
     if name in _WITH_DATA:
