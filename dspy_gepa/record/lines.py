@@ -189,8 +189,8 @@ def _read_scores(data: Sequence[Any]) -> tuple[float, ...]:
 
 
 def _score(data: Sequence[Any]) -> MemberScore:
-    score, interval = data
-    return MemberScore(score, tuple(interval))
+    score, interval, believed = data
+    return MemberScore(score, tuple(interval), believed)
 
 
 def _levels(data: Mapping[str, Any]) -> Levels:

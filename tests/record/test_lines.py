@@ -16,7 +16,8 @@ from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Candidate, Row
 
-LOW, HIGH = MemberScore(1 / 3, (0.123456789012345, 0.765432109876543)), MemberScore(2 / 3, (0.5, 0.9))
+LOW = MemberScore(1 / 3, (0.123456789012345, 0.765432109876543), 0.4444444444444444)
+HIGH = MemberScore(2 / 3, (0.5, 0.9), 0.7)
 COMMIT = StepCommitted(
     step=7,
     kind="finals",
