@@ -36,7 +36,7 @@ from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.runtime.executors import LoopExecutor, ThreadExecutor
 from dspy_gepa.runtime.failures import FailedRollouts
-from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price, require_usage
+from dspy_gepa.runtime.forecast import Sample, Shape, UsageWatch, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
@@ -249,7 +249,7 @@ def _reporting_results(
 ) -> Callable[[Done, int], None]:
     """Report each result, the forecast after the first executed rollout, and when many rollouts fail."""
     is_forecast = False
-    measured: set[type[Effect]] = set()
+    watch = UsageWatch(settings.limits)
     failed = FailedRollouts()
 
     def report(done: Done, step: int) -> None:
@@ -260,9 +260,7 @@ def _reporting_results(
                 log_warning(warning)
             if not done.replayed and (objection := failed.objection(done.effect, done.result)):
                 raise InfrastructureError(objection)
-        if not done.replayed and type(done.effect) not in measured:
-            measured.add(type(done.effect))
-            require_usage(settings.limits, done.result)
+        watch.add(done.result.usage)
         if not is_forecast and not done.replayed and isinstance(done.result, Outcome):
             is_forecast = True
             require_price(settings.limits, done.result)

@@ -280,7 +280,7 @@ class Dispatcher:
         if isinstance(job.effect, Rollout):
             self._time(seconds)
             # Without tokens a cache may have answered, unless there is no model or the cache was passed by.
-            is_proof = is_probe or bool(result.usage.total_tokens) or not result.usage.calls
+            is_proof = is_probe or bool(result.usage.spent_tokens) or not result.usage.calls
             self._note_answer(job.effect, is_proof=is_proof)
         return None if is_probe else self._finish(job, result, seconds)
 
