@@ -59,8 +59,10 @@ class ReflectionRunner:
         prompts, error = [request], None
         while prompts:
             asked = prompts.pop()
+            signature, fields = build_prompt(asked)
+            (output,) = signature.output_fields
             try:
-                answer = _ask(asked)
+                completion = dspy.Predict(signature)(**fields)[output]
             except dspy.AdapterParseError as empty:
                 return meter.with_usage(Reflection(error=EMPTY.objection, cause=type(empty).__name__))
             except Exception as refusal:
@@ -71,8 +73,10 @@ class ReflectionRunner:
                 self._warn(why, error)
                 prompts += reversed(smaller)
             else:
+                answer = read_answer(str(completion or ""), output, tuple(signature.input_fields))
                 cut_off = any(call.cut_off for call in meter.calls()[-1:])
-                return meter.with_usage(replace(answer, truncated=cut_off))
+                found = Reflection(text=answer.text, error=answer.objection, truncated=cut_off)
+                return meter.with_usage(found)
         assert error is not None  # nothing else ends the loop
         if is_infrastructure(error):
             return meter.with_usage(fault_of(error))
@@ -106,14 +110,6 @@ def _without_grammar(adapter: Any) -> Any:
     kind = type(verbatim)
     verbatim.__class__ = type(kind.__name__, (_Verbatim, kind), {})
     return verbatim
-
-
-def _ask(request: Reflect) -> Reflection:
-    signature, fields = build_prompt(request)
-    (output,) = signature.output_fields
-    completion = dspy.Predict(signature)(**fields)[output]
-    answer = read_answer(str(completion or ""), output, tuple(signature.input_fields))
-    return Reflection(text=answer.text, error=answer.objection)
 
 
 def _smaller(request: Reflect, error: Exception) -> tuple[str, list[Reflect]]:

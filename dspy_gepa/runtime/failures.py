@@ -1,4 +1,4 @@
-"""Counts rollouts that gave no answer, and decides when a user is told and when the run stops."""
+"""Counts rollouts that gave no answer, and decides when to warn and when to stop the run."""
 
 from __future__ import annotations
 
