@@ -13,6 +13,7 @@ import click
 import dspy
 
 from benchmarks.commands.demo import demo
+from benchmarks.commands.score import score
 from benchmarks.commands.serve import serve
 from benchmarks.commands.verify import verify
 from benchmarks.paper.report import report
@@ -24,6 +25,7 @@ from benchmarks.studies.faults import faults
 from benchmarks.studies.forecasts import forecasts
 from benchmarks.studies.overhead import overhead
 from benchmarks.studies.peers import peers
+from benchmarks.studies.real import real
 from benchmarks.studies.retrieval import retrieval
 from benchmarks.studies.speed import speed
 from benchmarks.studies.widths import widths
@@ -40,6 +42,7 @@ main.add_command(calibrate)
 main.add_command(demo)
 main.add_command(run)
 main.add_command(report)
+main.add_command(score)
 main.add_command(serve)
 main.add_command(speed)
 main.add_command(overhead)
@@ -47,6 +50,7 @@ main.add_command(forecasts)
 main.add_command(durability)
 main.add_command(faults)
 main.add_command(peers)
+main.add_command(real)
 main.add_command(widths)
 main.add_command(verify)
 main.add_command(retrieval)

@@ -1,7 +1,8 @@
 """Benchmark tasks by name.
 
 The record worlds (`load("easy")`, `load("easy-tuning")`, ... see `tasks.worlds`) need nothing, nor do
-"bundled", "agent", "code" and "code-prompt". All others need data or a network.
+"bundled", "agent", "code" and "code-prompt". The small tasks (`SMALL_NAMES`) are for real models only. All
+others need data or a network.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import dspy
 
+from benchmarks.scorers.rules import Rules
 from benchmarks.tasks import (
     agent,
     aime,
@@ -23,20 +25,30 @@ from benchmarks.tasks import (
     livebench_math,
     pupa,
     records,
+    small,
 )
 from benchmarks.tasks.data import DataNotFound
+from benchmarks.tasks.small import SMALL_NAMES
 from benchmarks.tasks.task import Metric, Task
 from benchmarks.tasks.worlds import WORLD_NAMES, world_named
 
-__all__ = ["NAMES", "WITHOUT_PREDICTORS", "WORLD_NAMES", "DataNotFound", "Metric", "Task", "load"]
+__all__ = [
+    "NAMES",
+    "SMALL_NAMES",
+    "WITHOUT_PREDICTORS",
+    "WITH_RULES",
+    "WORLD_NAMES",
+    "DataNotFound",
+    "Metric",
+    "Task",
+    "load",
+]
 
 _WITH_DATA: Mapping[str, Callable[[str | Path | None, int], Task]] = {
     "aime": aime.load,
     "hotpotqa": hotpotqa.load,
     "hover": hover.load,
     "ifbench": ifbench.load,
-    "livebench_math": livebench_math.load,
-    "pupa": pupa.load,
 }
 _ALONE: Mapping[str, Callable[[int], Task]] = {
     "bundled": bundled.load,
@@ -44,27 +56,39 @@ _ALONE: Mapping[str, Callable[[int], Task]] = {
     "code": code.load,
     "code-prompt": code_prompt.load,
 }
-NAMES = (*_ALONE, *_WITH_DATA, *WORLD_NAMES)
+NAMES = (*_ALONE, *_WITH_DATA, "livebench_math", "pupa", *WORLD_NAMES)
+# Scorers that their authors changed after the paper's runs.
+WITH_RULES = frozenset({"livebench_math"})
 # What is improved there are texts of the program itself; no language model runs it.
 WITHOUT_PREDICTORS = frozenset({"code"})
 
 
 def load(
-    name: str, data_dir: str | Path | None = None, seed: int = 0, *, judge: dspy.LM | None = None
+    name: str,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    *,
+    judge: dspy.LM | None = None,
+    rules: Rules = "paper",
 ) -> Task:
-    """The task called `name` (one of `NAMES`).
+    """The task called `name` (one of `NAMES` or `SMALL_NAMES`).
 
     data_dir: where local data lies, for tasks that have some; see the task's own module.
     seed: which world, or which cut of the splits.
     judge: the model that judges, for tasks that ask one; default: a simulated one.
+    rules: the rule set of the scorer, for the tasks in `WITH_RULES`.
     Raises ValueError for an unknown name and DataNotFound when a task's data is not to be had.
     """
     if name in _ALONE:
         return _ALONE[name](seed)
     if name == "pupa":
         return pupa.load(data_dir, seed, judge=judge)
+    if name == "livebench_math":
+        return livebench_math.load(data_dir, seed, rules=rules, judge=judge)
     if name in _WITH_DATA:
         return _WITH_DATA[name](data_dir, seed)
     if name in WORLD_NAMES:
         return records.load(name, world_named(name), seed)
-    raise ValueError(f"Unknown task {name!r}; known tasks: {', '.join(NAMES)}.")
+    if name in SMALL_NAMES:
+        return small.load(name, data_dir, seed)
+    raise ValueError(f"Unknown task {name!r}; known tasks: {', '.join([*NAMES, *SMALL_NAMES])}.")

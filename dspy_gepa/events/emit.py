@@ -14,6 +14,7 @@ from dspy_gepa.events.events import (
     MemberScore,
     ReflectionDone,
     RolloutDone,
+    Standing,
     StepCommitted,
     StepPlanned,
     Stopping,
@@ -57,27 +58,26 @@ class Emitter:
         kind: Literal["rollout", "reflect"] = "rollout" if isinstance(effect, Rollout) else "reflect"
         self._dispatch(AttemptFailed(kind, fault.cause, fault.error))
 
-    def committed(self, search: Search, committed: Committed) -> None:
-        """Report that a step was committed; the pool contains it already."""
+    def committed(self, search: Search, committed: Committed, standing: Standing | None = None) -> None:
+        """Report that a step was committed; the pool contains it already.
+
+        Args:
+            search: The search.
+            committed: The step.
+            standing: The standing after it if that is known, from the record of an earlier session.
+        """
         if not self._dispatch:
             return
-        pool, choice, result = search.pool, search.choice, committed.result
+        pool, result = search.pool, committed.result
         proposal = result if isinstance(result, Proposal) else None
-        accepted = proposal is not None and proposal.verdict == "accepted"
         evaluated = result.outcomes if isinstance(result, Evaluation) else {}
-        contender = _contender(search, choice.member)
-        concerned = {
-            *(0, choice.member, *evaluated),
-            *(proposal.parents if proposal else ()),
-            *([len(pool) - 1] if accepted else []),
-            *([] if contender is None else [contender]),
-        }
+        standing = standing or _standing(search, committed)
         self._dispatch(
             StepCommitted(
                 step=committed.step.number,
                 kind=committed.step.kind,
                 proposal=proposal,
-                member=len(pool) - 1 if accepted else None,
+                member=len(pool) - 1 if _is_accepted(result) else None,
                 evaluated={
                     member: {
                         row: float(pool.scores[member, pool.column(row)])
@@ -87,16 +87,9 @@ class Emitter:
                     for member, outcomes in evaluated.items()
                 },
                 val_means={member: _known(pool.means[member]) for member in evaluated},
-                scores={member: _score(search, member) for member in sorted(concerned)},
                 members=len(pool),
-                best=choice.member,
-                score=choice.score,
-                interval=choice.interval,
-                better_than_original=choice.better_than_original,
-                gain=_gain(pool, choice.member),
-                gain_interval=pool.belief.gain_interval(choice.member, 0),
-                contender=contender,
                 spent=search.budget.spent,
+                **vars(standing),
             )
         )
 
@@ -136,6 +129,31 @@ class Emitter:
         if self._dispatch:
             what = (type(error).__name__, escape_controls(redact(str(error))))
             self._dispatch(Failed(*what, search.budget.spent, _scores(search), search.levels))
+
+
+def _standing(search: Search, committed: Committed) -> Standing:
+    pool, choice, result = search.pool, search.choice, committed.result
+    contender = _contender(search, choice.member)
+    concerned = {
+        *(0, choice.member),
+        *(result.parents if isinstance(result, Proposal) else result.outcomes),
+        *([len(pool) - 1] if _is_accepted(result) else []),
+        *([] if contender is None else [contender]),
+    }
+    return Standing(
+        scores={member: _score(search, member) for member in sorted(concerned)},
+        best=choice.member,
+        score=choice.score,
+        interval=choice.interval,
+        better_than_original=choice.better_than_original,
+        gain=_gain(pool, choice.member),
+        gain_interval=pool.belief.gain_interval(choice.member, 0),
+        contender=contender,
+    )
+
+
+def _is_accepted(result: Proposal | Evaluation) -> bool:
+    return isinstance(result, Proposal) and result.verdict == "accepted"
 
 
 def _values(search: Search) -> Sequence[float]:

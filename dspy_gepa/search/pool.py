@@ -10,8 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dspy_gepa.search.belief.estimate import Belief, estimate
+from dspy_gepa.search.belief.belief import Belief
+from dspy_gepa.search.belief.estimate import estimate
 from dspy_gepa.search.belief.rows import EVEN, RowWeights
+from dspy_gepa.search.belief.scales import Scales, fit_scales
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.steps import Evaluation, Proposal, available, objectives_of
 from dspy_gepa.types import Candidate, Outcome, Row
@@ -19,6 +21,9 @@ from dspy_gepa.types import Candidate, Outcome, Row
 Counts = NDArray[np.int_]
 Objectives = Mapping[str, Scores]
 """By objective of the metric an array like `Pool.scores`, NaN where the objective is not known."""
+# Up to this many scores the scales of the belief are fitted at every commit. Later ones are fitted to scores
+# that grew by a share: they hardly move, and to fit them costs more than all else.
+FITTED_ALWAYS, FITTED_GROWTH = 1000, 1.1
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Pool:
         row_weights: Weights and groups of the rows, by column.
         unavailable: Member and column of each evaluation that a provider failed for good; it has no score.
         failure_score: Score of failed rollouts: the worst score seen, 0 at most; None if the user set one.
+        fitted: The earlier pool whose scales this one's beliefs have; None if they are its own.
     """
 
     val_rows: tuple[Row, ...]
@@ -79,6 +85,7 @@ class Pool:
     row_weights: RowWeights = EVEN
     unavailable: frozenset[tuple[int, int]] = frozenset()
     failure_score: float | None = None
+    fitted: Pool | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -151,21 +158,61 @@ class Pool:
     @cached_property
     def belief(self) -> Belief:
         """The posterior of every member's expected score, from all rollouts."""
-        return self.belief_from(self.scores)
+        return self.belief_from(self.scores, (self.fitted or self)._own_scales)
 
     @cached_property
     def objective_beliefs(self) -> dict[str, Belief]:
         """The posterior by each objective, from the same rollouts."""
-        return {name: self.belief_from(scores) for name, scores in self.all_objectives.items()}
+        scales = (self.fitted or self)._own_objective_scales
+        return {
+            name: self.belief_from(scores, scales.get(name)) for name, scores in self.all_objectives.items()
+        }
 
-    def belief_from(self, scores: Scores) -> Belief:
-        """Return the posterior given these scores, an array like `Pool.scores`."""
-        fresh, trimmed = scores.copy(), list(self.trimmed)
-        # A shorter text does what its parent did: on the parent's rows it would count the same luck twice.
-        fresh[trimmed] = np.where(self.exposure[trimmed] > 0, np.nan, scores[trimmed])
+    def belief_from(self, scores: Scores, scales: Scales | None = None) -> Belief:
+        """Return the posterior given an array like `Pool.scores`; `scales` are fitted to it by default."""
         return estimate(
-            fresh, [m.parents for m in self.members], trimmed=trimmed, weights=self.row_weights.weights
+            self._fresh(scores),
+            self._parents,
+            trimmed=self.trimmed,
+            scales=scales,
+            weights=self.row_weights.weights,
         )
+
+    @cached_property
+    def _own_scales(self) -> Scales:
+        return self._fit(self.scores)
+
+    @cached_property
+    def _own_objective_scales(self) -> dict[str, Scales]:
+        return {name: self._fit(scores) for name, scores in self.all_objectives.items()}
+
+    def _fit(self, scores: Scores) -> Scales:
+        return fit_scales(self._fresh(scores), self._parents, self.row_weights.weights, self.trimmed)
+
+    def _fresh(self, scores: Scores) -> Scores:
+        """Return the scores that count for beliefs."""
+        trimmed = list(self.trimmed)
+        if not trimmed:
+            return scores
+        # A shorter text does what its parent did: on the parent's rows it would count the same luck twice.
+        fresh: Scores = scores.copy()
+        fresh[trimmed] = np.where(self.exposure[trimmed] > 0, np.nan, scores[trimmed])
+        return fresh
+
+    @property
+    def _parents(self) -> list[tuple[int, ...]]:
+        return [member.parents for member in self.members]
+
+    @cached_property
+    def _known(self) -> int:
+        """Number of scores."""
+        return int(np.count_nonzero(~np.isnan(self.scores)))
+
+    def _after(self, before: Pool) -> Pool:
+        """Return this pool, the one after `before`, with the scales that its beliefs have."""
+        fitted = before.fitted or before
+        refits = self._known <= FITTED_ALWAYS or self._known >= FITTED_GROWTH * fitted._known
+        return replace(self, fitted=None if refits else fitted)
 
     @property
     def trimmed(self) -> tuple[int, ...]:
@@ -248,7 +295,7 @@ class Pool:
             mean if math.isnan(mean) else self.row_weights.mean(line[: len(self.val_rows)])
             for mean, line in zip(self.means, scores, strict=True)
         ]
-        return replace(self, scores=scores, means=tuple(means), failure_score=score)
+        return replace(self, scores=scores, means=tuple(means), failure_score=score, fitted=None)
 
     @property
     def trials(self) -> int:
@@ -291,8 +338,8 @@ class Pool:
             merge_due=False,
         )
         if proposal.verdict != "accepted" or proposal.candidate is None:
-            return pool
-        return pool._with_member(proposal.candidate, proposal, spent)
+            return pool._after(self)
+        return pool._with_member(proposal.candidate, proposal, spent)._after(self)
 
     def _with_member(self, candidate: Candidate, proposal: Proposal, spent: int) -> Pool:
         member = Member(
@@ -341,7 +388,7 @@ class Pool:
             means=tuple(means),
             merge_due=merge_due,
             unavailable=unavailable,
-        )
+        )._after(self)
 
 
 def columns_of(val_rows: Sequence[Row], train_size: int) -> list[Row]:

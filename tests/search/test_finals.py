@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa.search.belief.estimate import Belief
+from dspy_gepa.search.belief.belief import DenseBelief
 from dspy_gepa.search.belief.scales import Scales
 from dspy_gepa.search.finals import (
     best_by_belief,
@@ -40,7 +40,7 @@ def field_of(members: int, rows: int, text: Callable[[int], str] = "text {}".for
 def believing(pool: Pool, means: Sequence[float], sd: float = 0.1) -> Pool:
     """The pool with this belief: all members independent and equally uncertain."""
     covariance = np.eye(len(pool)) * sd**2
-    vars(pool)["belief"] = Belief(np.array(means), covariance, Scales(1.0, 0.0, 1.0, 0.0))
+    vars(pool)["belief"] = DenseBelief(np.array(means), covariance, Scales(1.0, 0.0, 1.0, 0.0))
     return pool
 
 

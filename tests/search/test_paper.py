@@ -20,7 +20,7 @@ from dspy_gepa.search import (
     Problem,
     Strategy,
 )
-from dspy_gepa.search.belief.estimate import Belief
+from dspy_gepa.search.belief.belief import DenseBelief
 from dspy_gepa.search.belief.scales import Scales
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.steps import Proposal
@@ -192,7 +192,7 @@ def scored(*scores: Sequence[float]) -> Pool:
 
 def believing(pool: Pool, means: Sequence[float]) -> Pool:
     """The pool with this belief: all members independent."""
-    vars(pool)["belief"] = Belief(np.array(means), np.eye(len(means)) / 100, Scales(1.0, 0.0, 1.0, 0.0))
+    vars(pool)["belief"] = DenseBelief(np.array(means), np.eye(len(means)) / 100, Scales(1.0, 0.0, 1.0, 0.0))
     return pool
 
 

@@ -401,3 +401,19 @@ def test_known_failures_follow_the_worst_score() -> None:
     assert pool.scores[0, :2].tolist() == [-3.0, 1.0]
     assert pool.means == (-1.0,)
     assert pool.failure_score == -3.0
+
+
+def test_scales_are_fitted_at_every_commit_and_in_long_runs_when_the_scores_have_grown_by_a_tenth() -> None:
+    def after(pool: Pool, rows: slice) -> Pool:
+        outcomes = dict.fromkeys(pool.val_rows[rows], Outcome("scored", score=9.0))
+        return pool.evaluated(Evaluation({1: outcomes}))
+
+    few = pool_of(Entry({"a": "0"}, (0.0, 1.0)), Entry({"a": "1"}, (1.0,), (0,)))
+    assert after(few, slice(1, 2)).belief.scales != few.belief.scales
+    lines = ((0.0, 1.0) * 300, (0.0, 1.0) * 220)
+    many = pool_of(*(Entry({"a": str(i)}, line, (0,) if i else ()) for i, line in enumerate(lines)))
+    more = after(many, slice(440, 460))
+    assert more.belief.scales == many.belief.scales
+    assert more.belief.mean[1] > many.belief.mean[1]
+    most = after(more, slice(460, 600))
+    assert most.belief.scales != many.belief.scales

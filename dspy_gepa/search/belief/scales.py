@@ -22,6 +22,8 @@ TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
 # did little. The mean is held near 0, since otherwise early gains would be expected of late rewritings too.
 DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
 TINY = 1e-100
+# Number of members whose residuals tell the noise: the cost grows with their cube, and these have thousands.
+MOST_COMPARED = 256
 
 
 @dataclass(frozen=True)
@@ -155,8 +157,11 @@ def _within(lines: Array, share: Array) -> tuple[Array, Array]:
 def _left_over(scores: Scores, share: Array) -> tuple[float, float]:
     """Return the residual sum of squares of members and rows, without NaN, and its degrees of freedom.
 
-    Least squares with the rows' levels eliminated, which leaves one equation for each member.
+    Least squares with the rows' levels eliminated, which leaves one equation for each member. Of more than
+    `MOST_COMPARED` members this number takes part, evenly spaced.
     """
+    if len(scores) > MOST_COMPARED:
+        scores = scores[np.linspace(0, len(scores) - 1, MOST_COMPARED).astype(np.intp)]
     known = ~np.isnan(scores)
     seen = known.astype(np.float64)
     each = 1 / np.maximum(seen.sum(axis=0), 1.0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dspy_gepa.program.objectives import length_of
-from dspy_gepa.search.belief.estimate import Belief
+from dspy_gepa.search.belief.belief import Belief
 from dspy_gepa.search.frontier import Scores, winners
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.types import Levels, Outcome, Rollout, Row
@@ -45,7 +45,7 @@ def summarize_pool(pool: Pool, best: int, *, validates_all: bool) -> PoolSummary
     belief = pool.belief
     return PoolSummary(
         scores=tuple(pool.means) if validates_all else tuple(belief.mean.tolist()),
-        intervals=tuple(belief.interval(member) for member in range(len(pool))),
+        intervals=belief.intervals(),
         gain=float(belief.mean[best] - belief.mean[0]),
         gain_interval=belief.gain_interval(best, 0),
     )
@@ -80,7 +80,7 @@ def means_by_objective(pool: Pool, *, validates_all: bool, measured: Sequence[st
             group: _means(pool, np.where(inside == group, pool.val_scores, np.nan), belief, validates_all)
             for group, belief in beliefs.items()
         },
-        {group: tuple(map(belief.interval, range(len(pool)))) for group, belief in beliefs.items()},
+        {group: belief.intervals() for group, belief in beliefs.items()},
     )
 
 
