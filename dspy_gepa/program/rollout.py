@@ -117,7 +117,7 @@ class RolloutRunner:
         return outcome
 
     def _unbuilt(self, error: Exception) -> Outcome | Fault:
-        """Return the outcome of texts of which no program can be made."""
+        """Return the outcome of texts that make no program."""
         if is_raised_here(error):
             raise error
         return failed(error, self._failure_score)
