@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
+from dspy_gepa.program.media import with_media
 from dspy_gepa.reflection.edit_history import render_edits
 from dspy_gepa.reflection.evidence import (
     evidence_records,
@@ -119,7 +120,7 @@ def mutate(
         blank,
         reflections=len(answers),
         unusable=sum(bool(a.error) or a.truncated or not a.text.strip() for a in answers),
-        evidence={r.component: r.evidence for r in requests},
+        evidence={r.component: with_media(r.evidence, most=0) for r in requests},
     )
     if not texts:
         return replace(blank, verdict="rejected", reason="; ".join(objections))
