@@ -307,7 +307,11 @@ class Search:
         return replace(proposal, verdict="rejected", reason=f"{proposal.reason}, but {refusal}")
 
     def _commit_trial(self, proposal: Proposal, spent: Spending) -> Proposal:
-        self.pool = self.pool.commit(proposal, spent=self.budget.spent.rollouts)
+        self.pool = self.pool.commit(
+            proposal,
+            spent=self.budget.spent.rollouts,
+            skips_take_turns=self.strategy.skips_take_turns,
+        )
         proposal = self.pool.proposals[-1]
         self._trials_without_rollout = 0 if spent.rollouts else self._trials_without_rollout + 1
         usable = proposal.unusable != proposal.reflections
