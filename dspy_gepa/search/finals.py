@@ -137,10 +137,11 @@ def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ())
     sure = [m for m in others if belief.mean[m] > belief.mean[0] and _better(pool, m) >= confidence]
     close = [m for m in sure if _is_close(pool, m, sure[0], tie)]
     chosen = min(close, key=lambda m: (sum(map(len, pool.members[m].candidate.values())), m), default=0)
+    score = belief.score(chosen)
     return Choice(
         chosen,
-        float(belief.mean[chosen]),
-        belief.interval(chosen),
+        score.expected,
+        score.interval(),
         belief.probability_better(chosen, 0),
         "; ".join(_reasons(pool, chosen, confidence, others, close)),
     )
@@ -178,7 +179,7 @@ def _reasons(
         why = "is longer, and the difference is within chance"
     else:
         why = f"is better than your program with probability {_better(pool, higher):.2f} only"
-    yield f"candidate {higher}, with the higher score {pool.belief.mean[higher]:.3f}, {why}"
+    yield f"candidate {higher}, with the higher score {pool.belief.score(higher).expected:.2f}, {why}"
 
 
 def distinct(first: float, second: float) -> tuple[str, str]:

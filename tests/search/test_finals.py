@@ -249,7 +249,7 @@ def test_the_member_believed_to_be_worth_most_is_returned() -> None:
     choice = choose(pool, confidence=0.9, tie=0.0)
     assert (choice.member, choice.score) == (2, 0.9)
     assert choice.better_than_original == pool.belief.probability_better(2, 0) > 0.99
-    assert choice.interval == pool.belief.interval(2)
+    assert choice.interval == pool.belief.score(2).interval()
     assert choice.reason == (
         "better than your program with probability 1.00; 0.90 is required with 3 candidates"
     )
@@ -259,7 +259,7 @@ def test_the_seed_is_returned_when_nobody_is_better_with_confidence() -> None:
     pool = believing(field_of(3, 1), [0.5, 0.52, 0.55])
     choice = choose(pool, confidence=0.9, tie=0.0)
     assert (choice.member, choice.score, choice.better_than_original) == (0, 0.5, 0.5)
-    assert choice.interval == pool.belief.interval(0)
+    assert choice.interval == pool.belief.score(0).interval()
     better = pool.belief.probability_better(2, 0)
     assert choice.reason == (
         f"candidate 2 is better than your program with probability {better:.2f}; "
@@ -304,18 +304,18 @@ def test_who_was_not_in_the_finals_is_not_returned_and_the_reason_says_so() -> N
     pool = believing(field_of(4, 1), [0.0, 0.9, 0.8, 0.7])
     choice = choose(pool, confidence=0.9, tie=0.0, among=(0, 2, 3))
     assert choice.member == 2
-    assert choice.reason.endswith("candidate 1, with the higher score 0.900, was not in the finals")
+    assert choice.reason.endswith("candidate 1, with the higher score 0.90, was not in the finals")
 
 
 def test_the_reason_names_why_a_higher_score_is_not_returned() -> None:
     longer = believing(field_of(3, 1, LENGTHS.__getitem__), [0.0, 0.9, 0.85], sd=0.1)
-    assert "candidate 1, with the higher score 0.900, is longer" in choose(longer, 0.9, tie=1.0).reason
+    assert "candidate 1, with the higher score 0.90, is longer" in choose(longer, 0.9, tie=1.0).reason
     unsure = field_of(3, 1)
     belief = replace(believing(unsure, [0.0, 0.5, 0.45]).belief, covariance=np.diag([0.01, 0.25, 0.01]))
     unsure.__dict__["belief"] = belief
     choice = choose(unsure, 0.9, tie=0.0)
     assert choice.member == 2
-    assert "candidate 1, with the higher score 0.500, is better than your program with" in choice.reason
+    assert "candidate 1, with the higher score 0.50, is better than your program with" in choice.reason
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

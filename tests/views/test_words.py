@@ -162,9 +162,7 @@ def test_the_share_of_accepted_proposals_leaves_trials_without_one_out() -> None
 def test_where_every_candidate_is_kept_there_is_no_acceptance_rate() -> None:
     scores = (0.5, 0.6, 0.4, None)
     members = tuple(
-        MemberRecord(
-            n, f"id{n}", {"a": str(n)}, (0,) if n else (), score=score, interval=score and (score, score)
-        )
+        MemberRecord(n, f"id{n}", {"a": str(n)}, (0,) if n else (), score=score, believed=score)
         for n, score in enumerate(scores)
     )
     started = {"strategy": {"validates_all": False}}
@@ -178,7 +176,7 @@ def test_where_every_candidate_is_kept_there_is_no_acceptance_rate() -> None:
 def test_a_result_is_one_line() -> None:
     scores = {"val/0": 1.0, "val/1": 0.0, "train/0": 1.0}
     members = (
-        MemberRecord(0, "id0", {"a": "x"}, score=0.42, interval=(0.3, 0.54)),
+        MemberRecord(0, "id0", {"a": "x"}, score=0.42, interval=(0.3, 0.54), believed=0.42),
         MemberRecord(1, "id1", {"a": "y"}, (0,), score=0.71, interval=(0.63, 0.79), scores=scores),
     )
     started = {"val_rows": 3}
@@ -188,7 +186,9 @@ def test_a_result_is_one_line() -> None:
     assert measured_text(run) == "1 of 2 validation rows right"
     half = replace(members[1], scores={**scores, "val/1": 0.5})
     assert measured_text(replace(run, members=(members[0], half))) == "mean 0.75 on 2 validation rows"
-    same = replace(run, best=0, curve=(replace(point, best=0, score=0.42, interval=(0.3, 0.54)),))
+    same = replace(
+        run, best=0, curve=(replace(point, best=0, score=0.42, interval=(0.3, 0.54), believed=0.42),)
+    )
     assert summary_text(same) == "no gain, your program has 0.42 (0.30 to 0.54); 300 rollouts; runs/one"
     assert (measured_text(same), summary_text(RunRecord("failed"))) == ("", "your program was not run")
 
