@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from dspy_gepa.events.dispatch import EventDispatcher
@@ -23,9 +24,41 @@ from dspy_gepa.runtime.dispatcher import Done
 from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
-from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.steps import Evaluation, Proposal, available
 from dspy_gepa.texts import escape_controls
-from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
+from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout, Row
+
+# Number of members, beside the original and the best, whose scores an event holds at most.
+MOST_SCORED = 16
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The member that would be returned, with the figures that events have of it."""
+
+    member: int
+    score: float
+    interval: tuple[float, float]
+    better_than_original: float
+    gain: float
+    gain_interval: tuple[float, float]
+    contender: int | None
+    reason: str
+
+    @classmethod
+    def of(cls, search: Search) -> _Best:
+        choice, belief = search.choice, search.pool.belief
+        member = choice.member
+        return cls(
+            member=member,
+            score=choice.score,
+            interval=choice.interval,
+            better_than_original=choice.better_than_original,
+            gain=float(belief.mean[member] - belief.mean[0]),
+            gain_interval=belief.gain_interval(member, 0),
+            contender=_contender(search, member),
+            reason=choice.reason,
+        )
 
 
 class Emitter:
@@ -37,6 +70,8 @@ class Emitter:
 
     def __init__(self, dispatcher: EventDispatcher) -> None:
         self._dispatch = dispatcher
+        self._best: _Best | None = None
+        self._unscored: set[int] = set()
 
     def planned(self, step: PlannedStep) -> None:
         """Report that a step is about to start."""
@@ -61,61 +96,71 @@ class Emitter:
         """Report that a step was committed; the pool contains it already."""
         if not self._dispatch:
             return
-        pool, choice, result = search.pool, search.choice, committed.result
+        pool, result = search.pool, committed.result
         proposal = result if isinstance(result, Proposal) else None
-        accepted = proposal is not None and proposal.verdict == "accepted"
+        member = len(pool) - 1 if proposal is not None and proposal.verdict == "accepted" else None
         evaluated = result.outcomes if isinstance(result, Evaluation) else {}
-        contender = _contender(search, choice.member)
         concerned = {
-            *(0, choice.member, *evaluated),
+            *evaluated,
             *(proposal.parents if proposal else ()),
-            *([len(pool) - 1] if accepted else []),
-            *([] if contender is None else [contender]),
+            *([] if member is None else [member]),
         }
+        scores, best = self._assess(search, concerned)
         self._dispatch(
             StepCommitted(
                 step=committed.step.number,
                 kind=committed.step.kind,
                 proposal=proposal,
-                member=len(pool) - 1 if accepted else None,
+                member=member,
                 evaluated={
-                    member: {
-                        row: float(pool.scores[member, pool.column(row)])
-                        for row, outcome in outcomes.items()
-                        if outcome.status != "unavailable"
-                    }
+                    member: _scores_on(pool, member, available([*outcomes], [*outcomes.values()])[0])
                     for member, outcomes in evaluated.items()
                 },
                 val_means={member: _known(pool.means[member]) for member in evaluated},
-                scores={member: _score(search, member) for member in sorted(concerned)},
+                scores=scores,
                 members=len(pool),
-                best=choice.member,
-                score=choice.score,
-                interval=choice.interval,
-                better_than_original=choice.better_than_original,
-                gain=_gain(pool, choice.member),
-                gain_interval=pool.belief.gain_interval(choice.member, 0),
-                contender=contender,
+                best=best.member,
+                score=best.score,
+                interval=best.interval,
+                better_than_original=best.better_than_original,
+                gain=best.gain,
+                gain_interval=best.gain_interval,
+                contender=best.contender,
                 spent=search.budget.spent,
             )
         )
+
+    def _assess(self, search: Search, concerned: set[int]) -> tuple[dict[int, MemberScore], _Best]:
+        """Work out who is best and the scores of the members concerned, as often as scales are fitted.
+
+        In between no decision asks for variances, and who listens must not make a run slower.
+        """
+        self._unscored |= concerned
+        if self._best is not None and search.pool.fitted is not None:
+            return {}, self._best
+        best = self._best = _Best.of(search)
+        ends = {0, best.member, *([] if best.contender is None else [best.contender])}
+        worth = search.pool.belief.mean
+        others = sorted(self._unscored - ends, key=lambda member: (-worth[member], member))
+        self._unscored = set()
+        return {member: _score(search, member) for member in sorted({*ends, *others[:MOST_SCORED]})}, best
 
     def finished(self, search: Search) -> None:
         """Report that the search ended; nothing is left to interrupt."""
         self._dispatch.stopping = True
         if not self._dispatch:
             return
-        pool, choice = search.pool, search.choice
+        best = _Best.of(search)
         self._dispatch(
             Finished(
-                best=choice.member,
-                candidate=pool.members[choice.member].candidate,
-                score=choice.score,
-                interval=choice.interval,
-                better_than_original=choice.better_than_original,
-                gain=_gain(pool, choice.member),
-                gain_interval=pool.belief.gain_interval(choice.member, 0),
-                choice_reason=choice.reason,
+                best=best.member,
+                candidate=search.pool.members[best.member].candidate,
+                score=best.score,
+                interval=best.interval,
+                better_than_original=best.better_than_original,
+                gain=best.gain,
+                gain_interval=best.gain_interval,
+                choice_reason=best.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
                 scores=_scores(search),
@@ -150,11 +195,8 @@ def _score(search: Search, member: int) -> MemberScore:
 def _scores(search: Search) -> tuple[MemberScore, ...]:
     if not search.pool.is_run(0):
         return ()
-    return tuple(_score(search, member) for member in range(len(search.pool)))
-
-
-def _gain(pool: Pool, member: int) -> float:
-    return float(pool.belief.mean[member] - pool.belief.mean[0])
+    intervals = search.pool.belief.intervals()
+    return tuple(MemberScore(_known(v), i) for v, i in zip(_values(search), intervals, strict=True))
 
 
 def _contender(search: Search, best: int) -> int | None:
@@ -162,6 +204,10 @@ def _contender(search: Search, best: int) -> int | None:
     known = [member for member, value in enumerate(values) if not math.isnan(value)]
     top = max(known, key=lambda member: values[member], default=best)
     return None if top == best or values[top] <= values[best] else top
+
+
+def _scores_on(pool: Pool, member: int, rows: Sequence[Row]) -> dict[Row, float]:
+    return dict(zip(rows, pool.table.at(member, pool.columns(rows)).tolist(), strict=True))
 
 
 def _known(value: float) -> float | None:

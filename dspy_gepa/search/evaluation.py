@@ -26,7 +26,7 @@ def first_evaluation(problem: Problem, pool: Pool, member: Member, rows: Sequenc
     work = evaluate(member, rows) if member.index else evaluate_original(member, rows, problem.objectives)
     kind: StepKind = "validation" if member.parents else "initial" if member.index else "original"
     # A merge was tried on validation rows, which are not paid again.
-    unknown = int(np.isnan(pool.scores[member.index, pool.columns(rows)]).sum())
+    unknown = int(np.isnan(pool.table.at(member.index, pool.columns(rows))).sum())
     return PlannedStep(kind, work, Spending(rollouts=unknown), evaluates=member.index)
 
 
