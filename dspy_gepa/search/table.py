@@ -16,7 +16,7 @@ from dspy_gepa.search.frontier import Scores
 Indices = NDArray[np.intp]
 
 
-class Line(NamedTuple):
+class KnownScores(NamedTuple):
     """The known scores of one member.
 
     Attributes:
@@ -42,7 +42,7 @@ class Entries(NamedTuple):
     scores: Scores
 
 
-UNKNOWN = Line(np.zeros(0, dtype=np.intp), np.zeros(0))
+UNKNOWN = KnownScores(np.zeros(0, dtype=np.intp), np.zeros(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Table:
         width: Number of columns.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[KnownScores, ...]
     width: int
 
     @classmethod
@@ -134,6 +134,6 @@ class Table:
         return np.bincount(self.entries.columns, minlength=self.width)
 
 
-def _line(scores: Scores) -> Line:
+def _line(scores: Scores) -> KnownScores:
     columns = np.flatnonzero(~np.isnan(scores))
-    return Line(columns, scores[columns])
+    return KnownScores(columns, scores[columns])
