@@ -24,6 +24,7 @@ from benchmarks.studies.faults import faults
 from benchmarks.studies.forecasts import forecasts
 from benchmarks.studies.overhead import overhead
 from benchmarks.studies.peers import peers
+from benchmarks.studies.real import real
 from benchmarks.studies.retrieval import retrieval
 from benchmarks.studies.scale import scale
 from benchmarks.studies.speed import speed
@@ -49,6 +50,7 @@ main.add_command(forecasts)
 main.add_command(durability)
 main.add_command(faults)
 main.add_command(peers)
+main.add_command(real)
 main.add_command(widths)
 main.add_command(verify)
 main.add_command(retrieval)

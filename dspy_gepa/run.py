@@ -30,6 +30,7 @@ from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
 from dspy_gepa.record.model import RunRecord
+from dspy_gepa.record.plans import RecordedPlans
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
@@ -42,6 +43,7 @@ from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
 from dspy_gepa.search.loop import Committed, Search, run
+from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.texts import escape_controls
 from dspy_gepa.types import Effect, Fault, Outcome, Rollout, Row
@@ -158,8 +160,8 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(settings))
         trackers = [stack.enter_context(in_background(tracker())) for tracker in settings.trackers]
-        event_log = [] if journal is None else [EventLog(journal)]
-        hub = EventDispatcher([*event_log, recorder, *settings.callbacks, *trackers])
+        log = None if journal is None else EventLog(journal, course=lambda: search.course)
+        hub = EventDispatcher([*([log] if log else []), recorder, *settings.callbacks, *trackers])
         emitter = Emitter(hub)
         dispatcher = Dispatcher(
             submitter(work, settings.executor),
@@ -180,9 +182,10 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             problem=settings.problem,
             strategy=settings.strategy,
             seed=settings.seed,
-            budget=Budget(settings.limits, _stopwatch(journal, scheduler)),
+            budget=Budget(settings.limits, _stopwatch(journal, scheduler, lambda: search.closing)),
             width=settings.width,
             stop=StopRule(settings.stop, journal, scheduler),
+            plans=NoPlans() if journal is None else RecordedPlans(journal),
         )
         try:
             with _interrupted_by_callbacks(scheduler):
@@ -191,7 +194,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
                     search,
                     scheduler,
                     begin=emitter.planned,
-                    listen=_listening(emitter, search),
+                    listen=_listening(emitter, search, log),
                 )
                 _keep_best_outputs(settings, search, scheduler)
                 emitter.finished(search)
@@ -295,20 +298,29 @@ def _journal(settings: RunSettings) -> Iterator[Journal | None]:
         journal.close(ended)
 
 
-def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], float]:
+def _stopwatch(
+    journal: Journal | None, scheduler: Scheduler, closing: Callable[[], bool]
+) -> Callable[[], float]:
     """Return a clock over all sessions. It stands still while steps of earlier sessions are begun again."""
     started = time.monotonic()
-    before, last_step = (journal.seconds_before, journal.last_step) if journal else (0.0, -1)
+    before = 0.0 if journal is None else journal.seconds_before
 
     def elapsed() -> float:
-        replaying = scheduler.started <= last_step
-        return 0.0 if replaying else before + time.monotonic() - started
+        if journal is not None:
+            # An earlier session may have gone on to the finals because its time was up.
+            last = journal.last_step if closing() else journal.last_plan
+            if scheduler.started <= last:
+                return 0.0
+        return before + time.monotonic() - started
 
     return elapsed
 
 
-def _listening(emitter: Emitter, search: Search) -> Callable[[Committed], None]:
-    """Report commits, and warn once if the scores show that an option does not fit their scale."""
+def _listening(emitter: Emitter, search: Search, log: EventLog | None) -> Callable[[Committed], None]:
+    """Report commits, and warn once if the scores show that an option does not fit their scale.
+
+    The standing after a commit of an earlier session is read from its record and not estimated again.
+    """
     warned: set[str] = set()
 
     def listen(committed: Committed) -> None:
@@ -316,7 +328,8 @@ def _listening(emitter: Emitter, search: Search) -> Callable[[Committed], None]:
             if option not in warned:
                 warned.add(option)
                 log_warning(warning)
-        emitter.committed(search, committed)
+        standing = None if log is None else log.standing(committed.step.number)
+        emitter.committed(search, committed, standing)
 
     return listen
 

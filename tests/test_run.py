@@ -54,6 +54,7 @@ def test_the_number_of_threads_changes_nothing(tmp_path: Path, width: int) -> No
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.slow
 def test_the_hash_seed_changes_nothing(tmp_path: Path) -> None:
     code = """
 import json, sys
@@ -182,6 +183,7 @@ class Running:
 RUNNING = Running()
 
 
+@pytest.mark.slow
 def test_programs_that_are_awaited_need_no_thread_each_on_an_event_loop() -> None:
     RUNNING.__init__()  # type: ignore[misc]
     before = threading.active_count()

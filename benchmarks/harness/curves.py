@@ -44,23 +44,26 @@ def plain(axes: Axes, across: str, up: str, ticks: list[int] | None = None) -> N
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw(results: Results[Point], folder: Path) -> None:
-    """Write `<world>.svg` for every world and `overview.svg`: test score against metric calls."""
+def draw(results: Results[Point], folder: Path, models: str = "simulated LM") -> None:
+    """Write `<world>.svg` for every world and `overview.svg`: test score against metric calls.
+
+    models: name of the models in the headings.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for world in results.worlds:
-        _draw(results, [world], folder / f"{world}.svg")
+        _draw(results, [world], folder / f"{world}.svg", models)
     if len(results.worlds) > 1:
-        _draw(results, results.worlds, folder / "overview.svg")
+        _draw(results, results.worlds, folder / "overview.svg", models)
 
 
-def _draw(results: Results[Point], worlds: list[str], file: Path) -> None:
+def _draw(results: Results[Point], worlds: list[str], file: Path, models: str) -> None:
     alone = len(worlds) == 1
     columns = min(3, len(worlds))
     rows = math.ceil(len(worlds) / columns)
     with figure(file, "peers", (7.5, 4.5) if alone else (4.0 * columns + 1.5, 3.0 * rows)) as drawn:
         for place, world in enumerate(worlds, 1):
             _panel(drawn.add_subplot(rows, columns, place), results, world, alone=alone)
-        drawn.suptitle(f"{worlds[0] if alone else 'Test score by metric calls'} (simulated LM)")
+        drawn.suptitle(f"{worlds[0] if alone else 'Test score by metric calls'} ({models})")
         labelled = dict(
             reversed(pair)
             for axes in drawn.axes

@@ -81,16 +81,17 @@ def _score(task: Task, outcome: Outcome) -> float:
 
 
 class Tester:
-    """Measures programs on test rows, each text once."""
+    """Measures programs on test rows, each text once. threads: rows at a time."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, threads: int = 1) -> None:
         self._task = task
+        self._threads = threads
         self._original = prompt_of(task.program())
         self._known: dict[str, list[float]] = {}
 
     def score(self, program: dspy.Module) -> float:
         """Return the mean test score."""
-        return fmean(self._scores(program))
+        return fmean(self.rows(program))
 
     def point(self, found: Found, reflections: tuple[int, int], budget: int | None = None) -> dict[str, Any]:
         """Return the description of a measured program for a result file.
@@ -100,7 +101,7 @@ class Tester:
             reflections: Number of reflections up to the budget, and their tokens.
             budget: The budget; None if the optimizer has one of its own.
         """
-        program, tests = found.program, self._scores(found.program)
+        program, tests = found.program, self.rows(found.program)
         error = stdev(tests) / math.sqrt(len(tests)) if len(tests) > 1 else 0.0
         prompt = prompt_of(program)
         calls, tokens = reflections
@@ -119,10 +120,11 @@ class Tester:
             "reflection_tokens": tokens,
         }
 
-    def _scores(self, program: dspy.Module) -> list[float]:
+    def rows(self, program: dspy.Module) -> list[float]:
+        """Return the score of every test row."""
         key = json.dumps(prompt_of(program), default=str, sort_keys=True)
         if key not in self._known:
-            self._known[key] = scores(self._task, program, self._task.test, threads=1)
+            self._known[key] = scores(self._task, program, self._task.test, self._threads)
         return self._known[key]
 
 

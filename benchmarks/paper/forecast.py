@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import dspy
 
@@ -26,13 +26,14 @@ PROPOSAL = 2_000  # tokens of a prompt in which MIPROv2 or SIMBA asks for a text
 
 @dataclass(frozen=True)
 class Rollout:
-    """Usage of one rollout of the seed program, its judges included, by model."""
+    """Usage of one rollout of the seed program, its judges included, by model, and its task's conditions."""
 
     by_model: Mapping[str, Usage]
     predictors: int
     val: int
     test: int
     train: int
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,14 @@ def measure(cell: PaperCell, data_dir: str | None, prices: Prices) -> Rollout:
     with dspy.context(lm=cell.models.task_lm(task, cell.seed), **meter.settings()):
         scores(task, task.program(), task.val[:1], threads=1)
     predictors = len(task.program().predictors())
-    return Rollout(dict(meter.by_model), predictors, len(task.val), len(task.test), len(task.train))
+    return Rollout(
+        dict(meter.by_model),
+        predictors,
+        len(task.val),
+        len(task.test),
+        len(task.train),
+        dict(task.conditions()),
+    )
 
 
 def forecast(cell: PaperCell, rollout: Rollout, prices: Prices) -> Forecast:

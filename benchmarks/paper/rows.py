@@ -160,6 +160,7 @@ def run_cell(
         "models_note": cell.models.label,
         "cell": cell.parameters(),
         "versions": versions(),
+        "conditions": dict(task.conditions()),
         "test_before": _mean(before),
         "test_after": _mean(after),
         "test_scores_before": list(before),

@@ -124,6 +124,9 @@ def run(
         fit = [cell for cell in chosen if unfit(cell.arm, cell.task) is None]
         todo = [cell for cell in fit if cell.stored(place.out) is None]
         forecasts = {cell.name: forecast(cell, rollouts.of(cell), known_prices) for cell in todo}
+        for task, conditions in rollouts.conditions.items():
+            for name, told in conditions.items():
+                console.print(f"{task}, {name}: {told}")
         if dry_run:
             console.print(forecast_table(forecasts))
             for cell in chosen:
@@ -168,6 +171,11 @@ class Rollouts:
         if key not in self._known:
             self._known[key] = measure(cell, self._data_dir, self._prices)
         return self._known[key]
+
+    @property
+    def conditions(self) -> dict[str, Mapping[str, str]]:
+        """What the results of each task rest on, in words, for the tasks measured so far."""
+        return {task: rollout.conditions for (task, _), rollout in self._known.items()}
 
     def paper_budget(self, task: str) -> int:
         """Return the published budget, or by the same rule the rollouts of MIPROv2 heavy."""

@@ -20,15 +20,15 @@ class Job:
         candidate: The code nobody has read.
         reference: Code that gives the right results, and the speed to compare with.
         cases: Code that defines `cases(rng)`, which gives arguments by the name of the case, and `load(rng)`,
-            which gives the arguments that are timed.
-        repeats: How often both are timed; the best counts.
+            which gives the arguments that are timed; they have to depend on `rng`.
+        repeats: How often both are timed, each time on other arguments; the best counts.
     """
 
     function: str
     candidate: str
     reference: str
     cases: str
-    repeats: int = 15
+    repeats: int = 10
 
     def to_json(self) -> str:
         """The job on one line."""
@@ -96,8 +96,8 @@ class Report:
                 CaseResult(bounded(case["name"]), bool(case["right"]), bounded(case["said"]))
                 for case in data["cases"]
             ),
-            seconds=_seconds(data["seconds"]),
-            reference_seconds=_seconds(data["reference_seconds"]),
+            seconds=seconds_of(data["seconds"]),
+            reference_seconds=seconds_of(data["reference_seconds"]),
         )
 
 
@@ -108,7 +108,8 @@ def bounded(text: Any) -> str:
     return shown if len(shown) <= MOST_CHARS else shown[:MOST_CHARS] + " ..."
 
 
-def _seconds(value: Any) -> float | None:
+def seconds_of(value: Any) -> float | None:
+    """A duration from a process nobody trusts, in seconds. Raises TypeError for anything else."""
     if value is None:
         return None
     seconds = float(value)

@@ -1,114 +1,109 @@
-"""The sandbox's process: imports NumPy once, then forks a child for every job, limits it and kills it.
+"""The sandbox's trusted process: judges job after job, by processes that its spawner forks behind the wall.
 
-Jobs come on standard input and reports leave on standard output, a line of JSON each. It ends when its
-input does, so it does not outlive who started it.
+A job comes on standard input, its report leaves on a pipe of its own, with a secret that is read only once
+every process that ran the job's code is gone. It ends when its input does.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
-import resource
-import select
+import pickle
 import signal
-import sys
+import socket
 import time
-from typing import NoReturn
+from collections.abc import Callable, Sequence
 
-import numpy  # noqa: F401  # so that children have it
+import numpy  # noqa: F401  # so that all processes have it
 
-from benchmarks.sandbox.harness import judge
-from benchmarks.sandbox.report import Job, Report
+from benchmarks.sandbox import frames
+from benchmarks.sandbox.candidate import READY, Args, Called
+from benchmarks.sandbox.judge import Outcome, judge
+from benchmarks.sandbox.report import Job, Report, bounded
+from benchmarks.sandbox.spawner import Spawner
+from benchmarks.sandbox.wall import Wall, close_to_others
 
-LONGEST_REPORT = 100_000
+STANDARD_INPUT = 0
+LONGEST_OUTCOME = 32 * 2**20
 
 
-def main(seconds: float, memory_mb: int) -> None:
+def main(seconds: float, memory_mb: int, reports: int, walls: Sequence[str]) -> None:
     """Serve until standard input ends.
 
     Args:
         seconds: Wall-clock time that a job may take.
-        memory_mb: Address space of a job, in MiB.
+        memory_mb: Address space of a process, in MiB.
+        reports: The descriptor that reports are written to.
+        walls: Names of the walls to try, in order.
     """
-    for line in sys.stdin:
-        report = run_in_child(Job(**json.loads(line)), seconds, memory_mb)
-        print(report.to_json(), flush=True)
-
-
-def run_in_child(job: Job, seconds: float, memory_mb: int) -> Report:
-    """The report of a child that is gone when this returns, and all it started in its own session with it."""
-    reads, writes = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _be_the_child(job, writes, seconds, memory_mb)
-    os.close(writes)
+    os.set_inheritable(reports, False)
     try:
-        line = _line_from(reads, time.monotonic() + seconds)
-    finally:
-        os.close(reads)
-        _kill_group(child)
-    _, status = os.waitpid(child, 0)
-    if line is None:
+        spawner = Spawner(seconds, memory_mb, tuple(Wall(name) for name in walls))
+    except OSError as error:
+        frames.send(reports, str(error).encode())
+        return
+    close_to_others()
+    frames.send(reports, spawner.wall.value.encode())
+    while (message := frames.receive(STANDARD_INPUT)) is not None:
+        report = _judged(Job(**json.loads(message)), spawner, seconds)
+        secret = frames.receive(STANDARD_INPUT)
+        if secret is None:
+            return
+        frames.send(reports, secret + report.to_json().encode())
+
+
+def _judged(job: Job, spawner: Spawner, seconds: float) -> Report:
+    deadline = time.monotonic() + seconds
+
+    def run(source: str, function: str, draw: Callable[[], Sequence[Args]]) -> Outcome:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                spawner.start(theirs.fileno())
+            fault = None
+            try:
+                return _conversation(ours.fileno(), source, function, draw, deadline)
+            except TimeoutError:
+                raise
+            except ValueError:
+                fault = "its process answered with something that is no report"
+            except OSError:
+                pass  # how it ended is told below
+            finally:
+                status = spawner.stop()
+        return Outcome(fault or _ending(status))
+
+    try:
+        return judge(job, run)
+    except TimeoutError:
         return Report(error=f"it took more than {seconds:g} seconds and was stopped")
-    if not line:
-        return Report(error=_ending(status))
-    try:
-        return Report.from_json(line.decode("utf-8", "replace"))
-    except ValueError:
-        return Report(error="its process ended with something that is no report")
+    except Exception as error:  # the job's own parts: its cases, its load
+        return Report(error=bounded(f"the job cannot be judged: {type(error).__name__}: {error}"))
 
 
-def _be_the_child(job: Job, writes: int, seconds: float, memory_mb: int) -> NoReturn:
-    status = 1
-    try:
-        os.setsid()
-        _limit(seconds, memory_mb)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        report = judge(job, time.perf_counter)
-        os.write(writes, (report.to_json() + "\n").encode())
-        status = 0
-    finally:
-        # Without the interpreter's own way out, which would flush the parent's buffers a second time.
-        os._exit(status)
+def _conversation(
+    descriptor: int, source: str, function: str, draw: Callable[[], Sequence[Args]], deadline: float
+) -> Outcome:
+    """Raises OSError when the process is gone, ValueError for an answer that is none, TimeoutError."""
+    frames.send(descriptor, json.dumps({"source": source, "function": function}).encode(), deadline)
+    said = _answer(descriptor, deadline)
+    if said != READY:
+        return Outcome(bounded(said.decode("utf-8", "replace")) or "it could not be loaded")
+    calls = []
+    for args in draw():
+        message = pickle.dumps(args)
+        start = time.perf_counter()
+        frames.send(descriptor, message, deadline)
+        found = _answer(descriptor, deadline)
+        calls.append(Called.from_json(found, time.perf_counter() - start))
+    return Outcome(calls=tuple(calls))
 
 
-def _limit(seconds: float, memory_mb: int) -> None:
-    memory = memory_mb * 2**20
-    limits = {
-        resource.RLIMIT_CPU: math.ceil(seconds) + 1,
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: 32,
-    }
-    for kind, most in limits.items():
-        _, hard = resource.getrlimit(kind)
-        resource.setrlimit(kind, (most, most) if hard == resource.RLIM_INFINITY else (min(most, hard),) * 2)
-
-
-def _line_from(reads: int, deadline: float) -> bytes | None:
-    """What the child wrote, up to a line end; None when time ran out, b"" when it ended without a word."""
-    got = b""
-    while b"\n" not in got and len(got) < LONGEST_REPORT:
-        ready, _, _ = select.select([reads], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
-            return None
-        part = os.read(reads, 65_536)
-        if not part:
-            break
-        got += part
-    return got.partition(b"\n")[0]
-
-
-def _kill_group(child: int) -> None:
-    for kill in (os.killpg, os.kill):
-        try:
-            kill(child, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+def _answer(descriptor: int, deadline: float) -> bytes:
+    found = frames.receive(descriptor, deadline, LONGEST_OUTCOME)
+    if found is None:
+        raise BrokenPipeError("its process ended")
+    return found
 
 
 def _ending(status: int) -> str:

@@ -51,6 +51,7 @@ class Bench:
             # The role is asked directly, which is a hundred times cheaper than through DSPy.
             asked = Field(output_field(kind))
             prompt = Prompt("chat", text, {"record": record}, (asked,), (), "")
+            assert self.task.task_role is not None  # every world has one
             answer = self.task.task_role.answer(prompt, f"{self.seed}/None")
             self.known[key] = str(answer[asked.name])
         return self.known[key]

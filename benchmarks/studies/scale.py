@@ -47,7 +47,7 @@ ARMS: dict[str, Arm] = {
 # Budgets from which on growth is fitted: below them the start of a run counts.
 GROWING = 1000
 # A row is answered if it is among this share of all, for each note in the instructions; and the most notes.
-SHARE_OF_A_NOTE, MOST_NOTES = 1 / 300, 60
+SHARE_OF_A_NOTE, MOST_NOTES = 1 / 100, 60
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Benchmark tasks by name.
 
 The record worlds (`load("easy")`, `load("easy-tuning")`, ... see `tasks.worlds`) need nothing, nor do
-"bundled", "agent", "code" and "code-prompt". All others need data or a network.
+"bundled", "agent", "code" and "code-prompt". The small tasks (`SMALL_NAMES`) are for real models only. All
+others need data or a network.
 """
 
 from __future__ import annotations
@@ -23,12 +24,23 @@ from benchmarks.tasks import (
     livebench_math,
     pupa,
     records,
+    small,
 )
 from benchmarks.tasks.data import DataNotFound
+from benchmarks.tasks.small import SMALL_NAMES
 from benchmarks.tasks.task import Metric, Task
 from benchmarks.tasks.worlds import WORLD_NAMES, world_named
 
-__all__ = ["NAMES", "WITHOUT_PREDICTORS", "WORLD_NAMES", "DataNotFound", "Metric", "Task", "load"]
+__all__ = [
+    "NAMES",
+    "SMALL_NAMES",
+    "WITHOUT_PREDICTORS",
+    "WORLD_NAMES",
+    "DataNotFound",
+    "Metric",
+    "Task",
+    "load",
+]
 
 _WITH_DATA: Mapping[str, Callable[[str | Path | None, int], Task]] = {
     "aime": aime.load,
@@ -52,7 +64,7 @@ WITHOUT_PREDICTORS = frozenset({"code"})
 def load(
     name: str, data_dir: str | Path | None = None, seed: int = 0, *, judge: dspy.LM | None = None
 ) -> Task:
-    """The task called `name` (one of `NAMES`).
+    """The task called `name` (one of `NAMES` or `SMALL_NAMES`).
 
     data_dir: where local data lies, for tasks that have some; see the task's own module.
     seed: which world, or which cut of the splits.
@@ -67,4 +79,6 @@ def load(
         return _WITH_DATA[name](data_dir, seed)
     if name in WORLD_NAMES:
         return records.load(name, world_named(name), seed)
-    raise ValueError(f"Unknown task {name!r}; known tasks: {', '.join(NAMES)}.")
+    if name in SMALL_NAMES:
+        return small.load(name, data_dir, seed)
+    raise ValueError(f"Unknown task {name!r}; known tasks: {', '.join([*NAMES, *SMALL_NAMES])}.")

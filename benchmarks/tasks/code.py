@@ -61,12 +61,18 @@ def load(seed: int = 0, judge: Judge | None = None) -> Task:
         best_instructions={name: _best(name) for name in VERSIONS},
         optimize=(),
         inference_time=True,
+        conditions=sandbox_in_words if judge is None else dict,
     )
 
 
 def run_in_sandbox(job: Job) -> Report:
     """The report of a sandbox that all tasks of the process share."""
     return _sandbox().run(job)
+
+
+def sandbox_in_words() -> dict[str, str]:
+    """The wall around the code that is run, by the name `sandbox`."""
+    return {"sandbox": _sandbox().wall().in_words()}
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
 """The code task's metric: runs a kernel in the sandbox, and scores that it is right first, then how fast.
 
-Speed is the reference's time over the kernel's, both taken in turn in one process, and counts in whole
+Speed is the reference's time over the kernel's, taken in turn, and counts in whole
 doublings, so that noise of the clock seldom changes a score. One piece of code is judged once in a process.
 """
 

@@ -1,15 +1,14 @@
 """IFBench: write a response that follows verifiable constraints, on new kinds of constraints in the test.
 
-Data: https://huggingface.co/datasets/allenai/IFBench_test (split "train"; Pyatkin et al. 2025,
-https://arxiv.org/abs/2507.02833), licence ODC-BY 1.0: the test rows. Train and validation rows hold the
-constraints of IFEval, https://huggingface.co/datasets/google/IFEval (Zhou et al. 2023), licence Apache 2.0:
-they stand in for the paper's, which are 450 rows of a larger file with the same 25 constraints.
+Data: two files of the paper's artifact, https://github.com/gepa-ai/gepa-artifact (licence: MIT). The test is
+IFBench's as of 2025-07 (Pyatkin et al. 2025, https://arxiv.org/abs/2507.02833, ODC-BY 1.0), 294 rows; the
+hub's allenai/IFBench_test has been revised since. Train and validation rows hold IFEval's 25 constraints.
 
-Split rule: the IFEval rows sorted by key (as text) and shuffled by `random.Random(0)`; the first 241 are
-train, of which 150 are drawn, and the other 300 validation. The paper's sizes are 150, 300 and 294. The hub's
-test set has been revised since and may hold a few rows more.
+Split rule (the paper's): of the train file the first 300 rows are validation; of the next 300 rows 150 are
+drawn by `random.Random(1).sample` for train.
 
-Local files: ifbench/train_ifeval.jsonl, val_ifeval.jsonl and test.jsonl, with the same fields.
+Local files: ifbench/IFBench_train.jsonl and IFBench_test.jsonl, the artifact's; else train_ifeval.jsonl, of
+which 150 rows are drawn, val_ifeval.jsonl and test.jsonl with the same fields.
 
 A row looks like this (made up):
     key: "7"   prompt: "Describe a lighthouse. Use no commas and end with the word sea."
@@ -19,7 +18,6 @@ A row looks like this (made up):
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,13 +27,37 @@ import dspy
 from benchmarks.scorers.ifbench import check_loosely, describe
 from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.worlds.writing import INSTRUCTIONS, ConstraintKey, Writer
-from benchmarks.tasks.data import Fetch, HubSet, Row, Splits, folder_of, read_files, read_hub, recut, sample
+from benchmarks.tasks.data import (
+    Expected,
+    Fetch,
+    RepositoryFile,
+    Row,
+    Splits,
+    folder_of,
+    local_file,
+    read_files,
+    read_hub,
+    recut,
+    sample,
+)
 from benchmarks.tasks.feedback import text_of
 from benchmarks.tasks.task import Task
 
-HUB = HubSet("google/IFEval", "966cd89545d6b6acfd7638bc708b98261ca58e84")
-HUB_TEST = HubSet("allenai/IFBench_test", "2e8a48de45ff3bf41242f927254ca81b59ca3ae2")
-TRAIN, TRAIN_POOL = 150, 241
+_ARTIFACT = ("gepa-ai/gepa-artifact", "0a4d0e3fea13474f7b7b452b9fa26bc9884b8c7e")
+_FOLDER = "gepa_artifact/benchmarks/IFBench/data"
+TRAIN_FILE = RepositoryFile(
+    *_ARTIFACT,
+    f"{_FOLDER}/IFBench_train.jsonl",
+    "e93fdcb8bb891db9d790c361b5049920cba5a470",
+    expected=Expected(600, at_least=True),
+)
+TEST_FILE = RepositoryFile(
+    *_ARTIFACT,
+    f"{_FOLDER}/IFBench_test.jsonl",
+    "1ba17107c6e8fc0cfaf4e11fa4d73486223b894a",
+    expected=Expected(294),
+)
+TRAIN, VAL = 150, 300
 
 GENERATE = dspy.Signature("query -> response", "Respond to the query.")
 ENSURE = dspy.Signature(
@@ -102,17 +124,20 @@ def _section(heading: str, lines: Sequence[str]) -> list[str]:
 
 
 def load(
-    data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = HUB, hub_test: Fetch = HUB_TEST
+    data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = TRAIN_FILE, hub_test: Fetch = TEST_FILE
 ) -> Task:
     """The IFBench task.
 
     data_dir: directory that holds ifbench/*.jsonl; default: the environment variable DSPY_GEPA_DATA.
     seed: 0 keeps the splits; another value pools train and validation, shuffles, and cuts them anew.
-    hub, hub_test: what gives the hub's rows of IFEval and of the test when there is no directory.
+    hub, hub_test: what gives the public rows of the two files when there is no directory.
     Raises DataNotFound when the rows are to be had in neither way.
     """
     folder = folder_of("ifbench", data_dir)
-    if folder:
+    copies = [local_file(folder, file) for file in (TRAIN_FILE, TEST_FILE)] if folder else []
+    if folder and all(copies):
+        splits = hub_splits(*(rows or [] for rows in copies))
+    elif folder:
         files = read_files(folder, ["train_ifeval", "val_ifeval", "test"])
         splits = {"train": files["train_ifeval"], "val": files["val_ifeval"], "test": files["test"]}
     else:
@@ -121,10 +146,8 @@ def load(
 
 
 def hub_splits(rows: Sequence[Row], test: Sequence[Row]) -> Splits:
-    """The IFEval rows cut into train and validation, beside the test rows."""
-    shuffled = sorted(rows, key=lambda row: str(row["key"]))
-    random.Random(0).shuffle(shuffled)
-    return {"train": shuffled[:TRAIN_POOL], "val": shuffled[TRAIN_POOL:], "test": list(test)}
+    """The paper's splits of the train file's rows, train still to be drawn, beside the test rows."""
+    return {"train": list(rows[VAL : 2 * VAL]), "val": list(rows[:VAL]), "test": list(test)}
 
 
 def build(splits: Mapping[str, Sequence[Row]]) -> Task:

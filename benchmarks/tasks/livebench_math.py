@@ -29,11 +29,13 @@ from benchmarks.scorers.livebench.verdict import Verdict
 from benchmarks.simulated import AnswerKey
 from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.worlds.maths import MATHS, Solver
-from benchmarks.tasks.data import Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
+from benchmarks.tasks.data import Expected, Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
 from benchmarks.tasks.feedback import text_of
 from benchmarks.tasks.task import Task
 
-HUB = HubSet("livebench/math", "bb66571c8ccf32d3df9e6f48b920d3770ff4aacb", split="test")
+HUB = HubSet(
+    "livebench/math", "bb66571c8ccf32d3df9e6f48b920d3770ff4aacb", split="test", expected=Expected(368)
+)
 CUTS = (0.33, 0.66)
 
 QUESTION = dspy.Signature(

@@ -32,12 +32,15 @@ class Metric(Protocol):
 class Task:
     """A task. The three splits are lists because DSPy's optimizers ask for lists; do not change them.
 
-    task_role, reflection_role: what simulated models play, one to run the program, one to improve it.
+    task_role, reflection_role: what simulated models play, one to run the program, one to improve it; None
+        where only real models can.
     best_instructions: a hand-written set of good instructions by predictor name, or of other texts by
         component, to measure the headroom.
     optimize: the kinds of text that are optimized, as `dspy_gepa.GEPA` names them.
     inference_time: whether the rows are the very tasks to be solved, so that train rows are validation rows
         and the best output for each of them is what counts.
+    conditions: gives what a result rests on besides the rows, by name, in words for people: what is searched,
+        what stands around code that is run. Asked once for a run, and kept with its result.
     """
 
     name: str
@@ -46,19 +49,25 @@ class Task:
     train: list[dspy.Example]
     val: list[dspy.Example]
     test: list[dspy.Example]
-    task_role: Role
-    reflection_role: Role
+    task_role: Role | None
+    reflection_role: Role | None
     best_instructions: dict[str, str]
     optimize: tuple[str, ...] = ("instructions",)
     inference_time: bool = False
+    conditions: Callable[[], Mapping[str, str]] = dict
 
     def task_lm(self, *, seed: int = 0) -> dspy.LM:
         """A simulated model that runs the program."""
-        return simulated_lm("simulated/task", self.task_role, seed=seed)
+        return simulated_lm("simulated/task", self._role(self.task_role), seed=seed)
 
     def reflection_lm(self, *, seed: int = 0) -> dspy.LM:
         """A simulated model that rewrites instructions."""
-        return simulated_lm("simulated/reflection", self.reflection_role, seed=seed)
+        return simulated_lm("simulated/reflection", self._role(self.reflection_role), seed=seed)
+
+    def _role(self, role: Role | None) -> Role:
+        if role is None:
+            raise ValueError(f"No simulated model plays {self.name}. Use `real` and name models that exist.")
+        return role
 
     def best_program(self) -> dspy.Module:
         """The program under `best_instructions`: near the most that instructions can reach here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Literal
 
 from dspy_gepa.events.dispatch import EventDispatcher
@@ -15,6 +15,7 @@ from dspy_gepa.events.events import (
     MemberScore,
     ReflectionDone,
     RolloutDone,
+    Standing,
     StepCommitted,
     StepPlanned,
     Stopping,
@@ -32,35 +33,6 @@ from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout, Row
 MOST_SCORED = 16
 
 
-@dataclass(frozen=True)
-class _Best:
-    """The member that would be returned, with the figures that events have of it."""
-
-    member: int
-    score: float
-    interval: tuple[float, float]
-    better_than_original: float
-    gain: float
-    gain_interval: tuple[float, float]
-    contender: int | None
-    reason: str
-
-    @classmethod
-    def of(cls, search: Search) -> _Best:
-        choice, belief = search.choice, search.pool.belief
-        member = choice.member
-        return cls(
-            member=member,
-            score=choice.score,
-            interval=choice.interval,
-            better_than_original=choice.better_than_original,
-            gain=float(belief.mean[member] - belief.mean[0]),
-            gain_interval=belief.gain_interval(member, 0),
-            contender=_contender(search, member),
-            reason=choice.reason,
-        )
-
-
 class Emitter:
     """Sends the events of one run.
 
@@ -70,7 +42,7 @@ class Emitter:
 
     def __init__(self, dispatcher: EventDispatcher) -> None:
         self._dispatch = dispatcher
-        self._best: _Best | None = None
+        self._last: Standing | None = None
         self._unscored: set[int] = set()
 
     def planned(self, step: PlannedStep) -> None:
@@ -92,75 +64,64 @@ class Emitter:
         kind: Literal["rollout", "reflect"] = "rollout" if isinstance(effect, Rollout) else "reflect"
         self._dispatch(AttemptFailed(kind, fault.cause, fault.error))
 
-    def committed(self, search: Search, committed: Committed) -> None:
-        """Report that a step was committed; the pool contains it already."""
+    def committed(self, search: Search, committed: Committed, standing: Standing | None = None) -> None:
+        """Report that a step was committed; the pool contains it already.
+
+        Args:
+            search: The search.
+            committed: The step.
+            standing: The standing after it if that is known, from the record of an earlier session.
+        """
         if not self._dispatch:
             return
         pool, result = search.pool, committed.result
+        self._unscored |= _concerned(search, committed)
         proposal = result if isinstance(result, Proposal) else None
-        member = len(pool) - 1 if proposal is not None and proposal.verdict == "accepted" else None
         evaluated = result.outcomes if isinstance(result, Evaluation) else {}
-        concerned = {
-            *evaluated,
-            *(proposal.parents if proposal else ()),
-            *([] if member is None else [member]),
-        }
-        scores, best = self._assess(search, concerned)
+        standing = standing or self._assess(search, committed)
+        self._last, self._unscored = standing, set() if standing.scores else self._unscored
         self._dispatch(
             StepCommitted(
                 step=committed.step.number,
                 kind=committed.step.kind,
                 proposal=proposal,
-                member=member,
+                member=len(pool) - 1 if _is_accepted(result) else None,
                 evaluated={
                     member: _scores_on(pool, member, available([*outcomes], [*outcomes.values()])[0])
                     for member, outcomes in evaluated.items()
                 },
                 val_means={member: _known(pool.means[member]) for member in evaluated},
-                scores=scores,
                 members=len(pool),
-                best=best.member,
-                score=best.score,
-                interval=best.interval,
-                better_than_original=best.better_than_original,
-                gain=best.gain,
-                gain_interval=best.gain_interval,
-                contender=best.contender,
                 spent=search.budget.spent,
+                **vars(standing),
             )
         )
 
-    def _assess(self, search: Search, concerned: set[int]) -> tuple[dict[int, MemberScore], _Best]:
-        """Work out who is best and the scores of the members concerned, as often as scales are fitted.
+    def _assess(self, search: Search, committed: Committed) -> Standing:
+        """Return the standing, worked out as often as scales are fitted; the last one in between.
 
-        In between no decision asks for variances, and who listens must not make a run slower.
+        No decision asks for variances then, and who listens must not make a run slower.
         """
-        self._unscored |= concerned
-        if self._best is not None and search.pool.fitted is not None:
-            return {}, self._best
-        best = self._best = _Best.of(search)
-        ends = {0, best.member, *([] if best.contender is None else [best.contender])}
-        worth = search.pool.belief.mean
-        others = sorted(self._unscored - ends, key=lambda member: (-worth[member], member))
-        self._unscored = set()
-        return {member: _score(search, member) for member in sorted({*ends, *others[:MOST_SCORED]})}, best
+        if self._last is not None and search.pool.fitted is not None:
+            return replace(self._last, scores={})
+        return _standing(search, self._unscored)
 
     def finished(self, search: Search) -> None:
         """Report that the search ended; nothing is left to interrupt."""
         self._dispatch.stopping = True
         if not self._dispatch:
             return
-        best = _Best.of(search)
+        pool, choice = search.pool, search.choice
         self._dispatch(
             Finished(
-                best=best.member,
-                candidate=search.pool.members[best.member].candidate,
-                score=best.score,
-                interval=best.interval,
-                better_than_original=best.better_than_original,
-                gain=best.gain,
-                gain_interval=best.gain_interval,
-                choice_reason=best.reason,
+                best=choice.member,
+                candidate=pool.members[choice.member].candidate,
+                score=choice.score,
+                interval=choice.interval,
+                better_than_original=choice.better_than_original,
+                gain=_gain(pool, choice.member),
+                gain_interval=pool.belief.gain_interval(choice.member, 0),
+                choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
                 scores=_scores(search),
@@ -183,6 +144,33 @@ class Emitter:
             self._dispatch(Failed(*what, search.budget.spent, _scores(search), search.levels))
 
 
+def _concerned(search: Search, committed: Committed) -> set[int]:
+    result = committed.result
+    concerned = {*(result.parents if isinstance(result, Proposal) else result.outcomes)}
+    return concerned | {len(search.pool) - 1} if _is_accepted(result) else concerned
+
+
+def _standing(search: Search, concerned: set[int]) -> Standing:
+    pool, choice, worth = search.pool, search.choice, search.pool.belief.mean
+    contender = _contender(search, choice.member)
+    ends = {0, choice.member, *([] if contender is None else [contender])}
+    others = sorted(concerned - ends, key=lambda member: (-worth[member], member))[:MOST_SCORED]
+    return Standing(
+        scores={member: _score(search, member) for member in sorted({*ends, *others})},
+        best=choice.member,
+        score=choice.score,
+        interval=choice.interval,
+        better_than_original=choice.better_than_original,
+        gain=_gain(pool, choice.member),
+        gain_interval=pool.belief.gain_interval(choice.member, 0),
+        contender=contender,
+    )
+
+
+def _is_accepted(result: Proposal | Evaluation) -> bool:
+    return isinstance(result, Proposal) and result.verdict == "accepted"
+
+
 def _values(search: Search) -> Sequence[float]:
     """Return the scores by which members are compared: beliefs, or validation means; NaN if unknown."""
     return search.pool.means if search.strategy.validates_all else search.pool.belief.mean.tolist()
@@ -197,6 +185,10 @@ def _scores(search: Search) -> tuple[MemberScore, ...]:
         return ()
     intervals = search.pool.belief.intervals()
     return tuple(MemberScore(_known(v), i) for v, i in zip(_values(search), intervals, strict=True))
+
+
+def _gain(pool: Pool, member: int) -> float:
+    return float(pool.belief.mean[member] - pool.belief.mean[0])
 
 
 def _contender(search: Search, best: int) -> int | None:

@@ -195,6 +195,31 @@ class StepPlanned(Event):
 
 
 @dataclass(frozen=True)
+class Standing:
+    """The standing of the members after a step: the part of `StepCommitted` that is estimated.
+
+    Attributes:
+        scores: As there, with the next ones.
+        best: Index of the member that would be returned.
+        score: Its expected score.
+        interval: The interval that contains this with probability 0.9.
+        better_than_original: Probability that it is better than the original program.
+        gain: Expected difference between its score and the original's.
+        gain_interval: The interval that contains the difference with probability 0.9.
+        contender: The member with a higher score than the best one, not yet significantly, or None.
+    """
+
+    scores: Mapping[int, MemberScore]
+    best: int
+    score: float
+    interval: tuple[float, float]
+    better_than_original: float
+    gain: float
+    gain_interval: tuple[float, float]
+    contender: int | None
+
+
+@dataclass(frozen=True)
 class StepCommitted(Event):
     """A step ended, and its result is part of the pool.
 

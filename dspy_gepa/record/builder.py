@@ -22,13 +22,12 @@ from dspy_gepa.events import (
 )
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.record.model import Evidence, MemberRecord, Point, RunRecord, RunStatus, Trial
+from dspy_gepa.record.rows import MAX_ROWS
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Levels, Outcome, Reflection, Row, Usage
 
 # Maximum number of characters of a feedback, and of the inputs of a rollout: enough to recognize the case.
 FEEDBACK, INPUTS = 800, 400
-# Maximum number of rows of a data set in a record; views list them.
-MAX_ROWS = 10**6
 # Exceptions that end an interrupted run.
 INTERRUPTS = ("RunInterrupted", "KeyboardInterrupt")
 

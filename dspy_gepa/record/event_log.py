@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from dspy_gepa.errors import JournalError
 from dspy_gepa.events import (
     EVENTS,
     AttemptFailed,
@@ -18,15 +19,18 @@ from dspy_gepa.events import (
     ReflectionDone,
     RolloutDone,
     RunStarted,
+    Standing,
     StepCommitted,
     Stopping,
 )
 from dspy_gepa.record.conform import check_type
+from dspy_gepa.record.file import MALFORMED, REMEDY
 from dspy_gepa.record.journal import Journal
+from dspy_gepa.record.rows import row_of
 from dspy_gepa.runtime.budget import UNLIMITED, Limits, Spending
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Levels, Row
+from dspy_gepa.types import Candidate, Levels
 
 # The journal has these as effects and failures.
 RECORDED_ELSEWHERE = (RolloutDone, ReflectionDone, AttemptFailed)
@@ -41,11 +45,31 @@ class EventLog:
 
     Args:
         journal: The run's journal.
+        course: Returns the digest of all results committed so far.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, course: Callable[[], str]) -> None:
         self._journal = journal
+        self._course = course
         self._written = 0
+
+    def standing(self, step: int) -> Standing | None:
+        """Return the standing on record after a step, whose event comes next; None after another course.
+
+        Raises:
+            JournalError: The record is damaged.
+        """
+        found = self._journal.event(self._written)
+        if found is None or found[:2] != (step, self._course()):
+            return None
+        try:
+            data = json.loads(found[2])
+            standing = Standing(**{f.name: _value(f.name, data[f.name]) for f in fields(Standing)})
+            check_type(standing, Standing)
+            return standing
+        except MALFORMED as error:
+            where = f"The commit of step {step} in {self._journal.path}"
+            raise JournalError(f"{where} cannot be read: {str(error)[:300]}. {REMEDY}") from error
 
     def __call__(self, event: Event) -> None:
         """Write the event."""
@@ -58,8 +82,11 @@ class EventLog:
             at = {"at": self._journal.now()} if isinstance(event, Stopping) else {}
             self._journal.note(event.name(), event.to_dict() | at)
             return
-        committed = event.step if isinstance(event, StepCommitted) else None
-        self._journal.record_event(self._written, json.dumps(event.to_dict(), ensure_ascii=True), committed)
+        data = json.dumps(event.to_dict(), ensure_ascii=True)
+        if isinstance(event, StepCommitted):
+            self._journal.record_event(self._written, data, event.step, self._course())
+        else:
+            self._journal.record_event(self._written, data)
         self._written += 1
 
 
@@ -91,8 +118,7 @@ class EventReader:
     def _value(self, name: str, value: Any) -> Any:
         if name == "proposal" and value is not None:
             return self._proposal(value)
-        read = _READ.get(name)
-        return value if read is None else read(value)
+        return _value(name, value)
 
     def _proposal(self, data: Mapping[str, Any]) -> Proposal:
         parents = tuple(data["parents"])
@@ -112,12 +138,9 @@ class EventReader:
         )
 
 
-def row_of(name: str) -> Row:
-    """Return the row with this name: ``train/3``."""
-    split, _, position = name.partition("/")
-    if split not in ("train", "val") or not position.isdecimal():
-        raise ValueError(f"{name!r} is not a row")
-    return Row(split, int(position))  # type: ignore[arg-type]  # one of the two
+def _value(name: str, value: Any) -> Any:
+    read = _READ.get(name)
+    return value if read is None else read(value)
 
 
 def _score(data: Sequence[Any]) -> MemberScore:

@@ -23,9 +23,10 @@ from dspy_gepa.events import (
     Stopping,
 )
 from dspy_gepa.record.conform import check_type
-from dspy_gepa.record.event_log import EventReader, row_of
+from dspy_gepa.record.event_log import EventReader
 from dspy_gepa.record.model import RunStatus
 from dspy_gepa.record.read import noted, read_events, require_finite, seconds_of, state_of
+from dspy_gepa.record.rows import row_of
 from dspy_gepa.runtime.codec import decode
 from dspy_gepa.types import Outcome
 

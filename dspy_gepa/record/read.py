@@ -12,10 +12,11 @@ from typing import Any, get_args
 from dspy_gepa.events import Failed, Finished, RunStarted
 from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.conform import check_type
-from dspy_gepa.record.event_log import EventReader, row_of
+from dspy_gepa.record.event_log import EventReader
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.lock import is_held
 from dspy_gepa.record.model import RunRecord, RunStatus
+from dspy_gepa.record.rows import row_of
 from dspy_gepa.runtime.codec import decode
 from dspy_gepa.types import Outcome
 

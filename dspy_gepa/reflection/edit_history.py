@@ -15,21 +15,19 @@ class Edit:
     Attributes:
         added: Sentences that the old text did not have.
         removed: Sentences of the old text that the new one does not have.
-        gain: Estimated change of the score.
-        effect: The estimate in words.
+        effect: Its estimated effect on the score in words.
     """
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    gain: float
     effect: str
 
 
 def most_informative(gains: Sequence[float], most: int) -> list[int]:
-    """Return the indices of up to `most` edits, ascending: the most harmful and the most helpful ones."""
+    """Return the places of up to `most` edits, oldest first: the most harmful and the most helpful ones."""
     if len(gains) <= most:
         return list(range(len(gains)))
-    ranked = sorted(range(len(gains)), key=lambda i: (gains[i], -i))
+    ranked = sorted(range(len(gains)), key=lambda place: (gains[place], -place))
     helped = most // 2
     return sorted(ranked[: most - helped] + ranked[len(ranked) - helped :])
 

@@ -24,6 +24,7 @@ from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.search.belief.summary import PoolSummary, means_by_objective, summarize_pool
+from dspy_gepa.search.plans import NoPlans, Plan, Plans, next_course
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Choice, InFlight, PlannedStep, Planner, Problem, Strategy
 from dspy_gepa.steps import Evaluation, Proposal, Step
@@ -61,9 +62,12 @@ class Search:
         budget: Limits on rollouts and the rest; counts what was spent.
         width: Maximum number of trials in flight; 1 is the paper's sequential algorithm.
         stop: Called before every trial; returns one sentence to end the search, or None to go on.
+        plans: Record of decisions. Those on record are read and not made again.
         pool: All candidates and scores found so far.
         stop_reason: Reason for the end of the search, as one sentence.
         usage: Language model use so far, by phase.
+        committed: Number of steps committed so far.
+        course: Digest of their results; equal courses lead to equal decisions.
         best_outputs: By validation row the best members with their outputs; None unless requested.
     """
 
@@ -73,13 +77,17 @@ class Search:
     budget: Budget
     width: int = 1
     stop: Callable[[Search], str | None] = lambda search: None
+    plans: Plans = field(default_factory=NoPlans)
     pool: Pool = field(init=False)
     stop_reason: str = ""
     usage: dict[str, Usage] = field(default_factory=dict)
+    committed: int = 0
+    course: str = ""
     best_outputs: Mapping[Row, list[tuple[int, Any]]] | None = None
     _planner: Planner = field(init=False)
     _in_flight: dict[int, PlannedStep] = field(default_factory=dict)
     _begun: int = 0
+    _bound: bool = False
     _closing: deque[Callable[[], PlannedStep | None]] | None = None
     _finalists: tuple[int, ...] = ()
     _used: dict[int, list[tuple[Effect, Result]]] = field(default_factory=dict)
@@ -106,6 +114,11 @@ class Search:
     def in_flight(self) -> InFlight:
         """Steps that were begun and are not committed yet, by number."""
         return self._in_flight
+
+    @property
+    def closing(self) -> bool:
+        """True once the last trial has ended: only trim and finals are left."""
+        return self._closing is not None
 
     @property
     def choice(self) -> Choice:
@@ -178,6 +191,8 @@ class Search:
         else:
             result = self._commit_trial(self._unless_too_late(result, step), spent)
         self._follow_worst_score(results)
+        self.committed += 1
+        self.course = next_course(self.course, step.number, result)
         return Committed(step, result, spent, usage)
 
     def _next_step(self) -> PlannedStep | None:
@@ -185,6 +200,7 @@ class Search:
             step = self._search_step()
             if step is not None or self._in_flight:
                 return step
+            self.plans.record(self._begun, None)
             self._closing = deque([self._trim, self._finals])  # each runs alone
         while self._closing and not self._in_flight:
             if (step := self._closing.popleft()()) is not None:
@@ -193,10 +209,27 @@ class Search:
 
     def _search_step(self) -> PlannedStep | None:
         """Return the next evaluation or trial; None to wait or to end the search."""
+        plan = self.plans.recall(self._begun)
+        if plan is not None and not plan.bound:  # else it takes the budget to know
+            if self.committed < plan.committed:
+                return None
+            same = (self.committed, self.course) == (plan.committed, plan.course)
+            if same and plan.decision.fits(self.pool):
+                return self._planner.step(self.pool, plan.decision)
+        step = self._decided_step()
+        if step is not None and step.decision is not None:
+            plan = Plan(step.decision, self.committed, self.course, self._bound)
+            self.plans.record(self._begun, plan)
+            self._bound = False
+        return step
+
+    def _decided_step(self) -> PlannedStep | None:
         evaluation = self._planner.evaluation(self.pool, self._in_flight)
         # Room for the validation of a new member was kept by its trial, unless parallel trials used it up.
-        if evaluation is not None and not self._lacks_room(evaluation):
-            return evaluation
+        if evaluation is not None:
+            if not self._lacks_room(evaluation):
+                return evaluation
+            self._bound = True
         # Evaluations of new members take places too: with one, they come before the next trial.
         if not self.pool.has_begun or len(self._in_flight) >= self.width:
             return None
@@ -206,6 +239,7 @@ class Search:
         trial = self._planner.trial(self.pool, self._in_flight)
         refusal = self._refusal(trial.need + trial.follow_up)  # Alg. 1, line 6
         if refusal is not None:
+            self._bound = True
             self.stop_reason = f"budget: {refusal}"
             return None
         if (reason := self.stop(self)) is not None:

@@ -10,6 +10,7 @@ from random import Random
 import numpy as np
 
 from dspy_gepa.search.frontier import frontier
+from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal, Step, available, objectives_of, rollouts
 from dspy_gepa.types import Candidate, Row
@@ -17,12 +18,37 @@ from dspy_gepa.types import Candidate, Row
 
 @dataclass(frozen=True)
 class Merge:
-    """Two parents, their common ancestor, and the child to try."""
+    """Two parents, their common ancestor, and the child to try.
+
+    Attributes:
+        first: Index of a parent.
+        second: Index of the other parent.
+        ancestor: Index of the common ancestor.
+        sources: The member that each component's text comes from, in the program's order.
+        candidate: The child.
+    """
 
     first: int
     second: int
     ancestor: int
+    sources: tuple[int, ...]
     candidate: Candidate
+
+    @classmethod
+    def of(cls, pool: Pool, first: int, second: int, ancestor: int, sources: Sequence[int]) -> Merge:
+        """Return the merge whose child has the texts of these sources."""
+        origin = pool.members[ancestor].candidate
+        texts = {
+            name: pool.members[source].candidate[name] for name, source in zip(origin, sources, strict=True)
+        }
+        return cls(first, second, ancestor, tuple(sources), origin.with_texts(texts))
+
+    @classmethod
+    def decided(cls, pool: Pool, decision: Decision) -> Merge:
+        """Return the merge that was decided on."""
+        (first, second), ancestor = decision.members, decision.ancestor
+        assert ancestor is not None  # every merge has one
+        return cls.of(pool, first, second, ancestor, decision.sources)
 
 
 def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
@@ -47,9 +73,10 @@ def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
         if not ancestors:
             continue
         ancestor = _draw_ancestor(pool, ancestors, rng)
-        candidate = _combine(pool, first, second, ancestor, rng)  # Alg. 4, lines 17 to 32
-        if not pool.knows(candidate):
-            return Merge(first, second, ancestor, candidate)  # Alg. 4, line 33
+        # Alg. 4, lines 17 to 32
+        found = Merge.of(pool, first, second, ancestor, _combine(pool, first, second, ancestor, rng))
+        if not pool.knows(found.candidate):
+            return found  # Alg. 4, line 33
     return None  # Alg. 4, line 35
 
 
@@ -129,24 +156,23 @@ def _draw_ancestor(pool: Pool, ancestors: Sequence[int], rng: Random) -> int:
     return rng.choices(list(ancestors), weights=weights)[0]
 
 
-def _combine(pool: Pool, first: int, second: int, ancestor: int, rng: Random) -> Candidate:
-    """Return the child: per component the changed text, or the better parent's if both changed it.
+def _combine(pool: Pool, first: int, second: int, ancestor: int, rng: Random) -> list[int]:
+    """Return the parent of each text: the one that changed it, or the better one if both did.
 
     Components are visited in the program's order. The reference visits them in the order of a set, so
     that its ties depend on Python's hash seed.
     """
     a, b, origin = (pool.members[i].candidate for i in (first, second, ancestor))
     better = _better_parent(pool, first, second)
-    texts: dict[str, str] = {}
+    sources = []
     for name in origin:  # Alg. 4, line 18
         if a[name] == origin[name]:
-            texts[name] = b[name]  # Alg. 4, lines 22 and 23
+            sources.append(second)  # Alg. 4, lines 22 and 23
         elif b[name] == origin[name] or a[name] == b[name]:
-            texts[name] = a[name]  # Alg. 4, lines 24 and 25, 29 and 30
+            sources.append(first)  # Alg. 4, lines 24 and 25, 29 and 30
         else:  # Alg. 4, lines 26 to 28
-            winner = better if better is not None else rng.choice((first, second))
-            texts[name] = pool.members[winner].candidate[name]
-    return origin.with_texts(texts)
+            sources.append(better if better is not None else rng.choice((first, second)))
+    return sources
 
 
 def _better_parent(pool: Pool, first: int, second: int) -> int | None:

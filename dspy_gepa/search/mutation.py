@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.choices.acceptance import Acceptance
 from dspy_gepa.search.choices.components import ComponentContext, most_rewritten
-from dspy_gepa.search.edit_history import edits_of
+from dspy_gepa.search.edit_history import KnownEdit, edits_of, known_edits
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
@@ -45,12 +45,22 @@ class Mutation:
         turn: Number of times that the parent was chosen before.
         rows: Train rows to reflect on.
         trial_rows: Rows to run the child on.
+        edits: By component, the earlier edits that the reflection model is shown.
     """
 
     parent: Member
     turn: int
     rows: tuple[Row, ...]
     trial_rows: tuple[Row, ...]
+    edits: Mapping[str, tuple[KnownEdit, ...]] = field(default_factory=dict)
+
+
+def edits_to_show(problem: Problem, strategy: Strategy, pool: Pool) -> dict[str, tuple[KnownEdit, ...]]:
+    """Return by component the earlier edits to show to the reflection model, if there are any."""
+    if not strategy.show_history:
+        return {}
+    found = {name: known_edits(pool, name, EDITS_SHOWN) for name in problem.components}
+    return {name: edits for name, edits in found.items() if edits}
 
 
 def most_spent(problem: Problem, strategy: Strategy, pool: Pool, mutation: Mutation) -> Spending:
@@ -99,7 +109,7 @@ def mutate(
     context = ComponentContext(problem.components, mutation.turn, before, parent, pool)
     chosen = _chosen(strategy, context)  # Alg. 1, line 8
     shown = before if reflection.show_failures else without_failures(before)
-    requests = _requests(parent, chosen, shown, reflection, pool if strategy.show_history else None)
+    requests = _requests(mutation, chosen, shown, reflection, pool)
     if not requests:
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
@@ -172,19 +182,20 @@ def _refuse_broken_feedback(rows: Sequence[Row], outcomes: Sequence[Outcome]) ->
 
 
 def _requests(
-    parent: Member,
+    mutation: Mutation,
     components: Sequence[str],
     outcomes: Sequence[Outcome],
     reflection: ReflectionSettings,
-    remembered: Pool | None,
+    pool: Pool,
 ) -> list[Reflect]:
+    parent, edits = mutation.parent, mutation.edits
     return [
         Reflect(
             component=about.name,
             current_text=parent.candidate[about.name],
             program=reflection.program,
             evidence=render_evidence(about, outcomes, reflection.limits),
-            history=_history(remembered, about.name),
+            history=render_edits(edits_of(pool, about.name, edits.get(about.name, ()))),
             texts=parent.candidate if reflection.with_records else None,
             records=evidence_records(about, outcomes) if reflection.with_records else "",
             kind=about.kind,
@@ -194,10 +205,6 @@ def _requests(
         for about in map(reflection.about, components)
         if has_evidence(about, outcomes)
     ]
-
-
-def _history(pool: Pool | None, component: str) -> str:
-    return "" if pool is None else render_edits(edits_of(pool, component, EDITS_SHOWN))
 
 
 def _reflect(

@@ -15,10 +15,11 @@ from dspy_gepa.search.choices.acceptance import Acceptance, improves
 from dspy_gepa.search.choices.components import ComponentChoice, round_robin
 from dspy_gepa.search.choices.parents import ParentChoice, chosen_parent, pareto
 from dspy_gepa.search.choices.rows import chosen_rows, minibatch
-from dspy_gepa.search.evaluation import first_evaluation
+from dspy_gepa.search.evaluation import evaluation, first_evaluation
 from dspy_gepa.search.frontier import best_on_average
-from dspy_gepa.search.merge import find_merge, merge, merge_rows
-from dspy_gepa.search.mutation import Mutation, most_spent, mutate
+from dspy_gepa.search.merge import Merge, find_merge, merge, merge_rows
+from dspy_gepa.search.mutation import Mutation, edits_to_show, most_spent, mutate
+from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.sampling import stream
 from dspy_gepa.search.strategy import (
@@ -96,13 +97,21 @@ class PaperSearch:
     problem: Problem
     seed: int
 
+    def step(self, pool: Pool, decision: Decision) -> PlannedStep:
+        """Return the step that was decided on."""
+        if decision.kind == "mutation":
+            return self._mutation_step(pool, decision)
+        if decision.kind == "merge":
+            return self._merge_step(pool, decision)
+        # Alg. 1, lines 3 to 5 for what the pool begins with, lines 16 to 18 for what was added to it
+        return evaluation(self.problem, pool, decision)
+
     def evaluation(self, pool: Pool, in_flight: InFlight) -> PlannedStep | None:
         """Return the validation of the earliest member without one; the original goes first and alone."""
         begun = {step.evaluates for step in in_flight.values()}
         for member in pool.members if pool.is_run(0) else pool.members[:1]:
             if not pool.is_validated(member.index) and member.index not in begun:
-                # Alg. 1, lines 3 to 5 for what the pool begins with, lines 16 to 18 for what was added to it
-                return first_evaluation(self.problem, pool, member, pool.val_rows)
+                return self.step(pool, first_evaluation(member, pool.val_rows))
         return None
 
     def trial(self, pool: Pool, in_flight: InFlight) -> PlannedStep:
@@ -111,16 +120,24 @@ class PaperSearch:
         number = pool.trials + len(trials) + 1
         merges = pool.merges + sum(len(parents) == 2 for parents in trials)
         merging = self._merge(pool, number) if merges < self.options.max_merges and pool.merge_due else None
-        return merging or self._mutation(pool, number, trials)
+        return self.step(pool, merging or self._mutation(pool, number, trials))
 
-    def _mutation(self, pool: Pool, number: int, trials: Sequence[tuple[int, ...]]) -> PlannedStep:
+    def _mutation(self, pool: Pool, number: int, trials: Sequence[tuple[int, ...]]) -> Decision:
         options = self.options
         # Alg. 1, line 7, and all of Alg. 2
         parent = chosen_parent(options.choose_parent, pool, stream(self.seed, number, "parent"))
-        # Alg. 1, line 8 goes by this: a component of each member in turn
-        turn = pool.turns[parent.index] + trials.count((parent.index,))
-        rows = self._minibatch(pool, parent.index, number)  # Alg. 1, line 9
-        mutation = Mutation(parent, turn, rows, trial_rows=rows)
+        return Decision(
+            "mutation",
+            (parent.index,),
+            rows=self._minibatch(pool, parent.index, number),  # Alg. 1, line 9
+            # Alg. 1, line 8 goes by this: a component of each member in turn
+            turn=pool.turns[parent.index] + trials.count((parent.index,)),
+            edits=edits_to_show(self.problem, options, pool),
+        )
+
+    def _mutation_step(self, pool: Pool, decision: Decision) -> PlannedStep:
+        (parent,), rows, options = decision.members, decision.rows, self.options
+        mutation = Mutation(pool.members[parent], decision.turn, rows, trial_rows=rows, edits=decision.edits)
         # Alg. 1, lines 8 and 10 to 14
         work = mutate(self.problem, options, pool, mutation, accept=options.accept)
         # Alg. 1, line 15 is `Pool.commit`; lines 16 to 18 cost this, unless the minibatch was validation rows
@@ -130,7 +147,8 @@ class PaperSearch:
             work,
             need=most_spent(self.problem, options, pool, mutation),
             follow_up=Spending(rollouts=validation),
-            parents=(parent.index,),
+            parents=(parent,),
+            decision=decision,
         )
 
     def _minibatch(self, pool: Pool, parent: int, number: int) -> tuple[Row, ...]:
@@ -140,18 +158,25 @@ class PaperSearch:
         groups = [pool.row_weights.group(pool.column(row)) for row in pool.train_rows]
         return minibatch(self.seed, number - 1, len(groups), size, groups)
 
-    def _merge(self, pool: Pool, number: int) -> PlannedStep | None:
+    def _merge(self, pool: Pool, number: int) -> Decision | None:
         rng = stream(self.seed, number, "merge")
         found = find_merge(pool, rng)  # Alg. 4, with Alg. 3 at its line 14
         if found is None:
             return None
         rows = merge_rows(pool, found.first, found.second, self.options.merge_rows, rng)
+        return Decision(
+            "merge", (found.first, found.second), rows, ancestor=found.ancestor, sources=found.sources
+        )
+
+    def _merge_step(self, pool: Pool, decision: Decision) -> PlannedStep:
+        rows = decision.rows
         return PlannedStep(
             "merge",
-            merge(found, pool, rows),
+            merge(Merge.decided(pool, decision), pool, rows),
             need=Spending(rollouts=len(rows)),
             follow_up=Spending(rollouts=len(pool.val_rows) - len(rows)),
-            parents=(found.first, found.second),
+            parents=decision.members,
+            decision=decision,
         )
 
     def trim(self, pool: Pool, room: int) -> None:

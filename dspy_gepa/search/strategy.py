@@ -20,6 +20,7 @@ from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.choices.components import ComponentChoice
 from dspy_gepa.search.choices.parents import PARENT_CHOICES, ParentChoice, on_frontier
 from dspy_gepa.search.choices.rows import RowChoice
+from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal, Step, StepKind, perform
 from dspy_gepa.types import Candidate, Effect, Result, Row
@@ -73,6 +74,7 @@ class PlannedStep:
         finalists: Members in the finals.
         optional: True if the search goes on without the step when the budget has no room for it.
         number: Number of the step in its search, from 0; set when the step is begun.
+        decision: The decision behind it; None for the steps after the search, which are never read back.
     """
 
     kind: StepKind
@@ -84,6 +86,7 @@ class PlannedStep:
     finalists: tuple[int, ...] = ()
     optional: bool = False
     number: int = -1
+    decision: Decision | None = None
 
     def run(self, execute: Callable[[Effect], Result]) -> Proposal | Evaluation:
         """Run the step to its end, one effect after the other, and return its result."""
@@ -157,6 +160,9 @@ class Price:
 
 class Planner(Protocol):
     """The decisions of a search on one problem: pure functions of the pool and the steps in flight."""
+
+    def step(self, pool: Pool, decision: Decision) -> PlannedStep:
+        """Return the step that was decided on, at the same pool; nothing is decided here."""
 
     def evaluation(self, pool: Pool, in_flight: InFlight) -> PlannedStep | None:
         """Return the next evaluation of a member that is due, or None. It precedes trials."""

@@ -52,12 +52,13 @@ print(Workshop()(kernel="moving_average").code)
 # %% [markdown]
 # ## A metric that runs it, in a sandbox
 #
-# Code that a language model wrote is run in a process of its own, with limits on time, memory and files,
-# without your environment variables. That stops accidents, not malice: for code that you would not run by
-# hand, put all of it into a container.
+# Code that a language model wrote is run in processes of its own, with limits on time, memory and files,
+# without your environment variables, behind the best wall that the system offers; `Sandbox().wall()` says
+# which that is.
 #
-# Right comes first. Then speed counts, as a ratio to the reference that is timed in the same process, and
-# in whole doublings: a clock is noisy, and a search believes every number it is given.
+# Right comes first. Then speed counts, as a ratio to the reference that is timed in turn with it, and in
+# whole doublings: a clock is noisy, and a search believes every number it is given. Every timed call has
+# new arguments and a fresh process, so that nothing is gained by remembering.
 
 # %%
 metric = KernelMetric(kernels, Sandbox(seconds=5).run)
@@ -138,7 +139,7 @@ def cases(rng):
     return {"a wave": (np.sin(np.arange(300)), 7), "one number": (np.ones(1), 1)}
 
 def load(rng):
-    return np.cos(np.arange(1000)), 20
+    return np.cos(np.arange(1000) + rng.random()), 20
 """
 name = "moving_average"
 report = Sandbox().run(Job(name, best_code[name], kernels[name].reference, OTHER_CASES))

@@ -11,9 +11,9 @@ import pytest
 
 from dspy_gepa import RunInterrupted
 from dspy_gepa.events import Event, Failed, Finished, RolloutDone, RunStarted, StepCommitted, Stopping
-from dspy_gepa.record.event_log import RECORDED_ELSEWHERE, EventReader, row_of
+from dspy_gepa.record.event_log import RECORDED_ELSEWHERE, EventReader
 from dspy_gepa.testing.practice import practice_run
-from dspy_gepa.types import Levels, Row
+from dspy_gepa.types import Levels
 from tests.support_recorder import Insists, Recorder
 
 
@@ -68,16 +68,6 @@ def test_a_level_that_is_not_known_is_read_back_as_such() -> None:
     assert math.isnan(again.levels.objectives["brief"][1])
     assert math.isnan(again.levels.groups["easy"][0])
     assert again.levels.group_intervals == levels.group_intervals
-
-
-@pytest.mark.parametrize("name", ["train/x", "train/-1", "test/1", "val"])
-def test_what_names_no_row_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=name):
-        row_of(name)
-
-
-def test_a_row_is_read_from_its_name() -> None:
-    assert [row_of(str(row)) for row in (Row("train", 0), Row("val", 12))] == [("train", 0), ("val", 12)]
 
 
 def test_data_of_no_event_is_refused() -> None:

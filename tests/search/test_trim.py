@@ -261,6 +261,7 @@ def test_a_run_returns_texts_without_quotes_unless_that_is_switched_off(share: f
     assert result.total_metric_calls <= 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rollouts", [0, 1, 3])
 def test_a_run_that_is_killed_in_its_deletion_ends_as_if_nothing_had_happened(
     rollouts: int, tmp_path: Path

@@ -116,6 +116,7 @@ def test_missing_data_is_said_plainly(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "DSPY_GEPA_DATA" in done.output
 
 
+@pytest.mark.slow
 def test_livebench_truths_score_1_and_perturbed_ones_0(data: Path) -> None:
     checks = list(livebench_math.check(data))
     assert all(check.ok for check in checks), [check for check in checks if not check.ok]
@@ -162,6 +163,7 @@ def test_a_task_without_known_leaks_has_none(tmp_path: Path) -> None:
     assert found(tmp_path, "bundled") == {}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (REAL / "livebench_math").is_dir(), reason="DSPY_GEPA_DATA is not set")
 def test_a_sample_of_the_real_truths_scores_1_and_their_perturbations_0() -> None:
     checks = list(livebench_math.check(REAL, most=12))

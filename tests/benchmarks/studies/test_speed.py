@@ -61,6 +61,7 @@ def test_a_target_that_an_arm_missed_has_no_time() -> None:
     assert line_of(text, BASELINE)[8:10] == ["10.0", "1.0x"]
 
 
+@pytest.mark.slow
 def test_overhead_writes_a_table_and_its_figures(tmp_path: Path) -> None:
     options = ["--members", "3,8", "--rows", "12", "--rollouts", "5", "--out", str(tmp_path)]
     done = CliRunner().invoke(overhead, options, catch_exceptions=False)

@@ -115,24 +115,12 @@ def test_another_seed_recuts_train_and_validation(folder: Path) -> None:
     assert len(other.train) == 150
 
 
-def test_hub_rows_are_ordered_by_key_as_text_shuffled_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DSPY_GEPA_DATA", raising=False)
-    hub = rows(541)
-    task = ifbench.load(hub=lambda: hub, hub_test=lambda: rows(3, 600))
-    again = ifbench.load(hub=lambda: hub[::-1], hub_test=lambda: rows(3, 600))
-    assert (len(task.train), len(task.val), len(task.test)) == (150, 300, 3)
-    assert [row.query for row in task.val] == [row.query for row in again.val]
-    assert not {row.query for row in task.train} & {row.query for row in task.val}
-    keys = [row.query.removeprefix(f"{QUERY} ") for row in task.val]
-    assert keys != sorted(keys)
-
-
 def test_a_hub_out_of_reach_is_explained_with_both_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable() -> Iterable[Any]:
         raise ConnectionError("no network")
 
     monkeypatch.delenv("DSPY_GEPA_DATA", raising=False)
-    with pytest.raises(DataNotFound, match=r"ifbench.*Hugging Face.*data_dir.*DSPY_GEPA_DATA"):
+    with pytest.raises(DataNotFound, match=r"(?s)ifbench.*no network.*data_dir.*DSPY_GEPA_DATA"):
         ifbench.load(hub=unreachable)
 
 

@@ -111,6 +111,7 @@ def test_boxes_are_read_with_their_braces_balanced(text: str, held: str | None) 
     assert in_box(text) == held
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80))
 def test_no_text_can_break_the_reading(text: str) -> None:
     read_expression(text)

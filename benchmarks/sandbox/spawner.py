@@ -1,0 +1,174 @@
+"""The process that forks a fresh one for every piece of code, and leaves nothing of it behind.
+
+It lives behind the wall from before the first job on, so that neither it nor what it forks has ever held a
+job's secret, a reference's result or arguments to come.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import os
+import resource
+import signal
+import socket
+import sys
+import tempfile
+import time
+from typing import NoReturn
+
+from benchmarks.sandbox import candidate
+from benchmarks.sandbox.wall import Wall, adopt_orphans, close_to_others, give_up_rights, isolate
+
+_DONE = b"d"
+_WORDS = 4_096
+
+
+class Spawner:
+    """The other end: asks for processes, one at a time.
+
+    Args:
+        seconds: Processor time of a process.
+        memory_mb: Its address space, in MiB.
+        walls: Those to try, in order.
+    """
+
+    def __init__(self, seconds: float, memory_mb: int, walls: tuple[Wall, ...]) -> None:
+        for wall in walls:
+            self.refusal = self._start(seconds, memory_mb, wall)
+            if not self.refusal:
+                self.wall = wall
+                return
+        raise OSError(f"no process can be had: {self.refusal}")
+
+    def start(self, descriptor: int) -> None:
+        """Start a process that answers at `descriptor`, which stays open here."""
+        socket.send_fds(self._ours, [_DONE], [descriptor])
+
+    def stop(self) -> int:
+        """End the process and all it started. Gives the status it ended with."""
+        self._ours.sendall(_DONE)
+        return int(self._ours.recv(_WORDS))
+
+    def _start(self, seconds: float, memory_mb: int, wall: Wall) -> str:
+        """Why this wall cannot be had, "" once it stands."""
+        self._ours, theirs = socket.socketpair()
+        parent = os.fork()
+        if parent == 0:
+            _be_the_spawner(theirs, seconds, memory_mb, wall)
+        theirs.close()
+        said = self._ours.recv(_WORDS).decode()
+        if said == _DONE.decode():
+            return ""
+        self._ours.close()
+        os.waitpid(parent, 0)
+        return said or "its process ended"
+
+
+def _be_the_spawner(channel: socket.socket, seconds: float, memory_mb: int, wall: Wall) -> NoReturn:
+    try:
+        _close_all_but(channel.fileno())
+        if wall is Wall.NAMESPACES:
+            home = tempfile.mkdtemp(prefix="wall_", dir=os.getcwd())
+            isolate(home)
+            if os.fork() != 0:  # the child is the first process of the new world, and ends with it
+                os.wait()
+                os._exit(0)
+        elif wall is Wall.ANOTHER_USER and os.geteuid() != 0:
+            raise OSError("not root")
+        if wall is not Wall.NAMESPACES:
+            adopt_orphans()
+        close_to_others()
+        gc.freeze()
+        channel.sendall(_DONE)
+        _spawn(channel, seconds, memory_mb, wall)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            channel.sendall(str(error).encode())
+    finally:
+        os._exit(0)
+
+
+def _spawn(channel: socket.socket, seconds: float, memory_mb: int, wall: Wall) -> None:
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
+        if not message:
+            return
+        child = os.fork()
+        if child == 0:
+            _be_the_child(descriptors[0], seconds, memory_mb, wall)
+        os.close(descriptors[0])
+        asked_to_stop = channel.recv(1)
+        status = _end(child)
+        if not asked_to_stop:
+            return
+        channel.sendall(str(status).encode())
+
+
+def _be_the_child(descriptor: int, seconds: float, memory_mb: int, wall: Wall) -> NoReturn:
+    status = 1
+    try:
+        os.setsid()
+        _close_all_but(descriptor)
+        _limit(seconds, memory_mb)
+        give_up_rights(wall)
+        candidate.serve(descriptor, time.perf_counter)
+        status = 0
+    finally:
+        # Without the interpreter's own way out, which would flush the parent's buffers a second time.
+        os._exit(status)
+
+
+def _limit(seconds: float, memory_mb: int) -> None:
+    memory = memory_mb * 2**20
+    limits = {
+        resource.RLIMIT_CPU: math.ceil(seconds) + 1,
+        resource.RLIMIT_AS: memory,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: 32,
+        resource.RLIMIT_NPROC: 0,  # neither processes nor threads: work that goes on after a call is no speed
+    }
+    for kind, most in limits.items():
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (most, most) if hard == resource.RLIM_INFINITY else (min(most, hard),) * 2)
+
+
+def _close_all_but(kept: int) -> None:
+    """Nothing is inherited but one descriptor; the standard streams lead nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR) if os.path.exists(os.devnull) else None
+    if nowhere is not None:
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _end(child: int) -> int:
+    """Kill a process with all that it started, and give its status."""
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError):
+            kill(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    if os.getpid() == 1:  # ours alone: the first process of its own world
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+    for orphan in _children():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(orphan, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, 0)[0]:
+            continue
+    return status
+
+
+def _children() -> list[int]:
+    """Children of this process that can be seen: those that left their session and were adopted."""
+    if sys.platform != "linux":
+        return []
+    try:
+        with open("/proc/thread-self/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split()]
+    except FileNotFoundError:  # behind the wall there is no /proc, and no need for it
+        return []
