@@ -13,6 +13,7 @@ import click
 import dspy
 
 from benchmarks.commands.demo import demo
+from benchmarks.commands.score import score
 from benchmarks.commands.serve import serve
 from benchmarks.commands.verify import verify
 from benchmarks.paper.report import report
@@ -42,6 +43,7 @@ main.add_command(calibrate)
 main.add_command(demo)
 main.add_command(run)
 main.add_command(report)
+main.add_command(score)
 main.add_command(serve)
 main.add_command(speed)
 main.add_command(overhead)

@@ -168,6 +168,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             workers=settings.threads,
             policy=settings.policy,
             on_failure=_noting_failures(journal, emitter),
+            rows=tuple(settings.examples),
         )
         signalled = stack.enter_context(settings.on_signals(dispatcher.wake))
         scheduler = Scheduler(
@@ -254,8 +255,11 @@ def _reporting_results(
     def report(done: Done, step: int) -> None:
         nonlocal is_forecast
         emitter.result(done, step)
-        if isinstance(done.result, Outcome) and (warning := failed.add(done.result)):
-            log_warning(warning)
+        if isinstance(done.effect, Rollout) and isinstance(done.result, Outcome):
+            if warning := failed.add(done.result):
+                log_warning(warning)
+            if not done.replayed and (objection := failed.objection(done.effect, done.result)):
+                raise InfrastructureError(objection)
         if not done.replayed and type(done.effect) not in measured:
             measured.add(type(done.effect))
             require_usage(settings.limits, done.result)

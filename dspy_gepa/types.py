@@ -209,6 +209,7 @@ class Fault:
         overload: The provider wants fewer requests at a time (HTTP 429).
         fatal: Trying again cannot help, e.g. a wrong API key or an unknown model.
         timeout: The rollout's own time limit ran out.
+        refused: The provider answered, but not with a completion: its content filter refused.
         usage: Language model use until the failure.
     """
 
@@ -218,15 +219,23 @@ class Fault:
     overload: bool = False
     fatal: bool = False
     timeout: bool = False
+    refused: bool = False
     usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """Effect: run one candidate on one row. Executed at most once per run for each key."""
+    """Effect: run one candidate on one row. Executed at most once per run for each key.
+
+    Attributes:
+        candidate: The candidate.
+        row: The row.
+        past_cache: True to ask the provider, whatever DSPy's cache holds.
+    """
 
     candidate: Candidate
     row: Row
+    past_cache: bool = False
 
     @cached_property
     def key(self) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import dspy
 import pytest
 
 from dspy_gepa import GEPA
-from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError
+from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, RunInterrupted
+from dspy_gepa.events import StepCommitted
 from dspy_gepa.runtime.policy import RetryPolicy
-from tests.support import OneHop, Prompt, is_right, scripted_lm
+from tests.support import OneHop, Prompt, is_right, knows_words, learns_words, scripted_lm
 from tests.support_runs import Words
 
 SPOILT = "no answer is found in this"
@@ -120,6 +122,69 @@ def test_a_row_that_its_provider_always_fails_is_left_out_and_the_run_resumes_th
     again = words.compile(strategy="adaptive", retry=EAGER, num_threads=threads)
     assert (again.val_subscores, again.texts, again.score) == (first.val_subscores, first.texts, first.score)
     assert sum("set aside" in message for message in caplog.messages) == 2  # once a session
+
+
+def stops_after(steps: int) -> Any:
+    """A callback that interrupts the run when this many steps are committed."""
+    left = iter(range(steps - 1))
+
+    def stop(event: Any) -> None:
+        if isinstance(event, StepCommitted) and next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def poisoned(prompt: Prompt) -> Any:
+    """Answer as usual, but fail on texts that name a certain word."""
+    if "know w2" in prompt.system:
+        raise dspy.LMServerError("internal error", status=500)
+    return knows_words(prompt)
+
+
+def fails_on_the_first_row(prompt: Prompt) -> Any:
+    if re.search(r"\b0: ", prompt.text):
+        raise dspy.LMServerError("internal error", status=500)
+    return knows_words(prompt)
+
+
+def filters_some_rows(prompt: Prompt) -> Any:
+    if re.search(r"\b[036]: ", prompt.text):
+        raise dspy.LMInvalidRequestError("blocked by the content management policy", status=400)
+    return knows_words(prompt)
+
+
+@pytest.mark.parametrize("task", [poisoned, fails_on_the_first_row, filters_some_rows])
+@pytest.mark.parametrize("cache", [False, True])
+def test_what_a_provider_never_answers_changes_nothing_for_other_threads_or_a_resumed_run(
+    task: Any, cache: bool, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = []
+    for threads in (1, 4):
+        words = Words(tmp_path / str(threads), reflection=learns_words)
+        options = {"strategy": "adaptive", "retry": EAGER, "num_threads": threads, "max_metric_calls": 60}
+        words.task = scripted_lm(task, f"scripted/{task.__name__}-{threads}", cache=cache)
+        with pytest.raises(RunInterrupted):
+            words.compile(**options, callbacks=[stops_after(4)])
+        result = words.compile(**options)
+        found.append((result.val_subscores, result.texts, [p.after for p in result.proposals]))
+    assert found[0] == found[1]
+    assert result.score > 0.3
+    assert sum(result.record.unavailable.values()) > 0
+    assert any("set aside" in message for message in caplog.messages)
+
+
+def test_a_run_whose_rows_are_filtered_by_the_half_ends_and_says_so() -> None:
+    def filters_half(prompt: Prompt) -> Any:
+        if re.search(r"[02468]: ", prompt.text):
+            raise dspy.LMInvalidRequestError("blocked by the content management policy", status=400)
+        return knows_words(prompt)
+
+    words = Words(None)
+    words.task = scripted_lm(filters_half)
+    with pytest.raises(InfrastructureError, match=r"\d of \d+ rows.*content management") as caught:
+        words.compile(strategy="adaptive", retry=EAGER)
+    assert caught.value.program is not None
 
 
 def test_a_budget_without_room_for_a_proposal_is_reported(caplog: pytest.LogCaptureFixture) -> None:

@@ -19,6 +19,8 @@ from benchmarks.harness.evaluation import prompt_tokens, scores
 from benchmarks.harness.models import Models
 from benchmarks.harness.others import transfer
 from benchmarks.harness.setting import Setting
+from benchmarks.scorers.rules import Rules
+from benchmarks.tasks import WITH_RULES
 from dspy_gepa.views.choice import Mode
 
 EVERYTHING = 1_000_000  # rows, to request all
@@ -63,6 +65,8 @@ class PaperCell(Cell):
             "models": models,
             "paper": self.paper,
         }
+        if self.task in WITH_RULES:
+            found["rules"] = self.rules
         return found if self.prompts is None else {**found, "prompts": self.prompts}
 
     @property
@@ -86,6 +90,7 @@ def cells(
     budget: int | None,
     paper_budget: Callable[[str], int],
     prompts: str | None = None,
+    rules: Rules = "paper",
 ) -> list[PaperCell]:
     """Return all cells, seeds outermost, so that an interrupted run has whole seeds.
 
@@ -94,13 +99,18 @@ def cells(
     val: maximum number of validation rows; None for as many as fit the budget.
     budget: rollouts of every optimizer; None for the paper's, from `paper_budget` by task.
     prompts: another model's results, for the optimizer that takes over its instructions.
+    rules: rule set of the scorers.
     """
     found = []
     for seed, task, arm in product(seeds, tasks, dict.fromkeys([BASELINE, *arms])):
         rollouts = paper_budget(task) if budget is None else budget
         rows = Rows(train, val or (EVERYTHING if budget is None else max(10, rollouts // 12)), test)
         source = prompts if arm == TRANSFER else None
-        found.append(PaperCell(task, arm, seed, rollouts, rows, models, paper=budget is None, prompts=source))
+        found.append(
+            PaperCell(
+                task, arm, seed, rollouts, rows, models, rules=rules, paper=budget is None, prompts=source
+            )
+        )
     return found
 
 

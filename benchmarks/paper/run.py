@@ -15,7 +15,7 @@ from benchmarks.harness.arms import TRANSFER, unfit
 from benchmarks.harness.cell import OtherParametersError, Rows
 from benchmarks.harness.meter import Prices
 from benchmarks.harness.models import PRESETS, SIMULATED, Engine, Models
-from benchmarks.harness.options import AT_LEAST_ONE, POSITIVE
+from benchmarks.harness.options import AT_LEAST_ONE, POSITIVE, rules_option
 from benchmarks.harness.others import grpo, transfer
 from benchmarks.harness.runner import Ended
 from benchmarks.harness.setting import RefusedError
@@ -26,6 +26,7 @@ from benchmarks.paper.progress import Progress
 from benchmarks.paper.published import budgets
 from benchmarks.paper.rows import EVERYTHING, PaperCell, cells
 from benchmarks.paper.runner import CostCapError, Place, run_all
+from benchmarks.scorers.rules import Rules
 from benchmarks.tasks import NAMES, DataNotFound
 from dspy_gepa import InfrastructureError
 
@@ -45,6 +46,7 @@ QUOTES = "It quotes rows of the data; those of pupa are people's own chats."
 @click.option("--api-base", help="OpenAI-compatible server of the task's and the reflection model.")
 @click.option("--engine", type=WAYS, default="auto", show_default=True, help="Who speaks to the provider.")
 @click.option("--data", "data_dir", type=DIRECTORY, help="Directory with local data sets.")
+@rules_option
 @click.option("--budget", default="600", show_default=True, help="Rollouts of each optimizer, or paper.")
 @click.option("--seed", "--seeds", "seeds", default="0", show_default=True, help="E.g. 0 or 0,1,2 or 0-19.")
 @click.option("--train", type=AT_LEAST_ONE, default=150, show_default=True, help="Train rows used, at most.")
@@ -71,6 +73,7 @@ def run(
     api_base: str | None,
     engine: Engine,
     data_dir: str | None,
+    rules: Rules,
     budget: str,
     seeds: str,
     train: int,
@@ -117,6 +120,7 @@ def run(
             budget=options.read_budget(budget),
             paper_budget=rollouts.paper_budget,
             prompts=prompts,
+            rules=rules,
         )
         for cell in chosen:
             if cell.arm == TRANSFER:

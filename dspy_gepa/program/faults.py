@@ -142,16 +142,26 @@ def _refuses(error: BaseException) -> bool:
     )
 
 
+def blame(error: BaseException) -> Fault | None:
+    """Return the fault of the provider or the service that is to blame for an error; None for the candidate.
+
+    A content filter objects to a row or a text, which says nothing of how well the candidate does.
+    """
+    return fault_of(error) if is_infrastructure(error) or is_filtered(error) else None
+
+
 def fault_of(error: BaseException) -> Fault:
-    """Return the `Fault` of an infrastructure error."""
+    """Return the `Fault` of a provider's or a service's error."""
     origin = next((cause for cause in causes_of(error) if isinstance(cause, LMError)), error)
     statuses = [status for cause in causes_of(error) if (status := _status_of(cause)) is not None]
+    refused = is_filtered(error)
     return Fault(
         cause=type(origin).__name__,
         error=describe(origin),
         retry_after=_retry_after(error),
         overload=isinstance(origin, LMRateLimitError) or (bool(statuses) and statuses[0] in _OVERLOADED),
-        fatal=isinstance(origin, _FATAL),
+        fatal=isinstance(origin, _FATAL) and not refused,
+        refused=refused,
     )
 
 

@@ -16,7 +16,12 @@ import dspy
 
 from dspy_gepa.program.async_tools import async_tools, is_awaited
 from dspy_gepa.program.attempt import Attempt, stops_the_run, trace_steps
-from dspy_gepa.program.build import build_program, has_texts_outside_predictors, mark_components
+from dspy_gepa.program.build import (
+    build_program,
+    bypass_cache,
+    has_texts_outside_predictors,
+    mark_components,
+)
 from dspy_gepa.program.call_log import CallLog
 from dspy_gepa.program.copies import Copier
 from dspy_gepa.program.faults import fault_of
@@ -136,8 +141,11 @@ class RolloutRunner:
     def _watch(self, rollout: Rollout, prepared: _Prepared) -> Iterator[Attempt]:
         """Run the body under DSPy settings that record what the program does, and keep what it raises."""
         keep_trace = rollout.row.split == "train"
+        program = prepared.copies()
+        if rollout.past_cache:
+            bypass_cache(program)
         attempt = Attempt(
-            prepared.copies(),
+            program,
             self._examples[rollout.row],
             keep_trace=keep_trace,
             step_for_program=prepared.has_texts_outside,

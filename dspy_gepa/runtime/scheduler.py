@@ -198,6 +198,7 @@ class Scheduler:
             self._dispatcher.request(effect, key)
         else:
             if key not in self._reported:
+                self._dispatcher.replayed(effect, result)
                 self._report(Done(key, effect, result, attempts=0, seconds=0.0, replayed=True), flight)
             self._fill(flight, place, result)
 

@@ -24,7 +24,7 @@ def workers() -> Iterator[Workers]:
 def test_one_process_serves_many_comparisons(workers: Workers) -> None:
     assert workers.compare("x", "x+0") == "equal"
     assert workers.compare("x", "x+1") == "different"
-    assert workers.compare("x", "x +") not in ("equal", "different")
+    assert workers.compare("x", r"\{1,2\}") not in ("equal", "different")
     assert workers.started == 1
 
 

@@ -1,4 +1,4 @@
-"""What a scorer says: the score, what it took for the answer, and where that stood."""
+"""The result of a scorer: the score, what it took for the answer, and where that stood."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Found:
 class Verdict:
     """A score between 0 and 1. `found` is None when no answer could be read at all.
 
-    note: what else is worth saying, as "not a LaTeX expression"; may be empty.
+    note: what else is worth saying, as "it is not a LaTeX expression"; may be empty.
     """
 
     score: float
