@@ -11,8 +11,6 @@ import itertools
 import json
 import multiprocessing
 import re
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +42,7 @@ ARMS: dict[str, Arm] = {
     "gepa-paper": ours("paper"),
     REFERENCE: reference(),
 }
+LINUX = Path("/proc/self")
 # Budgets from which on growth is fitted: below them the start of a run counts.
 GROWING = 1000
 # A row is answered if it is among this share of all, for each note in the instructions; and the most notes.
@@ -62,7 +61,7 @@ class Run:
         members: Number of candidates in the pool.
         processor_seconds: Time of all threads on the processor.
         seconds: Time from begin to end.
-        megabytes: Peak memory of the process.
+        megabytes: Peak memory above that before the run; 0 where the system cannot tell.
         journal_bytes: Size of the journal, 0 without one.
         source: Version of the package.
     """
@@ -155,7 +154,7 @@ def measure(arm: str, rows: int, budget: int, threads: int) -> Run:
     with tempfile.TemporaryDirectory() as directory:
         log_dir = directory if arm == JOURNALLED else None
         setting = Setting(task, task.reflection_lm(), budget, seed=0, threads=threads, log_dir=log_dir)
-        started, used = time.perf_counter(), time.process_time()
+        before, started, used = _reset_peak(), time.perf_counter(), time.process_time()
         found = run_arm(ARMS[arm], setting, metric)
         return Run(
             arm=arm,
@@ -165,15 +164,27 @@ def measure(arm: str, rows: int, budget: int, threads: int) -> Run:
             members=len(found.pool),
             processor_seconds=round(time.process_time() - used, 2),
             seconds=round(time.perf_counter() - started, 2),
-            megabytes=round(_peak_megabytes(), 1),
+            megabytes=round(max(0.0, _megabytes("VmHWM") - before), 1),
             journal_bytes=sum(file.stat().st_size for file in Path(directory).rglob("*") if file.is_file()),
             source=VERSIONS["dspy_gepa source"],
         )
 
 
-def _peak_megabytes() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+def _reset_peak() -> float:
+    """Let the peak of memory start anew, which imports left far above the rest; return the memory now.
+
+    Linux alone can do this.
+    """
+    if LINUX.is_dir():
+        (LINUX / "clear_refs").write_text("5")
+    return _megabytes("VmRSS")
+
+
+def _megabytes(name: str) -> float:
+    if not LINUX.is_dir():
+        return 0.0
+    found = re.search(rf"^{name}:\s*(\d+) kB", (LINUX / "status").read_text(), re.MULTILINE)
+    return int(found[1]) / 2**10 if found else 0.0
 
 
 # The report -----------------------------------------------------------------------------------------------
@@ -237,7 +248,7 @@ def report(runs: Sequence[Run], command: str) -> str:
             ),
             table(
                 "Peak memory",
-                "MB of the whole process, with Python, DSPy and what it imports.",
+                "MB above that of the process before the run.",
                 lambda run: f"{run.megabytes:.0f}",
             ),
             table(
