@@ -22,6 +22,7 @@ from dspy_gepa.events.events import (
 )
 from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.dispatcher import Done
+from dspy_gepa.search.belief.bounded import Bounded
 from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
@@ -120,7 +121,7 @@ class Emitter:
                 interval=choice.interval,
                 better_than_original=choice.better_than_original,
                 gain=_gain(pool, choice.member),
-                gain_interval=pool.belief.gain_interval(choice.member, 0),
+                gain_interval=pool.belief.gain(choice.member, 0).interval(),
                 choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
@@ -162,7 +163,7 @@ def _standing(search: Search, concerned: set[int]) -> Standing:
         interval=choice.interval,
         better_than_original=choice.better_than_original,
         gain=_gain(pool, choice.member),
-        gain_interval=pool.belief.gain_interval(choice.member, 0),
+        gain_interval=pool.belief.gain(choice.member, 0).interval(),
         contender=contender,
     )
 
@@ -177,25 +178,35 @@ def _values(search: Search) -> Sequence[float]:
 
 
 def _score(search: Search, member: int) -> MemberScore:
-    return MemberScore(_known(_values(search)[member]), search.pool.belief.interval(member))
+    return _told(search, member, search.pool.belief.score(member))
 
 
 def _scores(search: Search) -> tuple[MemberScore, ...]:
     if not search.pool.is_run(0):
         return ()
-    intervals = search.pool.belief.intervals()
-    return tuple(MemberScore(_known(v), i) for v, i in zip(_values(search), intervals, strict=True))
+    every = search.pool.belief.all_scores()
+    return tuple(_told(search, member, believed) for member, believed in enumerate(every))
+
+
+def _told(search: Search, member: int, believed: Bounded) -> MemberScore:
+    validated = search.strategy.validates_all
+    score = _known(search.pool.means[member]) if validated else believed.expected
+    return MemberScore(score, believed.interval(), believed.expected)
 
 
 def _gain(pool: Pool, member: int) -> float:
-    return float(pool.belief.mean[member] - pool.belief.mean[0])
+    return pool.belief.score(member).expected - pool.belief.score(0).expected
 
 
 def _contender(search: Search, best: int) -> int | None:
     values = _values(search)
     known = [member for member, value in enumerate(values) if not math.isnan(value)]
     top = max(known, key=lambda member: values[member], default=best)
-    return None if top == best or values[top] <= values[best] else top
+    if top == best or values[top] <= values[best]:
+        return None
+    # Of a member that was run on few rows so little is known that the range of the metric puts it lower.
+    shown = {member: _score(search, member).believed for member in (top, best)}
+    return top if shown[top] > shown[best] else None
 
 
 def _scores_on(pool: Pool, member: int, rows: Sequence[Row]) -> dict[Row, float]:

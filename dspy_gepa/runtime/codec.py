@@ -142,13 +142,14 @@ def _reflection(data: Mapping[str, Any]) -> Reflection:
 
 def _usage_data(usage: Usage) -> list[Any]:
     tokens = {model: list(counts) for model, counts in usage.tokens.items()}
-    return [usage.calls, tokens, dict(usage.costs), *([usage.unreported] if usage.unreported else [])]
+    without = [usage.unreported, dict(usage.estimated)] if usage.unreported else []
+    return [usage.calls, tokens, dict(usage.costs), *without]
 
 
 def _usage(data: list[Any]) -> Usage:
-    calls, tokens, costs, *unreported = data
+    calls, tokens, costs, *without = data
     counts = {model: (asked, answered) for model, (asked, answered) in tokens.items()}
-    return Usage(calls, counts, dict(costs), *unreported)
+    return Usage(calls, counts, dict(costs), *without)
 
 
 def proposal_data(proposal: Proposal) -> dict[str, Any]:
