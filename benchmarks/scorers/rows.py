@@ -1,5 +1,6 @@
 """Rows to be scored, one JSON object a line, and their verdicts beside official ones.
 
+IFBench and IFEval: `constraint`, `kwargs`, `answer`, which is judged as it stands (the strict rule).
 LiveBench-Math: `task`, `subtask`, `truth`, `answer`, and the `question` where options are read from it. An
 official verdict stands under the name of the rule set, else under `official`.
 """
@@ -11,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.scorers.ifbench import check
 from benchmarks.scorers.livebench.expression import Ask
 from benchmarks.scorers.livebench.score import kind_of, score
 from benchmarks.scorers.rules import Rules
-from benchmarks.scorers.verdict import Verdict
+from benchmarks.scorers.verdict import StopsError, Verdict
 
 SAME = 1e-6
 
@@ -70,6 +72,14 @@ def judge(task: str, lines: Iterable[str], rules: Rules, ask: Ask | None = None)
             raise RowError(f"Line {number} is no row of {task}: {what.rstrip('.')}.") from error
 
 
+def _ifbench(row: Mapping[str, Any], rules: Rules, ask: Ask | None) -> tuple[str, Verdict]:
+    id = row["constraint"]
+    try:
+        return id, Verdict(float(check(id, row["answer"], row["kwargs"], rules)), None)
+    except StopsError as stop:
+        return id, Verdict(0.0, None, f"the official checker raises on it, because {stop}")
+
+
 def _livebench(row: Mapping[str, Any], rules: Rules, ask: Ask | None) -> tuple[str, Verdict]:
     kind = kind_of(row["task"], row["subtask"])
     return kind, score(
@@ -82,5 +92,6 @@ def _livebench(row: Mapping[str, Any], rules: Rules, ask: Ask | None) -> tuple[s
 
 
 SCORED: Mapping[str, Callable[[Mapping[str, Any], Rules, Ask | None], tuple[str, Verdict]]] = {
+    "ifbench": _ifbench,
     "livebench_math": _livebench,
 }

@@ -23,3 +23,7 @@ class Verdict:
     score: float
     found: Found | None
     note: str = ""
+
+
+class StopsError(ValueError):
+    """The official scorer raises on this answer, so that it scores 0; the message says what it trips over."""

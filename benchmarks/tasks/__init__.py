@@ -48,7 +48,6 @@ _WITH_DATA: Mapping[str, Callable[[str | Path | None, int], Task]] = {
     "aime": aime.load,
     "hotpotqa": hotpotqa.load,
     "hover": hover.load,
-    "ifbench": ifbench.load,
 }
 _ALONE: Mapping[str, Callable[[int], Task]] = {
     "bundled": bundled.load,
@@ -56,9 +55,9 @@ _ALONE: Mapping[str, Callable[[int], Task]] = {
     "code": code.load,
     "code-prompt": code_prompt.load,
 }
-NAMES = (*_ALONE, *_WITH_DATA, "livebench_math", "pupa", *WORLD_NAMES)
+NAMES = (*_ALONE, *_WITH_DATA, "ifbench", "livebench_math", "pupa", *WORLD_NAMES)
 # Scorers that their authors changed after the paper's runs.
-WITH_RULES = frozenset({"livebench_math"})
+WITH_RULES = frozenset({"ifbench", "livebench_math"})
 # What is improved there are texts of the program itself; no language model runs it.
 WITHOUT_PREDICTORS = frozenset({"code"})
 
@@ -83,6 +82,8 @@ def load(
         return _ALONE[name](seed)
     if name == "pupa":
         return pupa.load(data_dir, seed, judge=judge)
+    if name == "ifbench":
+        return ifbench.load(data_dir, seed, rules=rules)
     if name == "livebench_math":
         return livebench_math.load(data_dir, seed, rules=rules, judge=judge)
     if name in _WITH_DATA:

@@ -19,12 +19,15 @@ A row looks like this (made up):
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dspy
 
-from benchmarks.scorers.ifbench import check_loosely, describe
+from benchmarks.scorers.ifbench import check_loosely, describe, follows_loosely
+from benchmarks.scorers.rules import Rules
+from benchmarks.scorers.verdict import StopsError
 from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.worlds.writing import INSTRUCTIONS, ConstraintKey, Writer
 from benchmarks.tasks.data import (
@@ -93,21 +96,36 @@ class Instructed(dspy.Module):
 
 
 def metric(
-    gold: dspy.Example, pred: Any, trace: Any = None, pred_name: str | None = None, pred_trace: Any = None
+    gold: dspy.Example,
+    pred: Any,
+    trace: Any = None,
+    pred_name: str | None = None,
+    pred_trace: Any = None,
+    *,
+    rules: Rules = "paper",
 ) -> dspy.Prediction:
     """The share of the constraints of `gold` that the final response follows, by the loose rule.
 
     The feedback is on the output of the predictor called `pred_name`: the constraints that it follows and
-    those it misses, in words. A failed run scores 0.0.
+    those it misses, in words. A failed run scores 0.0, and so does a response on which an official checker
+    raises, whatever else it follows.
+
+    rules: the rule set of the checkers.
     """
     final = text_of(pred, "final_response") or ""
     own = text_of(pred_trace[0][2], "response") if pred_trace and "generate" in (pred_name or "") else final
-    followed = [check_loosely(id, final, kwargs) for id, kwargs in gold.constraints]
-    return dspy.Prediction(score=sum(followed) / len(followed), feedback=_feedback(gold, own or ""))
+    try:
+        followed = [check_loosely(id, final, kwargs, rules) for id, kwargs in gold.constraints]
+        score = sum(followed) / len(followed)
+    except StopsError:
+        score = 0.0
+    return dspy.Prediction(score=score, feedback=_feedback(gold, own or "", rules))
 
 
-def _feedback(gold: dspy.Example, text: str) -> str:
-    told = [(describe(id, kwargs), check_loosely(id, text, kwargs)) for id, kwargs in gold.constraints]
+def _feedback(gold: dspy.Example, text: str, rules: Rules) -> str:
+    told = [
+        (describe(id, kwargs), follows_loosely(id, text, kwargs, rules)) for id, kwargs in gold.constraints
+    ]
     followed, missed = ([f"- {words}" for words, good in told if good is wanted] for wanted in (True, False))
     if not missed:
         return "\n".join([f"Correct: all {len(told)} constraints are followed.", *followed])
@@ -124,13 +142,19 @@ def _section(heading: str, lines: Sequence[str]) -> list[str]:
 
 
 def load(
-    data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = TRAIN_FILE, hub_test: Fetch = TEST_FILE
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    hub: Fetch = TRAIN_FILE,
+    hub_test: Fetch = TEST_FILE,
+    *,
+    rules: Rules = "paper",
 ) -> Task:
     """The IFBench task.
 
     data_dir: directory that holds ifbench/*.jsonl; default: the environment variable DSPY_GEPA_DATA.
     seed: 0 keeps the splits; another value pools train and validation, shuffles, and cuts them anew.
     hub, hub_test: what gives the public rows of the two files when there is no directory.
+    rules: the rule set of the checkers.
     Raises DataNotFound when the rows are to be had in neither way.
     """
     folder = folder_of("ifbench", data_dir)
@@ -142,7 +166,7 @@ def load(
         splits = {"train": files["train_ifeval"], "val": files["val_ifeval"], "test": files["test"]}
     else:
         splits = hub_splits(read_hub("ifbench", hub), read_hub("ifbench", hub_test))
-    return build(recut({**splits, "train": sample(splits["train"], TRAIN)}, seed))
+    return build(recut({**splits, "train": sample(splits["train"], TRAIN)}, seed), rules)
 
 
 def hub_splits(rows: Sequence[Row], test: Sequence[Row]) -> Splits:
@@ -150,14 +174,14 @@ def hub_splits(rows: Sequence[Row], test: Sequence[Row]) -> Splits:
     return {"train": list(rows[VAL : 2 * VAL]), "val": list(rows[:VAL]), "test": list(test)}
 
 
-def build(splits: Mapping[str, Sequence[Row]]) -> Task:
+def build(splits: Mapping[str, Sequence[Row]], rules: Rules = "paper") -> Task:
     """The task over `splits` (train, val, test)."""
     examples = {name: [example_of(row) for row in rows] for name, rows in splits.items()}
     key = ConstraintKey.of((row.query, row.constraints) for rows in examples.values() for row in rows)
     return Task(
         name="ifbench",
         program=Instructed,
-        metric=metric,
+        metric=partial(metric, rules=rules),
         train=examples["train"],
         val=examples["val"],
         test=examples["test"],

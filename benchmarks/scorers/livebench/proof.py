@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from benchmarks.scorers.livebench.reading import StopsError, in_box
-from benchmarks.scorers.verdict import Found, Verdict
+from benchmarks.scorers.livebench.reading import in_box
+from benchmarks.scorers.verdict import Found, StopsError, Verdict
 
 Entries = list[int | None]  # None: a piece that is no number
 

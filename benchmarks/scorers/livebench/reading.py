@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks.scorers.verdict import StopsError
+
 _BOXED = r"\boxed"
-
-
-class StopsError(ValueError):
-    """LiveBench's scorer raises on this answer, so that it scores 0; the message says what it trips over."""
 
 
 def without_thoughts(text: str) -> str:

@@ -7,10 +7,10 @@ from typing import Literal
 from benchmarks.scorers.livebench.choice import score_choice
 from benchmarks.scorers.livebench.expression import Ask, score_expression
 from benchmarks.scorers.livebench.proof import score_proof
-from benchmarks.scorers.livebench.reading import StopsError, without_thoughts
+from benchmarks.scorers.livebench.reading import without_thoughts
 from benchmarks.scorers.livebench.whole_number import score_whole_number
 from benchmarks.scorers.livebench.workers import Comparer
-from benchmarks.scorers.verdict import Verdict
+from benchmarks.scorers.verdict import StopsError, Verdict
 
 Kind = Literal["choice", "whole number", "proof", "expression"]
 

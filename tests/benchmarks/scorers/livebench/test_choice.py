@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.scorers.livebench.choice import NO_VALUE, score_choice, value_of
-from benchmarks.scorers.livebench.reading import StopsError
+from benchmarks.scorers.verdict import StopsError
 
 QUESTION = (
     r"What is $2+2$? $\textbf{(A)}~\frac{1}{4}\qquad\textbf{(B) } 12\qquad\textbf{(C)}~4\pi\qquad"

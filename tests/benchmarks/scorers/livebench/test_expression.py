@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.scorers.livebench.expression import normalise, score_expression
-from benchmarks.scorers.livebench.reading import StopsError
 from benchmarks.scorers.livebench.worker import compare
+from benchmarks.scorers.verdict import StopsError
 
 
 class Texts:

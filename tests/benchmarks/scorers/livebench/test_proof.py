@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.scorers.livebench.proof import read_list, score_proof, similarity
-from benchmarks.scorers.livebench.reading import StopsError
+from benchmarks.scorers.verdict import StopsError
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.scorers.livebench.reading import StopsError, in_box, in_tag, without_thoughts
+from benchmarks.scorers.livebench.reading import in_box, in_tag, without_thoughts
 from benchmarks.scorers.livebench.score import Kind, score
+from benchmarks.scorers.verdict import StopsError
 
 LOST = ("<think>", "<solution>", "answer:", "answer:\n", "\\text{", "\\boxed{", "$", "1,", "AAAA", "\n")
 QUESTION = r"Which? $\textbf{(A)}\ 1 \qquad \textbf{(B)}\ 2$"
