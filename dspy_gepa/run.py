@@ -23,6 +23,7 @@ from dspy_gepa.errors import (
 from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.dispatch import EventDispatcher, in_background
 from dspy_gepa.events.emit import Emitter
+from dspy_gepa.program.faults import bug
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.media import elide
 from dspy_gepa.program.redaction import describe, redact
@@ -199,7 +200,10 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
                 )
                 _keep_best_outputs(settings, search, scheduler)
                 emitter.finished(search)
-        except BaseException as error:
+        except BaseException as raised:
+            error = raised
+            if isinstance(raised, Exception) and not isinstance(raised, (GEPAError, MemoryError, OSError)):
+                error = bug(raised, "between rollouts")
             hub.stopping = True
             if isinstance(error, GEPAError):
                 if not isinstance(error, JournalError):  # else there is nothing to record in
@@ -211,6 +215,8 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             if isinstance(error, GEPAError) and search.pool.is_run(0):
                 search.stop_reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
                 error.program = settings.deliver(search, _record(recorder, settings, started))
+            if error is not raised:
+                raise error from raised
             raise
     return search, _record(recorder, settings, started)
 

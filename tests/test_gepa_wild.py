@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import re
+from concurrent.futures import Future
 from typing import Any
 
 import dspy
 import pytest
 
 from dspy_gepa import GEPA
-from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, RunInterrupted
+from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, InternalError, RunInterrupted
 from dspy_gepa.events import StepCommitted
+from dspy_gepa.program.faults import bug
+from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.types import Usage
+from dspy_gepa.types import Candidate, Rollout, Row, Usage
 from tests.support import OneHop, Prompt, is_right, knows_words, learns_words, scripted_lm
 from tests.support_runs import TRAIN, VAL, Words
 
@@ -213,6 +217,39 @@ def test_a_run_whose_rows_are_filtered_by_the_half_ends_and_says_so() -> None:
     with pytest.raises(InfrastructureError, match=r"\d of \d+ rows.*content management") as caught:
         words.compile(strategy="adaptive", retry=EAGER)
     assert caught.value.program is not None
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "program.rollout.mark_components",
+        "program.rollout.trace_steps",
+        "program.rollout.RolloutRunner._warn_of_tools",
+        "program.call_log.hide_keys_of",
+        "program.scoring.to_plain",
+        "reflection.reflector.build_prompt",
+        "reflection.reflector.read_answer",
+        "search.pool.Pool.commit",
+    ],
+)
+def test_a_bug_of_this_package_ends_the_run_and_is_never_scored(
+    place: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"dspy_gepa.{place}", None)
+    with pytest.raises(InternalError, match=r"callable \(dspy_gepa\.") as caught:
+        Words(None).compile(strategy="adaptive", num_threads=threads)
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+def test_a_bug_in_a_process_of_its_own_ends_the_run_too() -> None:
+    error = pickle.loads(pickle.dumps(bug(ValueError("a bug"), "in a rollout")))
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    dispatcher = Dispatcher(lambda effect: future, workers=1)
+    dispatcher.request(Rollout(Candidate.of({"a": "text"}), Row("train", 0)), "key")
+    with pytest.raises(InternalError, match="in a rollout"):
+        dispatcher.next()
 
 
 def test_a_budget_without_room_for_a_proposal_is_reported(caplog: pytest.LogCaptureFixture) -> None:
