@@ -144,8 +144,8 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _score(data: Sequence[Any]) -> MemberScore:
-    score, interval = data
-    return MemberScore(score, tuple(interval))
+    score, interval, believed = data
+    return MemberScore(score, tuple(interval), believed)
 
 
 def _scores(data: Any) -> Any:

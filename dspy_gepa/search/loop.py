@@ -110,6 +110,7 @@ class Search:
             problem.initial,
             problem.row_weights,
             problem.failure_score,
+            problem.score_range,
         )
         self._planner = self.strategy.planner(problem, self.seed)
 
