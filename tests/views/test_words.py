@@ -186,9 +186,7 @@ def test_a_result_is_one_line() -> None:
     assert measured_text(run) == "1 of 2 validation rows right"
     half = replace(members[1], scores={**scores, "val/1": 0.5})
     assert measured_text(replace(run, members=(members[0], half))) == "mean 0.75 on 2 validation rows"
-    same = replace(
-        run, best=0, curve=(replace(point, best=0, score=0.42, interval=(0.3, 0.54), believed=0.42),)
-    )
+    same = replace(run, best=0, curve=(replace(point, best=0, score=0.42, interval=(0.3, 0.54)),))
     assert summary_text(same) == "no gain, your program has 0.42 (0.30 to 0.54); 300 rollouts; runs/one"
     assert (measured_text(same), summary_text(RunRecord("failed"))) == ("", "your program was not run")
 
