@@ -295,17 +295,11 @@ class AdaptiveSearch:
         """
         if not self.options.finalists or room <= 0:
             return None
-<<<<<<< HEAD
         wanted = max(self.options.finalists, room // len(pool.val_rows) - 1)
         members = contenders(pool, min(wanted, max(1, room // ROWS_OF_A_FINALIST - 1)))
-        most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
+        most = sum(int(np.isnan(pool.table.line(m)[: len(pool.val_rows)]).sum()) for m in members)
         if len(pool) == 1 and not most:
             return None
-=======
-        # With little to spend fewer take part, so that each is run on some rows.
-        members = contenders(pool, min(self.options.finalists, max(1, room // ROWS_OF_A_FINALIST - 1)))
-        most = sum(int(np.isnan(pool.table.line(m)[: len(pool.val_rows)]).sum()) for m in members)
->>>>>>> main
         need = Spending(rollouts=min(room, most))
         work = finals(pool, members, validation_order(pool, self.seed), need.rollouts)
         return PlannedStep("finals", work, need, evaluates=members[-1], finalists=tuple(members))

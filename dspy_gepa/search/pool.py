@@ -106,13 +106,8 @@ class Pool:
         """Return the pool a search begins with: the original and the initial candidates, not run yet."""
         roots = list(dict.fromkeys([original, *initial]))
         train_rows = tuple(Row("train", i) for i in range(train_size))
-<<<<<<< HEAD
-        shape = len(roots), len(columns_of(val_rows, train_size))
-        reasons = ["your program", *["given to begin with"] * (len(roots) - 1)]
-=======
         width = len(columns_of(val_rows, train_size))
-        reasons = ["the program as it was given", *["given to begin with"] * (len(roots) - 1)]
->>>>>>> main
+        reasons = ["your program", *["given to begin with"] * (len(roots) - 1)]
         return cls(
             val_rows=val_rows,
             train_rows=train_rows,

@@ -116,12 +116,7 @@ def _trial(proposal: Proposal) -> str:
 
 def _evaluation(event: StepCommitted) -> str:
     found = "; ".join(
-<<<<<<< HEAD
-        f"{candidate_name(member)} run on {len(scores)} rows, expected score "
-        f"{event.scores[member].believed:.4f}"
-=======
-        f"member {member} run on {len(scores)} rows{_believed(event, member)}"
->>>>>>> main
+        f"{candidate_name(member)} run on {len(scores)} rows{_believed(event, member)}"
         for member, scores in event.evaluated.items()
     )
     return f"{event.kind}: {found}"
@@ -129,4 +124,4 @@ def _evaluation(event: StepCommitted) -> str:
 
 def _believed(event: StepCommitted, member: int) -> str:
     score = event.scores.get(member)
-    return "" if score is None else f", believed to score {score.believed:.4f}"
+    return "" if score is None else f", expected score {score.believed:.4f}"
