@@ -27,6 +27,7 @@ from dspy_gepa.events import (
     Stopping,
 )
 from dspy_gepa.record.file import read_journal
+from dspy_gepa.record.lines import EventLines
 from dspy_gepa.record.read import read_events
 from tests.support import forgets_words, learns_words, prompts_of, scripted_lm, word_rows
 from tests.support_recorder import Insists, Recorder
@@ -347,7 +348,8 @@ def test_the_events_agree_with_the_journal(tmp_path: Path) -> None:
         "reflection": len(heard.of(ReflectionDone)),
     }
     kept = (StepPlanned, StepCommitted, Finished)
-    assert written == [event.to_dict() for event in heard.of(*kept)]
+    lines = EventLines()
+    assert written == [json.loads(json.dumps(lines.write(event))) for event in heard.of(*kept)]
 
 
 # DSPy's own callbacks -------------------------------------------------------------------------------------
