@@ -161,7 +161,6 @@ def _counts(found: Found) -> dict[str, int]:
     if result is None:
         return {}
     proposals: Sequence[Proposal] = [p for p in result.proposals if p.kind == "mutation"]
-    tried = [p for p in proposals if p.trial_rows]
     texts = [" ".join(p.candidate.values()) for p in proposals if p.candidate is not None]
     return {
         "reflections": sum(p.reflections for p in proposals),
@@ -171,8 +170,6 @@ def _counts(found: Found) -> dict[str, int]:
             any(fuzz.ratio(text, other) >= 100 * SAME for other in texts[:place])
             for place, text in enumerate(texts)
         ),
-        "tried": len(tried),
-        "accepted": sum(p.verdict == "accepted" for p in tried),
     }
 
 
