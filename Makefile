@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types demo docs images notebooks format clean
+.PHONY: help venv test slow coverage lint types demo docs images notebooks format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,8 +14,15 @@ help: ## List the targets
 venv: $(STAMP) ## Create .venv with everything `make test` and `make demo` need (PYTHON=python3.12 picks the Python)
 	@echo "$(VENV) is ready"
 
-test: lint types ## Lint, types, then the tests with branch coverage (WORKERS=2 processes)
-	@echo "tests: pytest in $(WORKERS) processes, with branch coverage"
+test: lint types ## Lint, types, then all tests that take at most a few seconds (WORKERS=2 processes)
+	@echo "tests: pytest in $(WORKERS) processes; 'make slow' runs those of clusters, notebooks, kills and the site"
+	@$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+slow: $(STAMP) ## Run the slow tests: clusters, notebooks, killed runs, the documentation's site
+	@echo "slow tests: pytest in $(WORKERS) processes"
+	@$(BIN)/pytest -n $(WORKERS) -m slow
+
+coverage: $(STAMP) ## Run all tests with branch coverage and list the lines that no test runs
 	@$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered
 
 lint: $(STAMP) ## Check style and formatting with ruff

@@ -13,6 +13,7 @@ import click
 import dspy
 
 from benchmarks.commands.demo import demo
+from benchmarks.commands.score import score
 from benchmarks.commands.serve import serve
 from benchmarks.commands.verify import verify
 from benchmarks.paper.report import report
@@ -26,6 +27,7 @@ from benchmarks.studies.overhead import overhead
 from benchmarks.studies.peers import peers
 from benchmarks.studies.real import real
 from benchmarks.studies.retrieval import retrieval
+from benchmarks.studies.scale import scale
 from benchmarks.studies.speed import speed
 from benchmarks.studies.widths import widths
 
@@ -41,9 +43,11 @@ main.add_command(calibrate)
 main.add_command(demo)
 main.add_command(run)
 main.add_command(report)
+main.add_command(score)
 main.add_command(serve)
 main.add_command(speed)
 main.add_command(overhead)
+main.add_command(scale)
 main.add_command(forecasts)
 main.add_command(durability)
 main.add_command(faults)

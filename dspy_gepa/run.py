@@ -23,6 +23,7 @@ from dspy_gepa.errors import (
 from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.dispatch import EventDispatcher, in_background
 from dspy_gepa.events.emit import Emitter
+from dspy_gepa.program.faults import bug
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.media import elide
 from dspy_gepa.program.redaction import describe, redact
@@ -30,18 +31,20 @@ from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.event_log import EventLog
 from dspy_gepa.record.journal import Journal, Resume
 from dspy_gepa.record.model import RunRecord
+from dspy_gepa.record.plans import RecordedPlans
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.runtime.executors import LoopExecutor, ThreadExecutor
 from dspy_gepa.runtime.failures import FailedRollouts
-from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price, require_usage
+from dspy_gepa.runtime.forecast import Sample, Shape, UsageWatch, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
 from dspy_gepa.search.loop import Committed, Search, run
+from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.texts import escape_controls
 from dspy_gepa.types import Effect, Fault, Outcome, Rollout, Row
@@ -158,14 +161,15 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(settings))
         trackers = [stack.enter_context(in_background(tracker())) for tracker in settings.trackers]
-        event_log = [] if journal is None else [EventLog(journal)]
-        hub = EventDispatcher([*event_log, recorder, *settings.callbacks, *trackers])
+        log = None if journal is None else EventLog(journal, course=lambda: search.course)
+        hub = EventDispatcher([*([log] if log else []), recorder, *settings.callbacks, *trackers])
         emitter = Emitter(hub)
         dispatcher = Dispatcher(
             submitter(work, settings.executor),
             workers=settings.threads,
             policy=settings.policy,
             on_failure=_noting_failures(journal, emitter),
+            rows=tuple(settings.examples),
         )
         signalled = stack.enter_context(settings.on_signals(dispatcher.wake))
         scheduler = Scheduler(
@@ -180,9 +184,10 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             problem=settings.problem,
             strategy=settings.strategy,
             seed=settings.seed,
-            budget=Budget(settings.limits, _stopwatch(journal, scheduler)),
+            budget=Budget(settings.limits, _stopwatch(journal, scheduler, lambda: search.closing)),
             width=settings.width,
             stop=StopRule(settings.stop, journal, scheduler),
+            plans=NoPlans() if journal is None else RecordedPlans(journal),
         )
         try:
             with _interrupted_by_callbacks(scheduler):
@@ -191,11 +196,14 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
                     search,
                     scheduler,
                     begin=emitter.planned,
-                    listen=_listening(emitter, search),
+                    listen=_listening(emitter, search, log),
                 )
                 _keep_best_outputs(settings, search, scheduler)
                 emitter.finished(search)
-        except BaseException as error:
+        except BaseException as raised:
+            error = raised
+            if isinstance(raised, Exception) and not isinstance(raised, (GEPAError, MemoryError, OSError)):
+                error = bug(raised, "between rollouts")
             hub.stopping = True
             if isinstance(error, GEPAError):
                 if not isinstance(error, JournalError):  # else there is nothing to record in
@@ -207,6 +215,8 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             if isinstance(error, GEPAError) and search.pool.is_run(0):
                 search.stop_reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
                 error.program = settings.deliver(search, _record(recorder, settings, started))
+            if error is not raised:
+                raise error from raised
             raise
     return search, _record(recorder, settings, started)
 
@@ -245,17 +255,18 @@ def _reporting_results(
 ) -> Callable[[Done, int], None]:
     """Report each result, the forecast after the first executed rollout, and when many rollouts fail."""
     is_forecast = False
-    measured: set[type[Effect]] = set()
+    watch = UsageWatch(settings.limits)
     failed = FailedRollouts()
 
     def report(done: Done, step: int) -> None:
         nonlocal is_forecast
         emitter.result(done, step)
-        if isinstance(done.result, Outcome) and (warning := failed.add(done.result)):
-            log_warning(warning)
-        if not done.replayed and type(done.effect) not in measured:
-            measured.add(type(done.effect))
-            require_usage(settings.limits, done.result)
+        if isinstance(done.effect, Rollout) and isinstance(done.result, Outcome):
+            if warning := failed.add(done.result):
+                log_warning(warning)
+            if not done.replayed and (objection := failed.objection(done.effect, done.result)):
+                raise InfrastructureError(objection)
+        watch.add(done.result.usage)
         if not is_forecast and not done.replayed and isinstance(done.result, Outcome):
             is_forecast = True
             require_price(settings.limits, done.result)
@@ -295,20 +306,29 @@ def _journal(settings: RunSettings) -> Iterator[Journal | None]:
         journal.close(ended)
 
 
-def _stopwatch(journal: Journal | None, scheduler: Scheduler) -> Callable[[], float]:
+def _stopwatch(
+    journal: Journal | None, scheduler: Scheduler, closing: Callable[[], bool]
+) -> Callable[[], float]:
     """Return a clock over all sessions. It stands still while steps of earlier sessions are begun again."""
     started = time.monotonic()
-    before, last_step = (journal.seconds_before, journal.last_step) if journal else (0.0, -1)
+    before = 0.0 if journal is None else journal.seconds_before
 
     def elapsed() -> float:
-        replaying = scheduler.started <= last_step
-        return 0.0 if replaying else before + time.monotonic() - started
+        if journal is not None:
+            # An earlier session may have gone on to the finals because its time was up.
+            last = journal.last_step if closing() else journal.last_plan
+            if scheduler.started <= last:
+                return 0.0
+        return before + time.monotonic() - started
 
     return elapsed
 
 
-def _listening(emitter: Emitter, search: Search) -> Callable[[Committed], None]:
-    """Report commits, and warn once if the scores show that an option does not fit their scale."""
+def _listening(emitter: Emitter, search: Search, log: EventLog | None) -> Callable[[Committed], None]:
+    """Report commits, and warn once if the scores show that an option does not fit their scale.
+
+    The standing after a commit of an earlier session is read from its record and not estimated again.
+    """
     warned: set[str] = set()
 
     def listen(committed: Committed) -> None:
@@ -316,7 +336,8 @@ def _listening(emitter: Emitter, search: Search) -> Callable[[Committed], None]:
             if option not in warned:
                 warned.add(option)
                 log_warning(warning)
-        emitter.committed(search, committed)
+        standing = None if log is None else log.standing(committed.step.number)
+        emitter.committed(search, committed, standing)
 
     return listen
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -138,22 +139,27 @@ class Usage:
         calls: Answers received, cached ones included.
         tokens: Prompt and completion tokens per model: ``{"openai/x": (120, 40)}``.
         costs: US dollars per model; a model whose price is not known is left out.
-        unreported: Number of answers whose tokens are not known.
+        unreported: Number of answers whose provider reported no tokens.
+        estimated: Tokens of these by model, estimated from the length of prompts and answers. They are no
+            part of `tokens`; their price is part of `costs` if it is known.
     """
 
     calls: int = 0
     tokens: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
     unreported: int = 0
+    estimated: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: Usage) -> Usage:
         tokens, costs = dict(self.tokens), dict(self.costs)
+        estimated = dict(Counter(self.estimated) + Counter(other.estimated))
         for model, (asked, answered) in other.tokens.items():
             before = tokens.get(model, (0, 0))
             tokens[model] = (before[0] + asked, before[1] + answered)
         for model, cost in other.costs.items():
             costs[model] = costs.get(model, 0.0) + cost
-        return Usage(self.calls + other.calls, tokens, costs, self.unreported + other.unreported)
+        unreported = self.unreported + other.unreported
+        return Usage(self.calls + other.calls, tokens, costs, unreported, estimated)
 
     @property
     def cost(self) -> float:
@@ -162,8 +168,13 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
-        """Prompt and completion tokens of all models."""
+        """Prompt and completion tokens of all models, as they were reported."""
         return sum(asked + answered for asked, answered in self.tokens.values())
+
+    @property
+    def spent_tokens(self) -> int:
+        """Tokens of all models, estimated where none were reported."""
+        return self.total_tokens + sum(self.estimated.values())
 
 
 @dataclass(frozen=True)
@@ -209,6 +220,7 @@ class Fault:
         overload: The provider wants fewer requests at a time (HTTP 429).
         fatal: Trying again cannot help, e.g. a wrong API key or an unknown model.
         timeout: The rollout's own time limit ran out.
+        refused: The provider answered, but not with a completion: its content filter refused.
         usage: Language model use until the failure.
     """
 
@@ -218,15 +230,23 @@ class Fault:
     overload: bool = False
     fatal: bool = False
     timeout: bool = False
+    refused: bool = False
     usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """Effect: run one candidate on one row. Executed at most once per run for each key."""
+    """Effect: run one candidate on one row. Executed at most once per run for each key.
+
+    Attributes:
+        candidate: The candidate.
+        row: The row.
+        past_cache: True to ask the provider, whatever DSPy's cache holds.
+    """
 
     candidate: Candidate
     row: Row
+    past_cache: bool = False
 
     @cached_property
     def key(self) -> str:
@@ -250,6 +270,7 @@ class Reflect:
         kind: Kind of text.
         subject: The text's role in words; "" for instructions.
         context: Further facts that its author has to know, or "".
+        published: Ask as the artifact does: its evidence is in that form, and other fields are not shown.
     """
 
     component: str
@@ -263,11 +284,14 @@ class Reflect:
     kind: TextKind = "instructions"
     subject: str = ""
     context: str = ""
+    published: bool = False
 
     @cached_property
     def digest(self) -> str:
         """Sixteen hex digits that depend on everything that is asked."""
-        asked = json.dumps([getattr(self, f.name) for f in fields(self)], default=dict)
+        # Without the last field where it is not set: journals from before it hold such digests.
+        names = [f.name for f in fields(self) if f.name != "published" or self.published]
+        asked = json.dumps([getattr(self, name) for name in names], default=dict)
         return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 

@@ -20,7 +20,7 @@ for name in [name for name in os.environ if name.endswith("_API_KEY")]:
     del os.environ[name]
 
 settings.register_profile("dev", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 refused: list[str] = []
@@ -71,4 +71,14 @@ def no_dspy_cache() -> None:
     """Every call to a simulated model is a call."""
     import dspy
 
+    dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
+
+
+@pytest.fixture
+def dspy_cache() -> Iterator[None]:
+    """DSPy's cache in memory, for the LMs of one test that want it."""
+    import dspy
+
+    dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=True)
+    yield
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)

@@ -203,6 +203,7 @@ def test_a_function_of_ones_own_can_choose_the_components() -> None:
     assert any(texts[second] != seed[second] for texts in result.texts)
 
 
+@pytest.mark.slow
 def test_a_function_of_ones_own_can_choose_the_parents() -> None:
     _, result, _ = compile_words(
         reflection=forgets_words, candidate_selection_strategy=lambda pool, rng: 0, width=1

@@ -82,6 +82,7 @@ def test_auto_buys_a_run(auto: str) -> None:
     assert max(result.val_aggregate_scores) == 1.0
 
 
+@pytest.mark.slow
 def test_merges_in_flight_count_as_merges_tried() -> None:
     for seed in range(4):
         run = compile_words(

@@ -46,6 +46,7 @@ def result_of(metric: Any = is_right, **options: Any) -> GEPAResult:
     return result
 
 
+@pytest.mark.slow
 @STRATEGIES
 def test_what_is_only_measured_changes_nothing_in_what_is_found(strategy: str) -> None:
     plain = result_of(strategy=strategy)

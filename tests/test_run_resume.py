@@ -35,6 +35,7 @@ ROOT = Path(__file__).parent.parent
 # Killed ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_at_random_moments_and_resumed_ends_like_one_that_was_not() -> None:
     kills = int(os.environ.get("KILLS", "5"))
     process = subprocess.run(
@@ -330,6 +331,7 @@ def waiting(process: subprocess.Popen[str]) -> str:
     return next(line for line in process.stderr if line.startswith("GEPA interrupted"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_with_the_program_and_the_way_to_go_on(tmp_path: Path, number: int) -> None:
     process = interrupted(tmp_path)
@@ -352,6 +354,7 @@ def test_a_signal_ends_the_run_with_the_program_and_the_way_to_go_on(tmp_path: P
     assert told(words.compile()) == told(Words(None).compile())
 
 
+@pytest.mark.slow
 def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     process = interrupted(tmp_path)
     process.send_signal(signal.SIGINT)

@@ -19,6 +19,7 @@ import numpy as np
 import dspy_gepa
 from benchmarks.harness.files import read_json
 from benchmarks.harness.models import SIMULATED_MODELS, Models
+from benchmarks.scorers.rules import Rules
 from benchmarks.tasks import Task, load
 
 
@@ -60,6 +61,7 @@ class Cell:
         rows: Maximum numbers of rows.
         models: The models.
         budgets: Budgets at which programs are measured, at most `budget`.
+        rules: Rule set of the scorer, for the tasks in `benchmarks.tasks.WITH_RULES`.
     """
 
     task: str
@@ -69,6 +71,7 @@ class Cell:
     rows: Rows = Rows()
     models: Models = SIMULATED_MODELS
     budgets: tuple[int, ...] = ()
+    rules: Rules = "paper"
 
     PARAMETERS: ClassVar[str] = "parameters"  # the key of `parameters` in a result
 
@@ -114,7 +117,7 @@ class Cell:
 
     def load(self, data_dir: str | None = None) -> Task:
         """Load the task, and cut its rows."""
-        task = load(self.task, data_dir, self.seed, judge=self.models.judge_lm())
+        task = load(self.task, data_dir, self.seed, judge=self.models.judge_lm(), rules=self.rules)
         return self.rows.of(task, self.seed)
 
     @contextmanager

@@ -60,6 +60,8 @@ def scores(
         while len(found) < len(examples):
             done = dispatcher.next()
             if done is not None and isinstance(done.result, Outcome):
+                if done.result.status == "unavailable":
+                    raise InfrastructureError(done.result.error, dict(dispatcher.causes))
                 found[done.key] = _score(task, done.result)
     except InfrastructureError as error:
         raise InfrastructureError(

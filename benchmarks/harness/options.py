@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from benchmarks.scorers.rules import RULES
+
 
 class _Finite(click.FloatRange):
     """A range of numbers; NaN, which is neither inside nor outside of any, and the infinite are refused."""
@@ -23,6 +25,15 @@ AT_LEAST_ONE = click.IntRange(min=1)
 NOT_NEGATIVE = click.IntRange(min=0)
 FINITE = _Finite()
 POSITIVE = _Finite(min=0, min_open=True)
+
+# Where the authors of a scorer changed it after the paper's runs.
+rules_option = click.option(
+    "--rules",
+    type=click.Choice(RULES),
+    default="paper",
+    show_default=True,
+    help="Rule set of the scorers of ifbench and livebench_math: the paper's, or their authors' today.",
+)
 
 Read = Callable[[click.Context, click.Parameter, str | None], tuple[int, ...] | None]
 

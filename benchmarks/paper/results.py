@@ -23,7 +23,7 @@ class Run:
     Attributes:
         models: Names of the task's and the reflection model.
         simulated: True if one of its models was simulated, the judge included.
-        task: Its task.
+        task: Its task; scored by other rules than the paper's it is a task of its own, "ifbench (today)".
         optimizer: Its optimizer.
         seed: Its seed.
         budget: Rollouts allowed, and whether by the paper's rule.
@@ -139,7 +139,7 @@ def run_of(result: Mapping[str, Any]) -> Run:
     return Run(
         models=(cell["models"]["task"], cell["models"]["reflection"]),
         simulated=SIMULATED in cell["models"].values(),
-        task=cell["task"],
+        task=_task(cell),
         optimizer=cell["optimizer"],
         seed=cell["seed"],
         budget=(cell["budget"], cell["paper"]),
@@ -152,6 +152,11 @@ def run_of(result: Mapping[str, Any]) -> Run:
         prompt_tokens=result["prompt_tokens"],
         curve=tuple((float(calls), float(score)) for calls, score in result.get("curve", ())),
     )
+
+
+def _task(cell: Mapping[str, Any]) -> str:
+    rules = cell.get("rules", "paper")
+    return str(cell["task"]) if rules == "paper" else f"{cell['task']} ({rules})"
 
 
 def score(runs: Sequence[Run]) -> Score:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from benchmarks.harness.arms import TRANSFER, unfit
 from benchmarks.harness.cell import OtherParametersError, Rows
 from benchmarks.harness.meter import Prices
 from benchmarks.harness.models import PRESETS, SIMULATED, Engine, Models
-from benchmarks.harness.options import AT_LEAST_ONE, POSITIVE
+from benchmarks.harness.options import AT_LEAST_ONE, POSITIVE, rules_option
 from benchmarks.harness.others import grpo, transfer
 from benchmarks.harness.runner import Ended
 from benchmarks.harness.setting import RefusedError
@@ -24,9 +25,10 @@ from benchmarks.paper.forecast import Forecast, Rollout, forecast, heavy_rollout
 from benchmarks.paper.prices import price_list
 from benchmarks.paper.progress import Progress
 from benchmarks.paper.published import budgets
-from benchmarks.paper.rows import EVERYTHING, PaperCell, cells
+from benchmarks.paper.rows import EVERYTHING, PaperCell, cells, refuse_substitute
 from benchmarks.paper.runner import CostCapError, Place, run_all
-from benchmarks.tasks import NAMES, DataNotFound
+from benchmarks.scorers.rules import Rules
+from benchmarks.tasks import NAMES, DataNotFound, load
 from dspy_gepa import InfrastructureError
 
 WAYS = click.Choice(["auto", "litellm"])
@@ -45,6 +47,7 @@ QUOTES = "It quotes rows of the data; those of pupa are people's own chats."
 @click.option("--api-base", help="OpenAI-compatible server of the task's and the reflection model.")
 @click.option("--engine", type=WAYS, default="auto", show_default=True, help="Who speaks to the provider.")
 @click.option("--data", "data_dir", type=DIRECTORY, help="Directory with local data sets.")
+@rules_option
 @click.option("--budget", default="600", show_default=True, help="Rollouts of each optimizer, or paper.")
 @click.option("--seed", "--seeds", "seeds", default="0", show_default=True, help="E.g. 0 or 0,1,2 or 0-19.")
 @click.option("--train", type=AT_LEAST_ONE, default=150, show_default=True, help="Train rows used, at most.")
@@ -71,6 +74,7 @@ def run(
     api_base: str | None,
     engine: Engine,
     data_dir: str | None,
+    rules: Rules,
     budget: str,
     seeds: str,
     train: int,
@@ -106,6 +110,7 @@ def run(
     console.print(f"Models: {models.label}\n")
     try:
         rollouts = Rollouts(models, train, val, data_dir, known_prices)
+        data = data_of(tasks, data_dir, paper=options.read_budget(budget) is None)
         chosen = cells(
             tasks,
             names,
@@ -117,6 +122,8 @@ def run(
             budget=options.read_budget(budget),
             paper_budget=rollouts.paper_budget,
             prompts=prompts,
+            data_of=lambda task: data[task].fingerprint,
+            rules=rules,
         )
         for cell in chosen:
             if cell.arm == TRANSFER:
@@ -124,9 +131,7 @@ def run(
         fit = [cell for cell in chosen if unfit(cell.arm, cell.task) is None]
         todo = [cell for cell in fit if cell.stored(place.out) is None]
         forecasts = {cell.name: forecast(cell, rollouts.of(cell), known_prices) for cell in todo}
-        for task, conditions in rollouts.conditions.items():
-            for name, told in conditions.items():
-                console.print(f"{task}, {name}: {told}")
+        _tell_beforehand(console, data, rollouts)
         if dry_run:
             console.print(forecast_table(forecasts))
             for cell in chosen:
@@ -153,6 +158,35 @@ def run(
         )
 
 
+@dataclass(frozen=True)
+class Data:
+    """What a task is made of: a fingerprint, and lines for people."""
+
+    fingerprint: str
+    told: tuple[str, ...]
+
+
+def data_of(tasks: Iterable[str], data_dir: str | None, *, paper: bool) -> dict[str, Data]:
+    """Return what each task is made of.
+
+    Raises:
+        DataNotFound: It is not to be had.
+        RefusedError: Something stands in for the paper's corpus, and the budget is the paper's.
+    """
+    found = {}
+    for name in dict.fromkeys(tasks):
+        task = load(name, data_dir)
+        refuse_substitute(task, paper=paper)
+        lines = {
+            "data": f"{task.source or 'made up here'}; rows and corpus {task.fingerprint}",
+            "search": task.searched,
+            "scores are not comparable with the paper's": task.substitute,
+        }
+        told = (f"{name}, {what}: {line}" for what, line in lines.items() if line)
+        found[name] = Data(task.fingerprint, tuple(told))
+    return found
+
+
 class Rollouts:
     """Measures a rollout of each task's original program, once."""
 
@@ -164,6 +198,7 @@ class Rollouts:
         self._data_dir = data_dir
         self._prices = prices
         self._known: dict[tuple[str, int], Rollout] = {}
+        self._budgets: dict[str, int] = {}
 
     def of(self, cell: PaperCell) -> Rollout:
         """Return the usage of a rollout of the cell's task. Raises DataNotFound."""
@@ -178,10 +213,31 @@ class Rollouts:
         return {task: rollout.conditions for (task, _), rollout in self._known.items()}
 
     def paper_budget(self, task: str) -> int:
-        """Return the published budget, or by the same rule the rollouts of MIPROv2 heavy."""
-        if task in budgets():
-            return budgets()[task]
-        return heavy_rollouts(self.of(PaperCell(task, "miprov2", 0, 0, self._rows, self._models)))
+        """Return the budget by the paper's rule: the rollouts of MIPROv2 heavy on these rows."""
+        found = heavy_rollouts(self.of(PaperCell(task, "miprov2", 0, 0, self._rows, self._models)))
+        self._budgets[task] = found
+        return found
+
+    def budgets_in_words(self) -> str:
+        """Return the budgets that were asked for, beside those of the paper's own runs."""
+        if not self._budgets:
+            return ""
+        published = budgets()
+        each = (
+            f"{task} {found:,}" + (f" (published {published[task]:,})" if task in published else "")
+            for task, found in self._budgets.items()
+        )
+        return f"Rollouts by the paper's rule, as many as MIPROv2 heavy takes: {', '.join(each)}."
+
+
+def _tell_beforehand(console: Console, data: Mapping[str, Data], rollouts: Rollouts) -> None:
+    """Print what results will rest on: data, corpora, walls, budgets."""
+    lines = [line for found in data.values() for line in found.told]
+    for task, conditions in rollouts.conditions.items():
+        lines += [f"{task}, {name}: {told}" for name, told in conditions.items()]
+    for line in (*lines, rollouts.budgets_in_words()):
+        if line:
+            console.print(line)
 
 
 def forecast_table(forecasts: Mapping[str, Forecast]) -> Table:

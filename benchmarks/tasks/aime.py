@@ -28,12 +28,12 @@ import dspy
 from benchmarks.simulated import AnswerKey
 from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.worlds.maths import MATHS, Solver
-from benchmarks.tasks.data import Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
+from benchmarks.tasks.data import Expected, Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
 from benchmarks.tasks.feedback import text_of
 from benchmarks.tasks.task import Task
 
-HUB = HubSet("AI-MO/aimo-validation-aime", "13f9e12f613e720c2a2b2f345dd04b998a29494d")
-HUB_TEST = HubSet("MathArena/aime_2025", "c94da77eb22bbd6439e62a323bec18493a421302")
+HUB = HubSet("AI-MO/aimo-validation-aime", "13f9e12f613e720c2a2b2f345dd04b998a29494d", expected=Expected(90))
+HUB_TEST = HubSet("MathArena/aime_2025", "c94da77eb22bbd6439e62a323bec18493a421302", expected=Expected(30))
 REPEATS = 5
 
 PROBLEM = dspy.Signature("problem -> answer", "Solve the problem and give the answer in the correct format.")

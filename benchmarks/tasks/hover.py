@@ -1,14 +1,16 @@
 """HoVer: claims that rest on three Wikipedia pages, which a program has to find in three searches.
 
-Data: https://huggingface.co/datasets/hover-nlp/hover (split "train"), Jiang et al. 2020,
-https://hover-nlp.github.io. Licence: MIT. Hub rows are searched for in the 2017 Wikipedia abstracts, which
-`python -m benchmarks wikipedia` downloads and indexes.
+Data: the training file of https://github.com/hover-nlp/hover, else its copy as Parquet on the hub (the hub's
+hover-nlp/hover is a script, which `datasets` does not run), Jiang et al. 2020, https://hover-nlp.github.io.
+Licence: MIT. Their claims are searched for in the 2017 Wikipedia abstracts, which `python -m benchmarks
+wikipedia` downloads and indexes.
 
 Split rule (the paper's): rows with exactly three different gold titles, shuffled by `random.Random(0)`; test
 is the first 40 %, validation the next 40 %, train the rest; then 300, 300 and 150 rows are drawn.
 
-Local files: hover/train.jsonl, val.jsonl, test.jsonl and corpus.jsonl (title, text), with their own splits. A
-page of the corpus may have no text: it can be found by its title and tells a reader nothing.
+Local files: hover/hover_train_release_v1.1.json, which is cut like the public one; else hover/train.jsonl,
+val.jsonl, test.jsonl and corpus.jsonl (title, text), with their own splits. A page of the corpus may have no
+text: it can be found by its title and tells a reader nothing.
 
 A row looks like this (made up):
     claim: "The painter of Harbour at Dusk was born in the town that holds the Heron Regatta."
@@ -35,11 +37,15 @@ from benchmarks.simulated.worlds.multihop.curriculum import MULTIHOP
 from benchmarks.simulated.worlds.multihop.reader import MultiHopReader
 from benchmarks.tasks.data import (
     DataNotFound,
+    Expected,
     Fetch,
+    FirstOf,
     HubSet,
+    RepositoryFile,
     Row,
     Splits,
     folder_of,
+    local_file,
     paper_splits,
     read_files,
     read_hub,
@@ -49,9 +55,23 @@ from benchmarks.tasks.feedback import Trace, inputs_of, text_of, titles_in
 from benchmarks.tasks.multihop import BEST_INSTRUCTIONS
 from benchmarks.tasks.task import Task
 
-HUB = HubSet("hover-nlp/hover", "c0e43052759879b3461642ca6c0dd26658f47691")
 SIZES = {"train": 150, "val": 300, "test": 300}
 GOLD_TITLES = 3
+ELIGIBLE = Expected(
+    6084,
+    kept=lambda row: len(gold_titles(row)) == GOLD_TITLES,
+    told=f"claims with {GOLD_TITLES} different gold titles",
+)
+TRAIN_FILE = RepositoryFile(
+    "hover-nlp/hover",
+    "39b84697f196308f398a251a7aea9b82ae0f0562",
+    "data/hover/hover_train_release_v1.1.json",
+    "49a36d7eb2f319329264b546cb687f54b8f1990f",
+    expected=ELIGIBLE,
+)
+# No revision of the copy is known to be kept; the number of eligible claims is checked.
+PARQUET = HubSet("vincentkoc/hover-parquet", None, expected=ELIGIBLE)
+HUB = FirstOf((TRAIN_FILE, PARQUET))
 PASSAGES_PER_HOP = (7, 7, 10)
 STEPS = ("summarize1", "create_query_hop2", "summarize2")  # shared with the question-answering program
 
@@ -70,10 +90,11 @@ class HoverMultiHop(dspy.Module):
     def __init__(self, retriever: Searcher) -> None:
         super().__init__()
         self.retriever = retriever
-        self.summarize1 = dspy.ChainOfThought("claim, passages -> summary")
+        # In the artifact's order: components are rewritten in turn.
         self.create_query_hop2 = dspy.ChainOfThought("claim, summary_1 -> query")
-        self.summarize2 = dspy.ChainOfThought("claim, context, passages -> summary")
         self.create_query_hop3 = dspy.ChainOfThought("claim, summary_1, summary_2 -> query")
+        self.summarize1 = dspy.ChainOfThought("claim, passages -> summary")
+        self.summarize2 = dspy.ChainOfThought("claim, context, passages -> summary")
 
     def forward(self, claim: str) -> dspy.Prediction:
         """A prediction with `retrieved_docs`, the passages of all three searches in order."""
@@ -160,11 +181,13 @@ def load(
 
     data_dir: directory that holds hover/*.jsonl; default: the environment variable DSPY_GEPA_DATA.
     seed: 0 keeps the splits; another value pools train and validation, shuffles, and cuts them anew.
-    hub: what gives the hub's rows when there is no directory.
-    retriever: what is searched for hub rows; default: the index of the Wikipedia abstracts.
+    hub: what gives the public rows when there is no directory.
+    retriever: what is searched for public rows; default: the index of the Wikipedia abstracts.
     Raises DataNotFound when rows or index are not to be had.
     """
     folder = folder_of("hover", data_dir)
+    if folder and (rows := local_file(folder, TRAIN_FILE)) is not None:
+        return build(recut(hub_splits(rows), seed), retriever or _wikipedia())
     if folder:
         splits = read_files(folder, [*SIZES, "corpus"])
         corpus = splits.pop("corpus")
@@ -182,7 +205,7 @@ def _wikipedia() -> Searcher:
 
 
 def hub_splits(rows: Sequence[Row]) -> Splits:
-    """The paper's splits of the hub's rows."""
+    """The paper's splits of the public rows."""
     chosen = [row for row in rows if len(gold_titles(row)) == GOLD_TITLES]
     random.Random(0).shuffle(chosen)
     return paper_splits(chosen, SIZES)
@@ -210,6 +233,7 @@ def build(splits: Mapping[str, Sequence[Row]], retriever: Searcher) -> Task:
             "summarize2.predict": f"{second} End with what is still missing.",
             "create_query_hop3.predict": query,
         },
+        searched=getattr(retriever, "identity", "a corpus of the caller's"),
     )
 
 
@@ -219,5 +243,23 @@ def example_of(row: Row) -> dspy.Example:
 
 
 def gold_titles(row: Row) -> list[str]:
-    """The different titles a row's claim rests on, in the row's order."""
-    return list(dict.fromkeys(fact["key"] for fact in row["supporting_facts"]))
+    """The different titles a row's claim rests on, in the row's order.
+
+    Copies of the data write a fact as a pair [title, sentence] or as an object with `key` (also `title`), or
+    all facts as an object with a list of `key` (also `title`).
+
+    Raises:
+        ValueError: The facts are written otherwise.
+    """
+    facts = row["supporting_facts"]
+    if isinstance(facts, Mapping):
+        facts = [{"key": title} for title in facts.get("key", facts.get("title", [None]))]
+    titles: list[Any] = [
+        fact.get("key", fact.get("title")) if isinstance(fact, Mapping) else fact[0] for fact in facts
+    ]
+    if not all(isinstance(title, str) for title in titles) or any(isinstance(fact, str) for fact in facts):
+        raise ValueError(
+            f"HoVer's supporting_facts {str(row['supporting_facts'])[:200]} are neither pairs [title, "
+            "sentence] nor objects with key, or title."
+        )
+    return list(dict.fromkeys(titles))

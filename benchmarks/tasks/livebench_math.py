@@ -24,16 +24,20 @@ from typing import Any
 
 import dspy
 
+from benchmarks.scorers.livebench.expression import Ask
 from benchmarks.scorers.livebench.score import kind_of, score
-from benchmarks.scorers.livebench.verdict import Verdict
+from benchmarks.scorers.rules import Rules
+from benchmarks.scorers.verdict import Verdict
 from benchmarks.simulated import AnswerKey
 from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.worlds.maths import MATHS, Solver
-from benchmarks.tasks.data import Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
+from benchmarks.tasks.data import Expected, Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
 from benchmarks.tasks.feedback import text_of
 from benchmarks.tasks.task import Task
 
-HUB = HubSet("livebench/math", "bb66571c8ccf32d3df9e6f48b920d3770ff4aacb", split="test")
+HUB = HubSet(
+    "livebench/math", "bb66571c8ccf32d3df9e6f48b920d3770ff4aacb", split="test", expected=Expected(368)
+)
 CUTS = (0.33, 0.66)
 
 QUESTION = dspy.Signature(
@@ -48,6 +52,7 @@ BEST_INSTRUCTIONS = {
         "Give the exact value."
     )
 }
+EQUIVALENT = "Does the first LaTeX expression equal the second one, or its negative? Answer yes or no."
 _WANTED = {
     "choice": "the letter of one option, written five times",
     "whole number": "a whole number of three digits at the very end",
@@ -57,14 +62,23 @@ _WANTED = {
 
 
 def metric(
-    gold: dspy.Example, pred: Any, trace: Any = None, pred_name: str | None = None, pred_trace: Any = None
+    gold: dspy.Example,
+    pred: Any,
+    trace: Any = None,
+    pred_name: str | None = None,
+    pred_trace: Any = None,
+    *,
+    ask: Ask | None = None,
 ) -> dspy.Prediction:
-    """LiveBench's score of the answer, 0 to 1; `gold` needs question, truth and kind."""
+    """LiveBench's score of the answer, 0 to 1; `gold` needs question, truth and kind.
+
+    ask: what LiveBench asks today where sympy does not find two expressions equal; None for the paper's rule.
+    """
     given = text_of(pred, "answer")
     if given is None:
         feedback = f"Wrong: there was no answer. The correct answer is '{gold.truth}'."
         return dspy.Prediction(score=0.0, feedback=feedback)
-    verdict = score(gold.kind, truth=gold.truth, answer=given, question=gold.question)
+    verdict = score(gold.kind, truth=gold.truth, answer=given, question=gold.question, ask=ask)
     return dspy.Prediction(score=verdict.score, feedback=feedback_on(gold, verdict))
 
 
@@ -72,7 +86,8 @@ def feedback_on(gold: dspy.Example, verdict: Verdict) -> str:
     """What was read as the answer and where, the truth, and what the form should have been."""
     wanted = f"The question wants {_WANTED[gold.kind]}."
     if verdict.found is None:
-        return f"Wrong: no answer could be read. {wanted} The correct answer is '{gold.truth}'."
+        why = f" ({verdict.note})" if verdict.note else ""
+        return f"Wrong: no answer could be read{why}. {wanted} The correct answer is '{gold.truth}'."
     read = f"'{verdict.found.text[:300]}' was read from {verdict.found.place}"
     note = f" and {verdict.note}" if verdict.note else ""
     if verdict.score == 1.0:
@@ -83,12 +98,34 @@ def feedback_on(gold: dspy.Example, verdict: Verdict) -> str:
     return f"Wrong: {read}{note}. The correct answer is '{gold.truth}'. {wanted}"
 
 
-def load(data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = HUB) -> Task:
+def asking(lm: dspy.LM) -> Ask:
+    """Asks `lm` whether two expressions are equivalent, or negatives of each other: yes or no."""
+
+    def ask(truth: str, answer: str) -> bool:
+        with dspy.context(lm=lm, adapter=dspy.ChatAdapter(), trace=[]):
+            (reply,) = lm(f"{EQUIVALENT}\n{truth}\n{answer}")
+        text = reply["text"] if isinstance(reply, dict) else reply
+        return str(text).strip().lower().startswith("yes")
+
+    return ask
+
+
+def load(
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    hub: Fetch = HUB,
+    *,
+    rules: Rules = "paper",
+    judge: dspy.LM | None = None,
+) -> Task:
     """The LiveBench-Math task.
 
     data_dir: directory that holds livebench_math/*.jsonl; default: the environment variable DSPY_GEPA_DATA.
     seed: 0 keeps the splits; another value pools train and validation, shuffles, and cuts them anew.
     hub: what gives the hub's rows when there is no directory.
+    rules: the scorer's rule set.
+    judge: by the rules of today, the model that is asked where sympy does not find two expressions equal;
+        None takes them for different.
     Raises DataNotFound when the rows are to be had in neither way.
     """
     folder = folder_of("livebench_math", data_dir)
@@ -96,7 +133,7 @@ def load(data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = HUB) ->
         splits = read_files(folder, ["train", "val", "test"])
     else:
         splits = hub_splits(read_hub("livebench_math", hub))
-    return build(recut(splits, seed))
+    return build(recut(splits, seed), asking(judge) if judge is not None and rules == "today" else None)
 
 
 def hub_splits(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -107,14 +144,14 @@ def hub_splits(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return {"train": shuffled[:first], "val": shuffled[first:second], "test": shuffled[second:]}
 
 
-def build(splits: Mapping[str, Sequence[Row]]) -> Task:
-    """The task over `splits` (train, val, test)."""
+def build(splits: Mapping[str, Sequence[Row]], ask: Ask | None = None) -> Task:
+    """The task over `splits` (train, val, test); for `ask` see `metric`."""
     examples = {name: [example_of(row) for row in rows] for name, rows in splits.items()}
     key = AnswerKey.of((row.question, row.truth, ()) for rows in examples.values() for row in rows)
     return Task(
         name="livebench_math",
         program=partial(dspy.ChainOfThought, QUESTION),
-        metric=metric,
+        metric=metric if ask is None else partial(metric, ask=ask),
         train=examples["train"],
         val=examples["val"],
         test=examples["test"],
@@ -126,6 +163,9 @@ def build(splits: Mapping[str, Sequence[Row]]) -> Task:
 
 def example_of(row: Row) -> dspy.Example:
     """A DSPy example: input `question`; `truth` and `kind` (see `benchmarks.scorers.livebench.score`)."""
+    truth = row["ground_truth"]
+    if isinstance(truth, list):  # of the forms of one expression, of which LiveBench takes the last
+        truth = truth[-1]
     return dspy.Example(
-        question=row["turns"][0], truth=row["ground_truth"], kind=kind_of(row["task"], row["subtask"])
+        question=row["turns"][0], truth=truth, kind=kind_of(row["task"], row["subtask"])
     ).with_inputs("question")

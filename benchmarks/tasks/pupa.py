@@ -32,11 +32,16 @@ from dspy.utils.exceptions import AdapterParseError
 from benchmarks.simulated import simulated_lm
 from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.worlds.privacy import PRIVACY, Case, Delegate, Outside, PrivacyJudge, PrivacyKey
-from benchmarks.tasks.data import Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
+from benchmarks.tasks.data import Expected, Fetch, HubSet, Row, folder_of, read_files, read_hub, recut
 from benchmarks.tasks.feedback import text_of
 from benchmarks.tasks.task import Task
 
-HUB = HubSet("Columbia-NLP/PUPA", "9981b49b6ced0033988a224b6712895ebf119294", "pupa_new")
+HUB = HubSet(
+    "Columbia-NLP/PUPA",
+    "9981b49b6ced0033988a224b6712895ebf119294",
+    "pupa_new",
+    expected=Expected(443, at_least=True),
+)
 CUTS = (111, 222, 443)
 
 CRAFT = dspy.Signature(

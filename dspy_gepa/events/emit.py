@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from dspy_gepa.events.dispatch import EventDispatcher
@@ -14,18 +15,23 @@ from dspy_gepa.events.events import (
     MemberScore,
     ReflectionDone,
     RolloutDone,
+    Standing,
     StepCommitted,
     StepPlanned,
     Stopping,
 )
 from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.dispatcher import Done
+from dspy_gepa.search.belief.bounded import Bounded
 from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
-from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.steps import Evaluation, Proposal, available
 from dspy_gepa.texts import escape_controls
-from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
+from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout, Row
+
+# Number of members, beside the original and the best, whose scores an event holds at most.
+MOST_SCORED = 16
 
 
 class Emitter:
@@ -37,6 +43,8 @@ class Emitter:
 
     def __init__(self, dispatcher: EventDispatcher) -> None:
         self._dispatch = dispatcher
+        self._last: Standing | None = None
+        self._unscored: set[int] = set()
 
     def planned(self, step: PlannedStep) -> None:
         """Report that a step is about to start."""
@@ -57,48 +65,47 @@ class Emitter:
         kind: Literal["rollout", "reflect"] = "rollout" if isinstance(effect, Rollout) else "reflect"
         self._dispatch(AttemptFailed(kind, fault.cause, fault.error))
 
-    def committed(self, search: Search, committed: Committed) -> None:
-        """Report that a step was committed; the pool contains it already."""
+    def committed(self, search: Search, committed: Committed, standing: Standing | None = None) -> None:
+        """Report that a step was committed; the pool contains it already.
+
+        Args:
+            search: The search.
+            committed: The step.
+            standing: The standing after it if that is known, from the record of an earlier session.
+        """
         if not self._dispatch:
             return
-        pool, choice, result = search.pool, search.choice, committed.result
+        pool, result = search.pool, committed.result
+        self._unscored |= _concerned(search, committed)
         proposal = result if isinstance(result, Proposal) else None
-        accepted = proposal is not None and proposal.verdict == "accepted"
         evaluated = result.outcomes if isinstance(result, Evaluation) else {}
-        contender = _contender(search, choice.member)
-        concerned = {
-            *(0, choice.member, *evaluated),
-            *(proposal.parents if proposal else ()),
-            *([len(pool) - 1] if accepted else []),
-            *([] if contender is None else [contender]),
-        }
+        standing = standing or self._assess(search, committed)
+        self._last, self._unscored = standing, set() if standing.scores else self._unscored
         self._dispatch(
             StepCommitted(
                 step=committed.step.number,
                 kind=committed.step.kind,
                 proposal=proposal,
-                member=len(pool) - 1 if accepted else None,
+                member=len(pool) - 1 if _is_accepted(result) else None,
                 evaluated={
-                    member: {
-                        row: float(pool.scores[member, pool.column(row)])
-                        for row, outcome in outcomes.items()
-                        if outcome.status != "unavailable"
-                    }
+                    member: _scores_on(pool, member, available([*outcomes], [*outcomes.values()])[0])
                     for member, outcomes in evaluated.items()
                 },
                 val_means={member: _known(pool.means[member]) for member in evaluated},
-                scores={member: _score(search, member) for member in sorted(concerned)},
                 members=len(pool),
-                best=choice.member,
-                score=choice.score,
-                interval=choice.interval,
-                better_than_original=choice.better_than_original,
-                gain=_gain(pool, choice.member),
-                gain_interval=pool.belief.gain_interval(choice.member, 0),
-                contender=contender,
                 spent=search.budget.spent,
+                **vars(standing),
             )
         )
+
+    def _assess(self, search: Search, committed: Committed) -> Standing:
+        """Return the standing, worked out as often as scales are fitted; the last one in between.
+
+        No decision asks for variances then, and who listens must not make a run slower.
+        """
+        if self._last is not None and search.pool.fitted is not None:
+            return replace(self._last, scores={})
+        return _standing(search, self._unscored)
 
     def finished(self, search: Search) -> None:
         """Report that the search ended; nothing is left to interrupt."""
@@ -114,7 +121,7 @@ class Emitter:
                 interval=choice.interval,
                 better_than_original=choice.better_than_original,
                 gain=_gain(pool, choice.member),
-                gain_interval=pool.belief.gain_interval(choice.member, 0),
+                gain_interval=pool.belief.gain(choice.member, 0).interval(),
                 choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
@@ -138,30 +145,72 @@ class Emitter:
             self._dispatch(Failed(*what, search.budget.spent, _scores(search), search.levels))
 
 
+def _concerned(search: Search, committed: Committed) -> set[int]:
+    result = committed.result
+    concerned = {*(result.parents if isinstance(result, Proposal) else result.outcomes)}
+    return concerned | {len(search.pool) - 1} if _is_accepted(result) else concerned
+
+
+def _standing(search: Search, concerned: set[int]) -> Standing:
+    pool, choice, worth = search.pool, search.choice, search.pool.belief.mean
+    contender = _contender(search, choice.member)
+    ends = {0, choice.member, *([] if contender is None else [contender])}
+    others = sorted(concerned - ends, key=lambda member: (-worth[member], member))[:MOST_SCORED]
+    return Standing(
+        scores={member: _score(search, member) for member in sorted({*ends, *others})},
+        best=choice.member,
+        score=choice.score,
+        interval=choice.interval,
+        better_than_original=choice.better_than_original,
+        gain=_gain(pool, choice.member),
+        gain_interval=pool.belief.gain(choice.member, 0).interval(),
+        contender=contender,
+    )
+
+
+def _is_accepted(result: Proposal | Evaluation) -> bool:
+    return isinstance(result, Proposal) and result.verdict == "accepted"
+
+
 def _values(search: Search) -> Sequence[float]:
     """Return the scores by which members are compared: beliefs, or validation means; NaN if unknown."""
     return search.pool.means if search.strategy.validates_all else search.pool.belief.mean.tolist()
 
 
 def _score(search: Search, member: int) -> MemberScore:
-    return MemberScore(_known(_values(search)[member]), search.pool.belief.interval(member))
+    return _told(search, member, search.pool.belief.score(member))
 
 
 def _scores(search: Search) -> tuple[MemberScore, ...]:
     if not search.pool.is_run(0):
         return ()
-    return tuple(_score(search, member) for member in range(len(search.pool)))
+    every = search.pool.belief.all_scores()
+    return tuple(_told(search, member, believed) for member, believed in enumerate(every))
+
+
+def _told(search: Search, member: int, believed: Bounded) -> MemberScore:
+    validated = search.strategy.validates_all
+    score = _known(search.pool.means[member]) if validated else believed.expected
+    return MemberScore(score, believed.interval(), believed.expected)
 
 
 def _gain(pool: Pool, member: int) -> float:
-    return float(pool.belief.mean[member] - pool.belief.mean[0])
+    return pool.belief.score(member).expected - pool.belief.score(0).expected
 
 
 def _contender(search: Search, best: int) -> int | None:
     values = _values(search)
     known = [member for member, value in enumerate(values) if not math.isnan(value)]
     top = max(known, key=lambda member: values[member], default=best)
-    return None if top == best or values[top] <= values[best] else top
+    if top == best or values[top] <= values[best]:
+        return None
+    # Of a member that was run on few rows so little is known that the range of the metric puts it lower.
+    shown = {member: _score(search, member).believed for member in (top, best)}
+    return top if shown[top] > shown[best] else None
+
+
+def _scores_on(pool: Pool, member: int, rows: Sequence[Row]) -> dict[Row, float]:
+    return dict(zip(rows, pool.table.at(member, pool.columns(rows)).tolist(), strict=True))
 
 
 def _known(value: float) -> float | None:

@@ -111,15 +111,12 @@ class MemberScore(NamedTuple):
         score: The entry in `GEPAResult.val_aggregate_scores`: the expected score on examples like these,
             with ``strategy="paper"`` the mean validation score; None if it was not validated yet.
         interval: The interval that contains the expected score with probability 0.9.
+        believed: The expected score. A validation mean may lie outside the interval, this does not.
     """
 
     score: float | None
     interval: tuple[float, float]
-
-    @property
-    def believed(self) -> float:
-        """The expected score, the middle of the interval; a validation mean may lie outside."""
-        return sum(self.interval) / 2
+    believed: float
 
 
 @dataclass(frozen=True)
@@ -195,6 +192,31 @@ class StepPlanned(Event):
 
 
 @dataclass(frozen=True)
+class Standing:
+    """The standing of the members after a step: the part of `StepCommitted` that is estimated.
+
+    Attributes:
+        scores: As there, with the next ones.
+        best: Index of the member that would be returned.
+        score: Its expected score.
+        interval: The interval that contains this with probability 0.9.
+        better_than_original: Probability that it is better than the original program.
+        gain: Expected difference between its score and the original's.
+        gain_interval: The interval that contains the difference with probability 0.9.
+        contender: The member with a higher score than the best one, not yet significantly, or None.
+    """
+
+    scores: Mapping[int, MemberScore]
+    best: int
+    score: float
+    interval: tuple[float, float]
+    better_than_original: float
+    gain: float
+    gain_interval: tuple[float, float]
+    contender: int | None
+
+
+@dataclass(frozen=True)
 class StepCommitted(Event):
     """A step ended, and its result is part of the pool.
 
@@ -209,7 +231,10 @@ class StepCommitted(Event):
         evaluated: By member, its scores on the rows of this step; empty in a trial.
         val_means: By evaluated member, the mean over all validation rows evaluated so far; None without any.
         scores: By member, the current score of those the step concerns: the original, the best, the
-            contender, the new member, the parents, and those that were evaluated.
+            contender, the new member, the parents, and those that were evaluated. Beyond 1,000 scores this
+            and all figures of the best are worked out when the scores have grown by a tenth: in between
+            `scores` is empty and the figures are the last ones, and then it has at most 16 of those that
+            steps concerned in the meantime, the ones believed best.
         members: Size of the pool.
         best: Index of the member that would be returned if the run ended now.
         score: Its expected score on examples like these.

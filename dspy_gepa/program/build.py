@@ -52,6 +52,14 @@ def _copy(student: dspy.Module) -> dspy.Module:
     return student.deepcopy() if copied is student else copied
 
 
+def bypass_cache(program: dspy.Module) -> None:
+    """Have the predictors of a program, a copy of our own, ask their models and not DSPy's cache."""
+    for predictor in program.predictors():
+        lm = predictor.lm or dspy.settings.lm
+        if isinstance(lm, dspy.LM) and lm.cache:  # others may not know the option
+            predictor.config = {**predictor.config, "cache": False}
+
+
 # Set on our copies of predictors and texts only. Unlike id(), it survives the deep copies that modules such
 # as dspy.BestOfN make of their children while they run.
 _COMPONENT = "_dspy_gepa_component"

@@ -16,10 +16,15 @@ import dspy
 
 from dspy_gepa.program.async_tools import async_tools, is_awaited
 from dspy_gepa.program.attempt import Attempt, stops_the_run, trace_steps
-from dspy_gepa.program.build import build_program, has_texts_outside_predictors, mark_components
+from dspy_gepa.program.build import (
+    build_program,
+    bypass_cache,
+    has_texts_outside_predictors,
+    mark_components,
+)
 from dspy_gepa.program.call_log import CallLog
 from dspy_gepa.program.copies import Copier
-from dspy_gepa.program.faults import fault_of
+from dspy_gepa.program.faults import fault_of, is_raised_here
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.metric import Metric
 from dspy_gepa.program.objectives import Run, measure
@@ -85,13 +90,15 @@ class RolloutRunner:
         self._lock = threading.Lock()
 
     def __call__(self, rollout: Rollout) -> Outcome | Fault:
-        """Run one rollout; raises nothing but KeyboardInterrupt, whatever program, metric or provider do."""
+        """Run one rollout; whatever program, metric or provider do raises nothing but KeyboardInterrupt."""
         try:
             prepared = self._prepare(rollout.candidate)
+            program = prepared.copies()
         except Exception as error:  # these texts make no program
-            return failed(error, self._failure_score)
-        with self._watch(rollout, prepared) as attempt:
-            attempt.prediction = _run(attempt.program, self._copy_row(rollout), prepared)
+            return self._unbuilt(error)
+        row = self._copy_row(rollout)
+        with self._watch(rollout, program, prepared) as attempt:
+            attempt.prediction = _run(program, row, prepared)
         return self._score(rollout, attempt)
 
     async def arun(
@@ -100,12 +107,20 @@ class RolloutRunner:
         """Run one rollout on an event loop: the program is awaited, the metric runs in a helper thread."""
         try:
             prepared = self._prepare(rollout.candidate)
+            program = prepared.copies()
         except Exception as error:
-            return failed(error, self._failure_score)
-        with self._watch(rollout, prepared) as attempt:
-            attempt.prediction = await _arun(attempt.program, self._copy_row(rollout), in_thread)
+            return self._unbuilt(error)
+        row = self._copy_row(rollout)
+        with self._watch(rollout, program, prepared) as attempt:
+            attempt.prediction = await _arun(program, row, in_thread)
         outcome: Outcome | Fault = await in_thread(self._score, rollout, attempt)
         return outcome
+
+    def _unbuilt(self, error: Exception) -> Outcome | Fault:
+        """Return the outcome of texts that make no program."""
+        if is_raised_here(error):
+            raise error
+        return failed(error, self._failure_score)
 
     def _prepare(self, candidate: Candidate) -> _Prepared:
         """Return the candidate's program, from memory if it is one of those used last."""
@@ -133,11 +148,13 @@ class RolloutRunner:
         return copies()
 
     @contextlib.contextmanager
-    def _watch(self, rollout: Rollout, prepared: _Prepared) -> Iterator[Attempt]:
+    def _watch(self, rollout: Rollout, program: dspy.Module, prepared: _Prepared) -> Iterator[Attempt]:
         """Run the body under DSPy settings that record what the program does, and keep what it raises."""
         keep_trace = rollout.row.split == "train"
+        if rollout.past_cache:
+            bypass_cache(program)
         attempt = Attempt(
-            prepared.copies(),
+            program,
             self._examples[rollout.row],
             keep_trace=keep_trace,
             step_for_program=prepared.has_texts_outside,
@@ -160,6 +177,7 @@ class RolloutRunner:
                 run = Run(rollout.candidate, seconds, attempt.meter.calls())
                 attempt.measured = measure(self._objectives, run)
             attempt.trace = list(dspy.settings.trace)
+        attempt.log.raise_own_error()
         attempt.error = attempt.log.unanswered_error or attempt.error
         self._warn_of_tools(attempt.log)
         attempt.meter.attach(attempt.prediction)
@@ -169,10 +187,8 @@ class RolloutRunner:
         log, gold = CallLog(keep_inputs=False), self._copy_row(rollout)
         callbacks = [*dspy.settings.callbacks, log]
         with dspy.context(trace=[], callbacks=callbacks, **attempt.meter.settings()):
-            try:
-                outcome = score(attempt, gold, trace_steps(attempt), self._metric, self._failure_score)
-            except Exception as error:  # to show what a program returned is to run its code
-                outcome = failed(error, self._failure_score)
+            outcome = score(attempt, gold, trace_steps(attempt), self._metric, self._failure_score)
+        log.raise_own_error()
         self._warn_of_tools(log)
         if isinstance(outcome, Outcome) and log.unanswered_error is not None:  # the metric caught it
             outcome = fault_of(log.unanswered_error)
@@ -211,7 +227,8 @@ class RolloutRunner:
 def _run(program: dspy.Module, example: dspy.Example, prepared: _Prepared) -> Any:
     inputs = dict(example.inputs())
     awaited = prepared.has_async_tools and not dspy.settings.get(_TOOLS_CONVERTED)
-    if awaited or not hasattr(type(program), "forward"):
+    # A program may have a __call__ of its own and neither form.
+    if awaited or (is_awaited(program) and not hasattr(type(program), "forward")):
         return asyncio.run(program.acall(**inputs))
     return program(**inputs)
 

@@ -8,7 +8,7 @@ import dspy
 
 from dspy_gepa.program.attempt import Attempt, stops_the_run
 from dspy_gepa.program.build import component_of
-from dspy_gepa.program.faults import fault_of, is_infrastructure
+from dspy_gepa.program.faults import blame
 from dspy_gepa.program.media import disarm
 from dspy_gepa.program.metric import Metric, default_feedback
 from dspy_gepa.program.objectives import joined
@@ -40,8 +40,8 @@ def score(
     except BaseException as error:
         if stops_the_run(error):
             raise
-        if is_infrastructure(error):
-            return fault_of(error)
+        if fault := blame(error):
+            return fault
         return Outcome(
             "program_failed",
             score=failure_score,
@@ -66,8 +66,8 @@ def score(
 
 def failed(error: BaseException, failure_score: float, steps: Steps = ()) -> Outcome | Fault:
     """Return the outcome of a program that raised, or the fault of the provider that made it raise."""
-    if is_infrastructure(error):
-        return fault_of(error)
+    if fault := blame(error):
+        return fault
     return Outcome(
         "program_failed",
         score=failure_score,
@@ -89,8 +89,8 @@ def _with_component_feedback(
     except BaseException as error:
         if stops_the_run(error):
             raise
-        if is_infrastructure(error):
-            return fault_of(error)
+        if fault := blame(error):
+            return fault
         # The score stands; the feedback on the whole rollout takes the place of what is missing.
         return replace(outcome, error=describe(error), cause=type(error).__name__, metric_failed=True)
 

@@ -22,13 +22,12 @@ from dspy_gepa.events import (
 )
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.record.model import Evidence, MemberRecord, Point, RunRecord, RunStatus, Trial
+from dspy_gepa.record.rows import MAX_ROWS
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Levels, Outcome, Reflection, Row, Usage
 
 # Maximum number of characters of a feedback, and of the inputs of a rollout: enough to recognize the case.
 FEEDBACK, INPUTS = 800, 400
-# Maximum number of rows of a data set in a record; views list them.
-MAX_ROWS = 10**6
 # Exceptions that end an interrupted run.
 INTERRUPTS = ("RunInterrupted", "KeyboardInterrupt")
 
@@ -215,6 +214,10 @@ class RecordBuilder:
             member=event.member,
         )
         self._trials.append(trial)
+        known = {member.candidate for member in self._members}
+        if candidate is not None and event.member is None and candidate.id not in known:
+            for row in proposal.trial_rows:  # nobody will reflect on its rollouts
+                self._evidence.pop((candidate.id, row), None)
         if trial.kind == "mutation":
             self._evaluate(parents[0], {e.row: e.score for e in trial.evidence})
         if event.member is not None and candidate is not None:
@@ -235,11 +238,12 @@ class RecordBuilder:
         self._members[member] = replace(before, scores={**before.scores, **scores})
 
     def _score(self, scores: Mapping[int, MemberScore]) -> None:
-        for member, (score, interval) in scores.items():
+        for member, (score, interval, believed) in scores.items():
             # A session that was interrupted in its replay knows fewer members than the journal, or others.
             if member < len(self._members):
-                self._members[member] = replace(
-                    self._members[member], score=score, interval=None if score is None else interval
+                before = replace(self._members[member], score=score)
+                self._members[member] = (
+                    before if score is None else replace(before, interval=interval, believed=believed)
                 )
 
     def _evidence_of(self, parents: Sequence[int], row: Row, score: float) -> Evidence:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dspy_gepa.errors import JournalError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 FILE_NAME = "run.sqlite"
 
 _SCHEMA = """
@@ -23,7 +23,11 @@ CREATE TABLE effects (
     result TEXT NOT NULL, digest TEXT NOT NULL,
     attempts INTEGER NOT NULL, seconds REAL NOT NULL, recorded_at REAL NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE events (number INTEGER PRIMARY KEY, committed INTEGER, data TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE texts (digest TEXT PRIMARY KEY, text BLOB NOT NULL);
+CREATE TABLE plans (step INTEGER PRIMARY KEY, data TEXT NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY, committed INTEGER, course TEXT, data TEXT NOT NULL, at REAL NOT NULL
+);
 CREATE TABLE sessions (id INTEGER PRIMARY KEY, started_at REAL NOT NULL, last_seen REAL NOT NULL, ended TEXT);
 CREATE TABLE failures (cause TEXT NOT NULL, kind TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL);
 """
@@ -144,9 +148,14 @@ def _hear_signals(db: sqlite3.Connection) -> None:
 
 
 def _check_records(db: sqlite3.Connection, path: Path) -> None:
-    for key, text, recorded in db.execute("SELECT key, result, digest FROM effects"):
+    records = "SELECT key, result, digest FROM effects"
+    plans = "SELECT 'step ' || step, data, digest FROM plans"
+    for key, text, recorded in db.execute(f"{records} UNION ALL {plans}"):
         if recorded != digest(key, text):
             raise JournalError(f"The record of {key} in {path} is damaged. {REMEDY}")
+    for name, stored in db.execute("SELECT digest, text FROM texts"):
+        if name != hashlib.sha256(stored).hexdigest()[: len(name)]:
+            raise JournalError(f"The text {name} in {path} is damaged. {REMEDY}")
 
 
 @contextmanager

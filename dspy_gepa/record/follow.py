@@ -23,10 +23,11 @@ from dspy_gepa.events import (
     Stopping,
 )
 from dspy_gepa.record.conform import check_type
-from dspy_gepa.record.event_log import EventReader, row_of
+from dspy_gepa.record.lines import EventLines
 from dspy_gepa.record.model import RunStatus
 from dspy_gepa.record.read import noted, read_events, require_finite, seconds_of, state_of
-from dspy_gepa.runtime.codec import decode
+from dspy_gepa.record.rows import row_of
+from dspy_gepa.record.texts import Texts
 from dspy_gepa.types import Outcome
 
 
@@ -75,13 +76,14 @@ class Follower:
     def __init__(self, db: sqlite3.Connection, directory: Path) -> None:
         self._db = db
         self._directory = directory
+        self._texts = Texts(db)
         self._begin(None)
 
     def _begin(self, session: _Session | None) -> None:
         self._session = session
         # The writer's clock never goes back, so that after the system's was set back it is ahead of that.
         self._ahead = 0.0 if session is None else max(0.0, session.last_seen - time.time())
-        self._read = EventReader()
+        self._read = EventLines().read
         self._event = (-1, 0.0)
         self._seen: dict[str, float] = {}
         self._failure = 0
@@ -161,7 +163,7 @@ class Follower:
         self._seen = {key: at for key, at in self._seen.items() if at == latest}
         self._seen |= {row[0]: row[-1] for row in fresh if row[-1] == latest}
         for key, step, text, attempts, seconds, at in fresh:
-            result, replayed = decode(text), at < session.started_at
+            result, replayed = self._texts.decode(text), at < session.started_at
             check_type((result, step, attempts, seconds), tuple[type(result), int, int, float])  # type: ignore[misc]
             how = (replayed, 0 if replayed else attempts, 0.0 if replayed else seconds)
             if isinstance(result, Outcome):

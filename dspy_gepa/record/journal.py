@@ -1,8 +1,9 @@
 """The record of every effect of a run in SQLite, from which a killed run resumes as if never interrupted.
 
-A journal contains data only, never pickles. Each result is written before the search sees it. Resuming runs
-the same search from its beginning and answers every recorded effect from the journal; because a search is a
-function of its effects' results, it ends like an uninterrupted run.
+A journal contains data only, never pickles. Each result is written before the search sees it, and each plan
+before its step begins. Resuming runs the same search from its beginning, reads its decisions and answers
+every recorded effect from the journal; because a search is a function of its effects' results, it ends like
+an uninterrupted run.
 
 The file can be read while the run goes on (WAL mode); one process at a time may write it.
 """
@@ -14,21 +15,22 @@ import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from dspy_gepa.errors import JournalError
-from dspy_gepa.record.file import FILE_NAME, REMEDY, UNREADABLE, digest, open_journal
+from dspy_gepa.record.file import FILE_NAME, MALFORMED, REMEDY, UNREADABLE, digest, open_journal
 from dspy_gepa.record.lock import lock
-from dspy_gepa.runtime.codec import decode, encode
+from dspy_gepa.record.texts import Texts
 from dspy_gepa.types import Result
 
 Resume = Literal["auto", "extend", "never"]
 
 _LAST_STEP = """
-SELECT max(coalesce((SELECT max(step) FROM effects), -1), coalesce((SELECT max(committed) FROM events), -1))
+SELECT max(coalesce((SELECT max(step) FROM effects), -1), coalesce((SELECT max(committed) FROM events), -1),
+           coalesce((SELECT max(step) FROM plans), -1))
 """
 
 
@@ -63,6 +65,7 @@ class Journal:
         path: The file.
         recorded: Effects that were on record when it was opened.
         last_step: The last step that had begun by then, or -1.
+        last_plan: The last step of the search itself among these, or -1: the finals follow it.
         now: Returns the time of the journal, in seconds since 1970.
 
     Raises:
@@ -84,6 +87,7 @@ class Journal:
             if resume == "never" and self.path.exists():
                 raise JournalError(f"{self.path} exists and resume='never'. Choose another log_dir.")
             self._db = open_journal(self.path)
+            self._texts = Texts(self._db)
             try:
                 self._begin(identity, budget, extend=resume == "extend")
             except BaseException:
@@ -101,6 +105,7 @@ class Journal:
             self._compare("budget", budget)
         self.recorded = int(self._first("SELECT count(*) FROM effects")[0])
         self.last_step = int(self._first(_LAST_STEP)[0])
+        self.last_plan = int(self._first("SELECT coalesce(max(step), -1) FROM plans")[0])
         self.now = _Clock(after=self._latest()).now
         now = self.now()
         self._session = self._write("INSERT INTO sessions (started_at, last_seen) VALUES (?, ?)", now, now)
@@ -128,8 +133,8 @@ class Journal:
         """
         found = self._first("SELECT result FROM effects WHERE key = ?", key)
         try:
-            return None if found is None else decode(found[0])
-        except ValueError as error:
+            return None if found is None else self._texts.decode(found[0])
+        except MALFORMED as error:
             raise JournalError(
                 f"The record of {key} in {self.path} cannot be read: {error}. {REMEDY}"
             ) from error
@@ -138,14 +143,17 @@ class Journal:
         self, key: str, kind: str, step: int, result: Result, *, attempts: int, seconds: float
     ) -> None:
         """Write a result durably, before it is used."""
-        text = encode(result)
         now = self.now()
         with self._transaction() as db:
+            text = self._texts.encode(result)
             db.execute("UPDATE sessions SET last_seen = ? WHERE id = ?", (now, self._session))
             db.execute(
                 "INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (key, kind, step, text, digest(key, text), attempts, seconds, now),
             )
+
+    def release(self, keys: Iterable[str]) -> None:
+        """Do nothing: results are read from the file."""
 
     def record_failure(self, cause: str, kind: str, error: str) -> None:
         """Note a failed attempt; it is never an answer."""
@@ -153,7 +161,31 @@ class Journal:
         stored = (text.encode("utf-8", "backslashreplace").decode() for text in (cause, kind, error))
         self._write("INSERT INTO failures VALUES (?, ?, ?, ?)", *stored, self.now())
 
-    def record_event(self, number: int, data: str, committed: int | None = None) -> None:
+    def plan(self, step: int) -> str | None:
+        """Return the recorded plan of a step as JSON, or None."""
+        found = self._first("SELECT data FROM plans WHERE step = ?", step)
+        return None if found is None else found[0]
+
+    def record_plan(self, step: int, data: str | None) -> None:
+        """Write the plan of a step as JSON, or that the search has no such step.
+
+        A resumed run plans again: where a plan differs, it replaces all plans from there on.
+        """
+        if self.plan(step) == data:
+            return
+        with self._transaction() as db:
+            db.execute("DELETE FROM plans WHERE step >= ?", (step,))
+            if data is not None:
+                db.execute("INSERT INTO plans VALUES (?, ?, ?)", (step, data, digest(f"step {step}", data)))
+
+    def event(self, number: int) -> tuple[int | None, str | None, str] | None:
+        """Return the committed step, the course and the data of a recorded event, or None."""
+        found = self._first("SELECT committed, course, data FROM events WHERE number = ?", number)
+        return None if found is None else tuple(found)
+
+    def record_event(
+        self, number: int, data: str, committed: int | None = None, course: str | None = None
+    ) -> None:
         """Write an event as JSON, for reports.
 
         A resumed run sends all its events again: equal ones keep their time. Where it takes another course,
@@ -163,12 +195,14 @@ class Journal:
             number: Place of the event.
             data: The event.
             committed: Number of the step that it commits, if it does.
+            course: Digest of all results after that, see `dspy_gepa.search.plans.next_course`.
         """
-        if self._first("SELECT data FROM events WHERE number = ?", number) == (data,):
+        if self.event(number) == (committed, course, data):
             return
         with self._transaction() as db:
             db.execute("DELETE FROM events WHERE number >= ?", (number,))
-            db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (number, committed, data, self.now()))
+            values = (number, committed, course, data, self.now())
+            db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", values)
 
     def note(self, name: str, value: Any) -> None:
         """Store a value under a name, replacing an earlier one."""

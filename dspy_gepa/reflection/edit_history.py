@@ -15,24 +15,21 @@ class Edit:
     Attributes:
         added: Sentences that the old text did not have.
         removed: Sentences of the old text that the new one does not have.
-        gain: Estimated change of the score.
-        effect: The estimate in words.
+        effect: Its estimated effect on the score in words.
     """
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    gain: float
     effect: str
 
 
-def most_informative(edits: Sequence[Edit], most: int) -> list[Edit]:
-    """Return up to `most` edits, oldest first: the most harmful and the most helpful ones."""
-    if len(edits) <= most:
-        return list(edits)
-    ranked = sorted(range(len(edits)), key=lambda i: (edits[i].gain, -i))
+def most_informative(gains: Sequence[float], most: int) -> list[int]:
+    """Return the places of up to `most` edits, oldest first: the most harmful and the most helpful ones."""
+    if len(gains) <= most:
+        return list(range(len(gains)))
+    ranked = sorted(range(len(gains)), key=lambda place: (gains[place], -place))
     helped = most // 2
-    chosen = ranked[: most - helped] + ranked[len(ranked) - helped :]
-    return [edits[i] for i in sorted(chosen)]
+    return sorted(ranked[: most - helped] + ranked[len(ranked) - helped :])
 
 
 def render_edits(edits: Sequence[Edit], chars: int = 600) -> str:

@@ -11,13 +11,13 @@ import itertools
 import math
 import queue
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from random import Random
 from statistics import median
 
-from dspy_gepa.errors import InfrastructureError
+from dspy_gepa.errors import InfrastructureError, InternalError
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
@@ -27,8 +27,8 @@ Submit = Callable[[Effect], "Future[Result | Fault]"]
 
 # Number of timed rollouts from which on a slow one counts as a straggler.
 TIMED_ROLLOUTS = 20
-# A run stops if more than this many of the latest rollouts were set aside.
-LATEST_ROLLOUTS, MOST_SET_ASIDE = 100, 20
+# Number of attempts at a rollout whose row or text has always failed so far.
+ATTEMPTS_IF_BAD = 2
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,8 @@ class _Job:
         effect: The effect.
         attempts: Number of attempts.
         timeouts: Number of timeouts while other rollouts finished.
-        last_failed_at: Time of the last failure.
-        failed_at: Time of the failure before it.
+        answers: Number of rollouts that had been answered when this job failed last; -1 if it never did.
         lost: Language model use of failed and abandoned attempts.
-        suspect: The job whose failures this one, a repeated rollout, tells from a provider that is down.
         fault: The last failure.
         running: Attempts that may still answer.
         finished: True once there is a result.
@@ -74,10 +72,8 @@ class _Job:
     effect: Effect
     attempts: int = 0
     timeouts: int = 0
-    failed_at: float = math.inf
-    last_failed_at: float = math.inf
+    answers: int = -1
     lost: Usage = field(default_factory=Usage)
-    suspect: _Job | None = None
     fault: Fault | None = None
     running: list[_Attempt] = field(default_factory=list)
     finished: bool = False
@@ -108,6 +104,7 @@ class Dispatcher:
         policy: When to retry and when to give up.
         clock: Source of time; tests pass their own.
         on_failure: Called with every failed attempt's effect and fault.
+        rows: Rows of the data, from which to choose a rollout that tells whether the provider is up.
     """
 
     def __init__(
@@ -118,12 +115,14 @@ class Dispatcher:
         policy: RetryPolicy | None = None,
         clock: Clock | None = None,
         on_failure: Callable[[Effect, Fault], None] = lambda effect, fault: None,
+        rows: Sequence[Row] = (),
     ) -> None:
         self._submit = submit
         self._limit = AdaptiveLimit(workers)
         self._policy = policy or RetryPolicy()
         self._clock = clock or SystemClock()
         self._on_failure = on_failure
+        self._rows = rows
         self._rng = Random(0)
         self._ready: deque[_Job] = deque()
         self._delayed: list[tuple[float, int, _Job]] = []
@@ -132,11 +131,12 @@ class Dispatcher:
         self._completions: queue.SimpleQueue[_Completion] = queue.SimpleQueue()
         self._durations: deque[float] = deque(maxlen=200)
         self._straggling_after: float | None = None
-        # Failures since the last success; those of rollouts by row.
-        self._failures_in_a_row: dict[type[Effect], Counter[Row | None]] = {}
-        self._answered: Rollout | None = None
-        self._bad_rows: set[Row] = set()
-        self._set_aside: deque[bool] = deque(maxlen=LATEST_ROLLOUTS)
+        self._failures_in_a_row: Counter[type[Effect]] = Counter()  # since the last success
+        self._answered: Rollout | None = None  # the last
+        self._answers = 0
+        self._bad: set[Row | str] = set()  # rows, and ids of candidates
+        self._suspects: list[_Job] = []  # they failed in every attempt
+        self._probe: _Job | None = None
         self._late_usage: dict[type[Effect], Usage] = {}
         self._last_rollout_done = float("-inf")
         self._draining = False
@@ -158,6 +158,14 @@ class Dispatcher:
         """Request an effect's result, which `next` returns together with the key."""
         self._ready.append(_Job(key, effect))
         self._start_ready()
+
+    def replayed(self, effect: Effect, result: Result) -> None:
+        """Learn from an earlier session's result which rollouts are answered."""
+        if isinstance(effect, Rollout) and isinstance(result, Outcome):
+            if result.status == "unavailable":
+                self._bad.add(effect.row)
+            else:
+                self._answered = effect
 
     def wake(self) -> None:
         """Make a waiting `next` return None soon, or end `drain`. May be called from a signal handler."""
@@ -186,6 +194,7 @@ class Dispatcher:
         Raises:
             InfrastructureError: An effect failed too often, too many effects failed in a row, or one failed
                 for a reason that a retry cannot fix.
+            InternalError: This package failed.
         """
         while True:
             self._start_ready()
@@ -211,6 +220,7 @@ class Dispatcher:
         self._draining = True
         self._ready.clear()
         self._delayed.clear()
+        self._suspects.clear()
         while self._attempts:
             completion = self._clock.wait(self._completions, max(0.0, until - self._clock.now()))
             if completion is None:
@@ -228,8 +238,17 @@ class Dispatcher:
         now = self._clock.now()
         while self._delayed and self._delayed[0][0] <= now:
             self._ready.append(heapq.heappop(self._delayed)[2])
-        while self._ready and self._has_room():
-            self._start(self._ready.popleft())
+        while self._has_room() and (job := self._next_ready()) is not None:
+            self._start(job)
+
+    def _next_ready(self) -> _Job | None:
+        """Take the next job to start; while a probe is under way, no other."""
+        if self._probe is None:
+            return self._ready.popleft() if self._ready else None
+        if self._probe not in self._ready:
+            return None
+        self._ready.remove(self._probe)
+        return self._probe
 
     def _has_room(self) -> bool:
         return self.running < self._limit.value
@@ -252,18 +271,41 @@ class Dispatcher:
         if attempt.abandoned or job.finished:
             self._lose(job, result.usage)
             return None
-        if job.suspect is not None:
-            return self._judge(job.suspect, job, result)
         seconds = self._clock.now() - attempt.started
         if isinstance(result, Fault):
             return self._fail(attempt, result)
         self._failures_in_a_row.pop(type(job.effect), None)
         self._limit.succeeded()
+        if is_probe := job is self._probe:
+            job.lost += result.usage
         if isinstance(job.effect, Rollout):
             self._time(seconds)
-            if result.usage.total_tokens:  # else a cache may have answered
-                self._answered = job.effect
-        return self._finish(job, result, seconds)
+            # Without tokens a cache may have answered, unless there is no model or the cache was passed by.
+            is_proof = is_probe or bool(result.usage.spent_tokens) or not result.usage.calls
+            self._note_answer(job.effect, is_proof=is_proof)
+        return None if is_probe else self._finish(job, result, seconds)
+
+    def _note_answer(self, rollout: Rollout, *, is_proof: bool) -> None:
+        """Note that a rollout succeeded; if this proves the provider up, try the suspects once more."""
+        self._answered = replace(rollout, past_cache=False)
+        self._bad -= {rollout.row, rollout.candidate.id}
+        if not is_proof:
+            if self._suspects:
+                self._doubt(self._suspects[0])
+            return
+        self._answers += 1
+        self._ready.extendleft(reversed(self._suspects))
+        self._suspects.clear()
+        if self._probe is not None:
+            self._end_probe(self._probe)
+
+    def _end_probe(self, probe: _Job) -> None:
+        self._probe = None
+        self._discard(probe)
+        self._ready = deque(job for job in self._ready if not job.finished)
+        self._delayed = [entry for entry in self._delayed if not entry[2].finished]
+        heapq.heapify(self._delayed)
+        self._lose(probe, probe.lost)
 
     def _lose(self, job: _Job, usage: Usage) -> None:
         """Keep the usage of an attempt without a result, for its job's result or else for a later one."""
@@ -275,20 +317,22 @@ class Dispatcher:
 
     def _time(self, seconds: float) -> None:
         self._last_rollout_done = self._clock.now()
-        self._set_aside.append(False)
         self._durations.append(seconds)
         if len(self._durations) >= TIMED_ROLLOUTS:
             usual = self._policy.straggler_factor * median(self._durations)
             self._straggling_after = max(self._policy.straggler_seconds, usual)
 
     def _finish(self, job: _Job, result: Result, seconds: float) -> Done:
-        job.finished = True
-        for other in list(job.running):
-            self._abandon(other)
+        self._discard(job)
         lost = job.lost + self._late_usage.pop(type(job.effect), Usage())
         if lost != Usage():
             result = replace(result, usage=result.usage + lost)
         return Done(job.key, job.effect, result, job.attempts, seconds)
+
+    def _discard(self, job: _Job) -> None:
+        job.finished = True
+        for other in list(job.running):
+            self._abandon(other)
 
     def _fail(self, attempt: _Attempt, fault: Fault) -> Done | None:
         job = attempt.job
@@ -296,58 +340,78 @@ class Dispatcher:
         job.fault = fault
         job.timeouts += fault.timeout and self._others_finish(attempt)
         self._count(attempt, fault)
-        job.failed_at, job.last_failed_at = job.last_failed_at, self._clock.now()
+        answered, job.answers = 0 <= job.answers < self._answers, self._answers
         self._on_failure(job.effect, fault)
         if job.running:  # a straggler's other attempt may still answer
             return None
-        if job.timeouts >= self._policy.timeouts:
+        if job.timeouts >= self._policy.timeouts and job is not self._probe:
             result = _timed_out(fault, self._policy.timeout_score)
             return self._finish(job, result, self._policy.timeout or 0.0)
         if self._draining:
             return None
-        in_a_row = self._in_a_row(job.effect)
-        if in_a_row >= self._policy.failures_in_a_row and not fault.fatal:
-            message = failure_message(job.effect, fault, attempts=job.attempts, in_a_row=in_a_row)
-            raise InfrastructureError(message, dict(self.causes))
-        if fault.fatal or job.attempts >= self._policy.attempts:
-            return self._give_up(job)
-        due = self._clock.now() + self._policy.delay(job.attempts, fault.retry_after, self._rng)
-        heapq.heappush(self._delayed, (due, next(self._ticket), job))
+        if fault.fatal:
+            raise self._error(job)
+        if job is self._probe:
+            self._repeat_probe(job, fault)
+            return None
+        if not fault.refused and job.attempts < self._attempts_at(job.effect):
+            self._repeat(job, fault)
+        elif not isinstance(job.effect, Rollout):
+            raise self._error(job)
+        elif answered or (fault.refused and self._answered is not None):
+            self._bad |= {job.effect.row, job.effect.candidate.id}
+            return self._finish(job, _unavailable(fault), 0.0)
+        else:
+            self._suspects.append(job)
+        self._doubt(job)
         return None
 
-    def _give_up(self, job: _Job) -> Done | None:
-        """Set a rollout aside that failed in every attempt while others succeed; otherwise stop the run.
+    def _attempts_at(self, effect: Effect) -> int:
+        """Return the number of attempts at an effect: few if its row or its text has always failed so far."""
+        bad = isinstance(effect, Rollout) and not self._bad.isdisjoint({effect.row, effect.candidate.id})
+        return min(ATTEMPTS_IF_BAD, self._policy.attempts) if bad else self._policy.attempts
 
-        If none succeeded in between, one that did before is run again to find out.
+    def _repeat(self, job: _Job, fault: Fault) -> None:
+        due = self._clock.now() + self._policy.delay(job.attempts, fault.retry_after, self._rng)
+        heapq.heappush(self._delayed, (due, next(self._ticket), job))
+
+    def _repeat_probe(self, probe: _Job, fault: Fault) -> None:
+        """Repeat a probe that failed, until there are too many failures in a row."""
+        in_a_row = self._failures_in_a_row[Rollout]
+        if fault.refused or in_a_row >= self._policy.failures_in_a_row:
+            raise self._error(probe, in_a_row)
+        self._repeat(probe, fault)
+
+    def _doubt(self, failed: _Job) -> None:
+        """Find out, where it is open, whether the provider is down or always fails on a row or a text.
+
+        For this the rollout that succeeded last is run again, past DSPy's cache. If it fails too, the run
+        stops. If it succeeds, rollouts that failed in all attempts and fail once more are set aside.
+
+        Raises:
+            InfrastructureError: There is nothing to run again, and too much failed.
         """
-        assert job.fault is not None  # it failed
-        may_continue = not job.fault.fatal and sum(self._set_aside) < MOST_SET_ASIDE
-        if may_continue and isinstance(job.effect, Rollout):
-            if self._last_rollout_done > job.failed_at or job.effect.row in self._bad_rows:
-                self._set_aside.append(True)
-                self._bad_rows.add(job.effect.row)
-                return self._finish(job, _unavailable(job.fault), 0.0)
-            if self._answered is not None:
-                self._ready.appendleft(_Job("", self._answered, suspect=job))
-                return None
-        raise InfrastructureError(
-            failure_message(job.effect, job.fault, attempts=job.attempts), dict(self.causes)
-        )
+        in_a_row = self._failures_in_a_row[type(failed.effect)]
+        if isinstance(failed.effect, Rollout) and self._probe is None:
+            is_alone = not (self._attempts or self._ready or self._delayed)
+            effect = self._answered or (self._elsewhere(failed.effect) if is_alone else None)
+            is_open = self._suspects or in_a_row >= max(1, self._policy.failures_in_a_row // 2)
+            if is_open and effect is not None:
+                self._probe = _Job("", replace(effect, past_cache=True))
+                self._ready.append(self._probe)
+            elif is_alone:
+                raise self._error(failed)
+        if in_a_row >= self._policy.failures_in_a_row and self._probe is None:
+            raise self._error(failed, in_a_row)
 
-    def _judge(self, suspect: _Job, probe: _Job, result: Result | Fault) -> Done | None:
-        """Give a job up after a rollout that succeeded before was run again."""
-        probe.finished = True
-        for other in list(probe.running):
-            self._abandon(other)
-        self._lose(probe, result.usage)
-        if self._draining:
-            return None
-        self._answered = None
-        if not isinstance(result, Fault) and result.usage.total_tokens:
-            self._answered = probe.effect if isinstance(probe.effect, Rollout) else None
-            self._failures_in_a_row.pop(Rollout, None)
-            self._last_rollout_done = self._clock.now()
-        return self._give_up(suspect)
+    def _elsewhere(self, failed: Rollout) -> Rollout | None:
+        """Return the same candidate's rollout on another row, if there is one."""
+        return next((replace(failed, row=row) for row in self._rows if row != failed.row), None)
+
+    def _error(self, job: _Job, in_a_row: int = 0) -> InfrastructureError:
+        assert job.fault is not None  # it failed
+        message = failure_message(job.effect, job.fault, attempts=job.attempts, in_a_row=in_a_row)
+        return InfrastructureError(message, dict(self.causes))
 
     def _count(self, attempt: _Attempt, fault: Fault) -> None:
         """Count a failure by cause, and in a row.
@@ -359,20 +423,7 @@ class Dispatcher:
         burst = fault.overload and not self._limit.overloaded(attempt.started, self._clock.now())
         slow = fault.timeout and self._others_finish(attempt)
         if not burst and not slow:
-            effect = attempt.job.effect
-            counts = self._failures_in_a_row.setdefault(type(effect), Counter())
-            counts[effect.row if isinstance(effect, Rollout) else None] += 1
-
-    def _in_a_row(self, effect: Effect) -> int:
-        """Return the number of failures in a row; one row alone does not reach the limit.
-
-        A provider may fail on a single row for ever, with every candidate at the same time.
-        """
-        counts = self._failures_in_a_row.get(type(effect), Counter())
-        if not isinstance(effect, Rollout):
-            return sum(counts.values())
-        most = min(self._policy.attempts, self._policy.failures_in_a_row - 1)
-        return sum(min(count, most) for count in counts.values())
+            self._failures_in_a_row[type(attempt.job.effect)] += 1
 
     def _others_finish(self, attempt: _Attempt) -> bool:
         """True if a rollout ended while this attempt ran. Otherwise the provider may be silent."""
@@ -460,7 +511,8 @@ def _result_of(future: Future[Result | Fault]) -> Result | Fault:
     error = future.exception()
     if error is None:
         return future.result()
-    if isinstance(error, KeyboardInterrupt):  # of a program or a metric: it ends the run as Ctrl-C does
+    # An interrupt of a program or a metric ends the run as Ctrl-C does.
+    if isinstance(error, (KeyboardInterrupt, InternalError)):
         raise error
     return Fault(type(error).__name__, f"the worker died: {describe(error)}")
 

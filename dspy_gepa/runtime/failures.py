@@ -1,14 +1,17 @@
-"""Counts rollouts that gave no answer, and says when a user should know of them."""
+"""Counts rollouts that gave no answer, and decides when to warn and when to stop the run."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 
-from dspy_gepa.types import Outcome
+from dspy_gepa.types import Outcome, Rollout, Row
 
 # Number of rollouts from which on a share of failures means something, and the share that is reported.
 COUNTED, MANY = 8, 0.5
+# A run goes on with this many rows, or this share of its rows, that a provider always fails; so with texts.
+FEW_ROWS, ROWS_SHARE = 4, 0.25
+FEW_TEXTS, TEXTS_SHARE = 4, 0.5
 
 
 class FailedRollouts:
@@ -18,6 +21,10 @@ class FailedRollouts:
         self._rollouts = 0
         self._failures: Counter[str] = Counter()
         self._warned: set[str] = set()
+        self._set_aside: set[Rollout] = set()
+        self._answered: set[str] = set()
+        self._texts: set[str] = set()
+        self._rows: set[Row] = set()
 
     def add(self, outcome: Outcome) -> str | None:
         """Add an outcome; return a warning, or None."""
@@ -38,6 +45,34 @@ class FailedRollouts:
             "failed",
             f"{failed} of {self._rollouts} rollouts failed ({render_causes(self._failures)}), the last with "
             f"{outcome.error}",
+        )
+
+    def objection(self, rollout: Rollout, outcome: Outcome) -> str | None:
+        """Add a rollout that was executed; return the reason why the run cannot go on, once, or None.
+
+        A text that a provider fails on every row is no sign that something is wrong with the rows.
+        """
+        self._rows.add(rollout.row)
+        self._texts.add(rollout.candidate.id)
+        if outcome.status != "unavailable":
+            self._answered.add(rollout.candidate.id)
+            return None
+        self._set_aside.add(rollout)
+        rows = {r.row for r in self._set_aside if r.candidate.id in self._answered}
+        texts = {r.candidate.id for r in self._set_aside} - self._answered
+        what = ""
+        if len(rows) > max(FEW_ROWS, ROWS_SHARE * len(self._rows)):
+            what = f"rollouts on {len(rows)} of {len(self._rows)} rows"
+        elif len(texts) > max(FEW_TEXTS, TEXTS_SHARE * len(self._texts)):
+            what = f"every rollout of {len(texts)} of {len(self._texts)} candidates"
+        return (
+            self._once(
+                "stop",
+                f"The provider failed {what} in every attempt while it answered others, too many for a "
+                f"result that means something. The last error: {outcome.error}",
+            )
+            if what
+            else None
         )
 
     def _once(self, kind: str, warning: str) -> str | None:

@@ -12,7 +12,8 @@ class RetryPolicy:
     """Rules for retrying and giving up.
 
     Attributes:
-        attempts: Maximum number of attempts at one effect before the run stops.
+        attempts: Maximum number of attempts at one effect. After them the run stops, or a rollout is set
+            aside if the provider answers others.
         failures_in_a_row: Number of failed rollouts, or failed reflections, in a row after which the run
             stops. A burst of refused requests counts once; timeouts while other rollouts finish do not count.
         first_delay: Seconds before the second attempt; doubled for each further one.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -29,11 +30,20 @@ from dspy_gepa.search.choices.parents import (
 )
 from dspy_gepa.search.choices.rows import chosen_rows, failures_first
 from dspy_gepa.search.crossover import cross, find_crossover
-from dspy_gepa.search.evaluation import evaluate, first_evaluation
+from dspy_gepa.search.evaluation import evaluation, first_evaluation
 from dspy_gepa.search.finals import best_by_belief, contenders, finals
-from dspy_gepa.search.mutation import Mutation, most_spent, mutate
+from dspy_gepa.search.merge import Merge
+from dspy_gepa.search.mutation import Mutation, edits_to_show, most_spent, mutate
+from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import shared_order, stream, training_order, trial_rows, validation_order
+from dspy_gepa.search.sampling import (
+    RowOrder,
+    shared_order,
+    stream,
+    training_order,
+    trial_rows,
+    validation_order,
+)
 from dspy_gepa.search.strategy import (
     Choice,
     InFlight,
@@ -151,34 +161,58 @@ class AdaptiveSearch:
     problem: Problem
     seed: int
 
+    @cached_property
+    def _shared(self) -> RowOrder:
+        pool = self._first_pool
+        return RowOrder.of(pool, shared_order(pool, self.seed))
+
+    @cached_property
+    def _training(self) -> RowOrder:
+        pool = self._first_pool
+        return RowOrder.of(pool, training_order(pool, self.seed))
+
+    @property
+    def _first_pool(self) -> Pool:
+        problem = self.problem
+        return Pool.of(
+            problem.original, problem.val_rows, problem.train_size, row_weights=problem.row_weights
+        )
+
+    def step(self, pool: Pool, decision: Decision) -> PlannedStep:
+        """Return the step that was decided on."""
+        if decision.kind == "mutation":
+            return self._mutation_step(pool, decision)
+        if decision.kind == "merge":
+            rows = decision.rows
+            work, need = cross(Merge.decided(pool, decision), pool, rows), Spending(rollouts=len(rows))
+            return PlannedStep("merge", work, need, parents=decision.members, decision=decision)
+        return evaluation(self.problem, pool, decision)
+
     def evaluation(self, pool: Pool, in_flight: InFlight) -> PlannedStep | None:
         """Return the first rollouts of what the pool begins with, and later top-ups of the current best."""
         begun = {step.evaluates for step in in_flight.values()}
         if pool.has_begun:
-            return self._top_up(pool, begun)
-        rows = tuple(shared_order(pool, self.seed)[: self.options.first_rows])
+            decision = self._top_up(pool, begun)
+            return None if decision is None else self.step(pool, decision)
+        rows = self._shared.rows[: self.options.first_rows]
         # The original goes first and alone: it shows whether program and metric work.
         for member in pool.members if pool.is_run(0) else pool.members[:1]:
             if not pool.is_run(member.index) and member.index not in begun:
-                return first_evaluation(self.problem, pool, member, rows)
+                return self.step(pool, first_evaluation(member, rows))
         return None
 
-    def _top_up(self, pool: Pool, begun: set[int | None]) -> PlannedStep | None:
+    def _top_up(self, pool: Pool, begun: set[int | None]) -> Decision | None:
         after, trials = self.options.champion_after, pool.trials
         if not after or trials < after:
             return None
         champion = int(pool.belief.mean.argmax())
-        run, exposure = ~np.isnan(pool.scores[champion]), pool.exposure[champion]
+        run, exposure = ~np.isnan(pool.table.line(champion)), pool.exposures[champion]
         run[[column for member, column in pool.unavailable if member == champion]] = True
         wanted = self.options.first_rows + trials - int(run.sum())
         if wanted <= 0 or champion in begun:
             return None
-        open_ = [row for row in training_order(pool, self.seed) if not run[pool.column(row)]]
-        rows = tuple(sorted(open_, key=lambda row: exposure[pool.column(row)])[:TOP_UP_ROWS])
-        if not rows:
-            return None
-        work, need = evaluate(pool.members[champion], rows), Spending(rollouts=len(rows))
-        return PlannedStep("top-up", work, need, evaluates=champion, optional=True)
+        rows = self._training.where(~run).least(exposure, TOP_UP_ROWS)
+        return Decision("top-up", (champion,), rows) if rows else None
 
     def trial(self, pool: Pool, in_flight: InFlight) -> PlannedStep:
         """Return a mutation, or a crossover as every fourth trial if merging is turned on."""
@@ -186,17 +220,29 @@ class AdaptiveSearch:
         number = pool.trials + len(trials) + 1
         merges = pool.merges + sum(len(parents) == 2 for parents in trials)
         crossing = merges < self.options.max_merges and number % MERGE_EVERY == 0
-        return (self._crossover(pool, number) if crossing else None) or self._mutation(pool, number, trials)
+        found = self._crossover(pool, number) if crossing else None
+        return self.step(pool, found or self._mutation(pool, number, trials))
 
-    def _mutation(self, pool: Pool, number: int, trials: Sequence[tuple[int, ...]]) -> PlannedStep:
+    def _mutation(self, pool: Pool, number: int, trials: Sequence[tuple[int, ...]]) -> Decision:
         parent = chosen_parent(self.options.choose_parent, pool, stream(self.seed, number, "parent"))
-        turn = pool.turns[parent.index] + trials.count((parent.index,))
         rows = self._reflected_rows(pool, parent.index, number)
-        fresh = self._trial_rows(pool, (parent.index,), rows, number)
-        mutation = Mutation(parent, turn, rows, fresh)
+        return Decision(
+            "mutation",
+            (parent.index,),
+            rows,
+            trial_rows=self._trial_rows(pool, (parent.index,), rows, number),
+            turn=pool.turns[parent.index] + trials.count((parent.index,)),
+            edits=edits_to_show(self.problem, self.options, pool),
+        )
+
+    def _mutation_step(self, pool: Pool, decision: Decision) -> PlannedStep:
+        (parent,) = decision.members
+        mutation = Mutation(
+            pool.members[parent], decision.turn, decision.rows, decision.trial_rows, decision.edits
+        )
         work = mutate(self.problem, self.options, pool, mutation)
         need = most_spent(self.problem, self.options, pool, mutation)
-        return PlannedStep("mutation", work, need, parents=(parent.index,))
+        return PlannedStep("mutation", work, need, parents=(parent,), decision=decision)
 
     def _reflected_rows(self, pool: Pool, parent: int, number: int) -> tuple[Row, ...]:
         options, rng = self.options, stream(self.seed, number, "rows")
@@ -209,16 +255,16 @@ class AdaptiveSearch:
     def _trial_rows(
         self, pool: Pool, parents: tuple[int, ...], reflected: Sequence[Row], number: int
     ) -> tuple[Row, ...]:
-        return trial_rows(pool, parents, reflected, self.options.size_of_trial(number), self.seed)
+        return trial_rows(pool, parents, reflected, self.options.size_of_trial(number), self._shared)
 
-    def _crossover(self, pool: Pool, number: int) -> PlannedStep | None:
+    def _crossover(self, pool: Pool, number: int) -> Decision | None:
         rng = stream(self.seed, number, "merge")
         found = find_crossover(pool, lambda: self.options.choose_parent(pool, rng), rng)
         if found is None:
             return None
         parents = (found.first, found.second)
         rows = self._trial_rows(pool, parents, (), number)
-        return PlannedStep("merge", cross(found, pool, rows), Spending(rollouts=len(rows)), parents=parents)
+        return Decision("merge", parents, rows, ancestor=found.ancestor, sources=found.sources)
 
     def trim(self, pool: Pool, room: int) -> PlannedStep | None:
         """Return the trial of the best member without sentences that quote an example, on rows it was run on.
@@ -228,9 +274,9 @@ class AdaptiveSearch:
         share, champion = self.options.trim_share, int(pool.belief.mean.argmax())
         if not share or champion == 0:
             return None
-        run = ~np.isnan(pool.scores[champion])
+        run = ~np.isnan(pool.table.line(champion))
         most = min(int(share * room), self.options.size_of_trial(pool.trials + 1))
-        rows = [row for row in training_order(pool, self.seed) if run[pool.column(row)]][:most]
+        rows = self._training.where(run).rows[:most]
         if len(rows) < LEAST_ROWS_OF_A_TRIM:
             return None
         reflection = self.problem.reflection
@@ -247,7 +293,7 @@ class AdaptiveSearch:
             return None
         # With little to spend fewer take part, so that each is run on some rows.
         members = contenders(pool, min(self.options.finalists, max(1, room // ROWS_OF_A_FINALIST - 1)))
-        most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
+        most = sum(int(np.isnan(pool.table.line(m)[: len(pool.val_rows)]).sum()) for m in members)
         need = Spending(rollouts=min(room, most))
         work = finals(pool, members, validation_order(pool, self.seed), need.rollouts)
         return PlannedStep("finals", work, need, evaluates=members[-1], finalists=tuple(members))

@@ -31,14 +31,15 @@ def find_crossover(pool: Pool, draw: Callable[[], int], rng: Random, attempts: i
         if first == second or not shared:
             continue
         ancestor = max(shared)
-        a, b, origin = (pool.members[i].candidate for i in (first, second, ancestor))
-        texts = {
-            name: rng.choice([c[name] for c in (a, b) if c[name] != origin[name]] or [origin[name]])
+        texts = {i: pool.members[i].candidate for i in (first, second, ancestor)}
+        origin = texts[ancestor]
+        sources = [
+            rng.choice([i for i in (first, second) if texts[i][name] != origin[name]] or [ancestor])
             for name in origin
-        }
-        candidate = origin.with_texts(texts)
-        if not pool.knows(candidate):
-            return Merge(first, second, ancestor, candidate)
+        ]
+        found = Merge.of(pool, first, second, ancestor, sources)
+        if not pool.knows(found.candidate):
+            return found
     return None
 
 

@@ -11,6 +11,7 @@ from dspy_gepa.errors import ConfigurationError, InfrastructureError, MetricErro
 from dspy_gepa.program.faults import is_about_content
 from dspy_gepa.program.objectives import MEASURES
 from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import PlannedStep, Problem
 from dspy_gepa.steps import Evaluation, Step, StepKind, rollouts
@@ -21,13 +22,27 @@ REFUSALS = ("LMInvalidRequestError", "LMUnsupportedFeatureError")
 REFUSED_ROWS = 4
 
 
-def first_evaluation(problem: Problem, pool: Pool, member: Member, rows: Sequence[Row]) -> PlannedStep:
-    """Return the first evaluation of a member."""
-    work = evaluate(member, rows) if member.index else evaluate_original(member, rows, problem.objectives)
+def first_evaluation(member: Member, rows: Sequence[Row]) -> Decision:
+    """Return the decision on the first evaluation of a member."""
     kind: StepKind = "validation" if member.parents else "initial" if member.index else "original"
+    return Decision(kind, (member.index,), tuple(rows))
+
+
+def evaluation(problem: Problem, pool: Pool, decision: Decision) -> PlannedStep:
+    """Return the step that runs a member on the rows of the decision."""
+    member, rows = pool.members[decision.members[0]], decision.rows
+    first = decision.kind == "original"
+    work = evaluate_original(member, rows, problem.objectives) if first else evaluate(member, rows)
     # A merge was tried on validation rows, which are not paid again.
-    unknown = int(np.isnan(pool.scores[member.index, pool.columns(rows)]).sum())
-    return PlannedStep(kind, work, Spending(rollouts=unknown), evaluates=member.index)
+    unknown = int(np.isnan(pool.table.at(member.index, pool.columns(rows))).sum())
+    return PlannedStep(
+        kind=decision.kind,
+        work=work,
+        need=Spending(rollouts=unknown),
+        evaluates=member.index,
+        optional=decision.kind == "top-up",
+        decision=decision,
+    )
 
 
 def evaluate_original(original: Member, rows: Sequence[Row], objectives: Sequence[str] = ()) -> Step:

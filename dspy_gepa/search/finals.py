@@ -13,6 +13,9 @@ from dspy_gepa.search.strategy import Choice
 from dspy_gepa.steps import Evaluation, Step
 from dspy_gepa.types import Effect, Outcome, Rollout, Row
 
+# Number of members, the best by their means, that `choose` compares: each costs the variance of a difference.
+MOST_COMPARED = 32
+
 
 def contenders(pool: Pool, count: int) -> list[int]:
     """Return the original and the `count` other members with the highest posterior means.
@@ -81,15 +84,16 @@ def _run(
 
 def _open_runs(pool: Pool, members: Sequence[int], order: Sequence[Row], most: int) -> list[tuple[int, Row]]:
     """Return up to `most` unseen rows per member, in order."""
+    return [(member, row) for member in members for row in _open_rows(pool, member, order)[:most]]
+
+
+def _open_rows(pool: Pool, member: int, order: Sequence[Row]) -> list[Row]:
+    unknown = np.isnan(pool.table.at(member, pool.columns(order))).tolist()
     return [
-        (member, row)
-        for member in members
-        for row in [row for row in order if _is_open(pool, member, pool.column(row))][:most]
+        row
+        for row, is_open in zip(order, unknown, strict=True)
+        if is_open and (member, pool.column(row)) not in pool.unavailable
     ]
-
-
-def _is_open(pool: Pool, member: int, column: int) -> bool:
-    return math.isnan(pool.scores[member, column]) and (member, column) not in pool.unavailable
 
 
 def ranked(pool: Pool, members: Sequence[int]) -> list[int]:
@@ -120,7 +124,7 @@ def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ())
     """Return the member with the highest posterior mean; the original if none is better with confidence.
 
     Among members that are better with confidence and within `tie` standard errors of the best of them, the
-    shortest is taken.
+    shortest is taken. Only the `MOST_COMPARED` with the highest means are considered.
 
     Args:
         pool: The pool at the end.
@@ -130,7 +134,7 @@ def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ())
             finals. Too little is known of members that were left out.
     """
     belief = pool.belief
-    _, *others = ranked(pool, among or range(len(pool)))
+    others = ranked(pool, among or range(len(pool)))[1 : 1 + MOST_COMPARED]
     sure = [m for m in others if belief.mean[m] > belief.mean[0] and _better(pool, m) >= confidence]
     if sure:
         close = [m for m in sure if _is_close(pool, m, sure[0], tie)]
@@ -141,10 +145,11 @@ def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ())
         if others:
             chance = f"the best other is better with probability {_better(pool, others[0]):.2f}"
             reason = f"no significant gain: {chance}, so the seed is returned"
+    score = belief.score(chosen)
     return Choice(
         chosen,
-        float(belief.mean[chosen]),
-        belief.interval(chosen),
+        score.expected,
+        score.interval(),
         belief.probability_better(chosen, 0),
         reason,
     )
@@ -156,6 +161,5 @@ def _better(pool: Pool, member: int) -> float:
 
 def _is_close(pool: Pool, member: int, best: int, tie: float) -> bool:
     belief = pool.belief
-    line = belief.covariance[best] - belief.covariance[member]
-    error = math.sqrt(max(0.0, float(line[best] - line[member])))
+    error = math.sqrt(belief.variance(best, member))
     return bool(belief.mean[best] - belief.mean[member] <= tie * error)

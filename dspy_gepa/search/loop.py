@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from dspy_gepa.errors import ReflectionError
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.search.belief.summary import PoolSummary, means_by_objective, summarize_pool
+from dspy_gepa.search.plans import NoPlans, Plan, Plans, next_course
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Choice, InFlight, PlannedStep, Planner, Problem, Strategy
 from dspy_gepa.steps import Evaluation, Proposal, Step
@@ -42,12 +43,14 @@ class Committed:
         result: Its result; a proposal as it was committed.
         spent: Its reflections, and the rollouts that no earlier step was charged for.
         usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
+        released: Keys of rollouts that no later step will reflect on: those of rejected candidates.
     """
 
     step: PlannedStep
     result: Proposal | Evaluation
     spent: Spending
     usage: Mapping[str, Usage]
+    released: tuple[str, ...] = ()
 
 
 @dataclass
@@ -61,9 +64,12 @@ class Search:
         budget: Limits on rollouts and the rest; counts what was spent.
         width: Maximum number of trials in flight; 1 is the paper's sequential algorithm.
         stop: Called before every trial; returns one sentence to end the search, or None to go on.
+        plans: Record of decisions. Those on record are read and not made again.
         pool: All candidates and scores found so far.
         stop_reason: Reason for the end of the search, as one sentence.
         usage: Language model use so far, by phase.
+        committed: Number of steps committed so far.
+        course: Digest of their results; equal courses lead to equal decisions.
         best_outputs: By validation row the best members with their outputs; None unless requested.
     """
 
@@ -73,18 +79,23 @@ class Search:
     budget: Budget
     width: int = 1
     stop: Callable[[Search], str | None] = lambda search: None
+    plans: Plans = field(default_factory=NoPlans)
     pool: Pool = field(init=False)
     stop_reason: str = ""
     usage: dict[str, Usage] = field(default_factory=dict)
+    committed: int = 0
+    course: str = ""
     best_outputs: Mapping[Row, list[tuple[int, Any]]] | None = None
     _planner: Planner = field(init=False)
     _in_flight: dict[int, PlannedStep] = field(default_factory=dict)
     _begun: int = 0
+    _bound: bool = False
     _closing: deque[Callable[[], PlannedStep | None]] | None = None
     _finalists: tuple[int, ...] = ()
     _used: dict[int, list[tuple[Effect, Result]]] = field(default_factory=dict)
     _charged: set[str] = field(default_factory=set)
     _failed: dict[str, set[Row]] = field(default_factory=dict)
+    _rejected: deque[tuple[int, list[str]]] = field(default_factory=deque)
     _trials_without_rollout: int = 0
     _unusable_answers: int = 0
     _last_reason: str = ""
@@ -99,6 +110,7 @@ class Search:
             problem.initial,
             problem.row_weights,
             problem.failure_score,
+            problem.score_range,
         )
         self._planner = self.strategy.planner(problem, self.seed)
 
@@ -106,6 +118,11 @@ class Search:
     def in_flight(self) -> InFlight:
         """Steps that were begun and are not committed yet, by number."""
         return self._in_flight
+
+    @property
+    def closing(self) -> bool:
+        """True once the last trial has ended: only trim and finals are left."""
+        return self._closing is not None
 
     @property
     def choice(self) -> Choice:
@@ -178,13 +195,28 @@ class Search:
         else:
             result = self._commit_trial(self._unless_too_late(result, step), spent)
         self._follow_worst_score(results)
-        return Committed(step, result, spent, usage)
+        self.committed += 1
+        self.course = next_course(self.course, step.number, result)
+        return Committed(step, result, spent, usage, tuple(self._release(result, results)))
+
+    def _release(self, result: Proposal | Evaluation, used: Sequence[tuple[Effect, Result]]) -> Iterator[str]:
+        """Yield keys of rollouts that no later step will reflect on.
+
+        A step that was begun before a candidate was rejected may find the same texts and have them accepted.
+        """
+        candidate = result.candidate if isinstance(result, Proposal) else None
+        if candidate is not None and all(member.candidate != candidate for member in self.pool.members):
+            own = [e.key for e, _ in used if isinstance(e, Rollout) and e.candidate == candidate]
+            self._rejected.append((self._begun, own))
+        while self._rejected and self._rejected[0][0] <= self.committed:
+            yield from self._rejected.popleft()[1]
 
     def _next_step(self) -> PlannedStep | None:
         if self._closing is None:
             step = self._search_step()
             if step is not None or self._in_flight:
                 return step
+            self.plans.record(self._begun, None)
             self._closing = deque([self._trim, self._finals])  # each runs alone
         while self._closing and not self._in_flight:
             if (step := self._closing.popleft()()) is not None:
@@ -193,10 +225,27 @@ class Search:
 
     def _search_step(self) -> PlannedStep | None:
         """Return the next evaluation or trial; None to wait or to end the search."""
+        plan = self.plans.recall(self._begun)
+        if plan is not None and not plan.bound:  # else it takes the budget to know
+            if self.committed < plan.committed:
+                return None
+            same = (self.committed, self.course) == (plan.committed, plan.course)
+            if same and plan.decision.fits(self.pool):
+                return self._planner.step(self.pool, plan.decision)
+        step = self._decided_step()
+        if step is not None and step.decision is not None:
+            plan = Plan(step.decision, self.committed, self.course, self._bound)
+            self.plans.record(self._begun, plan)
+            self._bound = False
+        return step
+
+    def _decided_step(self) -> PlannedStep | None:
         evaluation = self._planner.evaluation(self.pool, self._in_flight)
         # Room for the validation of a new member was kept by its trial, unless parallel trials used it up.
-        if evaluation is not None and not self._lacks_room(evaluation):
-            return evaluation
+        if evaluation is not None:
+            if not self._lacks_room(evaluation):
+                return evaluation
+            self._bound = True
         # Evaluations of new members take places too: with one, they come before the next trial.
         if not self.pool.has_begun or len(self._in_flight) >= self.width:
             return None
@@ -206,6 +255,7 @@ class Search:
         trial = self._planner.trial(self.pool, self._in_flight)
         refusal = self._refusal(trial.need + trial.follow_up)  # Alg. 1, line 6
         if refusal is not None:
+            self._bound = True
             self.stop_reason = f"budget: {refusal}"
             return None
         if (reason := self.stop(self)) is not None:
@@ -258,7 +308,11 @@ class Search:
         return replace(proposal, verdict="rejected", reason=f"{proposal.reason}, but {refusal}")
 
     def _commit_trial(self, proposal: Proposal, spent: Spending) -> Proposal:
-        self.pool = self.pool.commit(proposal, spent=self.budget.spent.rollouts)
+        self.pool = self.pool.commit(
+            proposal,
+            spent=self.budget.spent.rollouts,
+            skips_take_turns=self.strategy.skips_take_turns,
+        )
         proposal = self.pool.proposals[-1]
         self._trials_without_rollout = 0 if spent.rollouts else self._trials_without_rollout + 1
         usable = proposal.unusable != proposal.reflections
@@ -294,7 +348,7 @@ class Search:
                 reflections += 1
                 phase = "reflection"
             usage[phase] = usage.get(phase, Usage()) + result.usage
-        tokens, cost = sum(u.total_tokens for u in usage.values()), sum(u.cost for u in usage.values())
+        tokens, cost = sum(u.spent_tokens for u in usage.values()), sum(u.cost for u in usage.values())
         return Spending(rollouts, reflections, tokens, cost), usage
 
 
@@ -333,4 +387,6 @@ def run(
         if not search.in_flight:
             return search.pool
         finished = scheduler.finish()
-        listen(search.tell(search.in_flight[finished.step], finished.result))
+        committed = search.tell(search.in_flight[finished.step], finished.result)
+        scheduler.release(committed.released)
+        listen(committed)

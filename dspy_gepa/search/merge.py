@@ -3,35 +3,68 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 import numpy as np
 
 from dspy_gepa.search.frontier import frontier
+from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal, Step, available, objectives_of, rollouts
 from dspy_gepa.types import Candidate, Row
 
+Triplet = tuple[int, int, int]
+"""Two parents, the earlier first, and a common ancestor."""
+
 
 @dataclass(frozen=True)
 class Merge:
-    """Two parents, their common ancestor, and the child to try."""
+    """Two parents, their common ancestor, and the child to try.
+
+    Attributes:
+        first: Index of a parent.
+        second: Index of the other parent.
+        ancestor: Index of the common ancestor.
+        sources: The member that each component's text comes from, in the program's order.
+        candidate: The child.
+    """
 
     first: int
     second: int
     ancestor: int
+    sources: tuple[int, ...]
     candidate: Candidate
 
+    @classmethod
+    def of(cls, pool: Pool, first: int, second: int, ancestor: int, sources: Sequence[int]) -> Merge:
+        """Return the merge whose child has the texts of these sources."""
+        origin = pool.members[ancestor].candidate
+        texts = {
+            name: pool.members[source].candidate[name] for name, source in zip(origin, sources, strict=True)
+        }
+        return cls(first, second, ancestor, tuple(sources), origin.with_texts(texts))
 
-def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
+    @classmethod
+    def decided(cls, pool: Pool, decision: Decision) -> Merge:
+        """Return the merge that was decided on."""
+        (first, second), ancestor = decision.members, decision.ancestor
+        assert ancestor is not None  # every merge has one
+        return cls.of(pool, first, second, ancestor, decision.sources)
+
+
+ROUNDS, PAIRS = 10, 10  # of the artifact
+
+
+def find_merge(pool: Pool, rng: Random, rounds: int = ROUNDS, pairs: int = PAIRS) -> Merge | None:
     """Draw pairs from the frontier until one can be merged (Algorithm 4).
 
     Args:
         pool: The current pool; only members of its frontier become parents.
         rng: The step's random stream.
-        attempts: Maximum number of pairs to draw.
+        rounds: Maximum number of children to make.
+        pairs: Maximum number of pairs to draw in a round, until one has an ancestor to merge over.
 
     Returns:
         A merge that was not tried before and whose child is not known, or None.
@@ -40,17 +73,26 @@ def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
     if len(contenders) < 2:
         return None
     tried = set(_tried(pool))
-    for _ in range(attempts):
+    for _ in range(rounds):
+        triplet = _draw_triplet(pool, contenders, tried, rng, pairs)
+        if triplet is None:
+            continue
+        found = Merge.of(pool, *triplet, _combine(pool, *triplet, rng))  # Alg. 4, lines 17 to 32
+        if not pool.knows(found.candidate):
+            return found  # Alg. 4, line 33
+    return None  # Alg. 4, line 35
+
+
+def _draw_triplet(
+    pool: Pool, contenders: Sequence[int], tried: Collection[Triplet], rng: Random, pairs: int
+) -> Triplet | None:
+    for _ in range(pairs):
         first, second = sorted(rng.sample(contenders, 2))  # Alg. 4, line 2
         common = _common_ancestors(pool, first, second)  # Alg. 4, lines 3 to 7 and 11 to 16
         ancestors = [a for a in common if (first, second, a) not in tried]  # Alg. 4, lines 8 to 10
-        if not ancestors:
-            continue
-        ancestor = _draw_ancestor(pool, ancestors, rng)
-        candidate = _combine(pool, first, second, ancestor, rng)  # Alg. 4, lines 17 to 32
-        if not pool.knows(candidate):
-            return Merge(first, second, ancestor, candidate)  # Alg. 4, line 33
-    return None  # Alg. 4, line 35
+        if ancestors:
+            return first, second, _draw_ancestor(pool, ancestors, rng)
+    return None
 
 
 def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
@@ -58,7 +100,7 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     trial = yield from rollouts(found.candidate, trial_rows)
     trial_rows, trial = available(trial_rows, trial)
     columns = pool.columns(trial_rows)
-    parents = [tuple(float(s) for s in pool.scores[p, columns]) for p in (found.first, found.second)]
+    parents = [tuple(float(s) for s in pool.table.at(p, columns)) for p in (found.first, found.second)]
 
     def total(scores: Sequence[float]) -> float:
         return math.fsum(pool.row_weights.weigh(columns, scores))
@@ -88,14 +130,15 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
 def merge_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
     """Return the validation rows of a merge's trial.
 
-    A third each where one parent is better, where the other is, and where neither is (artifact).
+    Up to a third each, rounded up, where one parent is better and where the other is; what is missing from
+    those where neither is, and only then any other (artifact).
     """
     difference = pool.val_scores[first] - pool.val_scores[second]
     buckets = [np.flatnonzero(mask).tolist() for mask in (difference > 0, difference < 0, difference == 0)]
-    share = max(1, math.ceil(size / 3))
+    share = math.ceil(size / 3)
     chosen: list[int] = []
-    for bucket in buckets:
-        chosen += rng.sample(bucket, min(len(bucket), share, size - len(chosen)))
+    for bucket, most in zip(buckets, (share, share, size), strict=True):
+        chosen += rng.sample(bucket, min(len(bucket), most, size - len(chosen)))
     rest = [column for bucket in buckets for column in bucket if column not in chosen]
     chosen += rng.sample(rest, min(len(rest), size - len(chosen)))
     return tuple(pool.val_rows[column] for column in chosen)
@@ -129,24 +172,23 @@ def _draw_ancestor(pool: Pool, ancestors: Sequence[int], rng: Random) -> int:
     return rng.choices(list(ancestors), weights=weights)[0]
 
 
-def _combine(pool: Pool, first: int, second: int, ancestor: int, rng: Random) -> Candidate:
-    """Return the child: per component the changed text, or the better parent's if both changed it.
+def _combine(pool: Pool, first: int, second: int, ancestor: int, rng: Random) -> list[int]:
+    """Return the parent of each text: the one that changed it, or the better one if both did.
 
     Components are visited in the program's order. The reference visits them in the order of a set, so
     that its ties depend on Python's hash seed.
     """
     a, b, origin = (pool.members[i].candidate for i in (first, second, ancestor))
     better = _better_parent(pool, first, second)
-    texts: dict[str, str] = {}
+    sources = []
     for name in origin:  # Alg. 4, line 18
         if a[name] == origin[name]:
-            texts[name] = b[name]  # Alg. 4, lines 22 and 23
+            sources.append(second)  # Alg. 4, lines 22 and 23
         elif b[name] == origin[name] or a[name] == b[name]:
-            texts[name] = a[name]  # Alg. 4, lines 24 and 25, 29 and 30
+            sources.append(first)  # Alg. 4, lines 24 and 25, 29 and 30
         else:  # Alg. 4, lines 26 to 28
-            winner = better if better is not None else rng.choice((first, second))
-            texts[name] = pool.members[winner].candidate[name]
-    return origin.with_texts(texts)
+            sources.append(better if better is not None else rng.choice((first, second)))
+    return sources
 
 
 def _better_parent(pool: Pool, first: int, second: int) -> int | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from random import Random
 from typing import Any
 
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
-from dspy_gepa.reflection.edit_history import most_informative, render_edits
+from dspy_gepa.program.media import with_media
+from dspy_gepa.reflection.edit_history import render_edits
 from dspy_gepa.reflection.evidence import (
     evidence_records,
     has_evidence,
@@ -20,12 +22,13 @@ from dspy_gepa.reflection.evidence import (
     without_failures,
 )
 from dspy_gepa.reflection.prompts import describe_context, describe_subject
+from dspy_gepa.reflection.published import render_published
 from dspy_gepa.reflection.rules import UNCHANGED, TextRules, clean_text, objection_to
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.choices.acceptance import Acceptance
 from dspy_gepa.search.choices.components import ComponentContext, most_rewritten
-from dspy_gepa.search.edit_history import edits_of
+from dspy_gepa.search.edit_history import KnownEdit, edits_of, known_edits
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
@@ -45,18 +48,30 @@ class Mutation:
         turn: Number of times that the parent was chosen before.
         rows: Train rows to reflect on.
         trial_rows: Rows to run the child on.
+        edits: By component, the earlier edits that the reflection model is shown.
+        published: Draws the calls that the published prompt shows; None for the prompt of this package.
     """
 
     parent: Member
     turn: int
     rows: tuple[Row, ...]
     trial_rows: tuple[Row, ...]
+    edits: Mapping[str, tuple[KnownEdit, ...]] = field(default_factory=dict)
+    published: Random | None = None
+
+
+def edits_to_show(problem: Problem, strategy: Strategy, pool: Pool) -> dict[str, tuple[KnownEdit, ...]]:
+    """Return by component the earlier edits to show to the reflection model, if there are any."""
+    if not strategy.show_history:
+        return {}
+    found = {name: known_edits(pool, name, EDITS_SHOWN) for name in problem.components}
+    return {name: edits for name, edits in found.items() if edits}
 
 
 def most_spent(problem: Problem, strategy: Strategy, pool: Pool, mutation: Mutation) -> Spending:
     """Return the maximum spending of a mutation; rollouts that the pool knows are not paid again."""
     reflected = pool.columns(mutation.rows)
-    unknown = int(np.isnan(pool.scores[mutation.parent.index, reflected]).sum())
+    unknown = int(np.isnan(pool.table.at(mutation.parent.index, reflected)).sum())
     # Each component may be asked for twice, see `_reflect`.
     asked = 2 * most_rewritten(strategy.choose_components, problem.components)
     return Spending(rollouts=unknown + len(mutation.trial_rows), reflections=asked)
@@ -99,7 +114,7 @@ def mutate(
     context = ComponentContext(problem.components, mutation.turn, before, parent, pool)
     chosen = _chosen(strategy, context)  # Alg. 1, line 8
     shown = before if reflection.show_failures else without_failures(before)
-    requests = _requests(parent, chosen, shown, reflection, pool if strategy.show_history else None)
+    requests = _requests(mutation, chosen, shown, reflection, pool)
     if not requests:
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
@@ -109,7 +124,7 @@ def mutate(
         blank,
         reflections=len(answers),
         unusable=sum(bool(a.error) or a.truncated or not a.text.strip() for a in answers),
-        evidence={r.component: r.evidence for r in requests},
+        evidence={r.component: with_media(r.evidence, most=0) for r in requests},
     )
     if not texts:
         return replace(blank, verdict="rejected", reason="; ".join(objections))
@@ -172,19 +187,25 @@ def _refuse_broken_feedback(rows: Sequence[Row], outcomes: Sequence[Outcome]) ->
 
 
 def _requests(
-    parent: Member,
+    mutation: Mutation,
     components: Sequence[str],
     outcomes: Sequence[Outcome],
     reflection: ReflectionSettings,
-    remembered: Pool | None,
+    pool: Pool,
 ) -> list[Reflect]:
+    parent, edits, published = mutation.parent, mutation.edits, mutation.published
     return [
         Reflect(
             component=about.name,
             current_text=parent.candidate[about.name],
             program=reflection.program,
-            evidence=render_evidence(about, outcomes, reflection.limits),
-            history=_history(remembered, about.name),
+            evidence=(
+                render_evidence(about, outcomes, reflection.limits)
+                if published is None or about.kind != "instructions"
+                else render_published(about, outcomes, published)
+            ),
+            published=published is not None and about.kind == "instructions",
+            history=render_edits(edits_of(pool, about.name, edits.get(about.name, ()))),
             texts=parent.candidate if reflection.with_records else None,
             records=evidence_records(about, outcomes) if reflection.with_records else "",
             kind=about.kind,
@@ -194,10 +215,6 @@ def _requests(
         for about in map(reflection.about, components)
         if has_evidence(about, outcomes)
     ]
-
-
-def _history(pool: Pool | None, component: str) -> str:
-    return "" if pool is None else render_edits(most_informative(edits_of(pool, component), EDITS_SHOWN))
 
 
 def _reflect(

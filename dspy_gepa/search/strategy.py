@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
-import numpy as np
-
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.search.belief.bounded import UNBOUNDED, Range
 from dspy_gepa.search.belief.frontier import FrontierType
 from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.choices.components import ComponentChoice
 from dspy_gepa.search.choices.parents import PARENT_CHOICES, ParentChoice, on_frontier
 from dspy_gepa.search.choices.rows import RowChoice
+from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal, Step, StepKind, perform
 from dspy_gepa.types import Candidate, Effect, Result, Row
@@ -46,6 +46,8 @@ class Problem:
         objectives: Names of ready objectives that the first rollouts must yield.
         row_weights: Weights and groups of the rows, by the pool's columns.
         failure_score: Score of failed rollouts as long as no score is worse; None if the user set one.
+        score_range: Lowest and highest possible score by the user's account. It is not relied on once a score
+            lies outside.
         examples: Returns the inputs of each train row as text; called only to look for quotes in texts.
     """
 
@@ -58,6 +60,7 @@ class Problem:
     objectives: tuple[str, ...] = ()
     row_weights: RowWeights = EVEN
     failure_score: float | None = None
+    score_range: Range = UNBOUNDED
     examples: Callable[[], Sequence[str]] = tuple
 
 
@@ -75,6 +78,7 @@ class PlannedStep:
         finalists: Members in the finals.
         optional: True if the search goes on without the step when the budget has no room for it.
         number: Number of the step in its search, from 0; set when the step is begun.
+        decision: The decision behind it; None for the steps after the search, which are never read back.
     """
 
     kind: StepKind
@@ -86,6 +90,7 @@ class PlannedStep:
     finalists: tuple[int, ...] = ()
     optional: bool = False
     number: int = -1
+    decision: Decision | None = None
 
     def run(self, execute: Callable[[Effect], Result]) -> Proposal | Evaluation:
         """Run the step to its end, one effect after the other, and return its result."""
@@ -160,6 +165,9 @@ class Price:
 class Planner(Protocol):
     """The decisions of a search on one problem: pure functions of the pool and the steps in flight."""
 
+    def step(self, pool: Pool, decision: Decision) -> PlannedStep:
+        """Return the step that was decided on, at the same pool; nothing is decided here."""
+
     def evaluation(self, pool: Pool, in_flight: InFlight) -> PlannedStep | None:
         """Return the next evaluation of a member that is due, or None. It precedes trials."""
 
@@ -192,10 +200,11 @@ class Strategy(ABC):
         choose_components: Chooses the components to rewrite.
         choose_rows: Chooses the train rows to reflect on; None for the strategy's own rule.
         perfect_score: A minibatch on which every row reaches it is skipped; None never skips.
-        max_merges: Maximum number of merges, accepted or not; 0 turns merging off. The reference counts
-            accepted merges only, so that its limit does not limit merges that fail.
+        max_merges: Maximum number of merges; 0 turns merging off. `Paper` counts those that are accepted, as
+            the artifact does, `Adaptive` keeps whatever it tries.
         show_history: True if the reflection model sees earlier edits of the component.
         validates_all: True if every member is run on all validation rows, so that means are comparable.
+        skips_take_turns: True if a skipped minibatch uses up the turn of the component that was next.
     """
 
     name: str
@@ -207,12 +216,13 @@ class Strategy(ABC):
     max_merges: int
     show_history: bool
     validates_all: bool = field(init=False)
+    skips_take_turns: bool = field(init=False, default=False)
 
     def perfect_in(self, pool: Pool, scores: Sequence[float] = ()) -> float | None:
         """Return `perfect_score`; None if it is not set, or if a score in the pool or `scores` exceeds it."""
         if self.perfect_score is None:
             return None
-        best = np.fmax.reduce(np.append(pool.scores, scores))  # NaN is passed over
+        best = max([pool.table.highest, *scores])
         return None if best > self.perfect_score + SCORE_SLACK else self.perfect_score
 
     @abstractmethod

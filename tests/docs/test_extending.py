@@ -16,6 +16,7 @@ PAGE = ROOT / "docs" / "extending.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_example_of_the_page_runs_and_passes_its_check() -> None:
     names: dict[str, object] = {"__name__": "extending"}
     blocks = python_blocks(TEXT)

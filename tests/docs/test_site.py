@@ -20,6 +20,8 @@ import dspy_gepa
 from dspy_gepa import events, testing
 from tests.support_docs import ROOT
 
+pytestmark = pytest.mark.slow  # the site is built
+
 DOCS = ROOT / "docs"
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 IN_NAVIGATION = {

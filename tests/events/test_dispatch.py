@@ -197,6 +197,7 @@ def test_a_callback_is_given_another_chance_in_the_next_run() -> None:
     assert fails.count > 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [RunStarted, StepPlanned, RolloutDone, StepCommitted])
 def test_a_keyboard_interrupt_in_a_callback_stops_the_run_as_ctrl_c_does(
     kind: type[Event], tmp_path: Any

@@ -76,6 +76,7 @@ def test_a_run_within_a_streamed_program_streams_its_result_alone() -> None:
     assert last.study.improved == {"predict"}
 
 
+@pytest.mark.slow
 def test_what_was_compiled_can_be_streamed() -> None:
     run = study(Answers(), ROWS, is_yes, answers(YES, NO))
     with dspy.context(lm=answers(YES, NO)):

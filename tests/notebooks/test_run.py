@@ -19,6 +19,8 @@ from notebooks.build import sources
 mpl.use("agg")
 from matplotlib import pyplot as plt
 
+pytestmark = pytest.mark.slow
+
 SOURCES = {source.stem: source for source in sources()}
 
 Play = Callable[[str], dict[str, Any]]

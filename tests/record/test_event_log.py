@@ -11,9 +11,10 @@ import pytest
 
 from dspy_gepa import RunInterrupted
 from dspy_gepa.events import Event, Failed, Finished, RolloutDone, RunStarted, StepCommitted, Stopping
-from dspy_gepa.record.event_log import RECORDED_ELSEWHERE, EventReader, row_of
+from dspy_gepa.record.event_log import RECORDED_ELSEWHERE
+from dspy_gepa.record.lines import EventLines
 from dspy_gepa.testing.practice import practice_run
-from dspy_gepa.types import Levels, Row
+from dspy_gepa.types import Levels
 from tests.support_recorder import Insists, Recorder
 
 
@@ -22,8 +23,8 @@ def recorded(events: list[Event]) -> list[Event]:
 
 
 def read_back(events: list[Event]) -> list[Event]:
-    read = EventReader()
-    return [read(json.loads(json.dumps(event.to_dict()))) for event in events]
+    written, again = EventLines(), EventLines()
+    return [again.read(json.loads(json.dumps(written.write(event)))) for event in events]
 
 
 def as_recorded(event: Event) -> Event:
@@ -70,18 +71,8 @@ def test_a_level_that_is_not_known_is_read_back_as_such() -> None:
     assert again.levels.group_intervals == levels.group_intervals
 
 
-@pytest.mark.parametrize("name", ["train/x", "train/-1", "test/1", "val"])
-def test_what_names_no_row_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=name):
-        row_of(name)
-
-
-def test_a_row_is_read_from_its_name() -> None:
-    assert [row_of(str(row)) for row in (Row("train", 0), Row("val", 12))] == [("train", 0), ("val", 12)]
-
-
 def test_data_of_no_event_is_refused() -> None:
-    read = EventReader()
+    read = EventLines().read
     for data in ({"event": "from_the_future"}, {"event": RolloutDone.name()}, {}):
         with pytest.raises((KeyError, TypeError)):
             read(data)

@@ -88,8 +88,8 @@ def test_ctrl_c_ends_a_query_without_end(path: Path) -> None:
         "UPDATE sessions SET ended = 'well'",
         "INSERT INTO meta VALUES ('run_started', '{')",
         "INSERT INTO meta VALUES ('run_started', '[' || replace(hex(zeroblob(50000)), '0', '[') || '')",
-        "INSERT INTO events VALUES (0, NULL, '[]', 0)",
-        'INSERT INTO events VALUES (0, NULL, \'{"event": "unknown"}\', 0)',
+        "INSERT INTO events VALUES (0, NULL, NULL, '[]', 0)",
+        'INSERT INTO events VALUES (0, NULL, NULL, \'{"event": "unknown"}\', 0)',
         "INSERT INTO effects VALUES ('key', 'rollout', 0, 'no result', '', 1, 1, 1)",
     ],
 )

@@ -30,6 +30,8 @@ from tests.support import OneHop, forgets_words, is_right, knows_words, learns_w
 ROOT = Path(__file__).parents[2]
 TRAIN, VAL = word_rows(12), word_rows(8, start=100)
 B_ROWS = {"trainset": word_rows(6, components="b"), "valset": word_rows(6, components="b", start=100)}
+pytestmark = pytest.mark.slow
+
 SOON = RetryPolicy(first_delay=0.01)
 
 
@@ -143,14 +145,12 @@ def test_a_pool_of_threads_finds_what_threads_find(by_threads: tuple[Any, ...]) 
 # A cluster takes long to start, and tests of one file may be spread over processes: one test for each.
 
 
-@pytest.mark.slow
 def test_other_processes_do_what_threads_do(processes: Executor, by_threads: tuple[Any, ...]) -> None:
     find_the_same_and_get_the_work_rarely(processes, by_threads)
     know_the_settings(processes)
     count_usage(processes)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["dask", "ray"])
 def test_a_cluster_does_what_threads_do_and_survives_the_loss_of_a_worker(
     cluster: str, by_threads: tuple[Any, ...], tmp_path: Path, request: pytest.FixtureRequest
@@ -268,7 +268,6 @@ def test_a_process_pool_that_breaks_ends_the_run_which_a_new_pool_finishes(tmp_p
 # What Dask does with futures ------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_dask_future_reports_errors_and_cancellation_to_its_callbacks(dask: Executor) -> None:
     from distributed import default_client
 

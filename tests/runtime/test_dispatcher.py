@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.errors import InfrastructureError
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.types import Effect, Fault, Rollout, Usage
+from dspy_gepa.types import Candidate, Effect, Fault, Rollout, Usage
 from tests.runtime.support_world import (
     FORBIDDEN,
     NEVER,
@@ -288,8 +288,10 @@ def test_an_attempt_in_time_after_one_out_of_time_counts() -> None:
 
 
 def test_a_provider_that_goes_silent_stops_the_run_and_scores_nothing() -> None:
+    starts = iter(range(1_000))
+
     def behave(effect: Any, attempt: int) -> tuple[float, Answer]:
-        return (1.0 if effect.row.position < 5 else NEVER, scored())
+        return (1.0 if next(starts) < 5 else NEVER, scored())
 
     dispatcher = dispatcher_in(World(behave), policy=RetryPolicy(timeout=5, straggler_seconds=1_000))
     request_rollouts(dispatcher, 30)
@@ -430,19 +432,26 @@ def test_draining_ends_when_woken_and_after_its_grace() -> None:
     assert (world.now(), dispatcher.running) == (10, 1)
 
 
-# One row fails for ever -----------------------------------------------------------------------------------
+# A row or a text fails for ever ---------------------------------------------------------------------------
 
 USED = Usage(1, {"m": (10, 2)})
+CACHED = Usage(1, {}, unreported=1)
 PAID_FAULT = replace(OUT_OF_ORDER, usage=USED)
+FILTERED = Fault("LMInvalidRequestError", "blocked by the content filter", refused=True)
+OTHER_TEXT = Candidate.of({"a": "another text"})
 
 
-def only_fails_on(*positions: int) -> Behaviour:
+def only_fails_on(*positions: int, fault: Fault = OUT_OF_ORDER) -> Behaviour:
     def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
         assert isinstance(effect, Rollout)
         failing = effect.row.position in positions
-        return 1.0, OUT_OF_ORDER if failing else replace(scored(), usage=USED)
+        return 1.0, fault if failing else replace(scored(), usage=USED)
 
     return behave
+
+
+def positions_asked(world: World) -> list[int]:
+    return [effect.row.position for _, effect in world.starts if isinstance(effect, Rollout)]
 
 
 def test_a_rollout_that_always_fails_while_others_succeed_is_set_aside() -> None:
@@ -460,9 +469,98 @@ def test_a_row_that_fails_alone_is_set_aside_if_a_rollout_that_succeeded_succeed
     request_rollouts(dispatcher, 4)
     *_, last = collect(dispatcher, 4)
     assert last.result.status == "unavailable"
-    asked = [effect.row.position for _, effect in world.starts if isinstance(effect, Rollout)]
-    assert sorted(asked) == [0, 1, 2, 2, *[3] * RetryPolicy().attempts]  # one more than requested
+    # Row 2 is run once more than requested, before the last attempt at row 3.
+    assert positions_asked(world) == [0, 1, 2, *[3] * (RetryPolicy().attempts - 1), 2, 3]
+    assert [effect.past_cache for _, effect in world.starts if isinstance(effect, Rollout)].index(True) == 8
     assert last.result.usage == USED  # the repeated rollout was paid, too
+
+
+def test_the_first_row_of_all_is_set_aside_if_another_row_is_answered() -> None:
+    world = World(only_fails_on(0))
+    dispatcher = dispatcher_in(world, workers=1, rows=[rollout(0).row, rollout(1).row])
+    request_rollouts(dispatcher, 1)
+    (done,) = collect(dispatcher, 1)
+    assert done.result.status == "unavailable"
+    assert positions_asked(world) == [*[0] * RetryPolicy().attempts, 1, 0]
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_text_that_always_fails_is_set_aside_on_every_row(workers: int) -> None:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        assert isinstance(effect, Rollout)
+        failing = effect.candidate == OTHER_TEXT
+        return 1.0, OUT_OF_ORDER if failing else replace(scored(), usage=USED)
+
+    world = World(behave)
+    dispatcher = dispatcher_in(world, workers=workers)
+    request_rollouts(dispatcher, 1)
+    collect(dispatcher, 1)
+    for position in range(20):
+        dispatcher.request(replace(rollout(position), candidate=OTHER_TEXT), str(position))
+    assert {d.result.status for d in collect(dispatcher, 20)} == {"unavailable"}
+    assert dispatcher.running == 0
+
+
+def test_a_rollout_that_failed_during_an_outage_is_not_set_aside() -> None:
+    world = World(lambda effect, attempt: (1.0, OUT_OF_ORDER if 5 < world.now() < 60 else scored(0.5)))
+    dispatcher = dispatcher_in(world, workers=2, policy=RetryPolicy(attempts=2, failures_in_a_row=100))
+    request_rollouts(dispatcher, 40)
+    assert {d.result.status for d in collect(dispatcher, 40)} == {"scored"}
+
+
+def test_an_answer_of_a_cache_is_no_sign_that_the_provider_is_up() -> None:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        assert isinstance(effect, Rollout)
+        down = effect.row.position == 3 or effect.past_cache
+        return 1.0, OUT_OF_ORDER if down else replace(scored(), usage=CACHED)
+
+    dispatcher = dispatcher_in(World(behave), workers=2)
+    request_rollouts(dispatcher, 100)
+    with pytest.raises(InfrastructureError, match="HTTP 500"):
+        collect(dispatcher, 100)
+
+
+def test_a_content_filter_is_asked_once_and_the_rollout_is_set_aside() -> None:
+    world = World(only_fails_on(3, fault=FILTERED))
+    dispatcher = dispatcher_in(world, workers=1)
+    request_rollouts(dispatcher, 6)
+    found = {d.effect.row.position: d.result.status for d in collect(dispatcher, 6)}
+    assert [position for position, status in found.items() if status == "unavailable"] == [3]
+    assert sorted(positions_asked(world)) == list(range(6))
+
+
+def test_a_content_filter_that_refuses_everything_ends_the_run() -> None:
+    world = World(only_fails_on(0, 1, fault=FILTERED))
+    dispatcher = dispatcher_in(world, rows=[rollout(0).row, rollout(1).row])
+    request_rollouts(dispatcher, 1)
+    with pytest.raises(InfrastructureError, match="content filter"):
+        dispatcher.next()
+    assert positions_asked(world) == [0, 1]
+
+
+def test_what_an_earlier_session_found_answered_tells_a_bad_row_from_a_provider_that_is_down() -> None:
+    world = World(only_fails_on(3))
+    dispatcher = dispatcher_in(world)
+    dispatcher.replayed(rollout(1), scored())
+    dispatcher.request(rollout(3), "3")
+    assert collect(dispatcher, 1)[0].result.status == "unavailable"
+    assert 1 in positions_asked(world)
+
+
+@given(st.sets(st.integers(0, 11), max_size=4), st.integers(1, 6), st.integers(1, 8))
+def test_what_is_set_aside_does_not_depend_on_the_number_of_workers(
+    failing: set[int], attempts: int, workers: int
+) -> None:
+    dispatcher = dispatcher_in(
+        World(only_fails_on(*failing)),
+        workers=workers,
+        policy=RetryPolicy(attempts=attempts),
+        rows=[rollout(position).row for position in range(12)],
+    )
+    dispatcher.replayed(rollout(11 if 11 not in failing else min(set(range(12)) - failing)), scored())
+    request_rollouts(dispatcher, 12)
+    found = {d.effect.row.position: d.result.status for d in collect(dispatcher, 12)}
+    assert {position for position, status in found.items() if status == "unavailable"} == failing
 
 
 def test_a_provider_that_dies_is_not_taken_for_a_bad_row() -> None:
@@ -478,15 +576,6 @@ def test_a_provider_that_dies_is_not_taken_for_a_bad_row() -> None:
     collect(dispatcher, 20)
     with pytest.raises(InfrastructureError, match="HTTP 500"):
         collect(dispatcher, 1)
-
-
-def test_the_run_stops_once_too_many_of_the_latest_rollouts_were_set_aside() -> None:
-    dispatcher = dispatcher_in(
-        World(only_fails_on(*range(0, 100, 2))), policy=RetryPolicy(failures_in_a_row=10**6)
-    )
-    request_rollouts(dispatcher, 100)
-    with pytest.raises(InfrastructureError):
-        collect(dispatcher, 100)
 
 
 # What failed attempts use ---------------------------------------------------------------------------------

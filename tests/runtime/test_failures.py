@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from dspy_gepa.runtime.failures import FailedRollouts, render_causes
-from dspy_gepa.types import Outcome
+from dspy_gepa.types import Candidate, Outcome, Rollout, Row
 
 FAILED = Outcome("program_failed", error="KeyError: 'x'", cause="KeyError")
 SCORED = Outcome("scored", score=1.0)
@@ -31,6 +33,40 @@ def test_a_rollout_that_is_set_aside_is_reported_once() -> None:
     assert first is not None
     assert "HTTP 500" in first
     assert second is None
+
+
+def rollout(text: str, position: int) -> Rollout:
+    return Rollout(Candidate.of({"a": text}), Row("train", position))
+
+
+def objections(*found: tuple[Rollout, Outcome]) -> list[str]:
+    failed = FailedRollouts()
+    return [said for rollout, outcome in found if (said := failed.objection(rollout, outcome))]
+
+
+def test_too_large_a_share_of_rows_set_aside_ends_the_run_once() -> None:
+    run = [(rollout("a", i), SET_ASIDE if i % 2 else SCORED) for i in range(40)]
+    (said,) = objections(*run)
+    assert "5 of 10 rows" in said
+    assert "HTTP 500" in said
+
+
+@pytest.mark.parametrize("bad", [4, 20])
+def test_few_rows_or_a_small_share_set_aside_do_not_end_the_run(bad: int) -> None:
+    run = [(rollout("a", i), SET_ASIDE if i % 5 == 1 and i < 5 * bad else SCORED) for i in range(100)]
+    assert objections(*run) == []
+
+
+def test_a_text_set_aside_on_every_row_is_one_text_and_not_many_rows() -> None:
+    run = [(rollout("a", i), SCORED) for i in range(20)]
+    run += [(rollout("poison", i), SET_ASIDE) for i in range(20)]
+    assert objections(*run) == []
+
+
+def test_most_texts_set_aside_on_every_row_end_the_run() -> None:
+    run = [(rollout("a", 0), SCORED), *[(rollout(f"poison {i}", 0), SET_ASIDE) for i in range(9)]]
+    (said,) = objections(*run)
+    assert "5 of 6 candidates" in said
 
 
 def test_causes_are_rendered_the_most_frequent_first() -> None:

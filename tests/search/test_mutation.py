@@ -13,7 +13,7 @@ from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.search import Paper, Problem
 from dspy_gepa.search.choices.acceptance import Acceptance, improves
 from dspy_gepa.search.choices.components import ComponentChoice, ComponentContext
-from dspy_gepa.search.mutation import Mutation, mutate
+from dspy_gepa.search.mutation import Mutation, edits_to_show, mutate
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Result, Rollout, Row, TraceStep
@@ -68,7 +68,13 @@ def run(
         show_history=show_history,
     )
     rows = train_rows(3)
-    mutation = Mutation(pool.members[0], 0, rows, tuple(rows if trial_rows is None else trial_rows))
+    mutation = Mutation(
+        parent=pool.members[0],
+        turn=0,
+        rows=rows,
+        trial_rows=tuple(rows if trial_rows is None else trial_rows),
+        edits=edits_to_show(problem, strategy, pool),
+    )
     step = mutate(problem, strategy, pool, mutation, accept)
     return drive(step, world)
 

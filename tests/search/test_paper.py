@@ -20,11 +20,11 @@ from dspy_gepa.search import (
     Problem,
     Strategy,
 )
-from dspy_gepa.search.belief.estimate import Belief
+from dspy_gepa.search.belief.belief import DenseBelief
 from dspy_gepa.search.belief.scales import Scales
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Rollout, Row
+from dspy_gepa.types import Candidate, Reflect, Rollout, Row
 from tests.support import Entry, HashWorld, drive, pool_of, train_rows, val_rows
 from tests.support_search import (
     ORIGINAL,
@@ -67,9 +67,11 @@ def test_a_merge_comes_right_after_an_accepted_mutation_only(world: HashWorld, t
 
 @settings(max_examples=30)
 @given(worlds, shapes, st.integers(0, 2))
-def test_no_more_merges_are_tried_than_allowed(world: HashWorld, task: Problem, most: int) -> None:
+def test_no_more_merges_are_accepted_than_allowed(world: HashWorld, task: Problem, most: int) -> None:
     steps = list(evolve(world, task, replace(PAPER, max_merges=most)))
-    assert sum(proposal.kind == "merge" for _, proposal, _ in steps) <= most
+    merges = [proposal for _, proposal, _ in steps if proposal.kind == "merge"]
+    assert sum(proposal.verdict == "accepted" for proposal in merges) <= most
+    assert most or not merges
 
 
 MERGEABLE = pool_of(
@@ -154,6 +156,19 @@ def test_the_paper_is_as_published() -> None:
     assert PAPER.choose_components is COMPONENT_CHOICES["round_robin"]
 
 
+def test_the_published_prompt_shows_one_call_a_row_and_nothing_of_the_program() -> None:
+    pool = pool_of(Entry(dict(ORIGINAL), (0.0,) * 4))
+    asked = [
+        effect
+        for strategy in (PAPER, replace(PAPER, published_prompt=True))
+        for effects in drive(next_trial(pool, problem(), strategy, 0).work, HashWorld())[1]
+        for effect in effects
+        if isinstance(effect, Reflect)
+    ]
+    assert [request.published for request in asked] == [False, True]
+    assert ["## Score" in request.evidence for request in asked] == [True, False]
+
+
 def test_the_current_best_is_the_parent_on_demand() -> None:
     pool = pool_of(
         Entry(dict(ORIGINAL), (1.0, 0.0, 0.0, 0.0)), Entry({"a": "x", "b": "two"}, (0.0, 1.0, 1.0, 1.0), (0,))
@@ -192,14 +207,14 @@ def scored(*scores: Sequence[float]) -> Pool:
 
 def believing(pool: Pool, means: Sequence[float]) -> Pool:
     """The pool with this belief: all members independent."""
-    vars(pool)["belief"] = Belief(np.array(means), np.eye(len(means)) / 100, Scales(1.0, 0.0, 1.0, 0.0))
+    vars(pool)["belief"] = DenseBelief(np.array(means), np.eye(len(means)) / 100, Scales(1.0, 0.0, 1.0, 0.0))
     return pool
 
 
 def test_the_best_validation_mean_is_returned_whatever_is_believed() -> None:
     pool = believing(scored((0.0, 0.5), (1.0, 0.5), (1.0, 0.25)), [0.9, 0.3, 0.8])
     choice = choice_of(pool)
-    assert (choice.member, choice.score, choice.interval) == (1, 0.3, pool.belief.interval(1))
+    assert (choice.member, choice.score, choice.interval) == (1, 0.3, pool.belief.score(1).interval())
     assert choice.better_than_original == pool.belief.probability_better(1, 0) < 0.5
     assert choice.reason == "best validation mean, 0.7500"
 

@@ -71,6 +71,7 @@ BUILT_IN_PARENTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strategy", "choose"), BUILT_IN_PARENTS)
 def test_built_in_parent_choices_keep_their_contract(strategy: str, choose: ParentChoice) -> None:
     check(PARENTS, choose, strategy=strategy)
@@ -105,6 +106,7 @@ class Counts:
         return next(self.calls) % len(pool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choose", "words"),
     [
@@ -143,6 +145,7 @@ def test_a_choice_can_be_checked_with_one_strategy_alone() -> None:
 # Components -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choose", COMPONENT_CHOICES.values(), ids=lambda choose: choose.__name__)
 def test_built_in_component_choices_keep_their_contract(choose: Any) -> None:
     check("component_selector", choose)
@@ -597,6 +600,7 @@ class Blank:
         return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make", [LogEvents, EventRecorder, lambda: Tracker(Silent(), Blank()), lambda: lambda event: None]
 )

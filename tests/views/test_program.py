@@ -13,6 +13,7 @@ from tests.views.support_screen import Screen
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_all_that_a_program_writes_stays_whole_above_the_panel_and_ctrl_c_leaves_a_tidy_screen(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

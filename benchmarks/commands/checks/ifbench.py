@@ -1,4 +1,4 @@
-"""IFBench's checkers against texts of known outcome, and against the rows that they will judge."""
+"""IFBench's checkers: their verdicts against the official ones, and the rows that they will judge."""
 
 from __future__ import annotations
 
@@ -8,29 +8,25 @@ from pathlib import Path
 import dspy
 
 from benchmarks.commands.checks.check import Check
-from benchmarks.scorers.ifbench import IFEVAL, IFTRAIN, TEST, Constraint, describe
+from benchmarks.commands.checks.official import agreement
+from benchmarks.scorers.ifbench import describe
 from benchmarks.scorers.ifbench.verify import verify
+from benchmarks.scorers.rules import RULES
 from benchmarks.simulated.worlds.writing.crafts import craft
 from benchmarks.simulated.worlds.writing.drafts import draft
 from benchmarks.tasks import ifbench
 
 SIZES = (150, 300, 294)
 REACHED = 0.95
-_GROUPS: tuple[tuple[str, Mapping[str, Constraint]], ...] = (
-    ("IFBench's test", TEST),
-    ("IFEval", IFEVAL),
-    ("IFTrain", IFTRAIN),
-)
 
 
 def check(data_dir: Path) -> Iterator[Check]:
-    """Cases by set of checkers, sizes, parameters; made answers that follow, and empty ones that do not."""
+    """Verdicts, cases, sizes, parameters; made answers that follow, and empty ones that do not."""
+    yield from agreement("ifbench", RULES)
     reports = verify()
-    for name, group in _GROUPS:
-        counts = [report.count for report in reports if report.id in group]
-        wrong = sum(len(report.failures) for report in reports if report.id in group)
-        note = f"{len(counts)} checkers, {min(counts)} to {max(counts)} cases each"
-        yield Check(f"cases of the checkers of {name}", sum(counts), sum(counts) - wrong, note)
+    count, wrong = sum(r.count for r in reports), sum(len(r.failures) for r in reports)
+    note = f"words:start_verb and the {len(reports) - 1} constraints of IFTrain"
+    yield Check("cases of the checkers without official verdicts", count, count - wrong, note)
     task = ifbench.load(data_dir)
     sizes = (len(task.train), len(task.val), len(task.test))
     yield Check(f"train, validation and test have {SIZES} rows", 1, int(sizes == SIZES), f"{sizes}")

@@ -1,19 +1,14 @@
-"""LiveBench's scorers against its ground truths: each must score 1 in every form, perturbed ones 0."""
+"""LiveBench's scorers: their verdicts against the official ones, and the truths of the rows in many forms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import sympy
 
 from benchmarks.commands.checks.check import Check
-from benchmarks.scorers.livebench.choice import options
-from benchmarks.scorers.livebench.expression import normalise
-from benchmarks.scorers.livebench.proof import numbers
+from benchmarks.commands.checks.official import agreement
+from benchmarks.scorers.livebench.choice import NO_VALUE, value_of
 from benchmarks.scorers.livebench.score import Kind, kind_of, score
-from benchmarks.scorers.livebench.worker import read
 from benchmarks.tasks.data import Row, read_files
 
 # An answer to a row's question; None where the row has no such answer.
@@ -24,6 +19,7 @@ _LETTERS = "ABCDE"
 
 def check(data_dir: Path, most: int | None = None) -> Iterator[Check]:
     """All checks; `most` limits how many rows of a kind are tried, so that a test is quick."""
+    yield from agreement("livebench_math", ("paper",), most)
     splits = read_files(data_dir / "livebench_math", ["train", "val", "test"])
     rows: dict[Kind, list[Row]] = {kind: [] for kind in _RIGHT}
     for row in (row for part in splits.values() for row in part):
@@ -59,9 +55,8 @@ def _left_out(count: int) -> str:
 
 
 def _value(row: Row) -> str | None:
-    values = options(row["turns"][0])
-    value = values.get(row["ground_truth"])
-    return f"Hence it is {value}." if value else None
+    value = value_of(row["ground_truth"], row["turns"][0])
+    return None if value == NO_VALUE else f"Hence it is {value}."
 
 
 def _other_letters(shift: int) -> Write:
@@ -72,83 +67,82 @@ def _next_number(row: Row) -> str:
     return f"So it is {(int(row['ground_truth']) + 1) % 1000:03d}."
 
 
+def _without_zeros(row: Row) -> str | None:
+    number = str(int(row["ground_truth"]))
+    return f"So it is {number}." if len(number) < len(row["ground_truth"]) else None
+
+
 def _swapped(row: Row) -> str | None:
-    items = numbers(row["ground_truth"])
+    items = _numbers(row)
     if len(items) < 3:
         return None
     return "Answer: " + ", ".join(map(str, [items[1], items[0], *items[2:]]))
 
 
 def _strangers(row: Row) -> str:
-    items = numbers(row["ground_truth"])
+    items = _numbers(row)
     return "Answer: " + ", ".join(str(max(items) + 1 + i) for i in range(len(items)))
 
 
-def _rewritten(row: Row) -> str | None:
-    expression = _read(row)
-    return None if expression is None else rf"\boxed{{{sympy.latex(sympy.expand(expression))}}}"
+def _named(row: Row) -> str:
+    return "Answer: " + ", ".join(f"<expression {number}>" for number in _numbers(row))
+
+
+def _numbers(row: Row) -> list[int]:
+    return [int(number) for number in row["ground_truth"].split(",")]
+
+
+def _boxed(row: Row) -> str | None:
+    return None if row["question_id"][:8] in _NOT_READ else rf"\boxed{{{row['ground_truth']}}}"
 
 
 def _in_formula(row: Row) -> str | None:
-    return None if "$" in row["ground_truth"] else f"So the answer is ${row['ground_truth']}$."
+    return None if row["question_id"][:8] in _NOT_READ else f"So the answer is ${row['ground_truth']}$."
 
 
-def _changed(change: Callable[[Any], Any]) -> Write:
-    def write(row: Row) -> str | None:
-        expression = _read(row)
-        if expression is None or expression == 0:
-            return None
-        return rf"\boxed{{{sympy.latex(change(expression))}}}"
-
-    return write
-
-
-def _read(row: Row) -> Any | None:
-    """The truth as an expression; None for one that is none (the generator of one row had given up)."""
-    try:
-        return read(normalise(row["ground_truth"]))
-    except Exception:
-        return None
+def _at_the_end(row: Row) -> str | None:
+    # LiveBench rewrites these in the truth alone, so that no answer ends with it.
+    rewritten = any(mark in row["ground_truth"] for mark in (" ^", "\\ "))
+    return None if rewritten else f"It is {row['ground_truth']}."
 
 
 def _framed(frame: str) -> Write:
     return lambda row: frame.replace("TRUTH", row["ground_truth"])
 
 
+# Questions of which the official scorer cannot read the truth itself, in a box or in a formula.
+_NOT_READ = frozenset(["0850642f", "98aafbc5", "c3043e58", "390df766", "0af12624", "81774be8", "22a38bfb"])
 _RIGHT: dict[Kind, dict[str, Write]] = {
     "choice": {
         "the letter five times": lambda row: row["ground_truth"] * 5,
-        "the letter in a box": _framed(r"\boxed{\textbf{(TRUTH)}}"),
+        "the letter in a box": _framed(r"\boxed{\text{TRUTH}}"),
         "the letter in a solution tag": _framed("<solution>TRUTH</solution>"),
-        "the letter on the last line": _framed("It follows.\nThe answer is **(TRUTH)**."),
+        "the letter in parentheses on the last line": _framed("It follows.\nThe answer is **(TRUTH)**."),
         "the option's value at the end": _value,
     },
     "whole number": {
         "the truth at the end": _framed("So it is TRUTH."),
         "the truth in a box at the end": _framed(r"Therefore $m+n=\boxed{TRUTH}$."),
+        "the truth as part of a longer number": _framed("So it is 1TRUTH."),
     },
     "proof": {
         "the truth after the word answer": _framed("Answer: TRUTH"),
+        "the truth as names of expressions": _named,
         "the truth in a box": _framed(r"\boxed{TRUTH}"),
         "the truth on the last line": _framed("They match as follows.\nTRUTH"),
     },
     "expression": {
-        "the truth in a box": _framed(r"\boxed{TRUTH}"),
-        "the truth, expanded and typeset anew,": _rewritten,
+        "the truth in a box": _boxed,
         "the truth in a formula at the end": _in_formula,
+        "the truth at the end, without box and dollars,": _at_the_end,
     },
 }
 _WRONG: dict[Kind, dict[str, Write]] = {
     "choice": {f"letter {shift} further on": _other_letters(shift) for shift in range(1, 5)},
-    "whole number": {
-        "the next number": _next_number,
-        "the truth as part of a longer number": _framed("So it is 1TRUTH."),
-    },
+    "whole number": {"the next number": _next_number, "the truth without its zeros": _without_zeros},
     "proof": {"a list of other numbers": _strangers},
     "expression": {
-        "the truth plus 1": _changed(lambda e: e + 1),
-        "twice the truth": _changed(lambda e: 2 * e),
-        "minus the truth": _changed(lambda e: -e),
-        "the truth without its box": lambda row: row["ground_truth"],
+        "the truth plus 1": _framed(r"\boxed{TRUTH + 1}"),
+        "the truth and a blank, without box and dollars,": _framed("It is TRUTH "),
     },
 }

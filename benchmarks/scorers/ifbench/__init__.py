@@ -1,8 +1,9 @@
 """The constraints of IFBench, IFEval and IFTrain, and whether a text follows them.
 
 The semantics are those of the public checkers, which are looser or odder than their texts here and there;
-scores would not be comparable otherwise. Nothing is downloaded. `check` is the strict rule, `check_loosely`
-the one that the GEPA paper scores by.
+scores would not be comparable otherwise. Where the authors of IFBench changed theirs after the paper's runs,
+there are two rule sets. Nothing is downloaded. `check` is the strict rule, `check_loosely` the one that the
+GEPA paper scores by.
 
 Sources: IFBench, https://arxiv.org/abs/2507.02833; IFEval, https://arxiv.org/abs/2311.07911.
 """
@@ -15,6 +16,8 @@ from typing import Any
 
 from benchmarks.scorers.ifbench import counts, customs, formats, ifeval, iftrain, words
 from benchmarks.scorers.ifbench.registry import Constraint, constraints_of
+from benchmarks.scorers.rules import Rules
+from benchmarks.scorers.verdict import StopsError
 
 __all__ = [
     "CONSTRAINTS",
@@ -26,6 +29,7 @@ __all__ = [
     "check_loosely",
     "constraint_named",
     "describe",
+    "follows_loosely",
     "variants",
 ]
 
@@ -43,31 +47,44 @@ def constraint_named(id: str) -> Constraint:
     return CONSTRAINTS[id]
 
 
-def check(id: str, response: str, kwargs: Mapping[str, Any]) -> bool:
+def check(id: str, response: str, kwargs: Mapping[str, Any], rules: Rules = "paper") -> bool:
     """Whether `response` follows the constraint as it stands: the strict rule.
 
     id: the constraint's id, such as "count:numbers".
     kwargs: its parameters by the names of the data sets; nulls are left out.
-    A blank response follows nothing. Raises ValueError for an unknown id or wrong parameters.
+    rules: the rule set.
+    A blank response follows nothing. Raises ValueError for an unknown id or wrong parameters, and StopsError
+    where the official checker raises, which ends the metric: a response scores 0 with all its constraints.
     """
-    return constraint_named(id).follows(response, kwargs)
+    return constraint_named(id).follows(response, kwargs, rules)
 
 
-def check_loosely(id: str, response: str, kwargs: Mapping[str, Any]) -> bool:
-    """Whether one of the response's `variants` follows the constraint: the loose rule. Raises as `check`."""
+def check_loosely(id: str, response: str, kwargs: Mapping[str, Any], rules: Rules = "paper") -> bool:
+    """Whether one of the response's `variants` follows the constraint: the loose rule.
+
+    Raises as `check`, unless a variant follows before the one that an official checker raises on.
+    """
     constraint = constraint_named(id)
-    return any(constraint.follows(variant, kwargs) for variant in variants(response))
+    return any(constraint.follows(variant, kwargs, rules) for variant in variants(response))
+
+
+def follows_loosely(id: str, response: str, kwargs: Mapping[str, Any], rules: Rules = "paper") -> bool:
+    """As `check_loosely`, and False where an official checker raises. Raises ValueError as `check`."""
+    try:
+        return check_loosely(id, response, kwargs, rules)
+    except StopsError:
+        return False
 
 
 def variants(response: str) -> tuple[str, ...]:
     """The response without its first line, its last line, both or neither, each with and without stars.
 
-    At most eight texts, the same one never twice.
+    At most eight texts, the same one never twice, in the order in which the official metrics try them.
     """
     lines = response.split("\n")
     cut = ["\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1])]
-    plain = [response, *cut]
-    return tuple(dict.fromkeys([*plain, *(text.replace("*", "") for text in plain)]))
+    texts = [response, response.replace("*", ""), *cut, *(text.replace("*", "") for text in cut)]
+    return tuple(dict.fromkeys(texts))
 
 
 def describe(id: str, kwargs: Mapping[str, Any]) -> str:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.scorers.ifbench.registry import constraint
-from benchmarks.scorers.ifbench.text import EDGES, runs_of_letters, sentences, tokens, without_punctuation
-from benchmarks.scorers.ifbench.wordlists import COORDINATING_CONJUNCTIONS, FIRST_NAMES, PRONOUNS, STOP_WORDS
+from benchmarks.scorers.ifbench.registry import constraint, fails_without
+from benchmarks.scorers.ifbench.text import (
+    EDGES,
+    holds_word,
+    runs_of_letters,
+    sentences,
+    tokens,
+    without_punctuation,
+)
+from benchmarks.scorers.ifbench.wordlists import (
+    COORDINATING_CONJUNCTIONS,
+    FIRST_NAMES,
+    OTHER_PRONOUNS,
+    PERSONAL_PRONOUNS,
+    STOP_WORDS,
+)
+from benchmarks.scorers.rules import Rules
 
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _KEYWORD_COUNTS = (1, 2, 3, 5, 7)
@@ -34,8 +48,12 @@ def conjunctions(text: str, small_n: int) -> bool:
     "count:person_names",
     f"The answer names at least {{n}} different people out of this list: {', '.join(FIRST_NAMES)}.",
 )
-def person_names(text: str, n: int) -> bool:
-    return len(set(FIRST_NAMES) & set(runs_of_letters(text))) >= n
+def person_names(text: str, n: int, *, rules: Rules) -> bool:
+    # The paper's finds Leo in Leonard.
+    found = (
+        name in text if rules == "paper" else holds_word(text, name, same_case=True) for name in FIRST_NAMES
+    )
+    return sum(found) >= n
 
 
 @constraint("count:numbers", "The answer holds exactly {n} numbers.")
@@ -61,8 +79,11 @@ def words_japanese(text: str, n: int) -> bool:
 
 
 @constraint("count:pronouns", "The answer uses at least {n} pronouns.")
-def pronouns(text: str, n: int) -> bool:
-    return sum(word in PRONOUNS for word in tokens(text.replace("/", " ").lower())) >= n
+def pronouns(text: str, n: int, *, rules: Rules) -> bool:
+    plain = text.replace("/", " ").lower()
+    if rules == "paper":
+        return sum(word in PERSONAL_PRONOUNS for word in without_punctuation(plain).split()) >= n
+    return sum(word in PERSONAL_PRONOUNS | OTHER_PRONOUNS for word in tokens(plain)) >= n
 
 
 @constraint(
@@ -79,27 +100,30 @@ def keywords_multiple(
 
 
 @constraint("ratio:stop_words", "At most {percentage}% of the words are stop words (the, of, and, is, ...).")
-def stop_words(text: str, percentage: float) -> bool:
+def stop_words(text: str, percentage: float, *, rules: Rules) -> bool:
     words = runs_of_letters(text)
-    return bool(words) and 100 * sum(word.lower() in STOP_WORDS for word in words) / len(words) <= percentage
+    if not words:
+        return fails_without(rules, "a share of no words is asked for")
+    # In this order: a share that equals the limit may be off by a rounding error.
+    return sum(word.lower() in STOP_WORDS for word in words) / len(words) * 100 <= percentage
 
 
 @constraint("ratio:sentence_type", "There are exactly twice as many statements as questions.")
-def sentence_type(text: str) -> bool:
-    statements, questions, _ = _ends(text)
+def sentence_type(text: str, *, rules: Rules) -> bool:
+    statements, questions, _ = _ends(text, rules)
     return statements == 2 * questions
 
 
 @constraint("ratio:sentence_balance", "There are as many statements as questions and as exclamations.")
-def sentence_balance(text: str) -> bool:
-    statements, questions, exclamations = _ends(text)
+def sentence_balance(text: str, *, rules: Rules) -> bool:
+    statements, questions, exclamations = _ends(text, rules)
     return statements == questions == exclamations
 
 
 @constraint("ratio:sentence_words", "The answer has exactly three sentences, of equal length in characters.")
-def sentence_words(text: str) -> bool:
-    found = sentences(text)
-    return len(found) == 3 and len({len(sentence) for sentence in found}) == 1
+def sentence_words(text: str, *, rules: Rules) -> bool:
+    found = sentences(text, rules)
+    return len(found) == 3 and len({len(sentence.strip()) for sentence in found}) == 1
 
 
 @constraint(
@@ -107,14 +131,16 @@ def sentence_words(text: str) -> bool:
     "{percentage}% of the answer's sequences of three characters, give or take two points, also occur in the "
     "reference text.",
 )
-def overlap(text: str, percentage: float, reference_text: str) -> bool:
+def overlap(text: str, percentage: float, reference_text: str, *, rules: Rules) -> bool:
     own = _trigrams(text)
-    shared = 100 * len(own & _trigrams(reference_text)) / len(own) if own else None
-    return shared is not None and percentage - _TOLERANCE <= shared <= percentage + _TOLERANCE
+    if not own:
+        return fails_without(rules, "a share of no trigrams is asked for")
+    shared = len(own & _trigrams(reference_text)) / len(own) * 100
+    return percentage - _TOLERANCE <= shared <= percentage + _TOLERANCE
 
 
-def _ends(text: str) -> tuple[int, int, int]:
-    found = sentences(text)
+def _ends(text: str, rules: Rules) -> tuple[int, int, int]:
+    found = sentences(text, rules)
     statements, questions, exclamations = (
         sum(sentence.endswith(mark) for sentence in found) for mark in ".?!"
     )

@@ -9,9 +9,11 @@ import string
 import unicodedata
 from itertools import pairwise
 
-from benchmarks.scorers.ifbench.registry import constraint
+from benchmarks.scorers.ifbench.registry import constraint, fails_without
 from benchmarks.scorers.ifbench.text import EDGES, sentences, without_punctuation
 from benchmarks.scorers.ifbench.wordlists import NORTHERN_CAPITALS
+from benchmarks.scorers.rules import Rules
+from benchmarks.scorers.verdict import StopsError
 
 _QUESTION = re.compile(r"Question \d+[.|):;]?\s*")
 _OPTION = re.compile(r"[A-Ea-e][.|)]\s*\w")
@@ -59,9 +61,9 @@ def reverse_newline(text: str) -> bool:
     "custom:word_reverse",
     "The answer is a sentence on the national symbol of the US, its words in reverse order.",
 )
-def word_reverse(text: str) -> bool:
+def word_reverse(text: str, *, rules: Rules) -> bool:
     turned = " ".join(without_punctuation(text.lower()).split()[::-1])
-    return "bald eagle" in turned and turned in sentences(turned)
+    return "bald eagle" in turned and turned in sentences(turned, rules)
 
 
 @constraint(
@@ -76,9 +78,16 @@ def character_reverse(text: str) -> bool:
     "custom:sentence_alphabet",
     "The answer is a story of 26 sentences that begin with the letters a to z in order.",
 )
-def sentence_alphabet(text: str) -> bool:
-    starts = [sentence[:1].lower() for sentence in sentences(text)]
-    return starts == list(string.ascii_lowercase)
+def sentence_alphabet(text: str, *, rules: Rules) -> bool:
+    found = [sentence.lstrip().lower() for sentence in sentences(text, rules)]
+    if len(found) != len(string.ascii_lowercase):
+        return False
+    for sentence, letter in zip(found, string.ascii_lowercase, strict=True):
+        if not sentence:
+            return fails_without(rules, "a sentence has no word")
+        if sentence[0] != letter:
+            return False
+    return True
 
 
 @constraint(
@@ -132,12 +141,17 @@ def csv_quotes(text: str) -> bool:
     if not _has_header(text, ("StudentID", "Subject", "Grade", "Semester", "Score"), r"\t *"):
         return False
     rows = _read_csv(_keep_quotes(text), "\t")
-    fields = [field.strip() for row in rows for field in row]
-    return (
-        len(rows) == 4
-        and all(len(row) == 5 for row in rows)
-        and all(field.startswith('"') and field.endswith('"') for field in fields)
-    )
+    if len(rows) != 4:
+        return False
+    for row in rows:
+        if len(row) != 5:
+            return False
+        for field in map(str.strip, row):
+            if not field:
+                raise StopsError("a field is empty")
+            if not (field.startswith('"') and field.endswith('"')):
+                return False
+    return True
 
 
 @constraint(
@@ -174,5 +188,5 @@ def _keep_quotes(text: str) -> str:
 def _read_csv(text: str, delimiter: str) -> list[list[str]]:
     try:
         return list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    except csv.Error:
-        return []
+    except csv.Error as error:
+        raise StopsError(f"it is no CSV: {error}") from error

@@ -8,8 +8,10 @@ from itertools import pairwise
 
 import emoji
 
-from benchmarks.scorers.ifbench.registry import constraint
+from benchmarks.scorers.ifbench.registry import constraint, fails_without
 from benchmarks.scorers.ifbench.text import EDGES, sentences, tokens, without_punctuation
+from benchmarks.scorers.rules import Rules
+from benchmarks.scorers.verdict import StopsError
 
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _BRACKET_DEPTH, _QUOTE_DEPTH = 5, 3
@@ -71,14 +73,22 @@ def newline(text: str) -> bool:
 
 
 @constraint("format:emoji", "Every sentence ends with an emoji.")
-def emoji_ends(text: str) -> bool:
+def emoji_ends(text: str, *, rules: Rules) -> bool:
     # An emoji after the end mark is the beginning of what follows, so that counts as well.
-    parts = [without_punctuation(sentence).strip() for sentence in sentences(text)]
-    following = [*parts[1:], ""]
-    return all(
-        part != "" and (_has_emoji(part[-2:]) or _has_emoji(later[:1]))
-        for part, later in zip(parts, following, strict=True)
-    )
+    parts = [without_punctuation(sentence).strip() for sentence in sentences(text, rules)]
+    for place, part in enumerate(parts):
+        if not part:
+            return fails_without(rules, "a sentence is nothing but marks")
+        if _has_emoji(part[-2:]):
+            continue
+        if place == len(parts) - 1:
+            return False
+        later = parts[place + 1]
+        if not later:
+            return fails_without(rules, "a sentence is nothing but marks")
+        if not _has_emoji(later[0]):
+            return False
+    return True
 
 
 def _has_emoji(characters: str) -> bool:
@@ -87,15 +97,33 @@ def _has_emoji(characters: str) -> bool:
 
 @constraint("format:line_indent", "Each line is indented by more spaces than the line before it.")
 def line_indent(text: str) -> bool:
-    indents = [len(line) - len(line.lstrip(" ")) for line in text.split("\n") if line.strip()]
+    indents = [len(line) - len(line.lstrip(" ")) for line in _without_most_blank_lines(text)]
     return all(later > earlier for earlier, later in pairwise(indents))
 
 
+def _without_most_blank_lines(text: str) -> list[str]:
+    # As in the benchmark, which shortens the list that it walks over: the line after a removed one is passed
+    # over, so that the second of two blank lines stays.
+    lines = text.split("\n")
+    place = 0
+    while place < len(lines):
+        if not lines[place].strip():
+            lines.remove(lines[place])  # the first one like it
+        place += 1
+    return lines
+
+
 @constraint("format:quote_unquote", "After every quoted phrase comes an explanation without quotes.")
-def quote_unquote(text: str) -> bool:
-    plain = "".join(text.replace("\u201c", '"').replace("\u201d", '"').replace("'\"'", "").split())
+def quote_unquote(text: str, *, rules: Rules) -> bool:
+    if rules == "paper":  # curly quotes count as straight ones
+        text = text.replace("\u201c", '"').replace("\u201d", '"')
+    plain = "".join(text.replace("'\"'", "").split())
+    if '""' in plain:
+        return False
     rest = plain.strip(string.digits + string.punctuation.replace('"', ""))
-    return '""' not in plain and not rest.endswith('"')
+    if not rest and rules == "paper":
+        raise StopsError("there is nothing but marks and digits")
+    return not rest.endswith('"')
 
 
 @constraint("format:list", "The answer is a list with '{sep}' in place of bullet points.")
@@ -127,7 +155,7 @@ def sub_bullets(text: str) -> bool:
     "format:no_bullets_bullets",
     "At least two sentences come first, then at least two bullet points marked *.",
 )
-def no_bullets_bullets(text: str) -> bool:
+def no_bullets_bullets(text: str, *, rules: Rules) -> bool:
     before, bullets, prose = 0, 0, True
     for line in text.split("\n"):
         if line.strip().startswith("*"):
@@ -135,7 +163,7 @@ def no_bullets_bullets(text: str) -> bool:
             if before < 2:
                 return False
         elif prose:
-            found = len(sentences(line.strip()))
+            found = len(sentences(line.strip(), rules))
             prose, before = found > 0, before + found
         else:
             return False
@@ -143,10 +171,15 @@ def no_bullets_bullets(text: str) -> bool:
 
 
 @constraint("format:title_case", "The whole answer is in title case.")
-def title_case(text: str) -> bool:
-    # A word counts against it when it begins with a small letter and the rest is all small or all capital.
-    words = [token for token in tokens(text) if token[0].isalpha() and token[0].islower()]
-    return not any(len(word) == 1 or word[1:].islower() or word[1:].isupper() for word in words)
+def title_case(text: str, *, rules: Rules) -> bool:
+    # A word counts against it when it begins with a small letter and the rest is all small or all capital;
+    # today a small letter that stands alone does, too.
+    words = [token for token in tokens(text) if token[0].islower()]
+    if rules == "today":
+        words = [word for word in words if word[0].isalpha()]
+        if any(len(word) == 1 for word in words):
+            return False
+    return not any(word[1:].islower() or word[1:].isupper() for word in words)
 
 
 @constraint("format:output_template", f"The answer follows this template: {' ... '.join(_TEMPLATE)} ...")
@@ -162,8 +195,12 @@ def no_whitespace(text: str) -> bool:
 @constraint(
     "repeat:repeat_change", "The answer is the request itself with another first word, and no answer to it."
 )
-def repeat_change(text: str, prompt_to_repeat: str) -> bool:
-    return text != prompt_to_repeat and text.split()[1:] == prompt_to_repeat.split()[1:]
+def repeat_change(text: str, prompt_to_repeat: str, *, rules: Rules) -> bool:
+    if text == prompt_to_repeat:
+        return False
+    if rules == "paper":  # all but the first character, not word
+        return text[1:] == prompt_to_repeat[1:]
+    return text.split()[1:] == prompt_to_repeat.split()[1:]
 
 
 @constraint("repeat:repeat_simple", f"The whole answer is the sentence '{_ONLY_THIS}'")
@@ -173,9 +210,9 @@ def repeat_simple(text: str) -> bool:
 
 @constraint(
     "repeat:repeat_span",
-    "The answer is the request's words {n_start} to {n_end}, counted from 0, and no more.",
+    "The answer is the span of the request from index {n_start} to {n_end}, and no more.",
 )
-def repeat_span(text: str, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
-    # The prompts ask for words; an earlier revision of the authors' checkers counted characters.
-    wanted = prompt_to_repeat.split()[n_start : n_end + 1]
-    return text.strip().lower() == " ".join(wanted).lower()
+def repeat_span(text: str, prompt_to_repeat: str, n_start: int, n_end: int, *, rules: Rules) -> bool:
+    if rules == "paper":  # words, without the last one; so it was until 2026-05-03
+        return text.lower().split() == prompt_to_repeat.lower().split()[n_start:n_end]
+    return text.strip().lower() == prompt_to_repeat[n_start : n_end + 1].strip().lower()

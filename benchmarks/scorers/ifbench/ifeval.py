@@ -1,4 +1,7 @@
-"""The 25 constraints of IFEval: what the benchmark's train and validation rows ask for."""
+"""The 25 constraints of IFEval: what the benchmark's train and validation rows ask for.
+
+As in the official checkers, keywords and markers are regular expressions; in all rows known they are plain.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,8 @@ import re
 from collections.abc import Sequence
 
 from benchmarks.scorers.ifbench.registry import compare, constraint
-from benchmarks.scorers.ifbench.text import (
-    count_sentences,
-    holds_word,
-    language,
-    occurrences,
-    runs_of_letters,
-    tokens,
-)
+from benchmarks.scorers.ifbench.text import count_sentences, language, runs_of_letters, tokens
+from benchmarks.scorers.verdict import StopsError
 
 _FIXED_ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 _POSTSCRIPTS = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
@@ -24,17 +21,17 @@ _WORD_ENDS = re.compile(r"[.,?!'\"]")
 
 @constraint("keywords:existence", "The answer holds all of these words: {keywords}.")
 def existence(text: str, keywords: Sequence[str]) -> bool:
-    return all(occurrences(text, keyword) for keyword in keywords)
+    return all(_found(keyword, text) for keyword in keywords)
 
 
 @constraint("keywords:frequency", "The word '{keyword}' occurs {relation} {frequency} times.")
 def frequency(text: str, keyword: str, relation: str, frequency: int) -> bool:
-    return compare(occurrences(text, keyword), relation, frequency)
+    return compare(len(_found(keyword, text)), relation, frequency)
 
 
 @constraint("keywords:forbidden_words", "The answer holds none of these words: {forbidden_words}.")
 def forbidden_words(text: str, forbidden_words: Sequence[str]) -> bool:
-    return not any(holds_word(text, word) for word in forbidden_words)
+    return not any(_found(rf"\b{word}\b", text) for word in forbidden_words)
 
 
 @constraint("keywords:letter_frequency", "The letter {letter} occurs {let_relation} {let_frequency} times.")
@@ -101,8 +98,7 @@ def _bracketed(line: str) -> int:
     "detectable_content:postscript", "The answer ends with a postscript that begins with {postscript_marker}."
 )
 def postscript(text: str, postscript_marker: str) -> bool:
-    pattern = _POSTSCRIPTS.get(postscript_marker) or re.escape(postscript_marker.lower())
-    return re.search(pattern, text.lower()) is not None
+    return bool(_found(_POSTSCRIPTS.get(postscript_marker) or postscript_marker.lower(), text.lower()))
 
 
 @constraint(
@@ -146,7 +142,7 @@ def number_highlighted_sections(text: str, num_highlights: int) -> bool:
     "There are at least {num_sections} sections, each begun by '{section_spliter}' and its number.",
 )
 def multiple_sections(text: str, section_spliter: str, num_sections: int) -> bool:
-    return len(re.findall(rf"{re.escape(section_spliter)}\s?\d+", text)) >= num_sections
+    return len(_found(rf"{section_spliter}\s?\d+", text, same_case=True)) >= num_sections
 
 
 @constraint("detectable_format:json_format", "The whole answer is JSON.")
@@ -217,6 +213,13 @@ def english_lowercase(text: str) -> bool:
 @constraint("punctuation:no_comma", "There is no comma in the answer.")
 def no_comma(text: str) -> bool:
     return "," not in text
+
+
+def _found(pattern: str, text: str, *, same_case: bool = False) -> list[object]:
+    try:
+        return re.findall(pattern, text, 0 if same_case else re.IGNORECASE)
+    except re.error as error:
+        raise StopsError(f"{pattern[:40]!r} is no regular expression: {error}") from error
 
 
 def count_parts(text: str, divider: str) -> int | None:

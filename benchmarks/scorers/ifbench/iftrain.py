@@ -44,7 +44,7 @@ def copy_span_idx(text: str, prompt_to_repeat: str, n_start: int, n_end: int) ->
 
 @constraint("detectable_format:sentence_hyphens", "All sentences are joined by hyphens, without blanks.")
 def sentence_hyphens(text: str) -> bool:
-    joined = zip(text.split("-"), sentences(text.replace("-", " ")), strict=False)
+    joined = zip(text.split("-"), sentences(text.replace("-", " "), "paper"), strict=False)
     return all(part == sentence for part, sentence in joined)
 
 
@@ -92,7 +92,7 @@ def paragraphs2(text: str) -> bool:
 
 @constraint("first_word:first_word_sent", "Every sentence begins with the word '{first_word}'.")
 def first_word_sent(text: str, first_word: str) -> bool:
-    return all(_begins(sentence, first_word) for sentence in sentences(text))
+    return all(_begins(sentence, first_word) for sentence in sentences(text, "paper"))
 
 
 @constraint("first_word:first_word_answer", "The answer begins with the word '{first_word}'.")
@@ -102,7 +102,7 @@ def first_word_answer(text: str, first_word: str) -> bool:
 
 @constraint("last_word:last_word_sent", "Every sentence ends with the word '{last_word}', before the mark.")
 def last_word_sent(text: str, last_word: str) -> bool:
-    return all(_ends(sentence, last_word) for sentence in sentences(text))
+    return all(_ends(sentence, last_word) for sentence in sentences(text, "paper"))
 
 
 @constraint("last_word:last_word_answer", "The answer ends with the word '{last_word}'.")
@@ -159,7 +159,7 @@ def letter_counting2(text: str, letter: str, let_frequency: int, let_relation: s
 )
 def counting_composition(text: str, n_sent: int, n_words: int) -> bool:
     # Tokens are counted, so that a sentence's end mark is one of its words, as in the benchmark.
-    parts = [[len(tokens(s)) for s in sentences(part)] for part in re.split(r"\s?\*\*\*\s?", text)]
+    parts = [[len(tokens(s)) for s in sentences(part, "paper")] for part in re.split(r"\s?\*\*\*\s?", text)]
     return parts == [[n_words] * n_sent] * 3
 
 
@@ -182,7 +182,7 @@ def palindrome(text: str) -> bool:
 @constraint("keywords:keyword_specific_position", "Word {m} of sentence {n} is '{keyword}'.")
 def keyword_specific_position(text: str, keyword: str, n: int, m: int) -> bool:
     # Tokens are counted and case matters, unlike in the test's words:keywords_specific_position.
-    found = sentences(text)
+    found = sentences(text, "paper")
     words = tokens(found[n - 1]) if len(found) >= n else ()
     return len(words) >= m and words[m - 1] == keyword.strip()
 

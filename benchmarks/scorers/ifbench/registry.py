@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from benchmarks.scorers.rules import Rules
+from benchmarks.scorers.verdict import StopsError
+
 Rule = Callable[..., bool]
 
 
@@ -18,21 +21,27 @@ class Constraint:
     Attributes:
         id: Its name in the data sets, such as `count:numbers`.
         wording: The rule in words, with the parameters in braces.
-        rule: `rule(text, **parameters)`; the text is never blank.
+        rule: `rule(text, **parameters)`; the text is never blank. A rule that the authors changed has the
+            keyword `rules` besides.
         parameters: Names of the parameters, in lower case.
+        changed: The rule depends on the rule set.
     """
 
     id: str
     wording: str
     rule: Rule
     parameters: tuple[str, ...]
+    changed: bool
 
-    def follows(self, text: str, kwargs: Mapping[str, Any]) -> bool:
+    def follows(self, text: str, kwargs: Mapping[str, Any], rules: Rules = "paper") -> bool:
         """Whether `text` follows it as it stands. A blank text follows nothing.
 
-        Raises ValueError when `kwargs` are not the constraint's parameters.
+        Raises ValueError when `kwargs` are not the constraint's parameters, and StopsError where the official
+        checker raises.
         """
         values = self.values(kwargs)
+        if self.changed:
+            values["rules"] = rules
         return bool(text.strip()) and self.rule(text, **values)
 
     def describe(self, kwargs: Mapping[str, Any]) -> str:
@@ -58,10 +67,16 @@ class Constraint:
 
 
 def constraint(id: str, wording: str) -> Callable[[Rule], Constraint]:
-    """Makes a constraint of a function of a text and the constraint's parameters."""
+    """Makes a constraint of a function of a text and the constraint's parameters.
+
+    A keyword-only parameter `rules` of the function is the rule set.
+    """
 
     def make(rule: Rule) -> Constraint:
-        return Constraint(id, wording, rule, tuple(inspect.signature(rule).parameters)[1:])
+        names = [*inspect.signature(rule).parameters][1:]
+        return Constraint(
+            id, wording, rule, tuple(name for name in names if name != "rules"), changed="rules" in names
+        )
 
     return make
 
@@ -70,6 +85,13 @@ def constraints_of(*modules: ModuleType) -> dict[str, Constraint]:
     """All constraints that the modules define, by id."""
     values = [value for module in modules for value in vars(module).values()]
     return {value.id: value for value in values if isinstance(value, Constraint)}
+
+
+def fails_without(rules: Rules, what: str) -> bool:
+    """False today; in the paper's checkers, which do not look for it, raises StopsError with `what`."""
+    if rules == "paper":
+        raise StopsError(what)
+    return False
 
 
 def compare(count: int, relation: str, threshold: int) -> bool:

@@ -1,8 +1,9 @@
 """What the checkers see of a text: sentences, words, tokens, tags, syllables, language.
 
-Two ways to find sentences are in use, and scores depend on which: the rules in `sentences` (most
-constraints), and the trained English Punkt model in `count_sentences` and `tokens`. Models and word lists
-come with their packages; nothing is downloaded.
+Two ways to find sentences are in use, and scores depend on which: the rules of IFEval, by which the paper's
+checkers went, and the trained English Punkt model, to which the authors of IFBench turned in December 2025
+and which `count_sentences` and `tokens` always used. Models and word lists come with their packages; nothing
+is downloaded.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from functools import cache, lru_cache
 
 import langdetect
 import punkt
+import regex
 import syllapy
 from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
+
+from benchmarks.scorers.rules import Rules
 
 EDGES = string.punctuation + " "
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _CACHED = 512
 
-# Code points that are no characters and stand for a period that ends nothing, and for a sentence's end.
-_HELD, _END = "\ufdd0", "\ufdd1"
+# IFEval's marks for a period that ends nothing, and for a sentence's end: they count in an answer, too.
+_HELD, _END = "<prd>", "<stop>"
 _BEGINS = (
     r"(?:Mrs?|Ms|Dr|Prof|Capt|Cpt|Lt|Wherever|(?:He|She|It|They|Their|Our|We|But|However|That|This)(?=\s))"
 )
@@ -34,8 +38,18 @@ _HOLD_LAST = (rf" {_SHORT}\.", r" [A-Za-z]\.")
 _QUOTED_ENDS = ((".”", "”."), ('."', '".'), ('!"', '"!'), ('?"', '"?'))
 
 
+def sentences(text: str, rules: Rules) -> tuple[str, ...]:
+    """The sentences of `text`: by IFEval's rules in the paper, by the Punkt model today."""
+    return _sentences_by_rules(text) if rules == "paper" else _sentences_by_model(text)
+
+
 @lru_cache(maxsize=_CACHED)
-def sentences(text: str) -> tuple[str, ...]:
+def _sentences_by_model(text: str) -> tuple[str, ...]:
+    return tuple(punkt.sent_tokenize(text))
+
+
+@lru_cache(maxsize=_CACHED)
+def _sentences_by_rules(text: str) -> tuple[str, ...]:
     """Sentences by rules: one ends at every period, question mark and exclamation mark.
 
     Exceptions are periods of titles, initials, abbreviations, acronyms, numbers and web addresses. An
@@ -67,7 +81,7 @@ def _hold(pattern: str, text: str) -> str:
 
 def count_sentences(text: str) -> int:
     """Sentences as the trained English Punkt model finds them."""
-    return len(punkt.sent_tokenize(text))
+    return len(_sentences_by_model(text))
 
 
 @lru_cache(maxsize=_CACHED)
@@ -77,7 +91,7 @@ def tokens(text: str) -> tuple[str, ...]:
     from nltk.tokenize import NLTKWordTokenizer
 
     tokenize = NLTKWordTokenizer().tokenize
-    return tuple(token for sentence in punkt.sent_tokenize(text) for token in tokenize(sentence))
+    return tuple(token for sentence in _sentences_by_model(text) for token in tokenize(sentence))
 
 
 def word_tokens(text: str) -> list[str]:
@@ -86,8 +100,11 @@ def word_tokens(text: str) -> list[str]:
 
 
 def runs_of_letters(text: str) -> list[str]:
-    r"""Words as the regular expression \w+ finds them."""
-    return re.findall(r"\w+", text)
+    r"""Words as the regular expression \w+ finds them, by the engine that NLTK has for it since 3.10.
+
+    It takes the joiners of emoji for letters; the engine before did not.
+    """
+    return [match[0] for match in regex.finditer(r"\w+", text)]
 
 
 def without_punctuation(text: str) -> str:
@@ -100,9 +117,9 @@ def plain_words(text: str) -> list[str]:
     return without_punctuation(text.lower()).split()
 
 
-def holds_word(text: str, word: str) -> bool:
-    """Whether `word` stands in `text`, blind to case, with no letter or digit next to it."""
-    return re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) is not None
+def holds_word(text: str, word: str, *, same_case: bool = False) -> bool:
+    """Whether `word` stands in `text`, blind to case by default, with no letter or digit next to it."""
+    return re.search(rf"\b{re.escape(word)}\b", text, 0 if same_case else re.IGNORECASE) is not None
 
 
 def occurrences(text: str, part: str) -> int:

@@ -9,11 +9,16 @@ def _words(text: str) -> tuple[str, ...]:
 
 COORDINATING_CONJUNCTIONS = frozenset(_words("and but for nor or so yet"))
 
-PRONOUNS = frozenset(
+PERSONAL_PRONOUNS = frozenset(
     _words("""
     i me we us you he him she her it they them
     my mine our ours your yours his hers its their theirs
     myself ourselves yourself yourselves himself herself itself themselves
+    """)
+)
+# Counted since 2026-05-01: demonstrative, interrogative, relative and indefinite ones.
+OTHER_PRONOUNS = frozenset(
+    _words("""
     this that these those who whom whose which what whoever whomever whatever whichever
     anybody anyone anything everybody everyone everything nobody nothing somebody someone something
     each either neither both all some any none

@@ -6,7 +6,7 @@ import string
 from collections import Counter
 from itertools import pairwise
 
-from benchmarks.scorers.ifbench.registry import constraint
+from benchmarks.scorers.ifbench.registry import constraint, fails_without
 from benchmarks.scorers.ifbench.text import (
     EDGES,
     holds_word,
@@ -18,6 +18,8 @@ from benchmarks.scorers.ifbench.text import (
     without_punctuation,
     word_tokens,
 )
+from benchmarks.scorers.rules import Rules
+from benchmarks.scorers.verdict import StopsError
 
 _CONSONANTS = frozenset(string.ascii_lowercase) - frozenset("aeiou")
 _PRIMES = frozenset(n for n in range(2, 100) if all(n % d for d in range(2, n)))
@@ -28,12 +30,17 @@ _VOWELS_AT_MOST, _PALINDROMES, _PALINDROME_LENGTH = 3, 10, 5
     "words:alphabet",
     "Each word begins with the next letter of the alphabet; after a word with z comes one with a.",
 )
-def alphabet(text: str) -> bool:
-    letters = [word[0] for word in plain_words(text)]
-    if not letters or letters[0] not in string.ascii_lowercase:
+def alphabet(text: str, *, rules: Rules) -> bool:
+    words = without_punctuation(text).split()
+    if not words:
+        return fails_without(rules, "there is no first word")
+    first = words[0][0].lower()  # of one letter, as a dotted capital I has none
+    if first not in string.ascii_lowercase:
         return False
-    start = string.ascii_lowercase.index(letters[0])
-    return all(letter == string.ascii_lowercase[(start + place) % 26] for place, letter in enumerate(letters))
+    start = string.ascii_lowercase.index(first)
+    return all(
+        word.lower()[0] == string.ascii_lowercase[(start + place) % 26] for place, word in enumerate(words)
+    )
 
 
 @constraint("words:vowel", "The answer is one paragraph and uses at most three different vowels.")
@@ -78,20 +85,27 @@ def odd_even_syllables(text: str) -> bool:
 
 
 @constraint("words:last_first", "The last word of each sentence is the first word of the next one.")
-def last_first(text: str) -> bool:
-    pairs = [
-        (a.rstrip(EDGES).lower().split(), b.lstrip(EDGES).lower().split())
-        for a, b in pairwise(sentences(text))
-    ]
-    return all(a and b and a[-1] == b[0] for a, b in pairs)
+def last_first(text: str, *, rules: Rules) -> bool:
+    for one, other in pairwise(sentences(text, rules)):
+        before, after = one.rstrip(EDGES).lower().split(), other.lstrip(EDGES).lower().split()
+        if not before or not after:
+            return fails_without(rules, "a sentence has no word")
+        if before[-1] != after[0]:
+            return False
+    return True
 
 
 @constraint(
     "words:paragraph_last_first", "Each paragraph ends with the word it began with; a paragraph is one line."
 )
-def paragraph_last_first(text: str) -> bool:
-    lines = [line.strip().lower().strip(EDGES).split() for line in text.split("\n")]
-    return all(words[0] == words[-1] for words in lines if words)
+def paragraph_last_first(text: str, *, rules: Rules) -> bool:
+    for line in text.lower().split("\n"):
+        words = line.strip().strip(EDGES).split()
+        if words and words[0] != words[-1]:
+            return False
+        if not words and line.strip() and rules == "paper":
+            raise StopsError("a line has no word")
+    return True
 
 
 @constraint("words:no_consecutive", "No two words in a row begin with the same letter.")
@@ -100,26 +114,32 @@ def no_consecutive(text: str) -> bool:
 
 
 @constraint("words:keywords_specific_position", "Word {m} of sentence {n} is '{keyword}'.")
-def keywords_specific_position(text: str, keyword: str, n: int, m: int) -> bool:
-    found = sentences(text)
-    words = word_tokens(found[n - 1]) if len(found) >= n else []
+def keywords_specific_position(text: str, keyword: str, n: int, m: int, *, rules: Rules) -> bool:
+    found = sentences(text, rules)
+    sentence = found[n - 1] if len(found) >= n else ""
+    if rules == "paper":  # marks are counted, and case matters
+        words = list(tokens(sentence))
+        return len(words) >= m and words[m - 1] == keyword.strip()
+    words = word_tokens(sentence)
     return len(words) >= m and words[m - 1].lower() == keyword.strip().lower()
 
 
 @constraint("words:words_position", "The second word and the second to last word are both '{keyword}'.")
-def words_position(text: str, keyword: str) -> bool:
-    found = [token.lower() for token in tokens(text)]
-    if found and found[-1] in string.punctuation:
-        found.pop()
-    return len(found) >= 2 and found[1] == found[-2] == keyword.strip().lower()
+def words_position(text: str, keyword: str, *, rules: Rules) -> bool:
+    found, wanted = list(tokens(text)), keyword.strip()
+    if rules == "today":  # a final mark is not counted, and case does not matter
+        found, wanted = [token.lower() for token in found], wanted.lower()
+        if found and found[-1] in string.punctuation:
+            found.pop()
+    return len(found) >= 2 and found[1] == found[-2] == wanted
 
 
 @constraint(
     "sentence:alliteration_increment",
     "Each sentence has more words in rows with the same first letter than the sentence before it.",
 )
-def alliteration_increment(text: str) -> bool:
-    counts = [_alliterating(sentence) for sentence in sentences(text)]
+def alliteration_increment(text: str, *, rules: Rules) -> bool:
+    counts = [_alliterating(sentence) for sentence in sentences(text, rules)]
     return all(one < other for one, other in pairwise(counts))
 
 
@@ -132,12 +152,15 @@ def _alliterating(sentence: str) -> int:
 
 
 @constraint("sentence:keyword", "Sentence {n} holds the word '{word}'.")
-def keyword(text: str, word: str, n: int) -> bool:
-    found = sentences(text)
-    return len(found) >= n and holds_word(found[n - 1], word)
+def keyword(text: str, word: str, n: int, *, rules: Rules) -> bool:
+    found = sentences(text, rules)
+    if len(found) < n:
+        return False
+    # The paper's finds it within longer words.
+    return word.lower() in found[n - 1].lower() if rules == "paper" else holds_word(found[n - 1], word)
 
 
 @constraint("sentence:increment", "Each sentence has exactly {small_n} words more than the one before it.")
-def increment(text: str, small_n: int) -> bool:
-    lengths = [len(plain_words(sentence)) for sentence in sentences(text)]
+def increment(text: str, small_n: int, *, rules: Rules) -> bool:
+    lengths = [len(plain_words(sentence)) for sentence in sentences(text, rules)]
     return all(later == earlier + small_n for earlier, later in pairwise(lengths))

@@ -1,86 +1,68 @@
-"""Multiple choice (AMC 12 and SMC): which letter, A to E, an answer means.
+"""Multiple choice (AMC 12 and SMC): whether an answer means the right letter, A to E.
 
-Read from the first of these places that has one: a solution tag; a letter written four times or more in a
-row, as the questions ask; a box, with the letter or the option's value; an option's value at the very end; a
-last line that is a letter. Of several in one kind of place the last counts, where LiveBench accepts any.
+It does if any of these says so: the last solution tag, which holds the letter and nothing else; the letter
+four times in a row, anywhere; the last box; the value of the right option near the end; the last line, which
+is the letter or has it in its first parentheses. The case of a letter matters only where it is repeated. So
+an answer with two letters may be right by one of them, and "The answer is C." is wrong.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Iterator
 
-from benchmarks.scorers.livebench.reading import in_box, in_tag, last_line, plain
-from benchmarks.scorers.livebench.verdict import Found, Verdict
+from benchmarks.scorers.livebench.reading import in_box, in_tag
+from benchmarks.scorers.verdict import Found, Verdict
 
-_REPEATED = re.compile(r"(?<![A-Za-z])([A-E])\1{3,}(?![A-Za-z])")
-_OPTION = re.compile(r"\\(?:textbf|text|mathrm|textrm)\s*\{\s*\(([A-E])\)\s*\}?")
-_LETTER = re.compile(r"^\W*([A-E])\W*$")
-_LABELLED = re.compile(r"\b(?i:answer|choice|option)\b(?: is)?\W*([A-E])\W*$")
-_GOES_ON = re.compile(r"[\d./^_\\-]$")  # "12" is not the end of "112", nor "4" that of "1/4"
-_SPACING = re.compile(r"\\(?:qquad|quad|hspace\{[^}]*\}|[ ,;!])|~|\s+")
+_LETTERS = "ABCDE"
+_REPEATS = 4
+_REPEATED = re.compile(r"([A-E])\1{3}")
+_OPTION = re.compile(r"\\textbf{\(([A-E])\)\s?}(.*?)(?:\\qquad|\$)")
+_BEFORE_VALUE = 20  # characters of the end that are searched, beside as many as the value has
+# LiveBench looks for this word where a question does not give the value of its right option.
+NO_VALUE = "FAILURE"
 
 
 def score_choice(truth: str, answer: str, question: str) -> Verdict:
-    """1.0 when `answer` means the letter `truth`, else 0.0. `question` holds the options."""
-    found = read_choice(answer, question)
-    return Verdict(float(found is not None and found.text == truth.strip().upper()), found)
+    """1.0 if `answer` means the letter `truth`, else 0.0; `question` holds the options.
 
-
-def read_choice(answer: str, question: str) -> Found | None:
-    """The letter that `answer` means, and where it says so."""
-    values = options(question)
-    tag, box = in_tag(answer), in_box(answer)
-    if tag is not None and (letter := _as_letter(tag)):
-        return Found(letter, "the solution tag")
-    if repeated := _REPEATED.findall(answer):
-        return Found(repeated[-1], "the repeated letter")
-    if box is not None and (letter := _as_letter(box) or _with_value(box, values)):
-        return Found(letter, "the box")
-    if letter := _value_at_end(answer, values):
-        return Found(letter, "the option's value at the end")
-    line = plain(last_line(answer))
-    if match := _LETTER.match(line) or _LABELLED.search(line):
-        return Found(match[1], "the last line")
-    return None
-
-
-def options(question: str) -> dict[str, str]:
-    """The options' values by letter, without spacing, those left out that two options share.
-
-    Empty for a question that lists no options in LaTeX.
+    Raises ValueError for a truth that is no letter from A to E, and StopsError as `in_box`.
     """
-    marks = list(_OPTION.finditer(question))
-    values = {}
-    for number, mark in enumerate(marks, start=1):
-        value = question[mark.end() : marks[number].start() if number < len(marks) else None]
-        # After the last option the question goes on, with words about the form of the answer.
-        value = re.split(r"\$\s*(?:If you|Please|Once)\b|\n", value)[0]
-        if compact := _compact(value):
-            values[mark[1]] = compact
-    shared = Counter(values.values())
-    return {letter: value for letter, value in values.items() if shared[value] == 1}
+    if len(truth) != 1 or truth not in _LETTERS:
+        raise ValueError(f"The truth of a multiple choice question is a letter from A to E, not {truth!r}.")
+    first = None
+    for found, right in _readings(truth, answer, question):
+        if right:
+            return Verdict(1.0, found)
+        first = first or found
+    return Verdict(0.0, first)
 
 
-def _as_letter(text: str) -> str | None:
-    bare = _compact(text).strip("()")
-    return bare[0].upper() if re.fullmatch(r"([A-Ea-e])\1*", bare) else None
+def _readings(truth: str, answer: str, question: str) -> Iterator[tuple[Found, bool]]:
+    """What can be read, in LiveBench's order, and whether it is right; to be read up to the first that is."""
+    tag = in_tag(answer)
+    if tag is not None:
+        yield Found(tag, "the solution tag"), len(set(tag)) == 1 and tag[0].lower() == truth.lower()
+    if truth * _REPEATS in answer:
+        yield Found(truth, "the repeated letter"), True
+    elif repeated := _REPEATED.findall(answer):
+        yield Found(repeated[-1], "the repeated letter"), False
+    box = in_box(answer.replace(r"\\fbox{", r"\\boxed{"))
+    if box is not None:
+        bare = box.replace(r"\text{", "").replace("}", "").replace("\\", "").lower()
+        yield Found(box, "the box"), bare == truth.lower()
+    value = value_of(truth, question)
+    if value in answer[-(_BEFORE_VALUE + len(value)) :]:
+        yield Found(value, "the option's value near the end"), True
+    line = answer.strip().split("\n")[-1]
+    bare = line.strip().replace("*", "")
+    if bare.lower() != truth.lower() and "(" in line and ")" in line:
+        bare = line.split("(")[1].split(")")[0]
+    if bare.upper() in list(_LETTERS):
+        yield Found(bare, "the last line"), bare.lower() == truth.lower()
 
 
-def _with_value(text: str, values: dict[str, str]) -> str | None:
-    wanted = _compact(text)
-    return next((letter for letter, value in values.items() if value == wanted), None)
-
-
-def _value_at_end(answer: str, values: dict[str, str]) -> str | None:
-    end = _compact(answer)
-    fitting = [
-        letter
-        for letter, value in values.items()
-        if end.endswith(value) and not _GOES_ON.search(end.removesuffix(value))
-    ]
-    return max(fitting, key=lambda letter: len(values[letter]), default=None)
-
-
-def _compact(text: str) -> str:
-    return plain(_SPACING.sub("", text)).rstrip("\\.")
+def value_of(letter: str, question: str) -> str:
+    """The value of the option `letter` in the LaTeX list of `question`; FAILURE if it has none."""
+    values = {found: value.strip() for found, value in _OPTION.findall(question)}
+    return (values.get(letter) or NO_VALUE).strip("$").strip("~")

@@ -1,82 +1,95 @@
-r"""AMPS_Hard: the last boxed expression, compared with the truth as mathematics.
+r"""AMPS_Hard: an expression, compared with the truth as mathematics, or as the ending of the answer.
 
-Read from the last box, else from the last `$...$` of the last line. Equal when the texts agree after
-normalisation; when both are constants less than 0.001 apart; when their difference is zero. What differs from
-LiveBench: zero is found by evaluating at eight points before anything is simplified, which is quicker and
-settles more; `\log` without a base is the natural logarithm, as in the truths, which Mathematica wrote. As
-there, an antiderivative must be that of the truth: only a "+ C" is forgiven.
+Read from the last box, else from between the last two dollars; then sympy says whether the two are equal, and
+what it cannot read is wrong, the truth itself included. An answer without box and dollars is right if it ends
+with the truth, character for character, less one full stop.
+
+LiveBench's authors changed this after the paper: today a model is asked whether two expressions are
+equivalent, or negatives of each other, when sympy does not find them equal.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeAlias
 
-from benchmarks.scorers.livebench.reading import closing_brace, in_box, last_line
-from benchmarks.scorers.livebench.verdict import Found, Verdict
+from benchmarks.scorers.livebench.reading import in_box
 from benchmarks.scorers.livebench.workers import Comparer, shared_workers
+from benchmarks.scorers.verdict import Found, Verdict
 
-LONGEST = 2_000
-_BRACED_ARGUMENT = re.compile(
-    r"\\(?:ln|a?r?c?(?:sin|cos|tan)h?|sec|csc|cot)\s*(?:\^\s*(?:\d|\{\d+\}))?\s*\{(?=\s*\()"
+# Tells whether a truth and an answer are equivalent, or negatives of each other.
+Ask: TypeAlias = Callable[[str, str], bool]
+
+# In this order. An answer is one line after them; the constant of an integral is dropped.
+_IN_ANSWER = (
+    *((constant, "") for constant in ("+C", "+ C", "+ c", "+c")),
+    (r"\\fbox{", r"\\boxed{"),
+    (r"\dfrac", r"\frac"),
+    (r"\tfrac", r"\frac"),
+    *((size, "") for size in (r"\left", r"\right", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr")),
+    *((space, "") for space in (r"\,", r"\;", "\n")),
+    (r"\cdot", "*"),
 )
-_REPLACED = (
-    (re.compile(r"\\(?:left|right|bigl?|bigr?|Bigl?|Bigr?)(?![A-Za-z])"), ""),
-    (re.compile(r"\\[dt]frac"), r"\\frac"),
-    (re.compile(r"\\operatorname\{(\w+)\}"), r"\\\1"),
-    (re.compile(r"\\mathrm\{([ei])\}"), r"\1"),
-    (re.compile(r"(?<=\d)\\?,(?=\d{3}\b)"), ""),
-    (re.compile(r"\\sqrt\s*(\w)"), r"\\sqrt{\1}"),
-    (re.compile(r"\\frac\s*(\w)\s*(\w)"), r"\\frac{\1}{\2}"),
-    (re.compile(r"(?<![\d}])\.(?=\d)"), "0."),
-    (re.compile(r"\\log(?![\s]*_)"), r"\\ln"),
-    # A blank between figures is a product, but the parser would join them.
-    (re.compile(r"(?<=[\d}])(?:\\[ ,;!:]|~)\s*(?=[\d\\])"), r" \\cdot "),
-    (re.compile(r"\\[,;!:]|\\ |\\q?quad(?![A-Za-z])|~|\$"), " "),
-    (re.compile(r"\+\s*(?:\\(?:text|mathrm)\{\s*)?(?:C|c|K|constant)\b\s*\}?\s*$"), ""),
-)  # fmt: skip
+_IN_TRUTH = ((r"\left", ""), (r"\right", ""), (" ^", "^"), ("\\ ", "*"))
+_EITHER = r"\quad \text{or} \quad"
+_WRAPPED = (
+    *(re.compile(rf"\\{name}\{{(.*?)\}}") for name in ("text", "textbf", "overline")),
+    re.compile(r"\\boxed\{(.*)\}"),
+)
+_BARE_FRACTION = re.compile(r"frac([^{])(.)")
+_BARE_ROOT = re.compile(r"sqrt([^{\[])")
 
 
-def score_expression(truth: str, answer: str, workers: Comparer | None = None) -> Verdict:
-    """1.0 when the expression in `answer` equals `truth`, else 0.0. `workers` default to the shared ones."""
+def score_expression(
+    truth: str, answer: str, workers: Comparer | None = None, ask: Ask | None = None
+) -> Verdict:
+    """1.0 if the expression in `answer` equals `truth`, else 0.0.
+
+    workers: compare expressions; default: the shared ones.
+    ask: asked when they find no equality; None takes that for an answer.
+    Raises StopsError as `in_box`.
+    """
+    truth, answer = _replaced(truth, _IN_TRUTH), _replaced(answer, _IN_ANSWER)
     found = read_expression(answer)
     if found is None:
-        return Verdict(0.0, None)
-    if _key(found.text) == _key(truth):
-        return Verdict(1.0, found)
-    if len(found.text) > LONGEST:
-        return Verdict(0.0, found, f"it is longer than {LONGEST} characters")
-    outcome = (workers or shared_workers()).compare(normalise(truth), normalise(found.text))
+        ends = bool(truth) and answer.removesuffix(".").endswith(truth)
+        return Verdict(1.0, Found(truth, "the end of the answer")) if ends else Verdict(0.0, None)
+    outcome = (workers or shared_workers()).compare(truth, found.text)
+    if outcome != "equal" and ask is not None:
+        return Verdict(float(ask(truth, found.text)), found, "a model was asked whether it is equivalent")
     return Verdict(float(outcome == "equal"), found, "" if outcome in ("equal", "different") else outcome)
 
 
 def read_expression(answer: str) -> Found | None:
-    """The expression an answer gives, and where."""
+    """The expression an answer of one line gives, and where; None without a box and two dollars."""
     box = in_box(answer)
-    if box is not None:
-        return Found(box, "the box")
-    formulas = re.findall(r"\$([^$]+)\$", last_line(answer))
-    return Found(formulas[-1].strip(), "the last formula") if formulas else None
+    if box:
+        return Found(normalise(box), "the box")
+    if answer.count("$") < 2:
+        return None
+    end = answer.rfind("$")
+    end -= answer[end - 1] == "$"  # two dollars at the end are one mark
+    formula = answer[answer.rfind("$", 0, end) + 1 : end]
+    if "=" in formula:
+        formula = formula.rpartition("=")[2].strip()
+    elif _EITHER in formula:
+        formula = formula.rpartition(_EITHER)[2].strip()
+    return Found(normalise(formula), "the last formula")
 
 
 def normalise(text: str) -> str:
-    r"""`text` as the parser likes it: no sizes and spacing, `\frac`, `\ln`, one side of an equation."""
-    text = text.replace("\u2212", "-").replace("\u03c0", r"\pi ").replace("\u03bb", r"\lambda ")
-    for pattern, replacement in _REPLACED:
-        text = pattern.sub(replacement, text)
-    return _without_braces(text).rpartition("=")[2].strip(" .")
+    r"""The right side of an equation, without `\text{}` and its like, with the braces `\frac12` lacks."""
+    text = text.rpartition("=")[2]
+    for pattern in _WRAPPED:
+        text = pattern.sub(r"\1", text)
+    text = _BARE_FRACTION.sub(r"frac{\1}{\2}", text)
+    text = _BARE_ROOT.sub(r"sqrt{\1}", text)
+    digits = text.replace(",", "")
+    return digits if digits.isdigit() else text
 
 
-def _without_braces(text: str) -> str:
-    r"""`\ln{(x)}^2` as `\ln(x)^2`: the parser would take the power for a part of the argument."""
-    position = 0
-    while match := _BRACED_ARGUMENT.search(text, position):
-        start = match.end()
-        end = closing_brace(text, start)
-        position = start
-        if end is not None and text[start:end].strip().endswith(")"):
-            text = f"{text[: start - 1]}{text[start:end]}{text[end + 1 :]}"
+def _replaced(text: str, replacements: tuple[tuple[str, str], ...]) -> str:
+    for old, new in replacements:
+        text = text.replace(old, new)
     return text
-
-
-def _key(text: str) -> str:
-    return "".join(normalise(text).split())

@@ -1,62 +1,75 @@
-"""Places in which an answer may stand: a solution tag, a box, the last line. The last one there is counts.
+"""Places in which an answer may stand, as LiveBench reads them: a solution tag, a box.
 
-Models that have lost their way write the same thing thousands of times, so that all of this takes time in
+Models that have lost their way write the same thing thousands of times, so all of this takes time in
 proportion to the text's length.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 
-_TAG = re.compile(r"<(/?)solution>", re.IGNORECASE)
-_BOX = re.compile(r"\\(?:f?boxed|fbox)\s*\{")
-_WRAPPER = re.compile(r"\\(?:text|textbf|mathbf|mathrm|textrm|bf|rm)\s*\{([^{}]*)\}")
-_DEEPEST = 5  # wrappers around wrappers
+from benchmarks.scorers.verdict import StopsError
+
+_BOXED = r"\boxed"
+
+
+def without_thoughts(text: str) -> str:
+    """`text` without everything between `<think>` and `</think>`, the tags included."""
+    position, kept = 0, []
+    for start, end in _between(text, "<think>", "</think>"):
+        kept.append(text[position : start - len("<think>")])
+        position = end + len("</think>")
+    return "".join(kept) + text[position:]
 
 
 def in_tag(text: str) -> str | None:
-    """What the last `<solution>` tag holds."""
-    end = None
-    for tag in reversed(list(_TAG.finditer(text))):
-        if tag[1]:
-            end = tag.start()
-        elif end is not None:
-            return text[tag.end() : end].strip()
-    return None
+    """Return what the last `<solution>` tag that opens and closes on one line holds; None without one."""
+    held = None
+    for line in text.split("\n"):
+        for start, end in _between(line, "<solution>", "</solution>"):
+            held = line[start:end]
+    return held
 
 
 def in_box(text: str) -> str | None:
-    r"""What the last `\boxed{...}` (or `\fbox{...}`) holds, braces balanced; None for a box left open."""
-    starts = [match.end() for match in _BOX.finditer(text)]
-    if not starts:
+    r"""Return what the last box holds: `\boxed X` up to a dollar, `\boxed{X}`, or `\fbox{X}` without either.
+
+    None without a box, and for one whose braces do not close. Raises StopsError for a command that no brace
+    follows.
+    """
+    if f"{_BOXED} " in text:
+        return text.rpartition(f"{_BOXED} ")[2].partition("$")[0]
+    start = text.rfind(_BOXED) if _BOXED in text else text.rfind(r"\fbox")
+    end = None if start < 0 else _closing_brace(text, start)
+    if end is None:
         return None
-    end = closing_brace(text, starts[-1])
-    return None if end is None else text[starts[-1] : end].strip()
+    box = text[start : end + 1].replace("$", "").replace("fbox", "boxed")
+    if box.startswith(f"{_BOXED} "):
+        return box[len(_BOXED) + 1 :]
+    if not box.startswith(f"{_BOXED}{{") or f"{_BOXED} " in box:
+        raise StopsError(r"the last \boxed is not followed by a brace")
+    return box[len(_BOXED) + 1 : -1]
 
 
-def closing_brace(text: str, start: int) -> int | None:
-    """Where the brace stands that closes one opened just before `start`; None when nothing closes it."""
-    depth = 1
+def _closing_brace(text: str, start: int) -> int | None:
+    depth = 0
     for position in range(start, len(text)):
-        escaped = text[position - 1] == "\\"
-        if text[position] == "{" and not escaped:
+        if text[position] == "{":
             depth += 1
-        elif text[position] == "}" and not escaped:
+        elif text[position] == "}":
             depth -= 1
             if depth == 0:
                 return position
     return None
 
 
-def last_line(text: str) -> str:
-    """The last line that is not blank; empty when there is none."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
-
-
-def plain(text: str) -> str:
-    r"""`text` without `\text{}` and its like, dollar signs, asterisks and outer blanks and full stops."""
-    unwrapped = text
-    for _ in range(_DEEPEST):
-        unwrapped = _WRAPPER.sub(r"\1", unwrapped)
-    return unwrapped.replace("$", "").replace("*", "").strip(" \t\r\n.")
+def _between(text: str, opening: str, closing: str) -> Iterator[tuple[int, int]]:
+    """Start and end of what stands between an opening mark and the first closing one after it."""
+    position = 0
+    while (start := text.find(opening, position)) >= 0:
+        start += len(opening)
+        end = text.find(closing, start)
+        if end < 0:
+            return
+        yield start, end
+        position = end + len(closing)

@@ -1,15 +1,16 @@
-"""Which scorer a LiveBench-Math question goes to, and what it says."""
+"""Picks the scorer of a LiveBench-Math question."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from benchmarks.scorers.livebench.choice import score_choice
-from benchmarks.scorers.livebench.expression import score_expression
+from benchmarks.scorers.livebench.expression import Ask, score_expression
 from benchmarks.scorers.livebench.proof import score_proof
-from benchmarks.scorers.livebench.verdict import Verdict
+from benchmarks.scorers.livebench.reading import without_thoughts
 from benchmarks.scorers.livebench.whole_number import score_whole_number
 from benchmarks.scorers.livebench.workers import Comparer
+from benchmarks.scorers.verdict import StopsError, Verdict
 
 Kind = Literal["choice", "whole number", "proof", "expression"]
 
@@ -30,12 +31,27 @@ def kind_of(task: str, subtask: str) -> Kind:
     )
 
 
-def score(kind: Kind, *, truth: str, answer: str, question: str, workers: Comparer | None = None) -> Verdict:
-    """The verdict on `answer`, between 0 and 1. An empty answer has nothing found in it."""
-    if kind == "choice":
-        return score_choice(truth, answer, question)
-    if kind == "whole number":
-        return score_whole_number(truth, answer)
-    if kind == "proof":
-        return score_proof(truth, answer)
-    return score_expression(truth, answer, workers)
+def score(
+    kind: Kind,
+    *,
+    truth: str,
+    answer: str,
+    question: str,
+    workers: Comparer | None = None,
+    ask: Ask | None = None,
+) -> Verdict:
+    """The verdict on `answer`, between 0 and 1, without what it holds in `<think>` tags.
+
+    workers, ask: see `score_expression`. Raises ValueError for a truth that its kind cannot have.
+    """
+    answer = without_thoughts(answer)
+    try:
+        if kind == "choice":
+            return score_choice(truth, answer, question)
+        if kind == "whole number":
+            return score_whole_number(truth, answer)
+        if kind == "proof":
+            return score_proof(truth, answer)
+        return score_expression(truth, answer, workers, ask)
+    except StopsError as stop:
+        return Verdict(0.0, None, f"LiveBench's scorer raises on it, because {stop}")

@@ -92,7 +92,7 @@ class Workers:
         if _exchange(process, None, SECONDS_TO_START) != "ready":
             _end(process)
             raise RuntimeError(
-                f"`{sys.executable} -m {MODULE}` did not start. It needs sympy and "
+                f"`{sys.executable} -m {MODULE}` did not start. It needs sympy, lark and "
                 "antlr4-python3-runtime 4.11: pip install 'dspy-gepa[benchmarks]'."
             )
         return process

@@ -22,6 +22,8 @@ TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
 # did little. The mean is held near 0, since otherwise early gains would be expected of late rewritings too.
 DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
 TINY = 1e-100
+# Number of members whose residuals tell the noise: the cost grows with their cube, and these have thousands.
+MOST_COMPARED = 256
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,10 @@ def fit_scales(
     its parent does, which made the noise a quarter too small and the luckiest of many members look too good.
     The arguments are those of `estimate`.
     """
+    counts = (~np.isnan(scores)).sum(axis=0)
+    seen = counts > 0  # rows that nobody saw have no part in it
+    share, scores = shares_of(counts, weights)[seen], scores[:, seen]
     _, spread = spread_of(scores)
-    share = shares_of(scores, weights)
     squares, freedom = _within(scores, share)
     # The mean of the inverse gamma posterior, hence the - 2: a normal has thin tails where a variance is
     # known from six rows, and covered too little with one member.
@@ -118,11 +122,16 @@ def spread_of(scores: Scores) -> tuple[float, float]:
     return centre, spread if not equal else size if size > TINY else 0.5
 
 
-def shares_of(scores: Scores, weights: Array | None) -> Array:
-    """Return v_r: the weights in units of rows, which sum to the effective number of rows."""
+def shares_of(counts: NDArray[np.intp], weights: Array | None) -> Array:
+    """Return v_r: the weights in units of rows, which sum to the effective number of rows.
+
+    Args:
+        counts: Number of members run on each row.
+        weights: Weight of each row, or None.
+    """
     if weights is None:
-        return np.ones(scores.shape[1])
-    known = weights[~np.isnan(scores).all(axis=0)]
+        return np.ones(len(counts))
+    known = weights[counts > 0]
     return np.asarray(weights * (known.sum() / np.square(known).sum() if len(known) else 1.0))
 
 
@@ -155,8 +164,11 @@ def _within(lines: Array, share: Array) -> tuple[Array, Array]:
 def _left_over(scores: Scores, share: Array) -> tuple[float, float]:
     """Return the residual sum of squares of members and rows, without NaN, and its degrees of freedom.
 
-    Least squares with the rows' levels eliminated, which leaves one equation for each member.
+    Least squares with the rows' levels eliminated, which leaves one equation for each member. Of more than
+    `MOST_COMPARED` members this number takes part, evenly spaced.
     """
+    if len(scores) > MOST_COMPARED:
+        scores = scores[np.linspace(0, len(scores) - 1, MOST_COMPARED).astype(np.intp)]
     known = ~np.isnan(scores)
     seen = known.astype(np.float64)
     each = 1 / np.maximum(seen.sum(axis=0), 1.0)

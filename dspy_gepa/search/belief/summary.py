@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from dspy_gepa.program.objectives import length_of
-from dspy_gepa.search.belief.estimate import Belief
+from dspy_gepa.search.belief.belief import Belief
 from dspy_gepa.search.frontier import Scores, winners
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.table import Table
 from dspy_gepa.types import Levels, Outcome, Rollout, Row
 
 Interval = tuple[float, float]
@@ -42,12 +43,12 @@ def summarize_pool(pool: Pool, best: int, *, validates_all: bool) -> PoolSummary
         best: Index of the member that would be returned.
         validates_all: True if the strategy runs every member on all validation rows.
     """
-    belief = pool.belief
+    scores = pool.belief.all_scores()
     return PoolSummary(
-        scores=tuple(pool.means) if validates_all else tuple(belief.mean.tolist()),
-        intervals=tuple(belief.interval(member) for member in range(len(pool))),
-        gain=float(belief.mean[best] - belief.mean[0]),
-        gain_interval=belief.gain_interval(best, 0),
+        scores=tuple(pool.means) if validates_all else tuple(score.expected for score in scores),
+        intervals=tuple(score.interval() for score in scores),
+        gain=scores[best].expected - scores[0].expected,
+        gain_interval=pool.belief.gain(best, 0).interval(),
     )
 
 
@@ -66,13 +67,14 @@ def means_by_objective(pool: Pool, *, validates_all: bool, measured: Sequence[st
     if not pool.is_run(0):
         return Levels()
     objectives = {
-        name: _means(pool, scores, pool.objective_beliefs[name], validates_all)
+        name: _means(pool, scores, pool.objective_beliefs[name], validates_all, bounded=name not in measured)
         for name, scores in pool.objectives.items()
     }
     if objectives and "length" in measured:
         objectives["length"] = tuple(length_of(member.candidate) for member in pool.members)
     groups, named = np.array(pool.row_weights.groups), sorted(set(pool.row_weights.groups))
-    beliefs = {group: pool.belief_from(np.where(groups == group, pool.scores, np.nan)) for group in named}
+    inside_of = {group: Table.of(np.where(groups == group, pool.scores, np.nan)) for group in named}
+    beliefs = {group: pool.belief_from(table) for group, table in inside_of.items()}
     inside = groups[: len(pool.val_rows)]
     return Levels(
         objectives,
@@ -80,15 +82,21 @@ def means_by_objective(pool: Pool, *, validates_all: bool, measured: Sequence[st
             group: _means(pool, np.where(inside == group, pool.val_scores, np.nan), belief, validates_all)
             for group, belief in beliefs.items()
         },
-        {group: tuple(map(belief.interval, range(len(pool)))) for group, belief in beliefs.items()},
+        {
+            group: tuple(score.interval() for score in belief.all_scores())
+            for group, belief in beliefs.items()
+        },
     )
 
 
-def _means(pool: Pool, scores: Scores, belief: Belief, validates_all: bool) -> tuple[float, ...]:
+def _means(
+    pool: Pool, scores: Scores, belief: Belief, validates_all: bool, *, bounded: bool = True
+) -> tuple[float, ...]:
     known = ~np.isnan(scores)
     if validates_all and known[0].any() and (known == known[0]).all():
         return tuple(pool.row_weights.mean(line) for line in scores)
-    return tuple(belief.mean.tolist())
+    # Seconds and dollars are not on the scale of the metric.
+    return tuple(s.expected for s in belief.all_scores()) if bounded else tuple(belief.mean.tolist())
 
 
 def best_members(pool: Pool) -> dict[Row, list[int]]:

@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.search.belief.frontier import FrontierType, expected_wins, observed_tracks, track_weights
+from dspy_gepa.search.belief.frontier import FrontierType, drawn_winner, observed_tracks, track_weights
 from dspy_gepa.search.frontier import best_on_average, sample_parent
 from dspy_gepa.search.pool import Member, Pool
 
@@ -35,7 +35,7 @@ def thompson(pool: Pool, rng: Random) -> int:
 
 def robust_frontier(pool: Pool, rng: Random, kind: FrontierType = "instance") -> int:
     """Draw a member in proportion to the rows, or other tracks, it is expected to win without noise."""
-    return rng.choices(range(len(pool)), weights=expected_wins(pool, kind, rng).tolist())[0]
+    return drawn_winner(pool, kind, rng)
 
 
 def believed_best(pool: Pool, rng: Random) -> int:

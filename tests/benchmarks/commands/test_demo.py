@@ -12,6 +12,7 @@ SMALL = ["--budget", "40"]
 LAST = "model."
 
 
+@pytest.mark.slow
 def test_on_a_terminal_the_run_is_shown_live(screen: Screen) -> None:  # noqa: F811  # the fixture
     with on(screen):
         demo(SMALL, standalone_mode=False)

@@ -81,6 +81,7 @@ def error_of(kind: FaultKind, road: str) -> Exception:
 # Answers --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("road", ROADS)
 def test_a_served_engine_gives_the_answer_and_the_usage_that_it_gives_directly(road: str) -> None:
     with serve() as server, dspy.context(track_usage=True, lm=lm_of(server, road)):

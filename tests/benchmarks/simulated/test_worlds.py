@@ -108,6 +108,7 @@ with dspy.context(lm=task.task_lm()):
 """
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_hash_seed_of_the_process() -> None:
     here: dict[str, str] = {}
     exec(SHOWN, here)

@@ -13,7 +13,6 @@ import dspy
 import pytest
 
 from benchmarks.scorers.ifbench import IFEVAL, TEST, check, check_loosely, describe
-from benchmarks.scorers.ifbench.cases import CASES
 from benchmarks.simulated import SimulatedEngine
 from benchmarks.simulated.engine import load_role
 from benchmarks.simulated.evidence import Evidence
@@ -27,6 +26,7 @@ from benchmarks.simulated.worlds.writing.families import ORDER, family_of
 from benchmarks.simulated.worlds.writing.skills import FAMILIES, SKILLS, stage_of_fields
 from benchmarks.simulated.worlds.writing.writer import OPENINGS, ensure, write
 from benchmarks.tasks.ifbench import BEST_INSTRUCTIONS, ENSURE, GENERATE, build
+from tests.benchmarks.support_constraints import KWARGS
 from tests.benchmarks.support_prompts import CALM, ask
 
 TOPICS = ("lighthouse", "bicycle", "orchard", "violin", "glacier", "market", "library", "harbour")
@@ -45,7 +45,7 @@ def world(count: int = 60) -> list[dict[str, Any]]:
             "key": str(number),
             "prompt": f"Tell me about the {TOPICS[number % 8]} of town {number} and mind the rules.",
             "instruction_id_list": list(pair),
-            "kwargs": [dict(CASES[id].kwargs) for id in pair],
+            "kwargs": [dict(KWARGS[id]) for id in pair],
         }
         for number, pair in enumerate(chosen)
     ]
@@ -61,7 +61,7 @@ def score(instructions: Mapping[str, str] | None = None) -> float:
 
 @pytest.mark.parametrize("id", CRAFTS)
 def test_an_edit_makes_a_draft_follow_its_constraint(id: str) -> None:
-    kwargs = CASES[id].kwargs
+    kwargs = KWARGS[id]
     drafts = [draft(f"Tell me about the {topic}.", 5, topic) for topic in TOPICS]
     followed = [check(id, craft(id, kwargs, text), kwargs) for text in drafts]
     assert all(followed) or (id in NOT_ALWAYS and sum(followed) >= 6), followed
@@ -73,7 +73,7 @@ def test_there_is_an_edit_for_every_constraint_of_the_rows() -> None:
 
 def test_a_draft_alone_breaks_most_constraints() -> None:
     text = draft("Tell me about the lighthouse.", 5, "salt")
-    assert sum(check(id, text, CASES[id].kwargs) for id in CRAFTS) < len(CRAFTS) / 4
+    assert sum(check(id, text, KWARGS[id]) for id in CRAFTS) < len(CRAFTS) / 4
 
 
 def test_drafts_speak_of_the_query_and_differ_by_salt() -> None:
@@ -202,7 +202,7 @@ def test_every_mistake_asks_for_a_harmful_habit(wording: str) -> None:
 
 @pytest.mark.parametrize("id", CRAFTS)
 def test_the_words_of_a_missed_constraint_teach_some_family(id: str) -> None:
-    missed = f"Wrong: not done.\nMissed constraints:\n- {describe(id, CASES[id].kwargs)}"
+    missed = f"Wrong: not done.\nMissed constraints:\n- {describe(id, KWARGS[id])}"
     lessons = lessons_in("write", Evidence({"query": "q", "response": "Tea."}, missed))
     assert len(lessons - {"list"}) <= 1
     assert lessons <= set(LESSONS["write"])
@@ -210,7 +210,7 @@ def test_the_words_of_a_missed_constraint_teach_some_family(id: str) -> None:
 
 def test_most_constraints_teach_their_own_family() -> None:
     def taught(id: str) -> frozenset[str]:
-        missed = f"Wrong.\nMissed constraints:\n- {describe(id, CASES[id].kwargs)}"
+        missed = f"Wrong.\nMissed constraints:\n- {describe(id, KWARGS[id])}"
         return lessons_in("write", Evidence({"query": "q", "response": "Tea."}, missed))
 
     assert sum(family_of(id) in taught(id) for id in IFEVAL) >= 0.8 * len(IFEVAL)
@@ -236,11 +236,11 @@ def test_a_rewrite_after_failures_asks_for_what_was_missed() -> None:
 
 def test_texts_do_not_depend_on_the_hash_seed() -> None:
     script = """
-from benchmarks.scorers.ifbench.cases import CASES
+from tests.benchmarks.support_constraints import KWARGS
 from benchmarks.simulated.worlds.writing.crafts import CRAFTS, craft
 from benchmarks.simulated.worlds.writing.drafts import draft
 
-print([craft(id, CASES[id].kwargs, draft("Speak of the sea", 5, id)) for id in CRAFTS])
+print([craft(id, KWARGS[id], draft("Speak of the sea", 5, id)) for id in CRAFTS])
 """
     printed = subprocess.run(
         [sys.executable, "-c", script],
@@ -255,5 +255,5 @@ print([craft(id, CASES[id].kwargs, draft("Speak of the sea", 5, id)) for id in C
         text=True,
         encoding="utf-8",
     ).stdout
-    here = [craft(id, CASES[id].kwargs, draft("Speak of the sea", 5, id)) for id in CRAFTS]
+    here = [craft(id, KWARGS[id], draft("Speak of the sea", 5, id)) for id in CRAFTS]
     assert printed == f"{here}\n"

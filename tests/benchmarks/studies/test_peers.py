@@ -98,6 +98,7 @@ def test_cells_come_with_seeds_outermost_and_the_baseline_first() -> None:
     assert [c.seed for c in found] == [0] * 6 + [1] * 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arm", ["gepa-paper+merge", "simba", "miprov2-light"])
 def test_other_peers_run_on_few_rows(arm: str) -> None:
     (point,) = run_cell(cell(arm))["points"]

@@ -40,6 +40,7 @@ def result_of(program: dspy.Module) -> GEPAResult:
     return program.detailed_results
 
 
+@pytest.mark.slow
 def test_the_agent_answers_more_questions_than_before(task: Task, better: dspy.Module) -> None:
     with dspy.context(lm=task.task_lm()):
         before, after = (

@@ -115,24 +115,12 @@ def test_another_seed_recuts_train_and_validation(folder: Path) -> None:
     assert len(other.train) == 150
 
 
-def test_hub_rows_are_ordered_by_key_as_text_shuffled_and_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DSPY_GEPA_DATA", raising=False)
-    hub = rows(541)
-    task = ifbench.load(hub=lambda: hub, hub_test=lambda: rows(3, 600))
-    again = ifbench.load(hub=lambda: hub[::-1], hub_test=lambda: rows(3, 600))
-    assert (len(task.train), len(task.val), len(task.test)) == (150, 300, 3)
-    assert [row.query for row in task.val] == [row.query for row in again.val]
-    assert not {row.query for row in task.train} & {row.query for row in task.val}
-    keys = [row.query.removeprefix(f"{QUERY} ") for row in task.val]
-    assert keys != sorted(keys)
-
-
 def test_a_hub_out_of_reach_is_explained_with_both_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable() -> Iterable[Any]:
         raise ConnectionError("no network")
 
     monkeypatch.delenv("DSPY_GEPA_DATA", raising=False)
-    with pytest.raises(DataNotFound, match=r"ifbench.*Hugging Face.*data_dir.*DSPY_GEPA_DATA"):
+    with pytest.raises(DataNotFound, match=r"(?s)ifbench.*no network.*data_dir.*DSPY_GEPA_DATA"):
         ifbench.load(hub=unreachable)
 
 
@@ -157,6 +145,22 @@ def test_the_real_data_can_be_played() -> None:
     assert means[0] + 0.1 < means[1]
 
 
+def test_the_rule_set_decides_where_the_checkers_differ(folder: Path) -> None:
+    title = ifbench.example_of({**ROW, "instruction_id_list": ["format:title_case"], "kwargs": [{}]})
+    paper, today = load("ifbench", folder), load("ifbench", folder, rules="today")
+    assert paper.metric(title, answered("A Dog a Day")).score == 1.0
+    assert today.metric(title, answered("A Dog a Day")).score == 0.0
+
+
+def test_a_response_on_which_a_checker_of_the_paper_raises_scores_nothing_at_all() -> None:
+    pair = ["punctuation:no_comma", "words:paragraph_last_first"]
+    gold = ifbench.example_of({**ROW, "instruction_id_list": pair, "kwargs": [{}, {}]})
+    raising = answered("Tea is tea\n---\nSo it is so\n---\nTea is tea")
+    assert metric(gold, raising).score == 0.0
+    assert "Followed constraints:\n- There is no comma" in metric(gold, raising).feedback
+    assert metric(gold, raising, rules="today").score == 1.0
+
+
 def test_verification_tries_the_checkers_and_the_rows(folder: Path) -> None:
     (folder / "ifbench" / "test.jsonl").write_text(
         json.dumps({**ROW, "instruction_id_list": ["count:sheep", "startend:end_checker"]}) + "\n",
@@ -164,7 +168,8 @@ def test_verification_tries_the_checkers_and_the_rows(folder: Path) -> None:
     )
     checks = {check.what: check for check in checks_of(folder)}
     failed = {what for what, check in checks.items() if not check.ok}
-    assert checks["cases of the checkers of IFEval"].ok
-    assert "25 checkers" in checks["cases of the checkers of IFEval"].note
+    assert checks["verdicts of the official scorer, rules paper"].ok
+    assert checks["verdicts of the official scorer, rules today"].ok
+    assert checks["cases of the checkers without official verdicts"].ok
     assert "constraints with a checker and the parameters it takes" in failed
     assert "train, validation and test have (150, 300, 294) rows" in failed

@@ -133,7 +133,7 @@ def test_the_program_answers_with_four_predictors_and_two_searches(bundled: Task
     with dspy.context(lm=bundled.task_lm(), trace=[]):
         program(question=row.question)
         trace = dspy.settings.trace
-    assert [name for name, _ in program.named_predictors()] == list(STEPS)
+    assert [name for name, _ in program.named_predictors()] == sorted(STEPS)  # the artifact's order
     assert [len(inputs["passages"]) for _, inputs, _ in trace if "passages" in inputs] == [7, 7]
 
 
@@ -151,6 +151,7 @@ def test_two_runs_of_the_bundled_task_agree(bundled: Task) -> None:
     )
 
 
+@pytest.mark.slow
 def test_answers_and_rewrites_do_not_depend_on_the_hash_seed() -> None:
     script = """
 import dspy
@@ -223,7 +224,7 @@ def test_a_hub_out_of_reach_is_explained_with_both_ways_out(monkeypatch: pytest.
         raise ConnectionError("no network")
 
     monkeypatch.delenv("DSPY_GEPA_DATA", raising=False)
-    with pytest.raises(DataNotFound, match=r"Hugging Face.*datasets.*data_dir.*DSPY_GEPA_DATA") as caught:
+    with pytest.raises(DataNotFound, match=r"(?s)no network.*data_dir.*DSPY_GEPA_DATA") as caught:
         hotpotqa.load(hub=unreachable)
     assert isinstance(caught.value.__cause__, ConnectionError)
 
@@ -256,7 +257,8 @@ def test_the_hub_rows_follow_the_papers_split_rule(monkeypatch: pytest.MonkeyPat
             yield {"question": f"Q{i}?", "answer": f"{i}", "supporting_facts": facts, "context": context}
 
     monkeypatch.delenv("DSPY_GEPA_DATA", raising=False)
-    task = hotpotqa.load(hub=rows)
+    with pytest.warns(UserWarning, match="not the abstracts of Wikipedia"):
+        task = hotpotqa.load(hub=rows)
     assert [len(part) for part in (task.train, task.val, task.test)] == [150, 300, 300]
     assert all(int(row.answer) < 800 for row in task.test)
     assert all(800 <= int(row.answer) < 1600 for row in task.val)
@@ -276,6 +278,7 @@ def test_another_seed_recuts_train_and_validation_only() -> None:
     assert cut == recut(splits, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (Path(os.environ.get("DSPY_GEPA_DATA", "missing")) / "hotpotqa").is_dir(),
     reason="DSPY_GEPA_DATA is not set",
@@ -288,6 +291,7 @@ def test_the_real_data_can_be_played() -> None:
     assert run(task, task.program(), rows) < run(task, task.best_program(), rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["aime", "hover", "livebench_math", "pupa"])
 def test_the_papers_other_tasks_can_be_played_on_real_data(name: str) -> None:
     data = Path(os.environ.get("DSPY_GEPA_DATA", "missing"))

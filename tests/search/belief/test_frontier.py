@@ -10,9 +10,11 @@ import pytest
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.search import Adaptive, Paper
-from dspy_gepa.search.belief.frontier import expected_wins, observed_tracks
+from dspy_gepa.search.belief.frontier import FrontierType, drawn_winner, observed_tracks
+from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.choices.parents import pareto, robust_frontier
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.table import Table
 from tests.support import Entry, pool_of
 
 # The seed is good and slow, the first child bad and fast, the second in between; on two rows.
@@ -26,10 +28,10 @@ def rated(*, objectives: bool = True) -> Pool:
         return pool
     width = pool.scores.shape[1]
 
-    def wide(lines: list[list[float]]) -> np.ndarray:
-        return np.array([[*line, *[np.nan] * (width - 2)] for line in lines])
+    def wide(lines: list[list[float]]) -> Table:
+        return Table.of(np.array([[*line, *[np.nan] * (width - 2)] for line in lines]))
 
-    return replace(pool, all_objectives={"quality": wide(QUALITY), "speed": wide(SPEED)})
+    return replace(pool, objective_tables={"quality": wide(QUALITY), "speed": wide(SPEED)})
 
 
 def test_the_tracks_of_each_kind() -> None:
@@ -50,11 +52,28 @@ def test_a_member_that_is_best_by_an_objective_only_is_on_that_frontier_only() -
     assert chosen == {"instance": {0}, "objective": {0, 1}, "hybrid": {0, 1}, "cartesian": {0, 1}}
 
 
-@pytest.mark.parametrize(("kind", "tracks"), [("objective", 2), ("hybrid", 4), ("cartesian", 4)])
-def test_without_chance_the_wins_add_up_to_the_tracks(kind: str, tracks: int) -> None:
-    wins = expected_wins(rated(), kind, Random(3))  # type: ignore[arg-type]
-    assert wins.sum() == pytest.approx(tracks)
-    assert wins[1] > expected_wins(rated(), "instance", Random(3))[1]
+@pytest.mark.parametrize("kind", ["objective", "hybrid", "cartesian"])
+def test_who_is_best_by_an_objective_is_drawn_more_often_where_objectives_count(kind: FrontierType) -> None:
+    def drawn(kind: FrontierType) -> int:
+        return sum(drawn_winner(rated(), kind, Random(seed)) == 1 for seed in range(100))
+
+    assert drawn(kind) > drawn("instance") + 10
+
+
+def test_a_row_is_drawn_by_its_weight() -> None:
+    # The child is good on the second row alone.
+    pool = pool_of(Entry({"a": "0"}, (1.0, 0.0) * 10), Entry({"a": "1"}, (0.0, 1.0) * 10, (0,)))
+    shares = []
+    for second in (0.1, 1.9):
+        weights = np.ones(pool.scores.shape[1])
+        weights[:20] = [2 - second, second] * 10
+        weighted = replace(pool, row_weights=RowWeights(weights))
+        shares.append(np.mean([drawn_winner(weighted, "instance", Random(seed)) for seed in range(150)]))
+    assert shares[1] > shares[0] + 0.2
+
+
+def test_without_any_score_a_parent_is_drawn_all_the_same() -> None:
+    assert drawn_winner(pool_of(Entry({"a": "0"}, ())), "instance", Random(0)) == 0
 
 
 def test_a_parent_is_drawn_by_the_robust_frontier_of_every_kind() -> None:
@@ -65,9 +84,8 @@ def test_a_parent_is_drawn_by_the_robust_frontier_of_every_kind() -> None:
 
 def test_an_objective_that_is_missing_on_some_rows_is_averaged_over_the_others() -> None:
     pool = rated()
-    speed = pool.all_objectives["speed"].copy()
-    speed[1, 0] = np.nan
-    partial = replace(pool, all_objectives={"speed": speed})
+    speed = pool.objective_tables["speed"].with_scores(1, [0], [np.nan])
+    partial = replace(pool, objective_tables={"speed": speed})
     assert observed_tracks(partial, "objective")[:, 0].tolist() == pytest.approx([0.1, 1.0, 0.5])
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dspy_gepa.search.belief.estimate import Belief
+from dspy_gepa.search.belief.belief import DenseBelief
 from dspy_gepa.search.belief.scales import Scales
 from dspy_gepa.search.choices.parents import (
     PARENT_CHOICES,
@@ -36,7 +36,7 @@ def scored(*scores: Sequence[float]) -> Pool:
 
 def believing(pool: Pool, means: Sequence[float], sds: Sequence[float]) -> Pool:
     """The pool with this belief: all members independent."""
-    vars(pool)["belief"] = Belief(np.array(means), np.diag(sds) ** 2, Scales(1.0, 0.0, 1.0, 0.0))
+    vars(pool)["belief"] = DenseBelief(np.array(means), np.diag(sds) ** 2, Scales(1.0, 0.0, 1.0, 0.0))
     return pool
 
 

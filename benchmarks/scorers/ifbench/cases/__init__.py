@@ -1,21 +1,24 @@
-"""Texts that follow each constraint and texts that do not, so that the checkers can be tried before a run."""
+"""Texts that follow a constraint and texts that do not, for the constraints without official verdicts.
+
+Those of IFTrain have no checker in the paper's artifact nor in IFBench's repository; the official one of
+`words:start_verb` needs a tagger's data. All others are held to `scorers/verdicts/ifbench.jsonl`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.scorers.ifbench.cases import counts, customs, formats, ifeval, iftrain, words
-from benchmarks.scorers.ifbench.cases.case import Cases
+from benchmarks.scorers.ifbench.cases import iftrain
+from benchmarks.scorers.ifbench.cases.case import Cases, cases
 from benchmarks.scorers.ifbench.cases.odd import FOLLOWED, ODD
 
 __all__ = ["CASES", "FOLLOWED", "ODD", "Cases", "tried"]
 
 CASES: Mapping[str, Cases] = {
-    **counts.CASES,
-    **words.CASES,
-    **formats.CASES,
-    **customs.CASES,
-    **ifeval.CASES,
+    "words:start_verb": cases(
+        ["Run away.", "Write a poem", "Running helps", "Consider the sea", "is it so"],
+        ["The sea", "Photosynthesis is slow", "...", "42 is it", "Quickly run"],
+    ),
     **iftrain.CASES,
 }
 

@@ -124,6 +124,8 @@ def _out_of_form(kind: Kind, found: str) -> str:
         return "; then ".join(f"expression {number.strip()}" for number in found.split(","))
     if kind == "three digits":
         return str(int(found))
+    if kind == "expression":
+        return f"This gives {found} once all is worked out."
     return f"The answer is {found}."
 
 

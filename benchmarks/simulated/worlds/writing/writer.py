@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.scorers.ifbench import IFEVAL, check_loosely
+from benchmarks.scorers.ifbench import IFEVAL, follows_loosely
 from benchmarks.simulated.knobs import Knobs
 from benchmarks.simulated.prompt import Demo, Prompt
 from benchmarks.simulated.reply import Value
@@ -69,7 +69,7 @@ class Writer:
         for demo in demos:
             text = demo.outputs.get(_OUTPUT[stage], "")
             asked = self.key.find(demo.inputs.get("query", ""))
-            names = {family_of(id) for id, kwargs in asked if check_loosely(id, text, kwargs)}
+            names = {family_of(id) for id, kwargs in asked if follows_loosely(id, text, kwargs)}
             for name in [*sorted(names), *(["only"] if text and not text.startswith(OPENINGS) else [])]:
                 missed[name] = missed.get(name, 1.0) * (1 - SHOWN_BY_ONE_DEMO)
         return {name: 1 - rest for name, rest in missed.items()}
@@ -96,7 +96,7 @@ def write(query: str, asked: Asked, obeyed: frozenset[str], row: str) -> str:
 def ensure(response: str, asked: Asked, obeyed: frozenset[str], row: str) -> str:
     """`response` with some of what it breaks mended, and with words added unless kept from it."""
     text = response
-    broken = [(id, kwargs) for id, kwargs in _in_order(asked) if not check_loosely(id, text, kwargs)]
+    broken = [(id, kwargs) for id, kwargs in _in_order(asked) if not follows_loosely(id, text, kwargs)]
     for id, kwargs in broken:
         if _cares(id, obeyed, "recheck" in obeyed, f"ensure/{row}"):
             text = craft(id, kwargs, text.removeprefix(pick(OPENINGS, row)).strip() or "Well.")

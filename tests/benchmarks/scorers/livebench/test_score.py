@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.commands.checks.official import VERDICTS, agreement
 from benchmarks.scorers.livebench.score import Kind, kind_of, score
+from benchmarks.scorers.rows import judge
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,22 @@ def test_every_kind_is_scored_by_its_scorer(kind: Kind, truth: str, answer: str)
     assert score(kind, truth=truth, answer=answer, question="?").score == 1.0
     empty = score(kind, truth=truth, answer="", question="?")
     assert (empty.score, empty.found) == (0.0, None)
+
+
+def test_the_verdicts_are_the_official_ones() -> None:
+    lines = (VERDICTS / "livebench_math.jsonl").read_text(encoding="utf-8").splitlines()
+    judged = list(judge("livebench_math", [line for line in lines if "AMPS" not in line], "paper"))
+    assert [row for row in judged if not row.agrees] == []
+    assert len(judged) > 120
+
+
+@pytest.mark.slow
+def test_the_verdicts_on_expressions_are_the_official_ones_too() -> None:
+    (check,) = agreement("livebench_math", ["paper"])
+    assert check.ok, check
+    assert check.cases > 200
+
+
+def test_thoughts_are_no_part_of_an_answer() -> None:
+    assert score("choice", truth="B", answer="<think>AAAA</think>BBBB", question="").score == 1.0
+    assert score("choice", truth="A", answer="<think>AAAA\n</think>BBBB", question="").score == 0.0

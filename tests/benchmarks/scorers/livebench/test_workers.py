@@ -20,13 +20,15 @@ def workers() -> Iterator[Workers]:
     workers.close()
 
 
+@pytest.mark.slow
 def test_one_process_serves_many_comparisons(workers: Workers) -> None:
     assert workers.compare("x", "x+0") == "equal"
     assert workers.compare("x", "x+1") == "different"
-    assert workers.compare("x", "x +") not in ("equal", "different")
+    assert workers.compare("x", r"\{1,2\}") not in ("equal", "different")
     assert workers.started == 1
 
 
+@pytest.mark.slow
 def test_a_comparison_that_takes_too_long_is_killed_and_the_next_one_served(workers: Workers) -> None:
     verdict = score("expression", truth="1", answer=rf"\boxed{{{FOREVER}}}", question="", workers=workers)
     assert verdict.score == 0.0

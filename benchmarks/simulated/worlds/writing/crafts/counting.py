@@ -89,8 +89,8 @@ def keywords_multiple(draft: str, **keywords: str) -> str:
 
 
 def keyword(draft: str, *, word: str, n: int) -> str:
-    found = [*sentences(draft), *["So it goes."] * n]
-    return " ".join([*found[: n - 1], f"Here is {word} now.", *sentences(draft)[n - 1 :]])
+    found = [*sentences(draft, "paper"), *["So it goes."] * n]
+    return " ".join([*found[: n - 1], f"Here is {word} now.", *sentences(draft, "paper")[n - 1 :]])
 
 
 def increment(draft: str, *, small_n: int) -> str:

@@ -17,6 +17,8 @@ def sentence_of(words: Sequence[str]) -> str:
 
 def statements(draft: str, count: int) -> list[str]:
     """`count` sentences of the draft without their end marks, commas or quotes."""
-    bare = [sentence.rstrip(".?!").replace(",", "").replace('"', "") for sentence in sentences(draft)]
+    bare = [
+        sentence.rstrip(".?!").replace(",", "").replace('"', "") for sentence in sentences(draft, "paper")
+    ]
     filled = [sentence for sentence in bare if sentence] or ["It is so"]
     return [filled[place % len(filled)] for place in range(count)]

@@ -29,11 +29,13 @@ def newline(draft: str) -> str:
 
 
 def emoji_ends(draft: str) -> str:
-    return " ".join(f"{statement} 🌊." for statement in statements(draft, max(1, len(sentences(draft)))))
+    return " ".join(
+        f"{statement} 🌊." for statement in statements(draft, max(1, len(sentences(draft, "paper"))))
+    )
 
 
 def line_indent(draft: str) -> str:
-    return "\n".join(" " * depth + line for depth, line in enumerate(sentences(draft)))
+    return "\n".join(" " * depth + line for depth, line in enumerate(sentences(draft, "paper")))
 
 
 def quote_unquote(draft: str) -> str:
@@ -64,7 +66,8 @@ def no_whitespace(draft: str) -> str:
 
 
 def repeat_change(draft: str, *, prompt_to_repeat: str) -> str:
-    return " ".join(["Kindly", *prompt_to_repeat.split()[1:]])
+    # The paper's checker wants all but the first character, today's all but the first word.
+    return ("Y" if prompt_to_repeat.startswith("X") else "X") + prompt_to_repeat[1:]
 
 
 def repeat_simple(draft: str) -> str:
@@ -72,7 +75,7 @@ def repeat_simple(draft: str) -> str:
 
 
 def repeat_span(draft: str, *, prompt_to_repeat: str, n_start: int, n_end: int) -> str:
-    return " ".join(prompt_to_repeat.split()[n_start : n_end + 1])
+    return " ".join(prompt_to_repeat.split()[n_start:n_end])
 
 
 CRAFTS: Mapping[str, Craft] = {

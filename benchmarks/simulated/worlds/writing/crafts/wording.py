@@ -62,7 +62,7 @@ def last_first(draft: str) -> str:
 
 
 def paragraph_last_first(draft: str) -> str:
-    lines = [sentence.rstrip(".?!") for sentence in sentences(draft)]
+    lines = [sentence.rstrip(".?!") for sentence in sentences(draft, "paper")]
     return "\n\n".join(f"{line} {line.split()[0].lower()}." for line in lines if line.split())
 
 
@@ -83,7 +83,7 @@ def keywords_specific_position(draft: str, *, keyword: str, n: int, m: int) -> s
 
 
 def words_position(draft: str, *, keyword: str) -> str:
-    return f"The {keyword} matters. {draft} See {keyword} again."
+    return f"The {keyword} matters. {draft} See {keyword} again"
 
 
 def alliteration_increment(draft: str) -> str:

@@ -1,4 +1,4 @@
-"""What a scorer says: the score, what it took for the answer, and where that stood."""
+"""The result of a scorer: the score, what it took for the answer, and where that stood."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ class Found:
 class Verdict:
     """A score between 0 and 1. `found` is None when no answer could be read at all.
 
-    note: what else is worth saying, as "not a LaTeX expression"; may be empty.
+    note: what else is worth saying, as "it is not a LaTeX expression"; may be empty.
     """
 
     score: float
     found: Found | None
     note: str = ""
+
+
+class StopsError(ValueError):
+    """The official scorer raises on this answer, so that it scores 0; the message says what it trips over."""
