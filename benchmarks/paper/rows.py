@@ -16,11 +16,11 @@ import dspy
 from benchmarks.harness.arms import BASELINE, TRANSFER, optimize
 from benchmarks.harness.cell import Cell, Rows, versions
 from benchmarks.harness.evaluation import prompt_tokens, scores
-from benchmarks.harness.models import Models
+from benchmarks.harness.models import JUDGING, Models
 from benchmarks.harness.others import transfer
 from benchmarks.harness.setting import Setting
 from benchmarks.scorers.rules import Rules
-from benchmarks.tasks import WITH_RULES
+from benchmarks.tasks import WITH_JUDGE, WITH_RULES
 from dspy_gepa.views.choice import Mode
 
 EVERYTHING = 1_000_000  # rows, to request all
@@ -67,6 +67,8 @@ class PaperCell(Cell):
         }
         if self.task in WITH_RULES:
             found["rules"] = self.rules
+        if self.task in WITH_JUDGE:
+            found["judging"] = dict(JUDGING)
         return found if self.prompts is None else {**found, "prompts": self.prompts}
 
     @property

@@ -36,6 +36,7 @@ __all__ = [
     "NAMES",
     "SMALL_NAMES",
     "WITHOUT_PREDICTORS",
+    "WITH_JUDGE",
     "WITH_RULES",
     "WORLD_NAMES",
     "DataNotFound",
@@ -58,6 +59,8 @@ _ALONE: Mapping[str, Callable[[int], Task]] = {
 NAMES = (*_ALONE, *_WITH_DATA, "ifbench", "livebench_math", "pupa", *WORLD_NAMES)
 # Scorers that their authors changed after the paper's runs.
 WITH_RULES = frozenset({"ifbench", "livebench_math"})
+# Metrics that ask a model, and do so by the rule sets of the paper's tables.
+WITH_JUDGE = frozenset({"pupa"})
 # What is improved there are texts of the program itself; no language model runs it.
 WITHOUT_PREDICTORS = frozenset({"code"})
 
