@@ -83,7 +83,7 @@ class GEPA(Teleprompter):
         acceptance: With ``"paper"``, ``acceptance(before, after)`` decides by the scores of parent and child
             on the same rows. Default: a strictly larger sum.
         use_merge: Merge members that improved different components (Algorithms 3 and 4).
-        max_merge_invocations: Maximum number of merges that are tried.
+        max_merge_invocations: Maximum number of merges; ``strategy="paper"`` counts those that are accepted.
         width: Number of trials in flight. Default: 1 for ``"paper"``, else one per 8 trials of the budget.
         seed: Random seed; None draws one and records it in the result.
         objectives: Built-in objectives beside those of the metric, all minimized: ``"cost"``, ``"tokens"``,

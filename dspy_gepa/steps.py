@@ -32,7 +32,7 @@ class Proposal:
         after: Scores of the candidate on these rows.
         verdict: `accepted`, `rejected`, or `skipped` if nothing was proposed.
         reason: One sentence for people.
-        evidence: The evidence shown to the reflection model, by component.
+        evidence: The evidence shown to the reflection model, by component, without images and other media.
         ancestor: Index of the common ancestor, for merges.
         reflections: Number of answers of the reflection model in this step.
         unusable: Number of these that were empty, cut off or could not be parsed.

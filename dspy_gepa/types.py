@@ -259,6 +259,7 @@ class Reflect:
         kind: Kind of text.
         subject: The text's role in words; "" for instructions.
         context: Further facts that its author has to know, or "".
+        published: Ask as the artifact does: its evidence is in that form, and other fields are not shown.
     """
 
     component: str
@@ -272,11 +273,14 @@ class Reflect:
     kind: TextKind = "instructions"
     subject: str = ""
     context: str = ""
+    published: bool = False
 
     @cached_property
     def digest(self) -> str:
         """Sixteen hex digits that depend on everything that is asked."""
-        asked = json.dumps([getattr(self, f.name) for f in fields(self)], default=dict)
+        # Without the last field where it is not set: journals from before it hold such digests.
+        names = [f.name for f in fields(self) if f.name != "published" or self.published]
+        asked = json.dumps([getattr(self, name) for name in names], default=dict)
         return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 

@@ -17,7 +17,7 @@ from benchmarks.harness.others.miprov2 import miprov2
 from benchmarks.harness.others.transfer import transfer
 from benchmarks.harness.setting import Arm, Found, RefusedError, Setting, Validated, quiet
 from benchmarks.tasks import WITHOUT_PREDICTORS
-from dspy_gepa.search import Strategy
+from dspy_gepa.search import Paper, Strategy
 
 
 def optimize(name: str, setting: Setting, told: Callable[[int], None] | None = None) -> Found:
@@ -123,6 +123,7 @@ def best_within(pool: tuple[Validated, ...], val_rows: int, budget: int) -> Vali
 
 # Eight parents, one mutation each: what its authors found best on a multi-hop task (blog, 2026-07-30).
 PARALLEL = {"sampling_strategy": PxNSampling(p=8, n=1)}
+PUBLISHED = Paper(published_prompt=True)
 # The artifact drops outputs that could not be parsed, and merges at most five times.
 AS_PUBLISHED: dict[str, Any] = {"use_merge": False, "add_format_failure_as_feedback": False}
 AS_PUBLISHED_WITH_MERGES = {**AS_PUBLISHED, "use_merge": True, "max_merge_invocations": 5}
@@ -131,8 +132,8 @@ BASELINE, TRANSFER = "baseline", "transfer"
 ARMS: dict[str, Arm] = {
     BASELINE: _baseline,
     "gepa": ours("adaptive"),
-    "gepa-paper": ours("paper", **AS_PUBLISHED),
-    "gepa-paper+merge": ours("paper", **AS_PUBLISHED_WITH_MERGES),
+    "gepa-paper": ours(PUBLISHED, **AS_PUBLISHED),
+    "gepa-paper+merge": ours(PUBLISHED, **AS_PUBLISHED_WITH_MERGES),
     "dspy-gepa": reference(),
     "dspy-gepa-tuned": reference(**TUNED),
     "dspy-gepa-parallel": reference(PARALLEL),

@@ -99,7 +99,8 @@ PRESETS: Mapping[str, Models] = {
         QWEN,
         QWEN,
         GPT,
-        # Not one of OpenAI's parameters: sent as it is in the request's body, or it would be dropped.
+        # Qwen's settings for thinking, which is the model's default: like the artifact, no switch is sent.
+        # top_k is not one of OpenAI's parameters: sent in the request's body, or it would be dropped.
         sampling={"temperature": 0.6, "top_p": 0.95, "extra_body": {"top_k": 20}},
     ),
 }

@@ -27,8 +27,7 @@ class Setting:
         seed: Random seed of the optimizer.
         threads: Rollouts at a time.
         log_dir: Directory for the optimizer's files, or None.
-        paper: The budget is the paper's: an optimizer with a budget of its own (MIPROv2's "heavy", 500 steps
-            of GRPO) uses that.
+        paper: The budget is the paper's, as many rollouts as MIPROv2 heavy takes; GRPO has its 500 steps.
         gpu_server: Address of a server that trains models, for the optimizer that trains one.
         progress: Progress display of our own optimizer, see `dspy_gepa.GEPA`.
         prompts: Result of another model's run, for the optimizer that takes over its instructions.

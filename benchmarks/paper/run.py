@@ -131,6 +131,8 @@ def run(
         for task, conditions in rollouts.conditions.items():
             for name, told in conditions.items():
                 console.print(f"{task}, {name}: {told}")
+        if told := rollouts.budgets_in_words():
+            console.print(told)
         if dry_run:
             console.print(forecast_table(forecasts))
             for cell in chosen:
@@ -168,6 +170,7 @@ class Rollouts:
         self._data_dir = data_dir
         self._prices = prices
         self._known: dict[tuple[str, int], Rollout] = {}
+        self._budgets: dict[str, int] = {}
 
     def of(self, cell: PaperCell) -> Rollout:
         """Return the usage of a rollout of the cell's task. Raises DataNotFound."""
@@ -182,10 +185,21 @@ class Rollouts:
         return {task: rollout.conditions for (task, _), rollout in self._known.items()}
 
     def paper_budget(self, task: str) -> int:
-        """Return the published budget, or by the same rule the rollouts of MIPROv2 heavy."""
-        if task in budgets():
-            return budgets()[task]
-        return heavy_rollouts(self.of(PaperCell(task, "miprov2", 0, 0, self._rows, self._models)))
+        """Return the budget by the paper's rule: the rollouts of MIPROv2 heavy on these rows."""
+        found = heavy_rollouts(self.of(PaperCell(task, "miprov2", 0, 0, self._rows, self._models)))
+        self._budgets[task] = found
+        return found
+
+    def budgets_in_words(self) -> str:
+        """Return the budgets that were asked for, beside those of the paper's own runs."""
+        if not self._budgets:
+            return ""
+        published = budgets()
+        each = (
+            f"{task} {found:,}" + (f" (published {published[task]:,})" if task in published else "")
+            for task, found in self._budgets.items()
+        )
+        return f"Rollouts by the paper's rule, as many as MIPROv2 heavy takes: {', '.join(each)}."
 
 
 def forecast_table(forecasts: Mapping[str, Forecast]) -> Table:

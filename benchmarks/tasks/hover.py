@@ -90,10 +90,11 @@ class HoverMultiHop(dspy.Module):
     def __init__(self, retriever: Searcher) -> None:
         super().__init__()
         self.retriever = retriever
-        self.summarize1 = dspy.ChainOfThought("claim, passages -> summary")
+        # In the artifact's order: components are rewritten in turn.
         self.create_query_hop2 = dspy.ChainOfThought("claim, summary_1 -> query")
-        self.summarize2 = dspy.ChainOfThought("claim, context, passages -> summary")
         self.create_query_hop3 = dspy.ChainOfThought("claim, summary_1, summary_2 -> query")
+        self.summarize1 = dspy.ChainOfThought("claim, passages -> summary")
+        self.summarize2 = dspy.ChainOfThought("claim, context, passages -> summary")
 
     def forward(self, claim: str) -> dspy.Prediction:
         """A prediction with `retrieved_docs`, the passages of all three searches in order."""

@@ -24,10 +24,11 @@ class HotpotMultiHop(dspy.Module):
     def __init__(self, retriever: Retriever) -> None:
         super().__init__()
         self.retriever = retriever
-        self.summarize1 = dspy.ChainOfThought("question, passages -> summary")
+        # In the artifact's order: components are rewritten in turn.
         self.create_query_hop2 = dspy.ChainOfThought("question, summary_1 -> query")
-        self.summarize2 = dspy.ChainOfThought("question, context, passages -> summary")
         self.final_answer = dspy.ChainOfThought("question, summary_1, summary_2 -> answer")
+        self.summarize1 = dspy.ChainOfThought("question, passages -> summary")
+        self.summarize2 = dspy.ChainOfThought("question, context, passages -> summary")
 
     def forward(self, question: str) -> dspy.Prediction:
         """A prediction with `answer`."""

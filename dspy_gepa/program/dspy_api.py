@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "Document",
     "Example",
     "Module",
+    "OneMessage",
     "Parameter",
     "Prediction",
     "UsageTracker",
@@ -93,6 +95,25 @@ def forget_call(entry: Any) -> None:
 def adapter_in_use() -> Any:
     """Return the configured adapter, or the one that predictors use when none is configured."""
     return dspy.settings.adapter or _default_adapter()
+
+
+class OneMessage(dspy.ChatAdapter):
+    """Sends the value of the one input field as a message, and hands on the answer as it came."""
+
+    def format(self, signature: Any, demos: Any, inputs: dict[str, Any]) -> Any:
+        """Return the message; no system message."""
+        written: Any = super().format(signature, demos, inputs)
+        if isinstance(written, list):
+            return [message for message in written if message["role"] != "system"]
+        return replace(written, system=None)  # as DSPy 3.5 has it
+
+    def format_user_message_content(self, signature: Any, inputs: Any, *_: Any, **__: Any) -> str:
+        """Return the value."""
+        return str(next(iter(inputs.values())))
+
+    def parse(self, signature: Any, completion: str) -> dict[str, Any]:
+        """Return the answer as the value of the only output field."""
+        return dict.fromkeys(signature.output_fields, completion)
 
 
 class _Silent:

@@ -9,12 +9,14 @@ from weakref import WeakValueDictionary
 
 from dspy_gepa.types import MEDIA_END, MEDIA_START
 
+# Number of characters from which on equal texts are stored once.
+LONG = 500
 LEFT_OUT = "[an image or other medium, left out]"
 
 _MEDIUM = re.compile(f"({re.escape(MEDIA_START)}.*?{re.escape(MEDIA_END)})", re.DOTALL)
 
 
-class _Medium(str):
+class _SharedText(str):
     """A string that can be referred to weakly, so that it is kept as long as somebody holds it."""
 
     __slots__ = ("__weakref__",)
@@ -23,13 +25,27 @@ class _Medium(str):
         return str, (str(self),)
 
 
-_media_in_use: WeakValueDictionary[str, _Medium] = WeakValueDictionary()
+_in_use: WeakValueDictionary[str, _SharedText] = WeakValueDictionary()
 
 
-def shared_medium(data: str) -> str:
-    """Return the one object that stands for a medium: traces of many rollouts hold the same images."""
-    key = hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()
-    return _media_in_use.setdefault(key, _Medium(data))
+def digest_of(text: str) -> str:
+    """Return the digest of a text: 32 hex digits."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def shared(text: str) -> str:
+    """Return the one object that stands for a medium or a long text, which many rollouts hold."""
+    return _in_use.setdefault(digest_of(text), _SharedText(text))
+
+
+def shared_in_use(digest: str) -> str | None:
+    """Return the shared text with this digest if somebody holds it, else None."""
+    return _in_use.get(digest)
+
+
+def parts_of(text: str) -> list[str]:
+    """Return a text cut at its media: each of them is a part. Joined they are the text."""
+    return [part for part in _MEDIUM.split(text) if part] if MEDIA_START in text else [text]
 
 
 def disarm(text: str, media: Sequence[str] = ()) -> str:

@@ -13,7 +13,7 @@ import dspy
 from pydantic import BaseModel
 
 from dspy_gepa.program.dspy_api import Citations, Document
-from dspy_gepa.program.media import disarm, elide, shared_medium
+from dspy_gepa.program.media import LONG, disarm, elide, shared
 from dspy_gepa.types import MEDIA_END, MEDIA_START
 
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")  # an object's address in memory, another one in every run
@@ -65,7 +65,8 @@ class _Reader:
     def read(self, value: Any, media: Sequence[str]) -> Any:
         self._room -= 1
         if isinstance(value, str) and not isinstance(value, Enum):
-            return elide(disarm(str(value), media), MAX_CHARS)
+            text = elide(disarm(str(value), media), MAX_CHARS)
+            return text if len(text) < LONG else shared(text)
         if value is None:
             return None
         if id(value) in self._around:
@@ -129,7 +130,7 @@ class _Reader:
         except Exception:  # a type whose own code fails still has fields
             return self.read(vars(value), ())
         if isinstance(value, dspy.Type) and _is_marked(data):
-            return _words(data) or shared_medium(data)
+            return _words(data) or shared(data)
         return self.read(data, tuple(media_in(vars(value))))
 
 

@@ -214,6 +214,10 @@ class RecordBuilder:
             member=event.member,
         )
         self._trials.append(trial)
+        known = {member.candidate for member in self._members}
+        if candidate is not None and event.member is None and candidate.id not in known:
+            for row in proposal.trial_rows:  # nobody will reflect on its rollouts
+                self._evidence.pop((candidate.id, row), None)
         if trial.kind == "mutation":
             self._evaluate(parents[0], {e.row: e.score for e in trial.evidence})
         if event.member is not None and candidate is not None:

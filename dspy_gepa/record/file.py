@@ -23,6 +23,7 @@ CREATE TABLE effects (
     result TEXT NOT NULL, digest TEXT NOT NULL,
     attempts INTEGER NOT NULL, seconds REAL NOT NULL, recorded_at REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE texts (digest TEXT PRIMARY KEY, text BLOB NOT NULL);
 CREATE TABLE plans (step INTEGER PRIMARY KEY, data TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE events (
     number INTEGER PRIMARY KEY, committed INTEGER, course TEXT, data TEXT NOT NULL, at REAL NOT NULL
@@ -152,6 +153,9 @@ def _check_records(db: sqlite3.Connection, path: Path) -> None:
     for key, text, recorded in db.execute(f"{records} UNION ALL {plans}"):
         if recorded != digest(key, text):
             raise JournalError(f"The record of {key} in {path} is damaged. {REMEDY}")
+    for name, stored in db.execute("SELECT digest, text FROM texts"):
+        if name != hashlib.sha256(stored).hexdigest()[: len(name)]:
+            raise JournalError(f"The text {name} in {path} is damaged. {REMEDY}")
 
 
 @contextmanager

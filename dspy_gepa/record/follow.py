@@ -27,7 +27,7 @@ from dspy_gepa.record.event_log import EventReader
 from dspy_gepa.record.model import RunStatus
 from dspy_gepa.record.read import noted, read_events, require_finite, seconds_of, state_of
 from dspy_gepa.record.rows import row_of
-from dspy_gepa.runtime.codec import decode
+from dspy_gepa.record.texts import Texts
 from dspy_gepa.types import Outcome
 
 
@@ -76,6 +76,7 @@ class Follower:
     def __init__(self, db: sqlite3.Connection, directory: Path) -> None:
         self._db = db
         self._directory = directory
+        self._texts = Texts(db)
         self._begin(None)
 
     def _begin(self, session: _Session | None) -> None:
@@ -162,7 +163,7 @@ class Follower:
         self._seen = {key: at for key, at in self._seen.items() if at == latest}
         self._seen |= {row[0]: row[-1] for row in fresh if row[-1] == latest}
         for key, step, text, attempts, seconds, at in fresh:
-            result, replayed = decode(text), at < session.started_at
+            result, replayed = self._texts.decode(text), at < session.started_at
             check_type((result, step, attempts, seconds), tuple[type(result), int, int, float])  # type: ignore[misc]
             how = (replayed, 0 if replayed else attempts, 0.0 if replayed else seconds)
             if isinstance(result, Outcome):

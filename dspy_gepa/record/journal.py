@@ -15,15 +15,15 @@ import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from dspy_gepa.errors import JournalError
-from dspy_gepa.record.file import FILE_NAME, REMEDY, UNREADABLE, digest, open_journal
+from dspy_gepa.record.file import FILE_NAME, MALFORMED, REMEDY, UNREADABLE, digest, open_journal
 from dspy_gepa.record.lock import lock
-from dspy_gepa.runtime.codec import decode, encode
+from dspy_gepa.record.texts import Texts
 from dspy_gepa.types import Result
 
 Resume = Literal["auto", "extend", "never"]
@@ -87,6 +87,7 @@ class Journal:
             if resume == "never" and self.path.exists():
                 raise JournalError(f"{self.path} exists and resume='never'. Choose another log_dir.")
             self._db = open_journal(self.path)
+            self._texts = Texts(self._db)
             try:
                 self._begin(identity, budget, extend=resume == "extend")
             except BaseException:
@@ -132,8 +133,8 @@ class Journal:
         """
         found = self._first("SELECT result FROM effects WHERE key = ?", key)
         try:
-            return None if found is None else decode(found[0])
-        except ValueError as error:
+            return None if found is None else self._texts.decode(found[0])
+        except MALFORMED as error:
             raise JournalError(
                 f"The record of {key} in {self.path} cannot be read: {error}. {REMEDY}"
             ) from error
@@ -142,14 +143,17 @@ class Journal:
         self, key: str, kind: str, step: int, result: Result, *, attempts: int, seconds: float
     ) -> None:
         """Write a result durably, before it is used."""
-        text = encode(result)
         now = self.now()
         with self._transaction() as db:
+            text = self._texts.encode(result)
             db.execute("UPDATE sessions SET last_seen = ? WHERE id = ?", (now, self._session))
             db.execute(
                 "INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (key, kind, step, text, digest(key, text), attempts, seconds, now),
             )
+
+    def release(self, keys: Iterable[str]) -> None:
+        """Do nothing: results are read from the file."""
 
     def record_failure(self, cause: str, kind: str, error: str) -> None:
         """Note a failed attempt; it is never an answer."""

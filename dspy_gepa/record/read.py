@@ -17,8 +17,8 @@ from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.lock import is_held
 from dspy_gepa.record.model import RunRecord, RunStatus
 from dspy_gepa.record.rows import row_of
-from dspy_gepa.runtime.codec import decode
-from dspy_gepa.types import Outcome
+from dspy_gepa.record.texts import Texts
+from dspy_gepa.types import Outcome, Result
 
 # The states that a session can have ended in.
 ENDS = set(get_args(RunStatus)) - {"running", "killed"}
@@ -104,11 +104,11 @@ def require_finite(number: float) -> float:
 
 
 def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
-    build, read, state = RecordBuilder(), EventReader(), state_of(db, directory)
+    build, read, texts, state = RecordBuilder(), EventReader(), Texts(db), state_of(db, directory)
     if (started := noted(db, RunStarted.name())) is not None:
         build(read(started))
     for key, result in db.execute("SELECT key, result FROM effects ORDER BY recorded_at"):
-        _add_effect(build, key, result)
+        _add_effect(build, key, texts.decode(result))
     for (cause,) in db.execute("SELECT cause FROM failures"):
         build.failure(cause)
     for _, _, data in read_events(db):
@@ -121,8 +121,7 @@ def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
     return build.record(state, seconds=seconds_of(db), sessions=sessions, log_dir=str(directory))
 
 
-def _add_effect(build: RecordBuilder, key: str, text: str) -> None:
-    result = decode(text)
+def _add_effect(build: RecordBuilder, key: str, result: Result) -> None:
     check_type(result, type(result))
     if isinstance(result, Outcome):
         candidate, row, *_ = key.split(":")

@@ -116,6 +116,11 @@ def is_visible(text: str) -> bool:
     )
 
 
+def without_thoughts(completion: str) -> tuple[str, bool]:
+    """Return a completion behind the thoughts at its start, and True if they never end."""
+    return _without_leading_block(_CONTROL_TOKENS.sub("", _mended(completion)))
+
+
 def _mended(text: str) -> str:
     """Return the text with lone surrogates replaced, plain line ends, and without control characters."""
     lines = mended(text).replace("\r\n", "\n")

@@ -38,7 +38,7 @@ class EvidenceLimits:
 
 def has_evidence(component: Component, outcomes: Sequence[Outcome]) -> bool:
     """Return True if any rollout shows the effect of the component's text, so that it can be reflected on."""
-    return any(_calls(component, outcome) for outcome in outcomes)
+    return any(calls_of(component, outcome) for outcome in outcomes)
 
 
 def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: EvidenceLimits) -> str:
@@ -53,7 +53,7 @@ def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: E
     calls = [call for outcome in shown for call in _shown_calls(component, outcome, limits)]
     # Feedback is served first: the model learns from it, and an agent's many calls must not crowd it out.
     feedback_chars = min(limits.feedback_chars, limits.total_chars // (2 * max(1, len(shown))))
-    left = limits.total_chars - sum(min(feedback_chars, len(_feedback(component, o))) for o in shown)
+    left = limits.total_chars - sum(min(feedback_chars, len(feedback_on(component, o))) for o in shown)
     fields = sum(len(call.inputs) + len(call.outputs) for call in calls)
     field_chars = min(limits.field_chars, max(200, left // max(1, fields)))
     parts = [
@@ -77,7 +77,7 @@ def evidence_records(component: Component, outcomes: Sequence[Outcome]) -> str:
             "Feedback": feedback_for(component.name, outcome),
         }
         for outcome in outcomes
-        for step in _calls(component, outcome)
+        for step in calls_of(component, outcome)
     ]
     return json.dumps(records, ensure_ascii=False, default=str)
 
@@ -91,7 +91,7 @@ def _callers(component: Component) -> tuple[str, ...]:
     return component.callers or ((component.name,) if component.kind == "instructions" else ())
 
 
-def _calls(component: Component, outcome: Outcome) -> list[TraceStep]:
+def calls_of(component: Component, outcome: Outcome) -> list[TraceStep]:
     """Return the calls that show the text's effect: those of its predictors, or all if it has none.
 
     A rollout that read other texts, but not this one, shows nothing of it.
@@ -119,10 +119,11 @@ def as_text(value: Any) -> str:
 
 
 def _shown_calls(component: Component, outcome: Outcome, limits: EvidenceLimits) -> list[TraceStep]:
-    return _most_informative(_calls(component, outcome), limits.calls, component.tool)
+    return _most_informative(calls_of(component, outcome), limits.calls, component.tool)
 
 
-def _feedback(component: Component, outcome: Outcome) -> str:
+def feedback_on(component: Component, outcome: Outcome) -> str:
+    """Return the feedback on a rollout for whoever rewrites the component."""
     own = next((name for name in _callers(component) if name in outcome.component_feedback), component.name)
     return feedback_for(own, outcome)
 
@@ -139,7 +140,7 @@ def _render_rollout(
         lines.append(_render_call(call, label, before.get(call.component, {}), chars))
         before[call.component] = call.inputs
     lines.append(f"## Score\n{outcome.score:g}")
-    lines.append(f"## Feedback\n{elide(_feedback(component, outcome), feedback_chars)}")
+    lines.append(f"## Feedback\n{elide(feedback_on(component, outcome), feedback_chars)}")
     return "\n".join(lines)
 
 

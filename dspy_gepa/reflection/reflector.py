@@ -9,7 +9,7 @@ from typing import Any
 
 import dspy
 
-from dspy_gepa.program.dspy_api import adapter_in_use
+from dspy_gepa.program.dspy_api import OneMessage, adapter_in_use
 from dspy_gepa.program.faults import (
     fault_of,
     is_filtered,
@@ -24,6 +24,7 @@ from dspy_gepa.program.usage import UsageMeter
 from dspy_gepa.reflection.answer import EMPTY, read_answer
 from dspy_gepa.reflection.evidence import split_examples
 from dspy_gepa.reflection.prompts import build_prompt
+from dspy_gepa.reflection.published import published_prompt, read_published
 from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
 
 SHORTEST_EVIDENCE = 1_000  # characters; shorter evidence is not halved
@@ -109,6 +110,11 @@ def _without_grammar(adapter: Any) -> Any:
 
 
 def _ask(request: Reflect) -> Reflection:
+    if request.published:
+        with dspy.context(adapter=OneMessage()):
+            completion = dspy.Predict("prompt -> text")(prompt=published_prompt(request)).text
+        answer = read_published(str(completion or ""))
+        return Reflection(text=answer.text, error=answer.objection)
     signature, fields = build_prompt(request)
     (output,) = signature.output_fields
     completion = dspy.Predict(signature)(**fields)[output]

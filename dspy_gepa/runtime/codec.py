@@ -4,33 +4,82 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
+from functools import partial
 from typing import Any
 
+from dspy_gepa.program.media import LONG, parts_of
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import name_of
 from dspy_gepa.types import Fault, Outcome, Reflection, Result, Row, TraceStep, Usage
 
+# The only key of what stands for a long text: its digest, or parts that are joined. Keys of the user's that
+# begin with it have it once more.
+REFERENCE = "\0"
 
-def encode(result: Result) -> str:
-    """A result as one line of JSON."""
+
+def encode(result: Result, keep: Callable[[str], str] | None = None) -> str:
+    """Return a result as one line of JSON.
+
+    Args:
+        result: The result.
+        keep: Stores a long text or a medium, and returns its digest; None to write it into the line.
+    """
     data = _outcome_data(result) if isinstance(result, Outcome) else _reflection_data(result)
+    if keep is not None:
+        data = _referring(data, keep)
     return json.dumps(data, ensure_ascii=True, separators=(",", ":"), default=str)
 
 
-def decode(text: str) -> Result:
-    """The result that `encode` wrote.
+def decode(text: str, recall: Callable[[str], str] | None = None) -> Result:
+    """Return the result that `encode` wrote.
+
+    Args:
+        text: The line.
+        recall: Returns the stored text with a digest; None if `keep` was None.
 
     Raises:
         ValueError: The text is not JSON of that form.
     """
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_hook=None if recall is None else partial(_restored, recall))
         return _outcome(data) if "status" in data else _reflection(data)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a recorded result: {text[:80]!r}") from error
+
+
+def _referring(value: Any, keep: Callable[[str], str]) -> Any:
+    """Return JSON-like data with references in place of long texts and media."""
+    if isinstance(value, str):
+        return value if len(value) < LONG else _reference(value, keep)
+    if isinstance(value, dict):
+        return {_escaped(key): _referring(entry, keep) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_referring(entry, keep) for entry in value]
+    return value
+
+
+def _reference(text: str, keep: Callable[[str], str]) -> dict[str, Any]:
+    parts = parts_of(text)
+    if len(parts) == 1:
+        return {REFERENCE: keep(text)}
+    return {REFERENCE: [part if len(part) < LONG else {REFERENCE: keep(part)} for part in parts]}
+
+
+def _escaped(key: Any) -> Any:
+    return REFERENCE + key if isinstance(key, str) and key.startswith(REFERENCE) else key
+
+
+def _restored(recall: Callable[[str], str], data: dict[str, Any]) -> Any:
+    """Return what a dictionary of a line stands for; its values are restored already."""
+    if REFERENCE in data:
+        kept = data[REFERENCE]
+        return "".join(kept) if isinstance(kept, list) else recall(kept)
+    if any(key.startswith(REFERENCE) for key in data):
+        return {key[1:] if key.startswith(REFERENCE) else key: value for key, value in data.items()}
+    return data
 
 
 def _outcome_data(outcome: Outcome) -> dict[str, Any]:

@@ -8,8 +8,8 @@ so the findings of a run do not depend on timing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dspy_gepa.errors import InfrastructureError, RunInterrupted
@@ -29,9 +29,12 @@ class Memory(Protocol):
     ) -> None:
         """Record a result before it is used."""
 
+    def release(self, keys: Iterable[str]) -> None:
+        """Free the memory of the traces of these rollouts, which no step will reflect on."""
+
 
 class ProcessMemory:
-    """Results kept for the lifetime of the process."""
+    """Results kept for the lifetime of the process, traces as long as a step may reflect on them."""
 
     def __init__(self) -> None:
         self._results: dict[str, Result] = {}
@@ -45,6 +48,12 @@ class ProcessMemory:
     ) -> None:
         """Record a result."""
         self._results[key] = result
+
+    def release(self, keys: Iterable[str]) -> None:
+        """Drop the traces of these rollouts."""
+        for key in keys:
+            if isinstance(outcome := self._results.get(key), Outcome):
+                self._results[key] = replace(outcome, trace=())
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,10 @@ class Scheduler:
         result = self._memory.recall(rollout.key)
         return result if isinstance(result, Outcome) else None
 
+    def release(self, keys: Iterable[str]) -> None:
+        """Free the memory of the traces of these rollouts, which no step will reflect on."""
+        self._memory.release(keys)
+
     def interrupt(self) -> RunInterrupted:
         """Wait for running effects, record them, and return the error to raise."""
         self.drain(interrupted=True)
@@ -183,6 +196,8 @@ class Scheduler:
             flight.results = [None] * len(effects)
             flight.missing = len(effects)
             for place, effect in enumerate(effects):
+                if self._dispatcher.take_wake():  # a step may replay very many results
+                    raise self.interrupt()
                 self._request(effect, flight, place)
             if flight.missing:
                 return

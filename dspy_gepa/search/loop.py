@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,12 +43,14 @@ class Committed:
         result: Its result; a proposal as it was committed.
         spent: Its reflections, and the rollouts that no earlier step was charged for.
         usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
+        released: Keys of rollouts that no later step will reflect on: those of rejected candidates.
     """
 
     step: PlannedStep
     result: Proposal | Evaluation
     spent: Spending
     usage: Mapping[str, Usage]
+    released: tuple[str, ...] = ()
 
 
 @dataclass
@@ -93,6 +95,7 @@ class Search:
     _used: dict[int, list[tuple[Effect, Result]]] = field(default_factory=dict)
     _charged: set[str] = field(default_factory=set)
     _failed: dict[str, set[Row]] = field(default_factory=dict)
+    _rejected: deque[tuple[int, list[str]]] = field(default_factory=deque)
     _trials_without_rollout: int = 0
     _unusable_answers: int = 0
     _last_reason: str = ""
@@ -193,7 +196,19 @@ class Search:
         self._follow_worst_score(results)
         self.committed += 1
         self.course = next_course(self.course, step.number, result)
-        return Committed(step, result, spent, usage)
+        return Committed(step, result, spent, usage, tuple(self._release(result, results)))
+
+    def _release(self, result: Proposal | Evaluation, used: Sequence[tuple[Effect, Result]]) -> Iterator[str]:
+        """Yield keys of rollouts that no later step will reflect on.
+
+        A step that was begun before a candidate was rejected may find the same texts and have them accepted.
+        """
+        candidate = result.candidate if isinstance(result, Proposal) else None
+        if candidate is not None and all(member.candidate != candidate for member in self.pool.members):
+            own = [e.key for e, _ in used if isinstance(e, Rollout) and e.candidate == candidate]
+            self._rejected.append((self._begun, own))
+        while self._rejected and self._rejected[0][0] <= self.committed:
+            yield from self._rejected.popleft()[1]
 
     def _next_step(self) -> PlannedStep | None:
         if self._closing is None:
@@ -292,7 +307,11 @@ class Search:
         return replace(proposal, verdict="rejected", reason=f"{proposal.reason}, but {refusal}")
 
     def _commit_trial(self, proposal: Proposal, spent: Spending) -> Proposal:
-        self.pool = self.pool.commit(proposal, spent=self.budget.spent.rollouts)
+        self.pool = self.pool.commit(
+            proposal,
+            spent=self.budget.spent.rollouts,
+            skips_take_turns=self.strategy.skips_take_turns,
+        )
         proposal = self.pool.proposals[-1]
         self._trials_without_rollout = 0 if spent.rollouts else self._trials_without_rollout + 1
         usable = proposal.unusable != proposal.reflections
@@ -367,4 +386,6 @@ def run(
         if not search.in_flight:
             return search.pool
         finished = scheduler.finish()
-        listen(search.tell(search.in_flight[finished.step], finished.result))
+        committed = search.tell(search.in_flight[finished.step], finished.result)
+        scheduler.release(committed.released)
+        listen(committed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -14,6 +14,9 @@ from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal, Step, available, objectives_of, rollouts
 from dspy_gepa.types import Candidate, Row
+
+Triplet = tuple[int, int, int]
+"""Two parents, the earlier first, and a common ancestor."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,17 @@ class Merge:
         return cls.of(pool, first, second, ancestor, decision.sources)
 
 
-def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
+ROUNDS, PAIRS = 10, 10  # of the artifact
+
+
+def find_merge(pool: Pool, rng: Random, rounds: int = ROUNDS, pairs: int = PAIRS) -> Merge | None:
     """Draw pairs from the frontier until one can be merged (Algorithm 4).
 
     Args:
         pool: The current pool; only members of its frontier become parents.
         rng: The step's random stream.
-        attempts: Maximum number of pairs to draw.
+        rounds: Maximum number of children to make.
+        pairs: Maximum number of pairs to draw in a round, until one has an ancestor to merge over.
 
     Returns:
         A merge that was not tried before and whose child is not known, or None.
@@ -66,18 +73,26 @@ def find_merge(pool: Pool, rng: Random, attempts: int = 10) -> Merge | None:
     if len(contenders) < 2:
         return None
     tried = set(_tried(pool))
-    for _ in range(attempts):
-        first, second = sorted(rng.sample(contenders, 2))  # Alg. 4, line 2
-        common = _common_ancestors(pool, first, second)  # Alg. 4, lines 3 to 7 and 11 to 16
-        ancestors = [a for a in common if (first, second, a) not in tried]  # Alg. 4, lines 8 to 10
-        if not ancestors:
+    for _ in range(rounds):
+        triplet = _draw_triplet(pool, contenders, tried, rng, pairs)
+        if triplet is None:
             continue
-        ancestor = _draw_ancestor(pool, ancestors, rng)
-        # Alg. 4, lines 17 to 32
-        found = Merge.of(pool, first, second, ancestor, _combine(pool, first, second, ancestor, rng))
+        found = Merge.of(pool, *triplet, _combine(pool, *triplet, rng))  # Alg. 4, lines 17 to 32
         if not pool.knows(found.candidate):
             return found  # Alg. 4, line 33
     return None  # Alg. 4, line 35
+
+
+def _draw_triplet(
+    pool: Pool, contenders: Sequence[int], tried: Collection[Triplet], rng: Random, pairs: int
+) -> Triplet | None:
+    for _ in range(pairs):
+        first, second = sorted(rng.sample(contenders, 2))  # Alg. 4, line 2
+        common = _common_ancestors(pool, first, second)  # Alg. 4, lines 3 to 7 and 11 to 16
+        ancestors = [a for a in common if (first, second, a) not in tried]  # Alg. 4, lines 8 to 10
+        if ancestors:
+            return first, second, _draw_ancestor(pool, ancestors, rng)
+    return None
 
 
 def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
@@ -115,14 +130,15 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
 def merge_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
     """Return the validation rows of a merge's trial.
 
-    A third each where one parent is better, where the other is, and where neither is (artifact).
+    Up to a third each, rounded up, where one parent is better and where the other is; what is missing from
+    those where neither is, and only then any other (artifact).
     """
     difference = pool.val_scores[first] - pool.val_scores[second]
     buckets = [np.flatnonzero(mask).tolist() for mask in (difference > 0, difference < 0, difference == 0)]
-    share = max(1, math.ceil(size / 3))
+    share = math.ceil(size / 3)
     chosen: list[int] = []
-    for bucket in buckets:
-        chosen += rng.sample(bucket, min(len(bucket), share, size - len(chosen)))
+    for bucket, most in zip(buckets, (share, share, size), strict=True):
+        chosen += rng.sample(bucket, min(len(bucket), most, size - len(chosen)))
     rest = [column for bucket in buckets for column in bucket if column not in chosen]
     chosen += rng.sample(rest, min(len(rest), size - len(chosen)))
     return tuple(pool.val_rows[column] for column in chosen)

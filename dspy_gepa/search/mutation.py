@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from random import Random
 from typing import Any
 
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError, MetricError
+from dspy_gepa.program.media import with_media
 from dspy_gepa.reflection.edit_history import render_edits
 from dspy_gepa.reflection.evidence import (
     evidence_records,
@@ -20,6 +22,7 @@ from dspy_gepa.reflection.evidence import (
     without_failures,
 )
 from dspy_gepa.reflection.prompts import describe_context, describe_subject
+from dspy_gepa.reflection.published import render_published
 from dspy_gepa.reflection.rules import UNCHANGED, TextRules, clean_text, objection_to
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
@@ -46,6 +49,7 @@ class Mutation:
         rows: Train rows to reflect on.
         trial_rows: Rows to run the child on.
         edits: By component, the earlier edits that the reflection model is shown.
+        published: Draws the calls that the published prompt shows; None for the prompt of this package.
     """
 
     parent: Member
@@ -53,6 +57,7 @@ class Mutation:
     rows: tuple[Row, ...]
     trial_rows: tuple[Row, ...]
     edits: Mapping[str, tuple[KnownEdit, ...]] = field(default_factory=dict)
+    published: Random | None = None
 
 
 def edits_to_show(problem: Problem, strategy: Strategy, pool: Pool) -> dict[str, tuple[KnownEdit, ...]]:
@@ -119,7 +124,7 @@ def mutate(
         blank,
         reflections=len(answers),
         unusable=sum(bool(a.error) or a.truncated or not a.text.strip() for a in answers),
-        evidence={r.component: r.evidence for r in requests},
+        evidence={r.component: with_media(r.evidence, most=0) for r in requests},
     )
     if not texts:
         return replace(blank, verdict="rejected", reason="; ".join(objections))
@@ -188,13 +193,18 @@ def _requests(
     reflection: ReflectionSettings,
     pool: Pool,
 ) -> list[Reflect]:
-    parent, edits = mutation.parent, mutation.edits
+    parent, edits, published = mutation.parent, mutation.edits, mutation.published
     return [
         Reflect(
             component=about.name,
             current_text=parent.candidate[about.name],
             program=reflection.program,
-            evidence=render_evidence(about, outcomes, reflection.limits),
+            evidence=(
+                render_evidence(about, outcomes, reflection.limits)
+                if published is None or about.kind != "instructions"
+                else render_published(about, outcomes, published)
+            ),
+            published=published is not None and about.kind == "instructions",
             history=render_edits(edits_of(pool, about.name, edits.get(about.name, ()))),
             texts=parent.candidate if reflection.with_records else None,
             records=evidence_records(about, outcomes) if reflection.with_records else "",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.choices.acceptance import Acceptance, improves
@@ -46,6 +47,9 @@ class Paper(Strategy):
     Attributes:
         accept: Decides whether a child is accepted, by the scores of its parent and its own on the minibatch.
         merge_rows: Number of validation rows in the trial of a merge (artifact: 5).
+        published_prompt: Ask the reflection model for instructions as the artifact does: one message that
+            shows the current instructions and one call a row with its feedback, answered between fences.
+            Other kinds of text are asked for as by every strategy.
     """
 
     name: str = "paper"
@@ -56,7 +60,9 @@ class Paper(Strategy):
     show_history: bool = False
     accept: Acceptance = improves
     merge_rows: int = 5
+    published_prompt: bool = False
     validates_all: bool = field(init=False, default=True)
+    skips_take_turns: bool = field(init=False, default=True)
 
     def planner(self, problem: Problem, seed: int) -> PaperSearch:
         """Return the search on `problem`."""
@@ -118,7 +124,7 @@ class PaperSearch:
         """Return a merge after a success while merges are left and a pair can be merged; else a mutation."""
         trials = trials_in_flight(in_flight)
         number = pool.trials + len(trials) + 1
-        merges = pool.merges + sum(len(parents) == 2 for parents in trials)
+        merges = pool.accepted_merges + sum(len(parents) == 2 for parents in trials)
         merging = self._merge(pool, number) if merges < self.options.max_merges and pool.merge_due else None
         return self.step(pool, merging or self._mutation(pool, number, trials))
 
@@ -137,7 +143,16 @@ class PaperSearch:
 
     def _mutation_step(self, pool: Pool, decision: Decision) -> PlannedStep:
         (parent,), rows, options = decision.members, decision.rows, self.options
-        mutation = Mutation(pool.members[parent], decision.turn, rows, trial_rows=rows, edits=decision.edits)
+        # No two mutations of a member have the same turn.
+        draw = Random(f"{self.seed}/{parent}/{decision.turn}/calls") if options.published_prompt else None
+        mutation = Mutation(
+            pool.members[parent],
+            decision.turn,
+            rows,
+            trial_rows=rows,
+            edits=decision.edits,
+            published=draw,
+        )
         # Alg. 1, lines 8 and 10 to 14
         work = mutate(self.problem, options, pool, mutation, accept=options.accept)
         # Alg. 1, line 15 is `Pool.commit`; lines 16 to 18 cost this, unless the minibatch was validation rows

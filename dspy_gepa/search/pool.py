@@ -61,7 +61,8 @@ class Pool:
         means: Mean validation score of each member over the rows it was run on, weighted if rows have
             weights; NaN without any.
         proposals: Results of all trials in order, after an entry for each member the pool began with.
-        turns: Number of times that a component of each member was chosen for rewriting.
+        turns: Number of times that a component of each member was chosen for rewriting. A child goes on from
+            its parent's number; a merged child from the larger one of its parents, modulo the components.
         merge_due: True if no trial has ended since a member found by mutation was first validated.
         known: Ids of all candidates that were ever proposed.
         all_objectives: By objective of the metric an array like `scores`; empty if it gives none.
@@ -308,11 +309,16 @@ class Pool:
         return sum(proposal.kind == "merge" for proposal in self.proposals)
 
     @property
+    def accepted_merges(self) -> int:
+        """Number of merges that became members."""
+        return sum(p.kind == "merge" and p.verdict == "accepted" for p in self.proposals)
+
+    @property
     def has_begun(self) -> bool:
         """True if all members the pool began with were run."""
         return all(self.is_run(member.index) for member in self.members if not member.parents)
 
-    def commit(self, proposal: Proposal, *, spent: int) -> Pool:
+    def commit(self, proposal: Proposal, *, spent: int, skips_take_turns: bool = False) -> Pool:
         """Return the pool after a trial; an accepted candidate becomes a member (Algorithm 1, line 15).
 
         Parallel steps may propose the same texts; the later one is rejected.
@@ -320,6 +326,7 @@ class Pool:
         Args:
             proposal: Result of the trial.
             spent: Rollouts executed in the run so far, including the trial's.
+            skips_take_turns: A skipped minibatch uses up the turn of the component that was next.
         """
         if proposal.verdict == "accepted" and any(m.candidate == proposal.candidate for m in self.members):
             proposal = replace(proposal, verdict="rejected", reason="a step beside it found the same texts")
@@ -333,7 +340,7 @@ class Pool:
             scores=scores,
             all_objectives=objectives,
             proposals=(*self.proposals, proposal),
-            turns=_next_turns(self.turns, proposal),
+            turns=_next_turns(self.turns, proposal, skips_take_turns),
             known=self.known | ({proposal.candidate.id} if proposal.candidate else set()),
             merge_due=False,
         )
@@ -365,8 +372,12 @@ class Pool:
             ),
             exposure=np.vstack([self.exposure, exposure]),
             means=(*self.means, math.nan),
-            turns=(*self.turns, max((self.turns[p] for p in proposal.parents), default=0)),
+            turns=(*self.turns, self._inherited_turn(candidate, proposal.parents)),
         )
+
+    def _inherited_turn(self, candidate: Candidate, parents: Sequence[int]) -> int:
+        turns = [self.turns[parent] for parent in parents]
+        return turns[0] if len(turns) == 1 else max((turn % len(candidate) for turn in turns), default=0)
 
     def evaluated(self, evaluation: Evaluation) -> Pool:
         """Return the pool after an evaluation (Algorithm 1, lines 4 and 17)."""
@@ -416,9 +427,8 @@ def _filled_in(
     return filled
 
 
-def _next_turns(turns: tuple[int, ...], proposal: Proposal) -> tuple[int, ...]:
-    # A minibatch that was skipped used no component's turn, so that the same one is next.
-    if proposal.kind != "mutation" or proposal.verdict == "skipped":
+def _next_turns(turns: tuple[int, ...], proposal: Proposal, skips_take_turns: bool) -> tuple[int, ...]:
+    if proposal.kind != "mutation" or (proposal.verdict == "skipped" and not skips_take_turns):
         return turns
     parent = proposal.parents[0]
     return (*turns[:parent], turns[parent] + 1, *turns[parent + 1 :])

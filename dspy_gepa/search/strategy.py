@@ -198,10 +198,11 @@ class Strategy(ABC):
         choose_components: Chooses the components to rewrite.
         choose_rows: Chooses the train rows to reflect on; None for the strategy's own rule.
         perfect_score: A minibatch on which every row reaches it is skipped; None never skips.
-        max_merges: Maximum number of merges, accepted or not; 0 turns merging off. The reference counts
-            accepted merges only, so that its limit does not limit merges that fail.
+        max_merges: Maximum number of merges; 0 turns merging off. `Paper` counts those that are accepted, as
+            the artifact does, `Adaptive` keeps whatever it tries.
         show_history: True if the reflection model sees earlier edits of the component.
         validates_all: True if every member is run on all validation rows, so that means are comparable.
+        skips_take_turns: True if a skipped minibatch uses up the turn of the component that was next.
     """
 
     name: str
@@ -213,6 +214,7 @@ class Strategy(ABC):
     max_merges: int
     show_history: bool
     validates_all: bool = field(init=False)
+    skips_take_turns: bool = field(init=False, default=False)
 
     def perfect_in(self, pool: Pool, scores: Sequence[float] = ()) -> float | None:
         """Return `perfect_score`; None if it is not set, or if a score in the pool or `scores` exceeds it."""

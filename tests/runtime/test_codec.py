@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dspy_gepa.program.media import LONG
 from dspy_gepa.runtime.codec import decode, decode_fault, encode, encode_fault
-from dspy_gepa.types import Fault, Outcome, Reflection, TraceStep, Usage
+from dspy_gepa.types import MEDIA_END, MEDIA_START, Fault, Outcome, Reflection, TraceStep, Usage
 
 TEXTS = st.text(st.characters())  # lone surrogates, as broken model outputs hold them, included
 NUMBERS = st.floats(allow_nan=False) | st.integers()
@@ -54,6 +56,36 @@ def test_a_result_comes_back_as_it_was(result: Any) -> None:
     assert text.isascii()
     assert "\n" not in text
     assert decode(text) == result
+
+
+LONG_TEXTS = st.builds(lambda text, many: (text + "-") * many, TEXTS, st.sampled_from([1, 600]))
+MEDIA = LONG_TEXTS.map(lambda text: f"{MEDIA_START}{text}{MEDIA_END}")
+MARKED = st.dictionaries(st.sampled_from(["\0", "\0\0", "\0a", "a"]), LONG_TEXTS | MEDIA, max_size=4)
+MIXED = st.lists(LONG_TEXTS | MEDIA, max_size=3).map("".join)
+
+
+@settings(max_examples=50)
+@given(OUTCOMES, st.lists(LONG_TEXTS | MEDIA | MIXED | MARKED, max_size=4), MIXED)
+def test_long_texts_are_kept_once_and_come_back(outcome: Outcome, parts: list[Any], feedback: str) -> None:
+    kept: dict[str, str] = {}
+
+    def keep(text: str) -> str:
+        return kept.setdefault(f"digest of {hash(text)}", text) and f"digest of {hash(text)}"
+
+    result = replace(outcome, output={"parts": parts, "again": parts}, feedback=feedback)
+    text = encode(result, keep)
+    assert decode(text, kept.__getitem__) == result
+    assert all(len(long) >= LONG for long in kept.values())
+
+
+def test_a_medium_in_the_middle_of_a_text_is_kept_by_itself() -> None:
+    kept: list[str] = []
+    medium = f"{MEDIA_START}{'x' * 900}{MEDIA_END}"
+    text = encode(Outcome("scored", feedback=f"Look: {medium}!"), lambda part: kept.append(part) or "d")
+    assert kept == [medium]
+    assert "Look: " in text
+    assert len(text) < 400
+    assert decode(text, lambda digest: medium).feedback == f"Look: {medium}!"  # type: ignore[union-attr]
 
 
 @given(st.builds(Fault, TEXTS, TEXTS, st.none() | st.floats(0, 100), *[st.booleans()] * 3))

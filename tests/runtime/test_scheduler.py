@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from dspy_gepa.errors import InfrastructureError, RunInterrupted
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.runtime.scheduler import FinishedStep, Scheduler
+from dspy_gepa.runtime.scheduler import FinishedStep, ProcessMemory, Scheduler
 from dspy_gepa.steps import Proposal, Step
-from dspy_gepa.types import Effect, Reflection, Result, Rollout
+from dspy_gepa.types import Effect, Outcome, Reflection, Result, Rollout, TraceStep
 from tests.runtime.support_world import (
     FORBIDDEN,
     NEVER,
@@ -47,6 +47,10 @@ class Notes:
         assert key not in self.known
         self.known[key] = result
         self.recorded.append((key, kind, step))
+
+    def release(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            del self.known[key]
 
 
 def asking(batches: Batches) -> Step:
@@ -240,6 +244,33 @@ def test_an_interruption_is_heard_where_nothing_has_to_be_waited_for() -> None:
         scheduler.finish()
     assert world.starts == []
     assert world.now() == 0
+
+
+def test_an_interruption_is_heard_within_a_step_that_replays_many_results() -> None:
+    world, many = World(slow_first), [rollout(i) for i in range(50)]
+    dispatcher = dispatcher_in(world, workers=2)
+    recalled: list[str] = []
+
+    class Waking(Notes):
+        def recall(self, key: str) -> Result | None:
+            recalled.append(key)
+            if len(recalled) == 10:
+                dispatcher.wake()
+            return scored()
+
+    with pytest.raises(RunInterrupted):
+        Scheduler(dispatcher, Waking()).start(0, asking([many]))
+    assert len(recalled) == 10
+
+
+def test_released_rollouts_keep_all_but_their_traces() -> None:
+    memory, step = ProcessMemory(), TraceStep("a", {"q": "?"}, {"r": "!"})
+    for key in ("kept", "released"):
+        outcome = Outcome("scored", score=0.5, output={"r": "!"}, trace=(step,))
+        memory.record(key, "rollout", 0, outcome, attempts=1, seconds=1.0)
+    memory.release(["released", "unknown"])
+    assert memory.recall("kept") == Outcome("scored", score=0.5, output={"r": "!"}, trace=(step,))
+    assert memory.recall("released") == Outcome("scored", score=0.5, output={"r": "!"})
 
 
 def test_an_interruption_that_was_heard_does_not_end_the_wait_for_what_is_running() -> None:

@@ -147,3 +147,20 @@ def test_a_search_that_is_over_stays_over() -> None:
     found, *_ = by_hand(ADAPTIVE, width=1)
     assert found.ask() is None
     assert not found.in_flight
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_rollouts_of_rejected_candidates_are_released_once_no_step_can_ask_for_them(width: int) -> None:
+    found, committed, asked = by_hand(PAPER, width=width, seed=1)
+    members = {member.candidate.id for member in found.pool.members}
+    released: set[str] = set()
+    for one, effects in zip(committed, asked, strict=True):
+        keys = {effect.key for effect in effects if isinstance(effect, Rollout)}
+        assert not keys & released
+        released |= set(one.released)
+    assert {key.split(":")[0] for key in released}.isdisjoint(members)
+    rejected = [p for p in found.pool.proposals if p.verdict == "rejected" and p.after]
+    assert released <= {
+        Rollout(p.candidate, row).key for p in rejected if p.candidate for row in p.trial_rows
+    }
+    assert released

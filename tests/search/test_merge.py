@@ -205,6 +205,24 @@ def test_a_trial_looks_at_rows_where_either_parent_is_better_and_where_neither_i
     assert sorted(kinds) == [0, 0, 1, 1, 2]
 
 
+def test_what_is_missing_from_one_kind_comes_from_the_ties() -> None:
+    pool = pool_of(
+        Entry({"a": "0"}, (1.0,) * 10 + (0.5,) * 10), Entry({"a": "1"}, (0.0,) * 10 + (0.5,) * 10, (0,))
+    )
+    kinds = [row.position // 10 for row in merge_rows(pool, 0, 1, 5, Random(0))]
+    assert kinds == [0, 0, 1, 1, 1]
+
+
+def test_pairs_are_drawn_in_rounds_until_a_new_child_is_found() -> None:
+    """Many pairs make a child that is known, so that one round is often not enough."""
+    texts = [{"a": "1", "b": str(b)} for b in range(6)]
+    leaves = [Entry(each, tuple(float(row == i) for row in range(8)), (0,)) for i, each in enumerate(texts)]
+    other = Entry({"a": "0", "b": "9"}, (*(0.0,) * 6, 1.0, 1.0), (0,))
+    pool = pool_of(Entry({"a": "0", "b": "0"}, (0.0,) * 8), *leaves, other)
+    assert all(find_merge(pool, Random(seed)) is not None for seed in range(20))
+    assert not all(find_merge(pool, Random(seed), rounds=1, pairs=2) for seed in range(20))
+
+
 def test_rows_of_one_kind_fill_a_trial_when_there_are_no_others() -> None:
     pool = pool_of(Entry({"a": "0"}, (1.0,) * 8), Entry({"a": "1"}, (1.0,) * 8, (0,)))
     assert len(merge_rows(pool, 0, 1, 5, Random(0))) == 5

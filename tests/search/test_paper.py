@@ -24,7 +24,7 @@ from dspy_gepa.search.belief.belief import DenseBelief
 from dspy_gepa.search.belief.scales import Scales
 from dspy_gepa.search.frontier import frontier
 from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Rollout, Row
+from dspy_gepa.types import Candidate, Reflect, Rollout, Row
 from tests.support import Entry, HashWorld, drive, pool_of, train_rows, val_rows
 from tests.support_search import (
     ORIGINAL,
@@ -67,9 +67,11 @@ def test_a_merge_comes_right_after_an_accepted_mutation_only(world: HashWorld, t
 
 @settings(max_examples=30)
 @given(worlds, shapes, st.integers(0, 2))
-def test_no_more_merges_are_tried_than_allowed(world: HashWorld, task: Problem, most: int) -> None:
+def test_no_more_merges_are_accepted_than_allowed(world: HashWorld, task: Problem, most: int) -> None:
     steps = list(evolve(world, task, replace(PAPER, max_merges=most)))
-    assert sum(proposal.kind == "merge" for _, proposal, _ in steps) <= most
+    merges = [proposal for _, proposal, _ in steps if proposal.kind == "merge"]
+    assert sum(proposal.verdict == "accepted" for proposal in merges) <= most
+    assert most or not merges
 
 
 MERGEABLE = pool_of(
@@ -152,6 +154,19 @@ def test_the_paper_is_as_published() -> None:
     assert (PAPER.minibatch_size, PAPER.max_merges, PAPER.merge_rows) == (3, 5, 5)
     assert PAPER.choose_parent is PARENT_CHOICES["pareto"]
     assert PAPER.choose_components is COMPONENT_CHOICES["round_robin"]
+
+
+def test_the_published_prompt_shows_one_call_a_row_and_nothing_of_the_program() -> None:
+    pool = pool_of(Entry(dict(ORIGINAL), (0.0,) * 4))
+    asked = [
+        effect
+        for strategy in (PAPER, replace(PAPER, published_prompt=True))
+        for effects in drive(next_trial(pool, problem(), strategy, 0).work, HashWorld())[1]
+        for effect in effects
+        if isinstance(effect, Reflect)
+    ]
+    assert [request.published for request in asked] == [False, True]
+    assert ["## Score" in request.evidence for request in asked] == [True, False]
 
 
 def test_the_current_best_is_the_parent_on_demand() -> None:

@@ -129,24 +129,26 @@ def test_a_turn_passes_with_every_mutation_that_chose_a_component() -> None:
     assert pool.turns == (1,)
 
 
-def test_a_skipped_minibatch_uses_no_turn() -> None:
-    assert seeded().commit(mutation("skipped"), spent=4).turns == (0,)
+@pytest.mark.parametrize(("takes", "turns"), [(False, (0,)), (True, (1,))])
+def test_a_skipped_minibatch_uses_a_turn_where_the_strategy_says_so(
+    takes: bool, turns: tuple[int, ...]
+) -> None:
+    assert seeded().commit(mutation("skipped"), spent=4, skips_take_turns=takes).turns == turns
+
+
+def test_a_child_goes_on_from_its_parents_turn_and_a_merged_one_from_the_larger_modulo_the_components() -> (
+    None
+):
+    pool = replace(seeded().commit(mutation(), spent=4), turns=(3, 2))
+    merged = Proposal("merge", (0, 1), Candidate.of({"a": "x", "b": "y"}), "accepted", "", ancestor=0)
+    assert pool.commit(merged, spent=4).turns == (3, 2, 1)
+    child = replace(mutation(), candidate=Candidate.of({"a": "z", "b": "z"}))
+    assert pool.commit(child, spent=4).turns == (4, 2, 4)
 
 
 def test_a_child_goes_on_where_its_parent_stands() -> None:
     pool = seeded().commit(mutation("rejected"), spent=4).commit(mutation(), spent=10)
     assert pool.turns == (2, 2)
-
-
-def test_a_merged_child_goes_on_where_the_further_parent_stands() -> None:
-    pool = pool_of(
-        Entry({"a": "0", "b": "0"}, (0, 0)),
-        Entry({"a": "1", "b": "0"}, (1, 0), (0,)),
-        Entry({"a": "0", "b": "1"}, (0, 1), (0,)),
-    )
-    assert pool.turns == (2, 1, 2)
-    merged = Proposal("merge", (1, 2), Candidate.of({"a": "1", "b": "1"}), "accepted", "test", ancestor=0)
-    assert pool.commit(merged, spent=10).turns == (2, 1, 2, 2)
 
 
 def test_a_merge_is_due_once_a_new_mutation_was_evaluated() -> None:

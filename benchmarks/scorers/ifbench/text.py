@@ -104,7 +104,7 @@ def runs_of_letters(text: str) -> list[str]:
 
     It takes the joiners of emoji for letters; the engine before did not.
     """
-    return regex.findall(r"\w+", text)
+    return [match[0] for match in regex.finditer(r"\w+", text)]
 
 
 def without_punctuation(text: str) -> str:

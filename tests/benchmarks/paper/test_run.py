@@ -16,9 +16,10 @@ from benchmarks.harness.cell import Rows
 from benchmarks.harness.meter import Price, Usage, sessions, total
 from benchmarks.harness.models import Models
 from benchmarks.paper import runner
+from benchmarks.paper.forecast import Rollout
 from benchmarks.paper.prices import price_list
 from benchmarks.paper.rows import PaperCell, cells
-from benchmarks.paper.run import QUOTES, run
+from benchmarks.paper.run import QUOTES, Rollouts, run
 from benchmarks.paper.runner import CostCapError, Place, run_all
 from benchmarks.simulated.faults import Between, FaultPlan, OfModel, Rule
 from benchmarks.simulated.server import SimulatedServer
@@ -160,8 +161,8 @@ def test_the_cap_stops_the_matrix_and_a_higher_one_lets_it_go_on(optimizer: str,
     assert all(end.result for end in run_all(todo, place(tmp_path, max_cost=10.0)))
 
 
-def test_the_papers_budget_is_the_published_one_or_that_of_miprov2(tmp_path: Path) -> None:
-    budgets = {"hover": 7051, "easy": 99}
+def test_the_papers_budget_is_what_miprov2_takes_for_every_optimizer(tmp_path: Path) -> None:
+    budgets = {"hover": 6870, "easy": 99}
     found = cells(
         list(budgets),
         ["gepa"],
@@ -174,8 +175,8 @@ def test_the_papers_budget_is_the_published_one_or_that_of_miprov2(tmp_path: Pat
         paper_budget=budgets.__getitem__,
     )
     assert [(c.task, c.arm, c.budget) for c in found] == [
-        ("hover", "baseline", 7051),
-        ("hover", "gepa", 7051),
+        ("hover", "baseline", 6870),
+        ("hover", "gepa", 6870),
         ("easy", "baseline", 99),
         ("easy", "gepa", 99),
     ]
@@ -183,6 +184,16 @@ def test_the_papers_budget_is_the_published_one_or_that_of_miprov2(tmp_path: Pat
     done = command("easy", "--budget", "paper", "--val", "10", "--dry-run", "--out", str(tmp_path))
     assert done.exit_code == 0, done.output
     assert "easy-gepa-p" in done.output  # the table is as wide as the terminal
+    assert "Rollouts by the paper's rule, as many as MIPROv2 heavy takes: easy " in done.output
+
+
+def test_the_papers_budgets_are_told_beside_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    pupa = Rollout({}, predictors=2, val=111, test=221, train=111)
+    aime = Rollout({}, predictors=1, val=45, test=150, train=45)
+    rollouts = Rollouts(Models(), 150, None, None, price_list())
+    monkeypatch.setattr(rollouts, "of", lambda cell: {"pupa": pupa, "aime": aime}[cell.task])
+    assert {task: rollouts.paper_budget(task) for task in ("pupa", "aime")} == {"pupa": 2103, "aime": 1320}
+    assert rollouts.budgets_in_words().endswith("pupa 2,103 (published 2,426), aime 1,320 (published 1,839).")
 
 
 def test_a_cell_runs_through_litellm_against_a_server_and_is_priced(tmp_path: Path) -> None:
