@@ -7,6 +7,7 @@ GEPAError
 ├── ReflectionError      the reflection LM gives no usable answer
 ├── RunInterrupted       the run was stopped, by Ctrl-C say (also a KeyboardInterrupt)
 ├── JournalError         the run in log_dir cannot be resumed or written
+├── InternalError        this package itself failed: a bug, to be reported
 ├── ContractError        a part failed a check of `dspy_gepa.testing` (also an AssertionError)
 └── InfrastructureError  a provider failed; carries the best program so far
 """
@@ -54,6 +55,10 @@ class ReflectionError(GEPAError):
 
 class JournalError(GEPAError):
     """The journal in `log_dir` is damaged, in use, or belongs to another run."""
+
+
+class InternalError(GEPAError):
+    """This package failed where neither the program, nor the metric, nor a model did. Please report it."""
 
 
 class RunInterrupted(GEPAError, KeyboardInterrupt):  # noqa: N818  # named like KeyboardInterrupt

@@ -86,7 +86,8 @@ class GEPAResult:
         choice_reason: Reason for returning this candidate.
         proposals: Outcome of every step, rejected proposals with their reasons included.
         reflection_calls: Number of reflection LM calls.
-        total_tokens: Prompt and completion tokens of all language models, judges in the metric included.
+        total_tokens: Prompt and completion tokens of all language models, judges in the metric included;
+            those of answers without usage are estimated, see `Usage.estimated`.
         total_cost: US dollars, for the models whose prices are known.
         usage: The same by phase: `reflection`, `train rollouts` and `validation rollouts`.
         failed_rollouts: Number of rollouts that gave no answer, by cause: an exception of the program, or a
@@ -329,6 +330,10 @@ class GEPAResult:
             )
         return index(candidate)
 
+    def _tokens(self) -> str:
+        estimated = sum(sum(usage.estimated.values()) for usage in self.usage.values())
+        return f"{self.total_tokens:,}" + (f", {estimated:,} of them estimated" if estimated else "")
+
     def _facts(self) -> list[tuple[str, str]]:
         before, after = self.seed_length, self.best_length
         tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
@@ -342,7 +347,7 @@ class GEPAResult:
             ("Objectives", render_against_original(self.val_aggregate_subscores, self.best_idx)),
             ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),
             ("Rollouts", f"{self.total_metric_calls:,}; reflections: {self.reflection_calls:,}"),
-            ("Tokens", f"{self.total_tokens:,}; US dollars, where prices are known: {self.total_cost:,.4f}"),
+            ("Tokens", f"{self._tokens()}; US dollars, where prices are known: {self.total_cost:,.4f}"),
             ("Length", f"{before.characters:,} characters before, {after.characters:,} now: {tokens}"),
             ("Failed rollouts", render_causes(self.failed_rollouts)),
             ("Stopped because", self.stop_reason),

@@ -23,6 +23,7 @@ from dspy_gepa.errors import (
 from dspy_gepa.events import ForecastMade, RunStarted
 from dspy_gepa.events.dispatch import EventDispatcher, in_background
 from dspy_gepa.events.emit import Emitter
+from dspy_gepa.program.faults import bug
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.media import elide
 from dspy_gepa.program.redaction import describe, redact
@@ -36,7 +37,7 @@ from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.runtime.executors import LoopExecutor, ThreadExecutor
 from dspy_gepa.runtime.failures import FailedRollouts
-from dspy_gepa.runtime.forecast import Sample, Shape, forecast, require_price, require_usage
+from dspy_gepa.runtime.forecast import Sample, Shape, UsageWatch, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
@@ -199,7 +200,10 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
                 )
                 _keep_best_outputs(settings, search, scheduler)
                 emitter.finished(search)
-        except BaseException as error:
+        except BaseException as raised:
+            error = raised
+            if isinstance(raised, Exception) and not isinstance(raised, (GEPAError, MemoryError, OSError)):
+                error = bug(raised, "between rollouts")
             hub.stopping = True
             if isinstance(error, GEPAError):
                 if not isinstance(error, JournalError):  # else there is nothing to record in
@@ -211,6 +215,8 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             if isinstance(error, GEPAError) and search.pool.is_run(0):
                 search.stop_reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
                 error.program = settings.deliver(search, _record(recorder, settings, started))
+            if error is not raised:
+                raise error from raised
             raise
     return search, _record(recorder, settings, started)
 
@@ -249,7 +255,7 @@ def _reporting_results(
 ) -> Callable[[Done, int], None]:
     """Report each result, the forecast after the first executed rollout, and when many rollouts fail."""
     is_forecast = False
-    measured: set[type[Effect]] = set()
+    watch = UsageWatch(settings.limits)
     failed = FailedRollouts()
 
     def report(done: Done, step: int) -> None:
@@ -260,9 +266,7 @@ def _reporting_results(
                 log_warning(warning)
             if not done.replayed and (objection := failed.objection(done.effect, done.result)):
                 raise InfrastructureError(objection)
-        if not done.replayed and type(done.effect) not in measured:
-            measured.add(type(done.effect))
-            require_usage(settings.limits, done.result)
+        watch.add(done.result.usage)
         if not is_forecast and not done.replayed and isinstance(done.result, Outcome):
             is_forecast = True
             require_price(settings.limits, done.result)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -138,22 +139,27 @@ class Usage:
         calls: Answers received, cached ones included.
         tokens: Prompt and completion tokens per model: ``{"openai/x": (120, 40)}``.
         costs: US dollars per model; a model whose price is not known is left out.
-        unreported: Number of answers whose tokens are not known.
+        unreported: Number of answers whose provider reported no tokens.
+        estimated: Tokens of these by model, estimated from the length of prompts and answers. They are no
+            part of `tokens`; their price is part of `costs` if it is known.
     """
 
     calls: int = 0
     tokens: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
     unreported: int = 0
+    estimated: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: Usage) -> Usage:
         tokens, costs = dict(self.tokens), dict(self.costs)
+        estimated = dict(Counter(self.estimated) + Counter(other.estimated))
         for model, (asked, answered) in other.tokens.items():
             before = tokens.get(model, (0, 0))
             tokens[model] = (before[0] + asked, before[1] + answered)
         for model, cost in other.costs.items():
             costs[model] = costs.get(model, 0.0) + cost
-        return Usage(self.calls + other.calls, tokens, costs, self.unreported + other.unreported)
+        unreported = self.unreported + other.unreported
+        return Usage(self.calls + other.calls, tokens, costs, unreported, estimated)
 
     @property
     def cost(self) -> float:
@@ -162,8 +168,13 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
-        """Prompt and completion tokens of all models."""
+        """Prompt and completion tokens of all models, as they were reported."""
         return sum(asked + answered for asked, answered in self.tokens.values())
+
+    @property
+    def spent_tokens(self) -> int:
+        """Tokens of all models, estimated where none were reported."""
+        return self.total_tokens + sum(self.estimated.values())
 
 
 @dataclass(frozen=True)

@@ -72,3 +72,13 @@ def no_dspy_cache() -> None:
     import dspy
 
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
+
+
+@pytest.fixture
+def dspy_cache() -> Iterator[None]:
+    """DSPy's cache in memory, for the LMs of one test that want it."""
+    import dspy
+
+    dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=True)
+    yield
+    dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)

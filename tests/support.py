@@ -69,6 +69,19 @@ def scripted_lm(script: Script, name: str = "scripted/task", **options: Any) -> 
     return ScriptedLM(script, name, **options)
 
 
+def agent_turn(
+    prompt: Prompt, tool: str, args: Mapping[str, Any], answer: str, *, done: bool
+) -> dict[str, Any]:
+    """What the model of a `dspy.ReAct` says, in DSPy's 3.4 form or that of 3.5: a call, or the answer."""
+    if "tool_calls" in prompt.outputs:
+        call = {"name": "submit", "args": {"answer": answer}} if done else {"name": tool, "args": dict(args)}
+        return {"next_thought": "t", "tool_calls": {"tool_calls": [call]}}
+    if "next_tool_name" in prompt.outputs:
+        name = "finish" if done else tool
+        return {"next_thought": "t", "next_tool_name": name, "next_tool_args": {} if done else dict(args)}
+    return {"reasoning": "r", "answer": answer}
+
+
 def prompts_of(lm: dspy.LM) -> list[Prompt]:
     """What the LM was asked so far."""
     return lm.engine.prompts

@@ -166,7 +166,8 @@ def _member(
         step=step or None,
         found_at=spent,
         score=mean,
-        interval=(mean - 0.04, mean + 0.04),  # beliefs know of no range
+        interval=(max(0.0, mean - 0.04), min(1.0, mean + 0.04)),
+        believed=mean,
         scores=scores,
     )
 

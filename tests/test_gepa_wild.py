@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import re
+from concurrent.futures import Future
 from typing import Any
 
 import dspy
 import pytest
 
 from dspy_gepa import GEPA
-from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, RunInterrupted
+from dspy_gepa.errors import ConfigurationError, GEPAError, InfrastructureError, InternalError, RunInterrupted
 from dspy_gepa.events import StepCommitted
+from dspy_gepa.program.faults import bug
+from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.runtime.policy import RetryPolicy
+from dspy_gepa.types import Candidate, Rollout, Row, Usage
 from tests.support import OneHop, Prompt, is_right, knows_words, learns_words, scripted_lm
-from tests.support_runs import Words
+from tests.support_runs import TRAIN, VAL, Words
 
 SPOILT = "no answer is found in this"
 EAGER = RetryPolicy(first_delay=0.0)
@@ -83,17 +88,18 @@ def test_a_provider_that_refuses_everything_ends_the_run_at_once(strategy: str) 
 
 
 class Silent(dspy.BaseLM):
-    """Answers and reports no usage."""
+    """Answers and reports usage with the first answers only."""
 
-    def __init__(self) -> None:
+    def __init__(self, reports: int = 0) -> None:
         super().__init__("silent/model", cache=False)
-        self.asked = 0
+        self.asked, self.reports = 0, reports
 
     def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
         self.asked += 1
         message = dspy.Prediction(content="[[ ## answer ## ]]\nno\n\n[[ ## completed ## ]]", tool_calls=None)
         choice = dspy.Prediction(message=message, finish_reason="stop")
-        return dspy.Prediction(choices=[choice], usage=None, model=self.model)
+        usage = {"prompt_tokens": 100, "completion_tokens": 20} if self.asked <= self.reports else None
+        return dspy.Prediction(choices=[choice], usage=usage, model=self.model)
 
 
 @pytest.mark.parametrize("limit", [{"max_tokens": 2_000}, {"max_cost": 1.0}])
@@ -102,6 +108,31 @@ def test_a_limit_that_cannot_hold_because_no_usage_is_reported_is_refused(limit:
     with pytest.raises(ConfigurationError, match=rf"usage.*{next(iter(limit))}"):
         Words(None).compile(OneHop(), lm=lm, **{"max_metric_calls": None, "num_threads": 1} | limit)
     assert lm.asked <= 2
+
+
+def test_usage_that_is_left_out_later_is_estimated_counted_and_reported_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    limits = {"max_metric_calls": None, "max_tokens": 9_000, "num_threads": 1}
+    result = Words(None).compile(OneHop(), lm=Silent(reports=3), strategy="adaptive", **limits)
+    usage = sum(result.usage.values(), start=Usage())
+    assert usage.tokens["silent/model"] == (300, 60)
+    assert usage.estimated.keys() == {"silent/model"}
+    assert result.total_tokens == usage.spent_tokens < 10_000
+    assert re.search(r"of \d+ tokens are spent", result.stop_reason)
+    assert f"{usage.estimated['silent/model']:,} of them estimated" in result.to_markdown()
+    assert sum("reported no usage" in message for message in caplog.messages) == 1
+
+
+def test_a_forecast_without_usage_is_estimated_and_says_so() -> None:
+    with dspy.context(lm=Silent()):
+        found = GEPA(is_right, reflection_lm=scripted_lm(learns_words), auto="light").plan(
+            OneHop(), trainset=TRAIN, valset=VAL
+        )
+    assert found.tokens_estimated
+    assert "estimated" in str(found)
+    assert found.tokens is not None
+    assert 1_000 < found.tokens < 1_000_000
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -154,6 +185,7 @@ def filters_some_rows(prompt: Prompt) -> Any:
     return knows_words(prompt)
 
 
+@pytest.mark.usefixtures("dspy_cache")
 @pytest.mark.parametrize("task", [poisoned, fails_on_the_first_row, filters_some_rows])
 @pytest.mark.parametrize("cache", [False, True])
 def test_what_a_provider_never_answers_changes_nothing_for_other_threads_or_a_resumed_run(
@@ -185,6 +217,39 @@ def test_a_run_whose_rows_are_filtered_by_the_half_ends_and_says_so() -> None:
     with pytest.raises(InfrastructureError, match=r"\d of \d+ rows.*content management") as caught:
         words.compile(strategy="adaptive", retry=EAGER)
     assert caught.value.program is not None
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "program.rollout.mark_components",
+        "program.rollout.trace_steps",
+        "program.rollout.RolloutRunner._warn_of_tools",
+        "program.call_log.hide_keys_of",
+        "program.scoring.to_plain",
+        "reflection.reflector.build_prompt",
+        "reflection.reflector.read_answer",
+        "search.pool.Pool.commit",
+    ],
+)
+def test_a_bug_of_this_package_ends_the_run_and_is_never_scored(
+    place: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"dspy_gepa.{place}", None)
+    with pytest.raises(InternalError, match=r"callable \(dspy_gepa\.") as caught:
+        Words(None).compile(strategy="adaptive", num_threads=threads)
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+def test_a_bug_in_a_process_of_its_own_ends_the_run_too() -> None:
+    error = pickle.loads(pickle.dumps(bug(ValueError("a bug"), "in a rollout")))
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    dispatcher = Dispatcher(lambda effect: future, workers=1)
+    dispatcher.request(Rollout(Candidate.of({"a": "text"}), Row("train", 0)), "key")
+    with pytest.raises(InternalError, match="in a rollout"):
+        dispatcher.next()
 
 
 def test_a_budget_without_room_for_a_proposal_is_reported(caplog: pytest.LogCaptureFixture) -> None:

@@ -350,9 +350,9 @@ def test_every_rollout_and_reflection_is_on_record_once_and_every_step_is_told(t
         ended = db.execute("SELECT ended FROM sessions").fetchall()
     assert count == {"rollout": result.total_metric_calls, "reflection": result.reflection_calls}
     assert [step["step"] for step in steps] == list(range(len(steps)))
-    trials = [step["proposal"] for step in steps if step["proposal"]]
+    trials = [step["proposal"] for step in steps if "proposal" in step]
     assert [trial["verdict"] for trial in trials] == [p.verdict for p in result.proposals[1:]]
-    evaluated = [member for step in steps for member in step["evaluated"]]
+    evaluated = [m for step in steps if "evaluated" in step for m in step["evaluated"]["members"]]
     assert evaluated == [str(member) for member in range(len(result.candidates))]
     assert ended == [("finished",)]
 

@@ -144,6 +144,12 @@ ARMS: dict[str, Arm] = {
     "grpo": grpo,
     TRANSFER: transfer,
 }
+# How the arms of ours ask for a text; a result that was made otherwise is another one's.
+REFLECTION_PROMPTS: Mapping[str, str] = {
+    "gepa": "of this package",
+    "gepa-paper": "published",
+    "gepa-paper+merge": "published",
+}
 # These optimize any text of a program; the others know predictors only.
 OF_ANY_TEXT = frozenset({BASELINE, "gepa", "gepa-paper", "gepa-paper+merge", TRANSFER})
 # Neither has a DSPy optimizer; both were run in the paper by another framework.

@@ -13,14 +13,14 @@ from typing import Any, ClassVar
 
 import dspy
 
-from benchmarks.harness.arms import BASELINE, TRANSFER, optimize
+from benchmarks.harness.arms import BASELINE, REFLECTION_PROMPTS, TRANSFER, optimize
 from benchmarks.harness.cell import Cell, Rows, versions
 from benchmarks.harness.evaluation import prompt_tokens, scores
 from benchmarks.harness.models import JUDGING, Models
 from benchmarks.harness.others import transfer
-from benchmarks.harness.setting import Setting
+from benchmarks.harness.setting import RefusedError, Setting
 from benchmarks.scorers.rules import Rules
-from benchmarks.tasks import WITH_JUDGE, WITH_RULES
+from benchmarks.tasks import WITH_JUDGE, WITH_RULES, Task
 from dspy_gepa.views.choice import Mode
 
 EVERYTHING = 1_000_000  # rows, to request all
@@ -35,10 +35,13 @@ class PaperCell(Cell):
     Attributes:
         paper: The budget is the paper's, see `benchmarks.harness.setting.Setting`.
         prompts: Directory of another model's results, for the optimizer `transfer` only.
+        data: Fingerprint of the task's rows and corpus, see `benchmarks.tasks.Task`; those of seed 0, from
+            which the other seeds' are cut.
     """
 
     paper: bool = False
     prompts: str | None = None
+    data: str = ""
 
     PARAMETERS: ClassVar[str] = "cell"
 
@@ -64,7 +67,10 @@ class PaperCell(Cell):
             **asdict(self.rows),
             "models": models,
             "paper": self.paper,
+            "data": self.data,
         }
+        if self.arm in REFLECTION_PROMPTS:
+            found["reflection_prompt"] = REFLECTION_PROMPTS[self.arm]
         if self.task in WITH_RULES:
             found["rules"] = self.rules
         if self.task in WITH_JUDGE:
@@ -92,6 +98,7 @@ def cells(
     budget: int | None,
     paper_budget: Callable[[str], int],
     prompts: str | None = None,
+    data_of: Callable[[str], str] = lambda task: "",
     rules: Rules = "paper",
 ) -> list[PaperCell]:
     """Return all cells, seeds outermost, so that an interrupted run has whole seeds.
@@ -101,6 +108,7 @@ def cells(
     val: maximum number of validation rows; None for as many as fit the budget.
     budget: rollouts of every optimizer; None for the paper's, from `paper_budget` by task.
     prompts: another model's results, for the optimizer that takes over its instructions.
+    data_of: gives the fingerprint of a task's data.
     rules: rule set of the scorers.
     """
     found = []
@@ -110,10 +118,28 @@ def cells(
         source = prompts if arm == TRANSFER else None
         found.append(
             PaperCell(
-                task, arm, seed, rollouts, rows, models, rules=rules, paper=budget is None, prompts=source
+                task,
+                arm,
+                seed,
+                rollouts,
+                rows,
+                models,
+                rules=rules,
+                paper=budget is None,
+                prompts=source,
+                data=data_of(task),
             )
         )
     return found
+
+
+def refuse_substitute(task: Task, *, paper: bool) -> None:
+    """Raise RefusedError where a run by the paper's budget would not search what the paper's did."""
+    if paper and task.substitute:
+        raise RefusedError(
+            f"--budget paper makes figures to set beside the paper's, and {task.name} cannot be one of them: "
+            f"{task.substitute}. Give a number of rollouts as --budget to run it all the same."
+        )
 
 
 def run_cell(
@@ -145,8 +171,10 @@ def run_cell(
 
     Raises:
         InfrastructureError: A provider failed for good, in our optimizer or in a test.
+        RefusedError: The optimizer cannot be run here, or not by the paper's budget.
     """
     task = cell.load(data_dir)
+    refuse_substitute(task, paper=cell.paper)
     with cell.playing(task):
         if before is None:
             before = scores(task, task.program(), task.test, threads)
@@ -172,6 +200,7 @@ def run_cell(
         "models_note": cell.models.label,
         "cell": cell.parameters(),
         "versions": versions(),
+        "data": {"source": task.source, "searched": task.searched, "substitute": task.substitute},
         "conditions": dict(task.conditions()),
         "test_before": _mean(before),
         "test_after": _mean(after),

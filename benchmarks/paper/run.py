@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -24,10 +25,10 @@ from benchmarks.paper.forecast import Forecast, Rollout, forecast, heavy_rollout
 from benchmarks.paper.prices import price_list
 from benchmarks.paper.progress import Progress
 from benchmarks.paper.published import budgets
-from benchmarks.paper.rows import EVERYTHING, PaperCell, cells
+from benchmarks.paper.rows import EVERYTHING, PaperCell, cells, refuse_substitute
 from benchmarks.paper.runner import CostCapError, Place, run_all
 from benchmarks.scorers.rules import Rules
-from benchmarks.tasks import NAMES, DataNotFound
+from benchmarks.tasks import NAMES, DataNotFound, load
 from dspy_gepa import InfrastructureError
 
 WAYS = click.Choice(["auto", "litellm"])
@@ -109,6 +110,7 @@ def run(
     console.print(f"Models: {models.label}\n")
     try:
         rollouts = Rollouts(models, train, val, data_dir, known_prices)
+        data = data_of(tasks, data_dir, paper=options.read_budget(budget) is None)
         chosen = cells(
             tasks,
             names,
@@ -120,6 +122,7 @@ def run(
             budget=options.read_budget(budget),
             paper_budget=rollouts.paper_budget,
             prompts=prompts,
+            data_of=lambda task: data[task].fingerprint,
             rules=rules,
         )
         for cell in chosen:
@@ -128,11 +131,7 @@ def run(
         fit = [cell for cell in chosen if unfit(cell.arm, cell.task) is None]
         todo = [cell for cell in fit if cell.stored(place.out) is None]
         forecasts = {cell.name: forecast(cell, rollouts.of(cell), known_prices) for cell in todo}
-        for task, conditions in rollouts.conditions.items():
-            for name, told in conditions.items():
-                console.print(f"{task}, {name}: {told}")
-        if told := rollouts.budgets_in_words():
-            console.print(told)
+        _tell_beforehand(console, data, rollouts)
         if dry_run:
             console.print(forecast_table(forecasts))
             for cell in chosen:
@@ -157,6 +156,35 @@ def run(
             f"{len(failures)} of {len(ended)} cells failed; the same command tries them again:\n"
             + "\n".join(f"{end.cell.name}: {end.error}" for end in failures)
         )
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a task is made of: a fingerprint, and lines for people."""
+
+    fingerprint: str
+    told: tuple[str, ...]
+
+
+def data_of(tasks: Iterable[str], data_dir: str | None, *, paper: bool) -> dict[str, Data]:
+    """Return what each task is made of.
+
+    Raises:
+        DataNotFound: It is not to be had.
+        RefusedError: Something stands in for the paper's corpus, and the budget is the paper's.
+    """
+    found = {}
+    for name in dict.fromkeys(tasks):
+        task = load(name, data_dir)
+        refuse_substitute(task, paper=paper)
+        lines = {
+            "data": f"{task.source or 'made up here'}; rows and corpus {task.fingerprint}",
+            "search": task.searched,
+            "scores are not comparable with the paper's": task.substitute,
+        }
+        told = (f"{name}, {what}: {line}" for what, line in lines.items() if line)
+        found[name] = Data(task.fingerprint, tuple(told))
+    return found
 
 
 class Rollouts:
@@ -200,6 +228,16 @@ class Rollouts:
             for task, found in self._budgets.items()
         )
         return f"Rollouts by the paper's rule, as many as MIPROv2 heavy takes: {', '.join(each)}."
+
+
+def _tell_beforehand(console: Console, data: Mapping[str, Data], rollouts: Rollouts) -> None:
+    """Print what results will rest on: data, corpora, walls, budgets."""
+    lines = [line for found in data.values() for line in found.told]
+    for task, conditions in rollouts.conditions.items():
+        lines += [f"{task}, {name}: {told}" for name, told in conditions.items()]
+    for line in (*lines, rollouts.budgets_in_words()):
+        if line:
+            console.print(line)
 
 
 def forecast_table(forecasts: Mapping[str, Forecast]) -> Table:

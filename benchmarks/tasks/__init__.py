@@ -8,6 +8,7 @@ others need data or a network.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import dspy
@@ -27,7 +28,7 @@ from benchmarks.tasks import (
     records,
     small,
 )
-from benchmarks.tasks.data import DataNotFound
+from benchmarks.tasks.data import DataNotFound, folder_of
 from benchmarks.tasks.small import SMALL_NAMES
 from benchmarks.tasks.task import Metric, Task
 from benchmarks.tasks.worlds import WORLD_NAMES, world_named
@@ -59,8 +60,16 @@ _ALONE: Mapping[str, Callable[[int], Task]] = {
 NAMES = (*_ALONE, *_WITH_DATA, "ifbench", "livebench_math", "pupa", *WORLD_NAMES)
 # Scorers that their authors changed after the paper's runs.
 WITH_RULES = frozenset({"ifbench", "livebench_math"})
-# Metrics that ask a model, and do so by the rule sets of the paper's tables.
+# Metrics that ask a model.
 WITH_JUDGE = frozenset({"pupa"})
+_SOURCES: Mapping[str, tuple[object, ...]] = {
+    "aime": (aime.HUB, aime.HUB_TEST),
+    "hotpotqa": (hotpotqa.HUB,),
+    "hover": (hover.HUB,),
+    "ifbench": (ifbench.TRAIN_FILE, ifbench.TEST_FILE),
+    "livebench_math": (livebench_math.HUB,),
+    "pupa": (pupa.HUB,),
+}
 # What is improved there are texts of the program itself; no language model runs it.
 WITHOUT_PREDICTORS = frozenset({"code"})
 
@@ -81,6 +90,17 @@ def load(
     rules: the rule set of the scorer, for the tasks in `WITH_RULES`.
     Raises ValueError for an unknown name and DataNotFound when a task's data is not to be had.
     """
+    return replace(_loaded(name, data_dir, seed, judge, rules), source=_source_of(name, data_dir))
+
+
+def _source_of(name: str, data_dir: str | Path | None) -> str:
+    if name not in _SOURCES:
+        return ""
+    folder = folder_of(name, data_dir)
+    return f"the directory {folder}" if folder else " and ".join(map(str, _SOURCES[name]))
+
+
+def _loaded(name: str, data_dir: str | Path | None, seed: int, judge: dspy.LM | None, rules: Rules) -> Task:
     if name in _ALONE:
         return _ALONE[name](seed)
     if name == "pupa":

@@ -10,8 +10,8 @@ Local files: a directory with hotpotqa/train.jsonl, val.jsonl, test.jsonl and co
 argument `data_dir` or the environment variable DSPY_GEPA_DATA. They are used with their own splits.
 
 What is searched is the local corpus; for rows from the hub the 2017 Wikipedia abstracts, as in the paper,
-where `python -m benchmarks wikipedia` has indexed them, else the union of the rows' own context paragraphs.
-Local corpus and paragraphs are far smaller than the abstracts, and so far easier.
+where `python -m benchmarks wikipedia` has indexed them, else the union of the rows' own context paragraphs,
+with a warning. Local corpus and paragraphs are far smaller than the abstracts, and so far easier.
 
 A row looks like this (made up):
     question: "In which year was the painter of Harbour at Dusk born?"   answer: "1871"
@@ -21,7 +21,9 @@ A row looks like this (made up):
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import dspy
@@ -65,7 +67,15 @@ def load(data_dir: str | Path | None = None, seed: int = 0, hub: Fetch = HUB) ->
         local_pages = {page["title"]: page["text"] for page in splits.pop("corpus")}
         return build(recut(splits, seed), local_pages)
     splits, pages = read_hub_splits(hub)
-    return build(recut(splits, seed), pages, open_wikipedia() if is_built() else None)
+    if is_built():
+        return build(recut(splits, seed), pages, open_wikipedia())
+    substitute = (
+        f"it searches only the {len(pages):,} paragraphs that come with its own rows, where gold pages are "
+        "easy to find, and not the abstracts of Wikipedia, which have no index here: "
+        "`python -m benchmarks wikipedia` makes it"
+    )
+    warnings.warn(f"hotpotqa: {substitute}.", stacklevel=2)
+    return replace(build(recut(splits, seed), pages), substitute=substitute)
 
 
 def build(splits: Mapping[str, Sequence[Row]], pages: Pages, retriever: Retriever | None = None) -> Task:
@@ -88,6 +98,7 @@ def build(splits: Mapping[str, Sequence[Row]], pages: Pages, retriever: Retrieve
         task_role=MultiHopReader(answers),
         reflection_role=Reflector(MULTIHOP),
         best_instructions=BEST_INSTRUCTIONS,
+        searched=retriever.identity,
     )
 
 

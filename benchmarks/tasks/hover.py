@@ -233,6 +233,7 @@ def build(splits: Mapping[str, Sequence[Row]], retriever: Searcher) -> Task:
             "summarize2.predict": f"{second} End with what is still missing.",
             "create_query_hop3.predict": query,
         },
+        searched=getattr(retriever, "identity", "a corpus of the caller's"),
     )
 
 

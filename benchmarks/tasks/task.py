@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -39,6 +41,10 @@ class Task:
     optimize: the kinds of text that are optimized, as `dspy_gepa.GEPA` names them.
     inference_time: whether the rows are the very tasks to be solved, so that train rows are validation rows
         and the best output for each of them is what counts.
+    source: where the rows come from: data sets with their revisions, or a directory; "" for made-up rows.
+    searched: the corpus that is searched, with its size and, where it is local, its checksum; "" for none.
+    substitute: what stands in for the paper's corpus and makes scores incomparable with the paper's; "" where
+        nothing does. A run by the paper's budget is refused then.
     conditions: gives what a result rests on besides the rows, by name, in words for people: what is searched,
         what stands around code that is run. Asked once for a run, and kept with its result.
     """
@@ -54,6 +60,9 @@ class Task:
     best_instructions: dict[str, str]
     optimize: tuple[str, ...] = ("instructions",)
     inference_time: bool = False
+    source: str = ""
+    searched: str = ""
+    substitute: str = ""
     conditions: Callable[[], Mapping[str, str]] = dict
 
     def task_lm(self, *, seed: int = 0) -> dspy.LM:
@@ -77,6 +86,13 @@ class Task:
         """The program with some of its texts replaced, by component."""
         program = self.program()
         return build_program(program, read_candidate(program, select(self.optimize, ())).with_texts(texts))
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that depend on every row and split, and on the corpus that is searched."""
+        rows = [[dict(row.toDict()) for row in part] for part in (self.train, self.val, self.test)]
+        data = json.dumps([rows, self.searched], sort_keys=True, default=str)
+        return hashlib.sha256(data.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
     def texts_of(self, program: dspy.Module) -> dict[str, str]:
         """The texts of `program`, which is this task's or an optimized one, by component.

@@ -107,7 +107,7 @@ class Emitter:
                 interval=choice.interval,
                 better_than_original=choice.better_than_original,
                 gain=_gain(pool, choice.member),
-                gain_interval=pool.belief.gain_interval(choice.member, 0),
+                gain_interval=pool.belief.gain(choice.member, 0).interval(),
                 choice_reason=choice.reason,
                 stop_reason=search.stop_reason,
                 spent=search.budget.spent,
@@ -147,7 +147,7 @@ def _standing(search: Search, committed: Committed) -> Standing:
         interval=choice.interval,
         better_than_original=choice.better_than_original,
         gain=_gain(pool, choice.member),
-        gain_interval=pool.belief.gain_interval(choice.member, 0),
+        gain_interval=pool.belief.gain(choice.member, 0).interval(),
         contender=contender,
     )
 
@@ -162,7 +162,9 @@ def _values(search: Search) -> Sequence[float]:
 
 
 def _score(search: Search, member: int) -> MemberScore:
-    return MemberScore(_known(_values(search)[member]), search.pool.belief.interval(member))
+    believed, means = search.pool.belief.score(member), search.pool.means
+    score = _known(means[member]) if search.strategy.validates_all else believed.expected
+    return MemberScore(score, believed.interval(), believed.expected)
 
 
 def _scores(search: Search) -> tuple[MemberScore, ...]:
@@ -172,14 +174,18 @@ def _scores(search: Search) -> tuple[MemberScore, ...]:
 
 
 def _gain(pool: Pool, member: int) -> float:
-    return float(pool.belief.mean[member] - pool.belief.mean[0])
+    return pool.belief.score(member).expected - pool.belief.score(0).expected
 
 
 def _contender(search: Search, best: int) -> int | None:
     values = _values(search)
     known = [member for member, value in enumerate(values) if not math.isnan(value)]
     top = max(known, key=lambda member: values[member], default=best)
-    return None if top == best or values[top] <= values[best] else top
+    if top == best or values[top] <= values[best]:
+        return None
+    # Of a member that was run on few rows so little is known that the range of the metric puts it lower.
+    shown = {member: _score(search, member).believed for member in (top, best)}
+    return top if shown[top] > shown[best] else None
 
 
 def _known(value: float) -> float | None:

@@ -111,15 +111,12 @@ class MemberScore(NamedTuple):
         score: The entry in `GEPAResult.val_aggregate_scores`: the expected score on examples like these,
             with ``strategy="paper"`` the mean validation score; None if it was not validated yet.
         interval: The interval that contains the expected score with probability 0.9.
+        believed: The expected score. A validation mean may lie outside the interval, this does not.
     """
 
     score: float | None
     interval: tuple[float, float]
-
-    @property
-    def believed(self) -> float:
-        """The expected score, the middle of the interval; a validation mean may lie outside."""
-        return sum(self.interval) / 2
+    believed: float
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import dspy
 
@@ -15,7 +16,7 @@ from dspy_gepa.program.build import component_of
 from dspy_gepa.program.dspy_api import BaseCallback
 from dspy_gepa.program.failed_call import describe_failed_call
 from dspy_gepa.program.faults import is_infrastructure
-from dspy_gepa.program.plain import to_plain
+from dspy_gepa.program.plain import repr_of, to_plain
 from dspy_gepa.program.redaction import hide_keys_of
 from dspy_gepa.types import TraceStep
 
@@ -25,6 +26,23 @@ _NOT_INPUTS = frozenset({"config", "demos", "lm", "signature"})
 
 # The predictor's call that is under way in this thread or task, or None.
 _predicting: ContextVar[str | None] = ContextVar("predicting", default=None)
+
+
+Handler = TypeVar("Handler", bound=Callable[..., None])
+
+
+def _kept(handler: Handler) -> Handler:
+    """Keep the error that a handler of a `CallLog` raises."""
+
+    @functools.wraps(handler)
+    def run(log: CallLog, *args: Any, **kwargs: Any) -> None:
+        try:
+            handler(log, *args, **kwargs)
+        except Exception as error:
+            log._own_error = log._own_error or error
+            raise
+
+    return cast("Handler", run)
 
 
 class CallLog(BaseCallback):
@@ -51,6 +69,7 @@ class CallLog(BaseCallback):
         self.unanswered: dict[tuple[str | int, str], Exception] = {}
         self.failed_tools: dict[str, Exception] = {}
         self.parallel = False
+        self._own_error: Exception | None = None
         self._keep_inputs = keep_inputs
         self._thread: int | None = None
         self._open: dict[str, tuple[dspy.Predict, Mapping[str, Any]]] = {}
@@ -63,6 +82,12 @@ class CallLog(BaseCallback):
         """The first of the provider's errors that no later call made up for, or None."""
         return next(iter(self.unanswered.values()), None)
 
+    def raise_own_error(self) -> None:
+        """Raise the error of this class itself, if there was one: DSPy only logs what callbacks raise."""
+        if self._own_error is not None:
+            raise self._own_error
+
+    @_kept
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         """Note the inputs of a predictor's call. The first call is the program's, in the main thread."""
         self._thread = self._thread or threading.get_ident()
@@ -74,6 +99,7 @@ class CallLog(BaseCallback):
         self._open[call_id] = (instance, to_plain(given) if self._keep_inputs else given)
         _predicting.set(_predicting.get() or call_id)
 
+    @_kept
     def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         """Sort the call into answered, failed or unanswered."""
         predictor, given = self._open.pop(call_id, (None, {}))
@@ -103,12 +129,14 @@ class CallLog(BaseCallback):
         if error is not None:
             self.unanswered[caller, inputs] = error
 
+    @_kept
     def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         """Hide the model's keys, and note the prompt of a call that is made without a predictor."""
         hide_keys_of(instance)
         if _predicting.get() is None:
             self._asked[call_id] = _digest_prompt(inputs)
 
+    @_kept
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         """Sort the call into answered or unanswered. The same prompt to any model makes up for a failure."""
         prompt = self._asked.pop(call_id, None)
@@ -118,10 +146,12 @@ class CallLog(BaseCallback):
         if isinstance(exception, Exception) and is_infrastructure(exception):
             self.unanswered["", prompt] = exception
 
+    @_kept
     def on_tool_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         """Note the tool's name."""
         self._tools[call_id] = str(getattr(instance, "name", "") or type(instance).__name__)
 
+    @_kept
     def on_tool_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         """Note the error of a service that the tool could not reach."""
         name = self._tools.pop(call_id, "")
@@ -137,4 +167,4 @@ class CallLog(BaseCallback):
 def _digest_prompt(inputs: Mapping[str, Any]) -> str:
     """Return a digest of the prompt, the messages or the request of a call, in whatever form they are."""
     asked = [inputs.get(name) for name in ("prompt", "messages", "request")]
-    return hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(repr_of(asked).encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from traceback import walk_tb
 from typing import Any
 
 from dspy import (
@@ -22,6 +23,7 @@ from dspy import (
     LMUnsupportedModelError,
 )
 
+from dspy_gepa.errors import GEPAError, InternalError
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.types import Fault
 
@@ -69,6 +71,7 @@ _WRONG_PARAMETER = re.compile(
     r"|must be (?:one of|less|greater|between|at (?:least|most))",
     re.IGNORECASE,
 )
+_OWN = "dspy_gepa."  # names of this package's modules begin so
 # Errors for addresses that are no addresses: the program made them up.
 _BAD_ADDRESSES = frozenset({"InvalidURL", "InvalidSchema", "MissingSchema", "UnsupportedProtocol"})
 
@@ -148,6 +151,26 @@ def blame(error: BaseException) -> Fault | None:
     A content filter objects to a row or a text, which says nothing of how well the candidate does.
     """
     return fault_of(error) if is_infrastructure(error) or is_filtered(error) else None
+
+
+def is_raised_here(error: BaseException) -> bool:
+    """Return True if this package's own code raised the error, and did not mean to."""
+    places = _places(error)
+    return not isinstance(error, GEPAError) and bool(places) and places[-1].startswith(_OWN)
+
+
+def _places(error: BaseException) -> list[str]:
+    frames = walk_tb(error.__traceback__)
+    return [f"{frame.f_globals.get('__name__')}, line {line}" for frame, line in frames]
+
+
+def bug(error: BaseException, doing: str) -> InternalError:
+    """Return the error to raise for one that this package's own code raised, with the place where it did."""
+    own = [place for place in _places(error) if place.startswith(_OWN)]
+    return InternalError(
+        f"dspy_gepa failed {doing}, which is no fault of the program, the metric or a model: "
+        f"{describe(error)} ({own[-1] if own else 'no traceback'}). Please report it with the traceback."
+    )
 
 
 def fault_of(error: BaseException) -> Fault:

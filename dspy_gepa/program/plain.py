@@ -155,12 +155,15 @@ def texts_in(value: Any, around: tuple[int, ...] = ()) -> Iterator[str]:
 
 
 def _parts_of(value: Any) -> Collection[Any]:
-    """Return the parts of a container; nothing for any other value."""
-    if isinstance(value, BaseModel):
-        return vars(value).values()
-    if isinstance(value, (dspy.Example, Mapping)):
-        return list(value.values())
-    return value if isinstance(value, (list, tuple, set, frozenset)) else ()
+    """Return the parts of a container; nothing for any other value, or for one whose own code fails."""
+    try:
+        if isinstance(value, BaseModel):
+            return vars(value).values()
+        if isinstance(value, (dspy.Example, Mapping)):
+            return list(value.values())
+        return list(value) if isinstance(value, (list, tuple, set, frozenset)) else ()
+    except Exception:
+        return ()
 
 
 def medium_of(data: Any) -> Any:

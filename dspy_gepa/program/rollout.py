@@ -24,7 +24,7 @@ from dspy_gepa.program.build import (
 )
 from dspy_gepa.program.call_log import CallLog
 from dspy_gepa.program.copies import Copier
-from dspy_gepa.program.faults import fault_of
+from dspy_gepa.program.faults import fault_of, is_raised_here
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.metric import Metric
 from dspy_gepa.program.objectives import Run, measure
@@ -90,13 +90,15 @@ class RolloutRunner:
         self._lock = threading.Lock()
 
     def __call__(self, rollout: Rollout) -> Outcome | Fault:
-        """Run one rollout; raises nothing but KeyboardInterrupt, whatever program, metric or provider do."""
+        """Run one rollout; whatever program, metric or provider do raises nothing but KeyboardInterrupt."""
         try:
             prepared = self._prepare(rollout.candidate)
+            program = prepared.copies()
         except Exception as error:  # these texts make no program
-            return failed(error, self._failure_score)
-        with self._watch(rollout, prepared) as attempt:
-            attempt.prediction = _run(attempt.program, self._copy_row(rollout), prepared)
+            return self._unbuilt(error)
+        row = self._copy_row(rollout)
+        with self._watch(rollout, program, prepared) as attempt:
+            attempt.prediction = _run(program, row, prepared)
         return self._score(rollout, attempt)
 
     async def arun(
@@ -105,12 +107,20 @@ class RolloutRunner:
         """Run one rollout on an event loop: the program is awaited, the metric runs in a helper thread."""
         try:
             prepared = self._prepare(rollout.candidate)
+            program = prepared.copies()
         except Exception as error:
-            return failed(error, self._failure_score)
-        with self._watch(rollout, prepared) as attempt:
-            attempt.prediction = await _arun(attempt.program, self._copy_row(rollout), in_thread)
+            return self._unbuilt(error)
+        row = self._copy_row(rollout)
+        with self._watch(rollout, program, prepared) as attempt:
+            attempt.prediction = await _arun(program, row, in_thread)
         outcome: Outcome | Fault = await in_thread(self._score, rollout, attempt)
         return outcome
+
+    def _unbuilt(self, error: Exception) -> Outcome | Fault:
+        """Return the outcome of texts that make no program."""
+        if is_raised_here(error):
+            raise error
+        return failed(error, self._failure_score)
 
     def _prepare(self, candidate: Candidate) -> _Prepared:
         """Return the candidate's program, from memory if it is one of those used last."""
@@ -138,10 +148,9 @@ class RolloutRunner:
         return copies()
 
     @contextlib.contextmanager
-    def _watch(self, rollout: Rollout, prepared: _Prepared) -> Iterator[Attempt]:
+    def _watch(self, rollout: Rollout, program: dspy.Module, prepared: _Prepared) -> Iterator[Attempt]:
         """Run the body under DSPy settings that record what the program does, and keep what it raises."""
         keep_trace = rollout.row.split == "train"
-        program = prepared.copies()
         if rollout.past_cache:
             bypass_cache(program)
         attempt = Attempt(
@@ -168,6 +177,7 @@ class RolloutRunner:
                 run = Run(rollout.candidate, seconds, attempt.meter.calls())
                 attempt.measured = measure(self._objectives, run)
             attempt.trace = list(dspy.settings.trace)
+        attempt.log.raise_own_error()
         attempt.error = attempt.log.unanswered_error or attempt.error
         self._warn_of_tools(attempt.log)
         attempt.meter.attach(attempt.prediction)
@@ -177,10 +187,8 @@ class RolloutRunner:
         log, gold = CallLog(keep_inputs=False), self._copy_row(rollout)
         callbacks = [*dspy.settings.callbacks, log]
         with dspy.context(trace=[], callbacks=callbacks, **attempt.meter.settings()):
-            try:
-                outcome = score(attempt, gold, trace_steps(attempt), self._metric, self._failure_score)
-            except Exception as error:  # to show what a program returned is to run its code
-                outcome = failed(error, self._failure_score)
+            outcome = score(attempt, gold, trace_steps(attempt), self._metric, self._failure_score)
+        log.raise_own_error()
         self._warn_of_tools(log)
         if isinstance(outcome, Outcome) and log.unanswered_error is not None:  # the metric caught it
             outcome = fault_of(log.unanswered_error)

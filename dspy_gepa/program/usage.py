@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import dspy
 
 from dspy_gepa.program.dspy_api import UsageTracker, forget_call, model_prices, read_key
+from dspy_gepa.program.plain import texts_in
 from dspy_gepa.types import Fault, Outcome, Reflection, Usage
+
+# English has about four bytes per token in current vocabularies, Chinese about three.
+BYTES_OF_A_TOKEN = 4
 
 Used = TypeVar("Used", "Outcome", "Reflection", "Outcome | Fault", "Reflection | Fault", "Fault")
 
@@ -22,10 +28,10 @@ class Call:
         tokens: Prompt and completion tokens; for an answer from DSPy's cache those of the original call.
             None if they are not known.
         cost: US dollars, None if no price is known; from the cache as above.
-        cached: True if DSPy's cache answered, which reports no usage. A model that reports none looks the
-            same.
+        cached: True if DSPy's cache answered, so that nothing was used.
         cut_off: True if the provider ended the answer at its length limit.
         model: Name of the model.
+        length: Length of prompt and answer in bytes, for an estimate of tokens that are not reported.
     """
 
     tokens: int | None
@@ -33,10 +39,34 @@ class Call:
     cached: bool
     cut_off: bool = False
     model: str = ""
+    length: tuple[int, int] = (0, 0)
+
+    @property
+    def is_unreported(self) -> bool:
+        """True if a provider answered and did not say how many tokens this took."""
+        return self.tokens is None and not self.cached
 
 
 class _Tracker(UsageTracker):
-    """A tracker that threads share: DSPy deep-copies it for each thread of a `dspy.Parallel`."""
+    """A tracker that threads share: DSPy deep-copies it for each thread of a `dspy.Parallel`.
+
+    DSPy tells it of each answer of a provider, with or without usage, right before the entry in the history.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = threading.local()
+
+    def add_usage(self, lm: str, usage_entry: dict[str, Any]) -> None:
+        """Add an answer's usage."""
+        self._told.now = True
+        super().add_usage(lm, usage_entry)
+
+    def was_told(self) -> bool:
+        """Return True if the answer that this thread notes now came from a provider, not from a cache."""
+        told = getattr(self._told, "now", False)
+        self._told.now = False
+        return bool(told)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Tracker:
         return self
@@ -46,11 +76,13 @@ class _CallHistory:
     """Stands for the history of a module and keeps the figures of each entry, not its texts.
 
     Args:
+        tracker: Knows which answers came from a provider.
         forgets: True to take each entry out of DSPy's own history again: the user wants none.
     """
 
-    def __init__(self, *, forgets: bool) -> None:
+    def __init__(self, tracker: _Tracker, *, forgets: bool) -> None:
         self.calls: list[Call] = []
+        self._tracker = tracker
         self._forgets = forgets
 
     def __len__(self) -> int:
@@ -58,7 +90,8 @@ class _CallHistory:
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Read an entry of DSPy's."""
-        self.calls.append(_call(entry))
+        answered = self._tracker.was_told() or bool(entry.get("usage"))  # told may be a tracker of the user's
+        self.calls.append(_call(entry, cached=not answered))
         if self._forgets:
             forget_call(entry)
 
@@ -73,12 +106,12 @@ class UsageMeter:
 
     def __init__(self) -> None:
         disabled = bool(dspy.settings.disable_history)
-        self._history = _CallHistory(forgets=disabled)
+        self._tracker = _Tracker()
+        self._history = _CallHistory(self._tracker, forgets=disabled)
         self._collector = dspy.Module()
         self._collector.history = self._history
         self._most = 1 if disabled else max(1, dspy.settings.max_history_size)
         self._outer = dspy.settings.usage_tracker
-        self._tracker = _Tracker()
 
     def settings(self) -> dict[str, Any]:
         """Return overrides for `dspy.context`.
@@ -121,18 +154,28 @@ class UsageMeter:
         for call in self._history.calls:
             if not call.cached and call.cost is not None:  # cached answers were paid for before
                 costs[call.model] = costs.get(call.model, 0.0) + call.cost
+        estimated: dict[str, int] = {}
+        for call in filter(attrgetter("is_unreported"), self._history.calls):
+            asked, answered = (-(-size // BYTES_OF_A_TOKEN) for size in call.length)
+            estimated[call.model] = estimated.get(call.model, 0) + asked + answered
+            prices = model_prices(call.model)
+            price = [float(prices.get(f"{kind}_cost_per_token") or 0) for kind in ("input", "output")]
+            if call.cost is None and any(price):
+                costs[call.model] = costs.get(call.model, 0.0) + asked * price[0] + answered * price[1]
         return Usage(
             calls=max(len(self._history.calls), sum(map(len, entries.values()))),
             tokens=tokens,
             costs=costs,
-            unreported=sum(call.tokens is None for call in self._history.calls),
+            unreported=sum(call.is_unreported for call in self._history.calls),
+            estimated=estimated,
         )
 
 
-def _call(entry: Mapping[str, Any]) -> Call:
-    used, response = entry.get("usage"), entry.get("response")
+def _call(entry: Mapping[str, Any], *, cached: bool) -> Call:
+    used, response = entry.get("usage") or {}, entry.get("response")
     counts: list[int | None] = [None]
-    if used:
+    # LiteLLM reports zeros for a server that reports nothing.
+    if used.get("prompt_tokens") or used.get("completion_tokens"):
         counts = [int(used.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
     elif typed := [part for part in _parts_of(response) if isinstance(part, dspy.lm15.Response)]:
         # The cache keeps the usage of the original call.
@@ -140,7 +183,21 @@ def _call(entry: Mapping[str, Any]) -> Call:
     known = [count for count in counts if count is not None]
     total = sum(known) if len(known) == len(counts) else None
     return Call(
-        total, entry.get("cost"), cached=not used, cut_off=_was_cut_off(response), model=entry["model"]
+        total,
+        entry.get("cost"),
+        cached=cached,
+        cut_off=_was_cut_off(response),
+        model=entry["model"],
+        length=(_bytes([entry.get("prompt"), entry.get("messages")]), _bytes(entry.get("outputs")))
+        if total is None
+        else (0, 0),
+    )
+
+
+def _bytes(value: Any) -> int:
+    """Return the length of all texts in prompts or answers; images and other media do not count."""
+    return sum(
+        len(text.encode("utf-8", "replace")) for text in texts_in(value) if not text.startswith("data:")
     )
 
 

@@ -238,11 +238,12 @@ class RecordBuilder:
         self._members[member] = replace(before, scores={**before.scores, **scores})
 
     def _score(self, scores: Mapping[int, MemberScore]) -> None:
-        for member, (score, interval) in scores.items():
+        for member, (score, interval, believed) in scores.items():
             # A session that was interrupted in its replay knows fewer members than the journal, or others.
             if member < len(self._members):
-                self._members[member] = replace(
-                    self._members[member], score=score, interval=None if score is None else interval
+                before = replace(self._members[member], score=score)
+                self._members[member] = (
+                    before if score is None else replace(before, interval=interval, believed=believed)
                 )
 
     def _evidence_of(self, parents: Sequence[int], row: Row, score: float) -> Evidence:

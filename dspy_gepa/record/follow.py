@@ -23,7 +23,7 @@ from dspy_gepa.events import (
     Stopping,
 )
 from dspy_gepa.record.conform import check_type
-from dspy_gepa.record.event_log import EventReader
+from dspy_gepa.record.lines import EventLines
 from dspy_gepa.record.model import RunStatus
 from dspy_gepa.record.read import noted, read_events, require_finite, seconds_of, state_of
 from dspy_gepa.record.rows import row_of
@@ -83,7 +83,7 @@ class Follower:
         self._session = session
         # The writer's clock never goes back, so that after the system's was set back it is ahead of that.
         self._ahead = 0.0 if session is None else max(0.0, session.last_seen - time.time())
-        self._read = EventReader()
+        self._read = EventLines().read
         self._event = (-1, 0.0)
         self._seen: dict[str, float] = {}
         self._failure = 0

@@ -86,6 +86,7 @@ class MemberRecord:
         score: Score as in `GEPAResult.val_aggregate_scores`: the expected score, or the validation mean with
             ``strategy="paper"``; None before it was run.
         interval: Interval that contains the expected score with probability 0.9; None before it was run.
+        believed: Expected score; None before it was run. A validation mean may lie outside the interval.
         scores: Scores by row, train rows included.
     """
 
@@ -97,12 +98,8 @@ class MemberRecord:
     found_at: int = 0
     score: float | None = None
     interval: Interval | None = None
+    believed: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def believed(self) -> float | None:
-        """Expected score, the middle of `interval`; a validation mean may be outside."""
-        return self.score if self.score is None or self.interval is None else sum(self.interval) / 2
 
 
 @dataclass(frozen=True)

@@ -267,7 +267,7 @@ def _add_result(progress: Progress, event: RolloutDone | ReflectionDone, at: flo
     return replace(
         progress,
         wait=progress.wait and progress.wait.less(rollout=rollout),
-        used=progress.used + Spending(int(rollout), int(not rollout), usage.total_tokens, usage.cost),
+        used=progress.used + Spending(int(rollout), int(not rollout), usage.spent_tokens, usage.cost),
         retries=progress.retries + max(0, event.attempts - 1),
         steps=tuple(
             replace(step, rollouts=step.rollouts + rollout, reflections=step.reflections + (not rollout))

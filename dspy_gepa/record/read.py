@@ -12,8 +12,8 @@ from typing import Any, get_args
 from dspy_gepa.events import Failed, Finished, RunStarted
 from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.conform import check_type
-from dspy_gepa.record.event_log import EventReader
 from dspy_gepa.record.file import read_journal
+from dspy_gepa.record.lines import EventLines
 from dspy_gepa.record.lock import is_held
 from dspy_gepa.record.model import RunRecord, RunStatus
 from dspy_gepa.record.rows import row_of
@@ -104,7 +104,7 @@ def require_finite(number: float) -> float:
 
 
 def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
-    build, read, texts, state = RecordBuilder(), EventReader(), Texts(db), state_of(db, directory)
+    build, read, texts, state = RecordBuilder(), EventLines().read, Texts(db), state_of(db, directory)
     if (started := noted(db, RunStarted.name())) is not None:
         build(read(started))
     for key, result in db.execute("SELECT key, result FROM effects ORDER BY recorded_at"):

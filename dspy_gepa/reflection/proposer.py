@@ -58,17 +58,19 @@ class ProposerRunner:
         meter = UsageMeter()
         own = {} if self._lm is None else {"lm": self._lm}
         with dspy.context(trace=[], **own, **meter.settings()):
+            given = arguments_of(request)
             try:
-                return meter.with_usage(_reflection(self._ask(request), request.component))
+                texts = self._ask(request, given)
             except Exception as error:
                 if is_infrastructure(error):
                     return meter.with_usage(fault_of(error))
                 return meter.with_usage(Reflection(error=describe(error), cause=type(error).__name__))
+            return meter.with_usage(_reflection(texts, request.component))
 
-    def _ask(self, request: Reflect) -> Any:
+    def _ask(self, request: Reflect, given: Mapping[str, Any]) -> Any:
         propose = self._propose_code if request.kind == "module" else self._propose
         assert propose is not None
-        return call_proposer(propose, arguments_of(request))
+        return call_proposer(propose, given)
 
 
 def arguments_of(request: Reflect) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import logging
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import dspy
@@ -21,7 +23,7 @@ from dspy_gepa.program.faults import (
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.program.redaction import describe, hide_keys_of
 from dspy_gepa.program.usage import UsageMeter
-from dspy_gepa.reflection.answer import EMPTY, read_answer
+from dspy_gepa.reflection.answer import EMPTY, Answer, read_answer
 from dspy_gepa.reflection.evidence import split_examples
 from dspy_gepa.reflection.prompts import build_prompt
 from dspy_gepa.reflection.published import published_prompt, read_published
@@ -30,6 +32,29 @@ from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
 SHORTEST_EVIDENCE = 1_000  # characters; shorter evidence is not halved
 
 _log = logging.getLogger("dspy_gepa")
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A prompt for the reflection LM.
+
+    Attributes:
+        signature: Its signature, with one output field.
+        fields: Values of the input fields.
+        adapter: Lays it out; None for the adapter in use.
+        read: Reads the completion.
+    """
+
+    signature: Any
+    fields: Mapping[str, Any]
+    adapter: Any
+    read: Callable[[str], Answer]
+
+    def ask(self) -> str:
+        """Return the completion."""
+        (output,) = self.signature.output_fields
+        with dspy.context(adapter=self.adapter or dspy.settings.adapter):
+            return str(dspy.Predict(self.signature)(**self.fields)[output] or "")
 
 
 class ReflectionRunner:
@@ -60,8 +85,9 @@ class ReflectionRunner:
         prompts, error = [request], None
         while prompts:
             asked = prompts.pop()
+            question = _question(asked)
             try:
-                answer = _ask(asked)
+                completion = question.ask()
             except dspy.AdapterParseError as empty:
                 return meter.with_usage(Reflection(error=EMPTY.objection, cause=type(empty).__name__))
             except Exception as refusal:
@@ -72,8 +98,10 @@ class ReflectionRunner:
                 self._warn(why, error)
                 prompts += reversed(smaller)
             else:
+                answer = question.read(completion)
                 cut_off = any(call.cut_off for call in meter.calls()[-1:])
-                return meter.with_usage(replace(answer, truncated=cut_off))
+                found = Reflection(text=answer.text, error=answer.objection, truncated=cut_off)
+                return meter.with_usage(found)
         assert error is not None  # nothing else ends the loop
         if is_infrastructure(error):
             return meter.with_usage(fault_of(error))
@@ -109,17 +137,14 @@ def _without_grammar(adapter: Any) -> Any:
     return verbatim
 
 
-def _ask(request: Reflect) -> Reflection:
+def _question(request: Reflect) -> _Question:
     if request.published:
-        with dspy.context(adapter=OneMessage()):
-            completion = dspy.Predict("prompt -> text")(prompt=published_prompt(request)).text
-        answer = read_published(str(completion or ""))
-        return Reflection(text=answer.text, error=answer.objection)
+        fields = {"prompt": published_prompt(request)}
+        return _Question(dspy.Signature("prompt -> text"), fields, OneMessage(), read_published)
     signature, fields = build_prompt(request)
     (output,) = signature.output_fields
-    completion = dspy.Predict(signature)(**fields)[output]
-    answer = read_answer(str(completion or ""), output, tuple(signature.input_fields))
-    return Reflection(text=answer.text, error=answer.objection)
+    read = partial(read_answer, field=output, echoed=tuple(signature.input_fields))
+    return _Question(signature, fields, None, read)
 
 
 def _smaller(request: Reflect, error: Exception) -> tuple[str, list[Reflect]]:

@@ -18,6 +18,7 @@ from dspy_gepa.types import Fault, Outcome, Reflection, Result, Row, TraceStep, 
 # The only key of what stands for a long text: its digest, or parts that are joined. Keys of the user's that
 # begin with it have it once more.
 REFERENCE = "\0"
+_OF_OUTCOME = {f.name for f in fields(Outcome)}
 
 
 def encode(result: Result, keep: Callable[[str], str] | None = None) -> str:
@@ -83,39 +84,45 @@ def _restored(recall: Callable[[str], str], data: dict[str, Any]) -> Any:
 
 
 def _outcome_data(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome as data, without what is empty."""
+    data: dict[str, tuple[Any, Any]] = {
+        "objectives": (dict(outcome.objectives), {}),
+        "feedback": (outcome.feedback, ""),
+        "component_feedback": (dict(outcome.component_feedback), {}),
+        "trace": ([_step_data(step) for step in outcome.trace], []),
+        "output": (outcome.output, {}),
+        "error": (outcome.error, ""),
+        "cause": (outcome.cause, ""),
+        "metric_failed": (outcome.metric_failed, False),
+    }
     return {
         "status": outcome.status,
         "score": None if math.isnan(outcome.score) else outcome.score,
-        "objectives": dict(outcome.objectives),
-        "feedback": outcome.feedback,
-        "component_feedback": dict(outcome.component_feedback),
-        "trace": [[s.component, s.inputs, s.outputs, s.failure, s.texts] for s in outcome.trace],
-        "output": outcome.output,
-        "error": outcome.error,
-        "cause": outcome.cause,
-        "metric_failed": outcome.metric_failed,
+        **{name: value for name, (value, nothing) in data.items() if value != nothing},
         "usage": _usage_data(outcome.usage),
     }
 
 
 def _outcome(data: Mapping[str, Any]) -> Outcome:
+    read = {name: value for name, value in data.items() if name in _OF_OUTCOME}
     return Outcome(
-        status=data["status"],
-        score=math.nan if data["score"] is None else data["score"],
-        objectives=data["objectives"],
-        feedback=data["feedback"],
-        component_feedback=data["component_feedback"],
-        trace=tuple(_step(*step) for step in data["trace"]),
-        output=data["output"],
-        error=data["error"],
-        cause=data["cause"],
-        metric_failed=data["metric_failed"],
-        usage=_usage(data["usage"]),
+        **read
+        | {
+            "status": data["status"],
+            "score": math.nan if data["score"] is None else data["score"],
+            "trace": tuple(_step(*step) for step in data.get("trace", ())),
+            "usage": _usage(data["usage"]),
+        }
     )
 
 
+def _step_data(step: TraceStep) -> list[Any]:
+    failure = [] if step.failure is None and not step.texts else [step.failure]
+    return [step.component, step.inputs, step.outputs, *failure, *([step.texts] if step.texts else [])]
+
+
 def _step(
-    component: str | None, inputs: Any, outputs: Any, failure: str | None, texts: Any = ()
+    component: str | None, inputs: Any, outputs: Any, failure: str | None = None, texts: Any = ()
 ) -> TraceStep:
     return TraceStep(component, inputs, outputs, failure, tuple(texts))
 
@@ -142,13 +149,14 @@ def _reflection(data: Mapping[str, Any]) -> Reflection:
 
 def _usage_data(usage: Usage) -> list[Any]:
     tokens = {model: list(counts) for model, counts in usage.tokens.items()}
-    return [usage.calls, tokens, dict(usage.costs), *([usage.unreported] if usage.unreported else [])]
+    without = [usage.unreported, dict(usage.estimated)] if usage.unreported else []
+    return [usage.calls, tokens, dict(usage.costs), *without]
 
 
 def _usage(data: list[Any]) -> Usage:
-    calls, tokens, costs, *unreported = data
+    calls, tokens, costs, *without = data
     counts = {model: (asked, answered) for model, (asked, answered) in tokens.items()}
-    return Usage(calls, counts, dict(costs), *unreported)
+    return Usage(calls, counts, dict(costs), *without)
 
 
 def proposal_data(proposal: Proposal) -> dict[str, Any]:

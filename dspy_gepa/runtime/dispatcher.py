@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from statistics import median
 
-from dspy_gepa.errors import InfrastructureError
+from dspy_gepa.errors import InfrastructureError, InternalError
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
@@ -194,6 +194,7 @@ class Dispatcher:
         Raises:
             InfrastructureError: An effect failed too often, too many effects failed in a row, or one failed
                 for a reason that a retry cannot fix.
+            InternalError: This package failed.
         """
         while True:
             self._start_ready()
@@ -280,7 +281,7 @@ class Dispatcher:
         if isinstance(job.effect, Rollout):
             self._time(seconds)
             # Without tokens a cache may have answered, unless there is no model or the cache was passed by.
-            is_proof = is_probe or bool(result.usage.total_tokens) or not result.usage.calls
+            is_proof = is_probe or bool(result.usage.spent_tokens) or not result.usage.calls
             self._note_answer(job.effect, is_proof=is_proof)
         return None if is_probe else self._finish(job, result, seconds)
 
@@ -510,7 +511,8 @@ def _result_of(future: Future[Result | Fault]) -> Result | Fault:
     error = future.exception()
     if error is None:
         return future.result()
-    if isinstance(error, KeyboardInterrupt):  # of a program or a metric: it ends the run as Ctrl-C does
+    # An interrupt of a program or a metric ends the run as Ctrl-C does.
+    if isinstance(error, (KeyboardInterrupt, InternalError)):
         raise error
     return Fault(type(error).__name__, f"the worker died: {describe(error)}")
 

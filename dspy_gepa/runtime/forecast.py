@@ -11,7 +11,7 @@ from dspy_gepa.errors import ConfigurationError, InfrastructureError
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.executors import ThreadExecutor
-from dspy_gepa.types import Outcome, Result, Rollout
+from dspy_gepa.types import Outcome, Rollout, Usage
 
 # Tokens of a reflection besides its evidence: the task description, the current text, the answer.
 REFLECTION_TOKENS = 1_500
@@ -25,16 +25,19 @@ class Sample:
         tokens: Number of tokens of all its language model calls, those of the metric included.
         cost: US dollars, or None if no price is known.
         seconds: Run time.
+        is_estimated: True if the model reported no tokens, so that they are estimated from lengths.
     """
 
     tokens: int
     cost: float | None
     seconds: float
+    is_estimated: bool = False
 
     @classmethod
     def of(cls, outcome: Outcome, seconds: float) -> Sample:
         """Measure a rollout that was executed."""
-        return cls(outcome.usage.total_tokens, outcome.usage.cost or None, seconds)
+        usage = outcome.usage
+        return cls(usage.spent_tokens, usage.cost or None, seconds, bool(usage.estimated))
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Forecast:
         tokens: Number of tokens of all language models.
         cost: US dollars.
         seconds: Wall-clock seconds.
+        tokens_estimated: True if the model reports no tokens, so that `tokens` rests on lengths of texts.
     """
 
     steps: int
@@ -83,11 +87,13 @@ class Forecast:
     tokens: int | None = None
     cost: float | None = None
     seconds: float | None = None
+    tokens_estimated: bool = False
 
     def __str__(self) -> str:
         parts = [f"about {self.steps} steps", f"at most {self.rollouts:,} rollouts"]
         parts.append(f"about {self.reflections:,} reflections")
-        parts += [f"{self.tokens:,} tokens"] if self.tokens is not None else []
+        how = " (estimated from lengths: the model reports none)" if self.tokens_estimated else ""
+        parts += [f"{self.tokens:,} tokens{how}"] if self.tokens is not None else []
         parts += [f"${self.cost:,.2f}"] if self.cost is not None else []
         parts += [f"{self.seconds / 60:.1f} minutes"] if self.seconds is not None else []
         return ", ".join(parts)
@@ -139,20 +145,40 @@ def require_price(limits: Limits, first: Outcome) -> None:
     log_warning(problem)
 
 
-def require_usage(limits: Limits, first: Result) -> None:
-    """Refuse a run with a limit on tokens or dollars if the model does not report what it uses.
+class UsageWatch:
+    """Notices models that do not report what they use.
 
-    Raises:
-        ConfigurationError: The first result shows it.
+    Args:
+        limits: Limits of the run.
     """
-    limited = {"max_tokens": limits.tokens, "max_cost": limits.cost}
-    names = [name for name, limit in limited.items() if limit is not None]
-    if names and first.usage.unreported:
-        raise ConfigurationError(
-            f"The language model reports no usage: the tokens of {first.usage.unreported} of its first "
-            f"{first.usage.calls} answers are not known, so that {' and '.join(names)} cannot limit them. "
-            "Set max_metric_calls, max_reflections or max_seconds instead, or have the server report usage."
-        )
+
+    def __init__(self, limits: Limits) -> None:
+        limited = {"max_tokens": limits.tokens, "max_cost": limits.cost}
+        self._limited = [name for name, limit in limited.items() if limit is not None]
+        self._reporting: set[str] = set()
+        self._warned = False
+
+    def add(self, usage: Usage) -> None:
+        """Add a result's usage; warn once of answers whose tokens have to be estimated.
+
+        Raises:
+            ConfigurationError: A limit on tokens or dollars was given, and a model has never reported usage.
+        """
+        self._reporting |= {model for model, tokens in usage.tokens.items() if sum(tokens)}
+        silent = sorted(usage.estimated.keys() - self._reporting)
+        if silent and self._limited:
+            raise ConfigurationError(
+                f"The language model {silent[0]} reports no usage: the tokens of {usage.unreported} of "
+                f"{usage.calls} answers are not known, so that {' and '.join(self._limited)} cannot limit "
+                "them. Set max_metric_calls, max_reflections or max_seconds instead, or have the server "
+                "report usage."
+            )
+        if usage.estimated and not self._warned:
+            self._warned = True
+            log_warning(
+                f"the language model {next(iter(usage.estimated))} reported no usage with an answer; tokens "
+                "of such answers are estimated from the length of their texts, and count so"
+            )
 
 
 def _fits(found: Forecast, limits: Limits) -> bool:
@@ -182,4 +208,5 @@ def _run_of(rollouts: int, shape: Shape, sample: Sample | None) -> Forecast:
         tokens=round(rollouts * sample.tokens + reflecting),
         cost=cost,
         seconds=seconds,
+        tokens_estimated=sample.is_estimated,
     )

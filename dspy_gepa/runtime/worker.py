@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
 from dspy_gepa.program.context import portable_settings, report_usage_to, under_settings
+from dspy_gepa.program.faults import bug
 from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.reflection.proposer import ProposerRunner
 from dspy_gepa.reflection.reflector import ReflectionRunner
@@ -34,15 +36,30 @@ class Worker:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def execute(self, effect: Effect) -> Result | Fault:
-        """Return an effect's result, or the provider's failure."""
-        with under_settings(self.settings):
+        """Return an effect's result, or the provider's failure.
+
+        Raises:
+            InternalError: This package failed.
+        """
+        with under_settings(self.settings), _reporting_bugs(effect):
             return self.rollouts(effect) if isinstance(effect, Rollout) else self.reflections(effect)
 
     async def aexecute(self, effect: Effect) -> Result | Fault:
         """Execute an effect on an event loop; what cannot be awaited runs in a helper thread."""
-        if isinstance(effect, Rollout):
-            return await self.rollouts.arun(effect, in_thread)
-        return await in_thread(self.reflections, effect)
+        with _reporting_bugs(effect):
+            if isinstance(effect, Rollout):
+                return await self.rollouts.arun(effect, in_thread)
+            return await in_thread(self.reflections, effect)
+
+
+@contextmanager
+def _reporting_bugs(effect: Effect) -> Iterator[None]:
+    """Name this package as the culprit of an exception: those of others are results or faults."""
+    try:
+        yield
+    except Exception as error:
+        doing = f"in a rollout on {effect.row}" if isinstance(effect, Rollout) else "in a reflection"
+        raise bug(error, doing) from error
 
 
 def submitter(worker: Worker, executor: Executor | None) -> Submit:

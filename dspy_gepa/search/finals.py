@@ -144,10 +144,11 @@ def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ())
         if others:
             chance = f"the best other is better with probability {_better(pool, others[0]):.2f}"
             reason = f"no significant gain: {chance}, so the seed is returned"
+    score = belief.score(chosen)
     return Choice(
         chosen,
-        float(belief.mean[chosen]),
-        belief.interval(chosen),
+        score.expected,
+        score.interval(),
         belief.probability_better(chosen, 0),
         reason,
     )

@@ -110,6 +110,7 @@ class Search:
             problem.initial,
             problem.row_weights,
             problem.failure_score,
+            problem.score_range,
         )
         self._planner = self.strategy.planner(problem, self.seed)
 
@@ -347,7 +348,7 @@ class Search:
                 reflections += 1
                 phase = "reflection"
             usage[phase] = usage.get(phase, Usage()) + result.usage
-        tokens, cost = sum(u.total_tokens for u in usage.values()), sum(u.cost for u in usage.values())
+        tokens, cost = sum(u.spent_tokens for u in usage.values()), sum(u.cost for u in usage.values())
         return Spending(rollouts, reflections, tokens, cost), usage
 
 

@@ -205,4 +205,5 @@ class PaperSearch:
         best, belief = best_on_average(pool.comparable_scores), pool.belief  # Alg. 1, line 21
         reason = f"best validation mean, {pool.mean(best):.4f}"
         better = belief.probability_better(best, 0)
-        return Choice(best, float(belief.mean[best]), belief.interval(best), better, reason)
+        score = belief.score(best)
+        return Choice(best, score.expected, score.interval(), better, reason)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dspy_gepa.search.belief.belief import Belief
+from dspy_gepa.search.belief.bounded import UNBOUNDED, Range, within
 from dspy_gepa.search.belief.estimate import estimate
 from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.belief.scales import Scales, fit_scales
@@ -69,6 +70,7 @@ class Pool:
         row_weights: Weights and groups of the rows, by column.
         unavailable: Member and column of each evaluation that a provider failed for good; it has no score.
         failure_score: Score of failed rollouts: the worst score seen, 0 at most; None if the user set one.
+        score_range: Range of the metric by the user's account.
         fitted: The earlier pool whose scales this one's beliefs have; None if they are its own.
     """
 
@@ -86,6 +88,7 @@ class Pool:
     row_weights: RowWeights = EVEN
     unavailable: frozenset[tuple[int, int]] = frozenset()
     failure_score: float | None = None
+    score_range: Range = UNBOUNDED
     fitted: Pool | None = field(default=None, repr=False)
 
     @classmethod
@@ -97,6 +100,7 @@ class Pool:
         initial: Sequence[Candidate] = (),
         row_weights: RowWeights = EVEN,
         failure_score: float | None = None,
+        score_range: Range = UNBOUNDED,
     ) -> Pool:
         """Return the pool a search begins with: the original and the initial candidates, not run yet."""
         roots = list(dict.fromkeys([original, *initial]))
@@ -121,6 +125,7 @@ class Pool:
             known=frozenset(root.id for root in roots),
             row_weights=row_weights,
             failure_score=failure_score,
+            score_range=score_range,
         )
 
     def __len__(self) -> int:
@@ -177,6 +182,7 @@ class Pool:
             trimmed=self.trimmed,
             scales=scales,
             weights=self.row_weights.weights,
+            bounds=self.score_range if within(self.score_range, scores) else UNBOUNDED,
         )
 
     @cached_property

@@ -17,6 +17,7 @@ import numpy as np
 
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.search.belief.bounded import UNBOUNDED, Range
 from dspy_gepa.search.belief.frontier import FrontierType
 from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.choices.components import ComponentChoice
@@ -47,6 +48,8 @@ class Problem:
         objectives: Names of ready objectives that the first rollouts must yield.
         row_weights: Weights and groups of the rows, by the pool's columns.
         failure_score: Score of failed rollouts as long as no score is worse; None if the user set one.
+        score_range: Lowest and highest possible score by the user's account. It is not relied on once a score
+            lies outside.
         examples: Returns the inputs of each train row as text; called only to look for quotes in texts.
     """
 
@@ -59,6 +62,7 @@ class Problem:
     objectives: tuple[str, ...] = ()
     row_weights: RowWeights = EVEN
     failure_score: float | None = None
+    score_range: Range = UNBOUNDED
     examples: Callable[[], Sequence[str]] = tuple
 
 

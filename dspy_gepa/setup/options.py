@@ -43,6 +43,7 @@ from dspy_gepa.search import (
     RowChoice,
     Strategy,
 )
+from dspy_gepa.search.belief.bounded import UNBOUNDED, Range
 from dspy_gepa.search.belief.frontier import FrontierType
 from dspy_gepa.search.choices.parents import on_frontier
 from dspy_gepa.search.strategy import AUTO_SIZES
@@ -233,6 +234,12 @@ class Options:
         policy = self.retry or RetryPolicy()
         timeout = policy.timeout if self.rollout_timeout is None else self.rollout_timeout
         return replace(policy, timeout=timeout, timeout_score=self.failure_score or 0.0)
+
+    @property
+    def score_range(self) -> Range:
+        """The range of the metric: from `failure_score` to `perfect_score`, if that is a range."""
+        low = self.failure_score or 0.0
+        return (low, self.perfect_score) if low < self.perfect_score else UNBOUNDED
 
     def limits(self, rollouts: int) -> Limits:
         """Return all limits of a run; the one on rollouts depends on the data."""

@@ -125,6 +125,7 @@ def _read_problem(options: Options, student: Module, data: Data) -> Problem:
         objectives=tuple(options.objectives),
         row_weights=data.row_weights(options.weights, options.groups),
         failure_score=0.0 if options.failure_score is None else None,
+        score_range=options.score_range,
         examples=data.train_inputs,
     )
 

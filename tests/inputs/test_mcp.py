@@ -12,7 +12,7 @@ import dspy
 import pytest
 
 from dspy_gepa import GEPA, ConfigurationError
-from tests.support import Answer, Prompt, scripted_lm
+from tests.support import Answer, Prompt, agent_turn, scripted_lm
 
 mcp = pytest.importorskip("mcp")
 if not hasattr(mcp, "Client"):
@@ -27,14 +27,12 @@ RULE = "Answer 'order' below 10 pieces, else 'enough'."
 
 def task(prompt: Prompt) -> Answer:
     """An agent that asks for the number of pieces, and knows the answer if its instructions have the rule."""
-    item = prompt.user.partition("order ")[2].partition("?")[0]
-    if "next_tool_name" in prompt.outputs:
-        if "observation_0" in prompt.user:
-            return {"next_thought": "done", "next_tool_name": "finish", "next_tool_args": {}}
-        return {"next_thought": "count", "next_tool_name": "count", "next_tool_args": {"item": item}}
-    pieces = int(prompt.user.partition("observation_0 ## ]]")[2].split()[0])
+    item = prompt.text.partition("Do we have to order ")[2].partition("?")[0]
+    counted = re.findall(r"(?:observation_0 ## \]\]\s*|TextPart\(text=')(\d+)", prompt.text)
+    pieces = int(counted[-1]) if counted else 0
     rule = "order" if pieces < 10 else "enough"
-    return {"reasoning": "so", "answer": rule if RULE in prompt.system else f"{pieces} pieces"}
+    answer = rule if RULE in prompt.system else f"{pieces} pieces"
+    return agent_turn(prompt, "count", {"item": item}, answer, done=bool(counted))
 
 
 def model(name: str, **options: Any) -> dspy.LM:
@@ -48,13 +46,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_agent_of_the_page_is_improved(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(dspy, "LM", model)
+def test_the_agent_of_the_page_is_improved(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    agent = AGENT.replace("dspy.LM(", "model(")
     before = dspy.settings.lm
     try:
-        exec(compile(AGENT, "mcp.md", "exec", dont_inherit=True), {"__name__": "__main__"})
+        exec(compile(agent, "mcp.md", "exec", dont_inherit=True), {"__name__": "__main__", "model": model})
     finally:
         dspy.configure(lm=before)
     assert capsys.readouterr().out.splitlines()[-1] == "order"

@@ -15,7 +15,7 @@ from dspy_gepa.program.build import read_candidate
 from dspy_gepa.program.metric import Metric
 from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.types import Outcome, Rollout, Row
-from tests.support import Answer, Prompt, scripted_lm
+from tests.support import Answer, Prompt, agent_turn, scripted_lm
 
 ROW = dspy.Example(question="is it?", answer="yes").with_inputs("question")
 
@@ -63,11 +63,8 @@ class ForwardOnly(dspy.Module):
 
 
 def script(prompt: Prompt) -> Answer:
-    if "next_tool_name" in prompt.outputs:
-        if "observation_0" in prompt.user:
-            return {"next_thought": "done", "next_tool_name": "finish", "next_tool_args": {}}
-        return {"next_thought": "look", "next_tool_name": "look", "next_tool_args": {"word": "x"}}
-    return {"reasoning": "so", "answer": "yes" if "it is yes" in prompt.user else "no"}
+    found = "it is yes" in prompt.text
+    return agent_turn(prompt, "look", {"word": "x"}, "yes" if found else "no", done=found)
 
 
 def score_of(program: dspy.Module) -> float:

@@ -27,6 +27,7 @@ from tests.support import (
     OneHop,
     Prompt,
     TwoHops,
+    agent_turn,
     is_right,
     knows_words,
     prompts_of,
@@ -739,20 +740,10 @@ def test_a_tool_whose_service_fails_is_warned_of_once(caplog: pytest.LogCaptureF
         """Look a word up."""
         raise ConnectionError("no route to the index")
 
-    turns = [
-        {"next_thought": "look", "next_tool_name": "look", "next_tool_args": '{"word": "x"}'},
-        {"next_thought": "done", "next_tool_name": "finish", "next_tool_args": "{}"},
-    ]
-    calls = [{"name": "look", "args": {"word": "x"}}, {"name": "submit", "args": {"answer": "an answer"}}]
-    lm = scripted_lm(
-        lambda prompt: (
-            {"next_thought": "t", "tool_calls": {"tool_calls": [calls["no route" in prompt.text]]}}
-            if "tool_calls" in prompt.outputs
-            else turns["observation_0" in prompt.user]
-            if "next_tool_name" in prompt.outputs
-            else dict.fromkeys(prompt.outputs, "an answer")
-        )
-    )
+    def says(prompt: Prompt) -> dict[str, Any]:
+        return agent_turn(prompt, "look", {"word": "x"}, "an answer", done="no route" in prompt.text)
+
+    lm = scripted_lm(says)
     agent = dspy.ReAct("question -> answer", tools=[look], max_iters=3)
     runner = RolloutRunner(agent, Metric(is_right), {Row("train", i): row for i, row in enumerate(ROWS)})
     with dspy.context(lm=lm):

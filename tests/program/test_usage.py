@@ -120,6 +120,45 @@ def test_a_disabled_history_stays_without_entries_of_a_run() -> None:
     assert known == GLOBAL_HISTORY
 
 
+class WithoutUsage(dspy.BaseLM):
+    """Reports nothing, or zeros as LiteLLM does for such a server."""
+
+    def __init__(self, usage: Any) -> None:
+        super().__init__("silent/model", cache=False)
+        self._usage = usage
+
+    def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
+        message = dspy.Prediction(
+            content="[[ ## answer ## ]]\n四字の答\n\n[[ ## completed ## ]]", tool_calls=None
+        )
+        choice = dspy.Prediction(message=message, finish_reason="stop")
+        return dspy.Prediction(choices=[choice], usage=self._usage, model=self.model)
+
+
+@pytest.mark.parametrize("usage", [None, {"prompt_tokens": 0, "completion_tokens": 0}])
+def test_tokens_that_are_not_reported_are_estimated_from_lengths(usage: Any) -> None:
+    meter, lm = UsageMeter(), WithoutUsage(usage)
+    with dspy.context(lm=lm, **meter.settings()):
+        OneHop()(**ASK)
+    (call,) = meter.calls()
+    assert call.is_unreported
+    assert call.length[1] == len("[[ ## answer ## ]]\n四字の答\n\n[[ ## completed ## ]]".encode())
+    assert meter.usage().unreported == 1
+    assert meter.usage().estimated == {"silent/model": -(-call.length[0] // 4) + -(-call.length[1] // 4)}
+
+
+@pytest.mark.usefixtures("dspy_cache")
+def test_an_answer_of_dspys_cache_is_not_taken_for_one_without_usage() -> None:
+    lm = scripted_lm(knows_words, "scripted/cached-usage", cache=True)
+    found = []
+    for _ in range(2):
+        meter = UsageMeter()
+        with dspy.context(lm=lm, **meter.settings()):
+            OneHop()(**ASK)
+        found.append((meter.calls()[0].cached, meter.usage().unreported, meter.usage().total_tokens))
+    assert found == [(False, 0, TOKENS_IN + TOKENS_OUT), (True, 0, 0)]
+
+
 def test_an_answer_that_was_cut_off_is_known_without_a_history() -> None:
     lm = scripted_lm(knows_words, finish_reason="length")
     with dspy.context(lm=lm, disable_history=True):

@@ -44,7 +44,7 @@ OTHERS: list[tuple[Any, Any]] = [
     (Row("val", 0.5), Row),  # type: ignore[arg-type]
     (Candidate.of({"a": 3}), Candidate),  # type: ignore[dict-item]
     (Spending(cost=math.inf), Spending),
-    (MemberScore(0.5, (0.0, math.nan)), MemberScore),
+    (MemberScore(0.5, (0.0, math.nan), 0.5), MemberScore),
     (Levels(objectives={"a": (math.inf,)}), Levels),
 ]
 

@@ -11,7 +11,8 @@ import pytest
 
 from dspy_gepa import RunInterrupted
 from dspy_gepa.events import Event, Failed, Finished, RolloutDone, RunStarted, StepCommitted, Stopping
-from dspy_gepa.record.event_log import RECORDED_ELSEWHERE, EventReader
+from dspy_gepa.record.event_log import RECORDED_ELSEWHERE
+from dspy_gepa.record.lines import EventLines
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Levels
 from tests.support_recorder import Insists, Recorder
@@ -22,8 +23,8 @@ def recorded(events: list[Event]) -> list[Event]:
 
 
 def read_back(events: list[Event]) -> list[Event]:
-    read = EventReader()
-    return [read(json.loads(json.dumps(event.to_dict()))) for event in events]
+    written, again = EventLines(), EventLines()
+    return [again.read(json.loads(json.dumps(written.write(event)))) for event in events]
 
 
 def as_recorded(event: Event) -> Event:
@@ -71,7 +72,7 @@ def test_a_level_that_is_not_known_is_read_back_as_such() -> None:
 
 
 def test_data_of_no_event_is_refused() -> None:
-    read = EventReader()
+    read = EventLines().read
     for data in ({"event": "from_the_future"}, {"event": RolloutDone.name()}, {}):
         with pytest.raises((KeyError, TypeError)):
             read(data)

@@ -36,6 +36,7 @@ def member(
         found_at=found_at,
         score=score,
         interval=None if score is None else (score - 0.1, score + 0.1),
+        believed=score,
         scores=scores or {},
     )
 

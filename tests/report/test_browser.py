@@ -51,6 +51,7 @@ def stretched(factor: float, add: float) -> RunRecord:
                 m,
                 score=None if m.score is None else far(m.score),
                 interval=None if m.interval is None else (far(m.interval[0]), far(m.interval[1])),
+                believed=None if m.believed is None else far(m.believed),
                 scores={row.replace("val", "train"): far(score) for row, score in m.scores.items()},
             )
             for m in SPARSE.members

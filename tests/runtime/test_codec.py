@@ -124,7 +124,11 @@ def test_any_damage_is_refused_or_a_result(noise: str, place: int) -> None:
 
 
 def test_faults_keep_their_usage() -> None:
-    fault = Fault("LMServerError", "HTTP 500", usage=Usage(2, {"m": (3, 4)}, {"m": 0.5}, unreported=1))
+    fault = Fault(
+        "LMServerError",
+        "HTTP 500",
+        usage=Usage(2, {"m": (3, 4)}, {"m": 0.5}, unreported=1, estimated={"m": 9}),
+    )
     assert decode_fault(encode_fault(fault)) == fault
 
 

@@ -248,7 +248,7 @@ def test_the_member_believed_to_be_worth_most_is_returned() -> None:
     choice = choose(pool, confidence=0.9, tie=0.0)
     assert (choice.member, choice.score) == (2, 0.9)
     assert choice.better_than_original == pool.belief.probability_better(2, 0) > 0.99
-    assert choice.interval == pool.belief.interval(2)
+    assert choice.interval == pool.belief.score(2).interval()
     assert choice.reason == "better than the seed program with probability 1.00"
 
 
@@ -256,7 +256,7 @@ def test_the_seed_is_returned_when_nobody_is_better_with_confidence() -> None:
     pool = believing(field_of(3, 1), [0.5, 0.52, 0.55])
     choice = choose(pool, confidence=0.9, tie=0.0)
     assert (choice.member, choice.score, choice.better_than_original) == (0, 0.5, 0.5)
-    assert choice.interval == pool.belief.interval(0)
+    assert choice.interval == pool.belief.score(0).interval()
     better = pool.belief.probability_better(2, 0)
     assert choice.reason == (
         f"no significant gain: the best other is better with probability {better:.2f}, "

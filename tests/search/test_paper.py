@@ -214,7 +214,7 @@ def believing(pool: Pool, means: Sequence[float]) -> Pool:
 def test_the_best_validation_mean_is_returned_whatever_is_believed() -> None:
     pool = believing(scored((0.0, 0.5), (1.0, 0.5), (1.0, 0.25)), [0.9, 0.3, 0.8])
     choice = choice_of(pool)
-    assert (choice.member, choice.score, choice.interval) == (1, 0.3, pool.belief.interval(1))
+    assert (choice.member, choice.score, choice.interval) == (1, 0.3, pool.belief.score(1).interval())
     assert choice.better_than_original == pool.belief.probability_better(1, 0) < 0.5
     assert choice.reason == "best validation mean, 0.7500"
 

@@ -54,7 +54,7 @@ def test_what_mlflow_holds_is_what_the_journal_holds(store: Any, tmp_path: Path)
         commits = db.execute("SELECT committed, data FROM events WHERE committed IS NOT NULL").fetchall()
     steps = {number: json.loads(text) for number, text in commits}
     assert history("spent/rollouts") == {number: step["spent"]["rollouts"] for number, step in steps.items()}
-    verdicts = {number: step["proposal"]["verdict"] for number, step in steps.items() if step["proposal"]}
+    verdicts = {number: step["proposal"]["verdict"] for number, step in steps.items() if "proposal" in step}
     assert history("trial/accepted") == {
         number: float(verdict == "accepted") for number, verdict in verdicts.items() if verdict != "skipped"
     }

@@ -7,6 +7,7 @@ the same query with the same list every time, ties included.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -53,6 +54,14 @@ class Retriever:
 
     def __len__(self) -> int:
         return len(self._passages)
+
+    @property
+    def identity(self) -> str:
+        """What is searched, in words: the number of passages and a checksum of them."""
+        digest = hashlib.sha256()
+        for passage in self._passages:
+            digest.update(passage.encode("utf-8", "backslashreplace") + b"\n")
+        return f"{len(self):,} passages, sha256 {digest.hexdigest()[:16]}"
 
     @property
     def remembered(self) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ ENVIRONMENT = "DSPY_GEPA_WIKI"
 REPOSITORY, FILE = "dspy/cache", "wiki.abstracts.2017.tar.gz"
 SHA256 = "c006527c7c600f85ed594afa36d2a34d0598996405f560474227738342463724"  # of the file in the archive
 INDEX = "index"
+NOTE = "sha256.txt"  # of the file that was indexed
+
+EXPECTED = 5_200_000  # passages
+DOWNLOAD = 608_448_121
+# Bytes and seconds per million passages, as measured (results/retrieval.md); on disk their texts, too.
+MEMORY, DISK, SECONDS = 3.4e9, 0.9e9, 120.0
 
 
 class IndexNotFound(FileNotFoundError):  # noqa: N818 - reads as what happened
@@ -50,6 +57,13 @@ class StoredRetriever(Retriever):
     def __init__(self, directory: Path) -> None:
         super().__init__(StoredPassages(directory), bm25s.BM25.load(directory / INDEX, mmap=True))
         self._directory = directory
+
+    @property
+    def identity(self) -> str:
+        """What is searched, in words: the number of passages and the checksum noted when it was built."""
+        noted = self._directory / NOTE
+        checksum = noted.read_text(encoding="ascii")[:16] if noted.is_file() else "not noted"
+        return f"{len(self):,} abstracts of Wikipedia, sha256 {checksum}"
 
     def __reduce__(self) -> tuple[type[StoredRetriever], tuple[Path]]:
         return StoredRetriever, (self._directory,)
@@ -93,6 +107,7 @@ def build(archive: Path, directory: Path) -> Built:
         count = write_passages(_passages(source, digest.update), directory)
     texts = StoredPassages(directory)
     # Saved under another name first: an index that is there is whole.
+    (directory / NOTE).write_text(digest.hexdigest(), encoding="ascii")
     unfinished = directory / f"{INDEX}.unfinished"
     build_index(texts).save(unfinished)
     unfinished.rename(directory / INDEX)
@@ -119,6 +134,44 @@ def fetch() -> Path:
         ) from error
 
 
+def needed(directory: Path, *, download: bool) -> str:
+    """What it takes to build the index, and to serve it, in words; and what this machine lacks for it."""
+    millions = EXPECTED / 1e6
+    memory, disk = MEMORY * millions, DISK * millions
+    minutes = SECONDS * millions / 60
+    told = (
+        f"To index {EXPECTED:,} passages takes about {memory / 1e9:.0f} GB of memory, {disk / 1e9:.1f} GB of "
+        f"disk in {directory} and {minutes:.0f} minutes of a processor, once. To search it takes less than 4 "
+        "GB of memory."
+    )
+    if download:
+        told = f"To download: {DOWNLOAD / 1e6:,.0f} MB. {told}"
+    free_disk, free_memory = _free_disk(directory), _free_memory()
+    if free_disk < disk:
+        told += f"\nOnly {free_disk / 1e9:.1f} GB of disk are free there: name another directory (--dir)."
+    if free_memory is not None and free_memory < memory:
+        told += (
+            f"\nOnly {free_memory / 1e9:.1f} GB of memory are free: it will be slow or be stopped. Build it "
+            "on another machine and copy the directory."
+        )
+    return told
+
+
+def _free_disk(directory: Path) -> int:
+    there = next(parent for parent in (directory, *directory.absolute().parents) if parent.exists())
+    return shutil.disk_usage(there).free
+
+
+def _free_memory() -> int | None:
+    """Bytes that processes can still have; None where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    found = next((line for line in lines if line.startswith("MemAvailable:")), None)
+    return int(found.split()[1]) * 1024 if found else None
+
+
 @click.command()
 @click.option(
     "--dir", "directory", type=click.Path(path_type=Path), help=f"Default: {ENVIRONMENT} or a cache."
@@ -130,6 +183,7 @@ def wikipedia(directory: Path | None, archive: Path | None) -> None:
     if is_built(chosen):
         click.echo(f"{chosen} holds an index of {len(StoredPassages(chosen))} passages already.")
         return
+    click.echo(needed(chosen, download=archive is None))
     try:
         built = build(archive or fetch(), chosen)
     except IndexNotFound as error:

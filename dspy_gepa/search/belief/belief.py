@@ -1,4 +1,4 @@
-"""The joint normal distribution of the members' expected scores."""
+"""The joint normal distribution of the members' expected scores, and what it says of each score."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from statistics import NormalDist
 
 import numpy as np
 
+from dspy_gepa.search.belief.bounded import UNBOUNDED, Bounded, Range
 from dspy_gepa.search.belief.scales import Array, Scales
 
 
 class Belief(ABC):
     """The joint normal distribution of the members' expected scores, given the observed ones.
 
+    Decisions rest on the joint distribution. A score that is reported, with its interval, is held to the
+    range of the metric.
+
     Attributes:
-        mean: Expected score of each member over rows like these. Shape (members,).
+        mean: Expected score of each member over rows like these, before the range. Shape (members,).
         scales: Scales of the model.
+        bounds: Range of the metric.
     """
 
     mean: Array
     scales: Scales
+    bounds: Range
 
     @abstractmethod
     def variance(self, member: int, other: int | None = None) -> float:
@@ -41,18 +47,18 @@ class Belief(ABC):
         """Return the standard deviation of a member's expected score."""
         return math.sqrt(self.variance(member))
 
-    def interval(self, member: int, level: float = 0.9) -> tuple[float, float]:
-        """Return the central interval that holds a member's expected score with probability `level`."""
-        return _around(float(self.mean[member]), self.variance(member), level)
+    def score(self, member: int) -> Bounded:
+        """Return the distribution of a member's expected score, within the range of the metric."""
+        return self._bounded(float(self.mean[member]), self.variance(member))
 
-    def intervals(self, level: float = 0.9) -> tuple[tuple[float, float], ...]:
-        """Return the interval of every member, at less cost than one by one."""
-        pairs = zip(self.mean.tolist(), self.variances().tolist(), strict=True)
-        return tuple(_around(mean, variance, level) for mean, variance in pairs)
+    def all_scores(self) -> tuple[Bounded, ...]:
+        """Return the distribution of every member's expected score, at less cost than one by one."""
+        return tuple(map(self._bounded, self.mean.tolist(), self.variances().tolist()))
 
-    def gain_interval(self, member: int, other: int, level: float = 0.9) -> tuple[float, float]:
-        """Return the central interval of the gain of `member` over `other` with probability `level`."""
-        return _around(self._gain(member, other), self.variance(member, other), level)
+    def gain(self, member: int, other: int) -> Bounded:
+        """Return the distribution of the gain of `member` over `other`, at most the width of the range."""
+        width = self.bounds[1] - self.bounds[0]
+        return Bounded(self._gain(member, other), math.sqrt(self.variance(member, other)), (-width, width))
 
     def probability_better(self, member: int, other: int) -> float:
         """Return the probability that `member` is better than `other`; 0.5 if nothing separates them."""
@@ -61,13 +67,11 @@ class Belief(ABC):
             return 0.5 + 0.5 * float(np.sign(gain))
         return NormalDist().cdf(gain / math.sqrt(variance))
 
+    def _bounded(self, mean: float, variance: float) -> Bounded:
+        return Bounded(mean, math.sqrt(variance), self.bounds)
+
     def _gain(self, member: int, other: int) -> float:
         return float(self.mean[member] - self.mean[other])
-
-
-def _around(mean: float, variance: float, level: float) -> tuple[float, float]:
-    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(variance)
-    return mean - half, mean + half
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +82,13 @@ class DenseBelief(Belief):
         mean: Expected score of each member over rows like these. Shape (members,).
         covariance: Shape (members, members), in squared units of the score.
         scales: Scales of the model.
+        bounds: Range of the metric.
     """
 
     mean: Array
     covariance: Array
     scales: Scales
+    bounds: Range = UNBOUNDED
 
     def variance(self, member: int, other: int | None = None) -> float:
         """Return the variance of a member's expected score, or of its difference to that of `other`."""

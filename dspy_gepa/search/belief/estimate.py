@@ -26,6 +26,7 @@ from collections.abc import Collection
 import numpy as np
 
 from dspy_gepa.search.belief.belief import Belief, DenseBelief
+from dspy_gepa.search.belief.bounded import UNBOUNDED, Range
 from dspy_gepa.search.belief.equations import Equations
 from dspy_gepa.search.belief.iterative import IterativeBelief
 from dspy_gepa.search.belief.scales import Array, Parents, Scales, fit_scales
@@ -43,6 +44,7 @@ def estimate(
     trimmed: Collection[int] = (),
     scales: Scales | None = None,
     weights: Array | None = None,
+    bounds: Range = UNBOUNDED,
 ) -> Belief:
     """Return the posterior of the members' expected scores: the solution of equation (3) in `equations`.
 
@@ -55,14 +57,17 @@ def estimate(
         trimmed: Members that are their parent without some sentences.
         scales: Scales of the model; by default fitted to the scores.
         weights: Weight of each row, positive. Shape (rows,); None if all are equal.
+        bounds: Range of the metric, to which reported scores are held.
     """
     scales = scales or fit_scales(scores, parents, weights, trimmed)
     equations = Equations(scores, parents, trimmed, scales, weights)
-    return dense(equations) if len(parents) <= MOST_DENSE else IterativeBelief(equations)
+    if len(parents) <= MOST_DENSE:
+        return dense(equations, bounds)
+    return IterativeBelief(equations, bounds)
 
 
-def dense(equations: Equations) -> DenseBelief:
+def dense(equations: Equations, bounds: Range = UNBOUNDED) -> DenseBelief:
     """Return the belief with its covariance."""
     covariance = np.linalg.inv(equations.dense())
     mean, covariance = (equations.centre + covariance @ equations.pull)[:-1], covariance[:-1, :-1]
-    return DenseBelief(mean, (covariance + covariance.T) / 2, equations.scales)
+    return DenseBelief(mean, (covariance + covariance.T) / 2, equations.scales, bounds)

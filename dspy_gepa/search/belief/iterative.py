@@ -7,6 +7,7 @@ from random import Random
 import numpy as np
 
 from dspy_gepa.search.belief.belief import Belief
+from dspy_gepa.search.belief.bounded import UNBOUNDED, Range
 from dspy_gepa.search.belief.equations import Equations
 from dspy_gepa.search.belief.scales import Array
 
@@ -22,10 +23,12 @@ class IterativeBelief(Belief):
 
     Args:
         equations: The equations of the posterior.
+        bounds: Range of the metric.
     """
 
-    def __init__(self, equations: Equations) -> None:
+    def __init__(self, equations: Equations, bounds: Range = UNBOUNDED) -> None:
         self._equations = equations
+        self.bounds = bounds
         self.scales = equations.scales
         self.mean = equations.centre + self._solve(equations.pull, MEAN)[:-1]
 

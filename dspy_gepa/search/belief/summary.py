@@ -42,12 +42,12 @@ def summarize_pool(pool: Pool, best: int, *, validates_all: bool) -> PoolSummary
         best: Index of the member that would be returned.
         validates_all: True if the strategy runs every member on all validation rows.
     """
-    belief = pool.belief
+    scores = pool.belief.all_scores()
     return PoolSummary(
-        scores=tuple(pool.means) if validates_all else tuple(belief.mean.tolist()),
-        intervals=belief.intervals(),
-        gain=float(belief.mean[best] - belief.mean[0]),
-        gain_interval=belief.gain_interval(best, 0),
+        scores=tuple(pool.means) if validates_all else tuple(score.expected for score in scores),
+        intervals=tuple(score.interval() for score in scores),
+        gain=scores[best].expected - scores[0].expected,
+        gain_interval=pool.belief.gain(best, 0).interval(),
     )
 
 
@@ -66,7 +66,7 @@ def means_by_objective(pool: Pool, *, validates_all: bool, measured: Sequence[st
     if not pool.is_run(0):
         return Levels()
     objectives = {
-        name: _means(pool, scores, pool.objective_beliefs[name], validates_all)
+        name: _means(pool, scores, pool.objective_beliefs[name], validates_all, bounded=name not in measured)
         for name, scores in pool.objectives.items()
     }
     if objectives and "length" in measured:
@@ -80,15 +80,21 @@ def means_by_objective(pool: Pool, *, validates_all: bool, measured: Sequence[st
             group: _means(pool, np.where(inside == group, pool.val_scores, np.nan), belief, validates_all)
             for group, belief in beliefs.items()
         },
-        {group: belief.intervals() for group, belief in beliefs.items()},
+        {
+            group: tuple(score.interval() for score in belief.all_scores())
+            for group, belief in beliefs.items()
+        },
     )
 
 
-def _means(pool: Pool, scores: Scores, belief: Belief, validates_all: bool) -> tuple[float, ...]:
+def _means(
+    pool: Pool, scores: Scores, belief: Belief, validates_all: bool, *, bounded: bool = True
+) -> tuple[float, ...]:
     known = ~np.isnan(scores)
     if validates_all and known[0].any() and (known == known[0]).all():
         return tuple(pool.row_weights.mean(line) for line in scores)
-    return tuple(belief.mean.tolist())
+    # Seconds and dollars are not on the scale of the metric.
+    return tuple(s.expected for s in belief.all_scores()) if bounded else tuple(belief.mean.tolist())
 
 
 def best_members(pool: Pool) -> dict[Row, list[int]]:

@@ -6,19 +6,21 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks.harness.cell import Rows
+from benchmarks.harness.cell import OtherParametersError, Rows
 from benchmarks.harness.meter import Price, Usage, sessions, total
 from benchmarks.harness.models import Models
+from benchmarks.harness.setting import RefusedError
 from benchmarks.paper import runner
 from benchmarks.paper.forecast import Rollout
 from benchmarks.paper.prices import price_list
-from benchmarks.paper.rows import PaperCell, cells
+from benchmarks.paper.rows import PaperCell, cells, refuse_substitute
 from benchmarks.paper.run import QUOTES, Rollouts, run
 from benchmarks.paper.runner import CostCapError, Place, run_all
 from benchmarks.simulated.faults import Between, FaultPlan, OfModel, Rule
@@ -185,6 +187,44 @@ def test_the_papers_budget_is_what_miprov2_takes_for_every_optimizer(tmp_path: P
     assert done.exit_code == 0, done.output
     assert "easy-gepa-p" in done.output  # the table is as wide as the terminal
     assert "Rollouts by the paper's rule, as many as MIPROv2 heavy takes: easy " in done.output
+
+
+def test_a_result_of_other_data_or_another_prompt_is_not_known(tmp_path: Path) -> None:
+    mine = replace(cell("gepa-paper"), data="abc")
+    file = mine.file(tmp_path)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"cell": mine.parameters()}), encoding="utf-8")
+    assert mine.stored(tmp_path) is not None
+    with pytest.raises(OtherParametersError, match="data 'abc', not 'def'"):
+        replace(mine, data="def").stored(tmp_path)
+    older = {**mine.parameters(), "reflection_prompt": "of this package"}
+    file.write_text(json.dumps({"cell": older}), encoding="utf-8")
+    with pytest.raises(OtherParametersError, match="reflection_prompt 'of this package', not 'published'"):
+        mine.stored(tmp_path)
+
+
+def test_a_result_tells_where_its_data_is_from(tmp_path: Path) -> None:
+    done = command("easy", "--optimizer", "baseline", *TINY, "--out", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    assert "easy, data: made up here; rows and corpus " in done.output
+    (found,) = results(tmp_path).values()
+    assert found["cell"]["data"] == load("easy").fingerprint
+    assert found["data"] == {"source": "", "searched": "", "substitute": ""}
+
+
+def test_a_corpus_that_stands_in_for_the_papers_is_refused_by_its_budget_and_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = load("easy")
+    monkeypatch.setattr("benchmarks.paper.run.load", lambda *_: replace(honest, substitute="a toy corpus"))
+    refused = command("easy", "--budget", "paper", "--dry-run", "--out", str(tmp_path))
+    assert refused.exit_code == 1
+    assert "easy cannot be one of them: a toy corpus" in refused.output
+    told = command("easy", *TINY, "--dry-run", "--out", str(tmp_path))
+    assert told.exit_code == 0, told.output
+    assert "easy, scores are not comparable with the paper's: a toy corpus" in told.output
+    with pytest.raises(RefusedError, match="a toy corpus"):
+        refuse_substitute(replace(honest, substitute="a toy corpus"), paper=True)
 
 
 def test_the_papers_budgets_are_told_beside_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:

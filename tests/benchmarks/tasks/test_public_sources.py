@@ -63,7 +63,8 @@ def test_hotpotqas_nested_lists_are_read(tmp_path: Path) -> None:
         }
         for i in range(10)
     ]
-    task = hotpotqa.load(hub=stand_in(tmp_path, hotpotqa.HUB, rows))
+    with pytest.warns(UserWarning, match="not the abstracts of Wikipedia"):
+        task = hotpotqa.load(hub=stand_in(tmp_path, hotpotqa.HUB, rows))
     assert (len(task.test), len(task.val), len(task.train)) == (4, 4, 2)
     assert [page["support"] for page in task.train[0].gold_pages] == [["Fact."], ["More."]]
 

@@ -257,7 +257,8 @@ def test_the_hub_rows_follow_the_papers_split_rule(monkeypatch: pytest.MonkeyPat
             yield {"question": f"Q{i}?", "answer": f"{i}", "supporting_facts": facts, "context": context}
 
     monkeypatch.delenv("DSPY_GEPA_DATA", raising=False)
-    task = hotpotqa.load(hub=rows)
+    with pytest.warns(UserWarning, match="not the abstracts of Wikipedia"):
+        task = hotpotqa.load(hub=rows)
     assert [len(part) for part in (task.train, task.val, task.test)] == [150, 300, 300]
     assert all(int(row.answer) < 800 for row in task.test)
     assert all(800 <= int(row.answer) < 1600 for row in task.val)

@@ -12,7 +12,7 @@ import pytest
 from dspy_gepa import GEPA, GEPAResult, JournalError, Text
 from dspy_gepa.program.build import read_candidate
 from dspy_gepa.program.components.selection import select
-from tests.support import ADAPTERS, SINCE_3_5, Prompt, Script, prompts_of, scripted_lm
+from tests.support import ADAPTERS, SINCE_3_5, Prompt, Script, agent_turn, prompts_of, scripted_lm
 
 CITIES = {"Rome": "warm", "Oslo": "cold", "Lima": "mild", "Cork": "wet", "Bonn": "grey", "Nice": "sunny"}
 NEW = "Tells the weather of a city. Use this one for weather."
@@ -66,20 +66,7 @@ def uses_tools(prompt: Prompt) -> dict[str, Any]:
     seen = re.findall("|".join([*CITIES.values(), "Elections"]), prompt.text)
     listed = prompt.system + prompt.user
     tool = "sky" if re.search(r"sky, whose description is <desc>[^<]*weather", listed) else "news"
-    if "tool_calls" in prompt.outputs:
-        call = (
-            {"name": "submit", "args": {"answer": seen[-1]}}
-            if seen
-            else {"name": tool, "args": {"city": city}}
-        )
-        return {"next_thought": "t", "tool_calls": {"tool_calls": [call]}}
-    if "next_tool_name" not in prompt.system:
-        return {"reasoning": "r", "answer": seen[-1] if seen else "nothing"}
-    return {
-        "next_thought": "t",
-        "next_tool_name": "finish" if seen else tool,
-        "next_tool_args": {} if seen else {"city": city},
-    }
+    return agent_turn(prompt, tool, {"city": city}, seen[-1] if seen else "nothing", done=bool(seen))
 
 
 def describes_weather(prompt: Prompt) -> dict[str, str]:

@@ -66,7 +66,7 @@ def test_a_long_run_is_believed_as_with_the_covariance() -> None:
     np.testing.assert_allclose(found.mean, exact.mean, atol=1e-6)
     assert found.mean.argmax() == exact.mean.argmax()
     for member in (1, 50, 399):
-        assert found.interval(member) == pytest.approx(exact.interval(member), abs=1e-6)
+        assert found.score(member).interval() == pytest.approx(exact.score(member).interval(), abs=1e-6)
         better = exact.probability_better(member, parents[member][0])
         assert found.probability_better(member, parents[member][0]) == pytest.approx(better, abs=1e-6)
 

@@ -208,7 +208,7 @@ def test_a_child_passes_the_gate_by_weighted_scores() -> None:
 
 def test_a_merge_passes_its_gate_by_weighted_scores() -> None:
     pool = pool_of(*SPLIT, Entry({"a": "2"}, (0.0, 0.0, 1.0), (0,)))
-    found = Merge(1, 2, 0, Candidate.of({"a": "3"}))
+    found = Merge(1, 2, 0, (1,), Candidate.of({"a": "3"}))
 
     def verdict(pool: Pool) -> str:
         step = merge(found, pool, val_rows(3))

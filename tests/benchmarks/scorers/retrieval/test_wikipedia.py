@@ -106,7 +106,26 @@ def test_hotpotqa_from_the_hub_searches_the_index_where_there_is_one(
     retriever = hotpotqa.load(hub=lambda: rows).program().retriever
     assert len(retriever) == len(PAGES)
     monkeypatch.setenv("DSPY_GEPA_WIKI", str(built / "none"))
-    assert len(hotpotqa.load(hub=lambda: rows).program().retriever) == 1
+    with pytest.warns(UserWarning, match="only the 1 paragraphs that come with its own rows"):
+        task = hotpotqa.load(hub=lambda: rows)
+    assert len(task.program().retriever) == 1
+    assert task.substitute
+
+
+def test_an_index_knows_what_it_was_built_from(built: Path) -> None:
+    assert open_wikipedia(built).identity == (
+        f"{len(PAGES)} abstracts of Wikipedia, sha256 {hashlib.sha256(LINES).hexdigest()[:16]}"
+    )
+
+
+def test_memory_disk_and_time_are_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wikipedia, "_free_disk", lambda directory: 10**9)
+    monkeypatch.setattr(wikipedia, "_free_memory", lambda: 8 * 10**9)
+    told = wikipedia.needed(tmp_path, download=True)
+    for figure in ("608 MB", "18 GB of memory", "4.7 GB of disk", "10 minutes", "less than 4 GB"):
+        assert figure in told
+    assert "Only 1.0 GB of disk" in told
+    assert "Only 8.0 GB of memory" in told
 
 
 def test_stored_passages_read_like_a_list(tmp_path: Path) -> None:
