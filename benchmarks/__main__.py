@@ -27,6 +27,7 @@ from benchmarks.studies.overhead import overhead
 from benchmarks.studies.peers import peers
 from benchmarks.studies.real import real
 from benchmarks.studies.retrieval import retrieval
+from benchmarks.studies.scale import scale
 from benchmarks.studies.speed import speed
 from benchmarks.studies.widths import widths
 
@@ -46,6 +47,7 @@ main.add_command(score)
 main.add_command(serve)
 main.add_command(speed)
 main.add_command(overhead)
+main.add_command(scale)
 main.add_command(forecasts)
 main.add_command(durability)
 main.add_command(faults)

@@ -72,24 +72,32 @@ class Meter:
     busy: Seconds they took by their latencies, waiting for a busy machine not counted.
     active: Answers on their way.
     peak: Most answers on their way at a time.
+    gaps: Seconds of each time without any answer on its way, from the end of the last to the next request.
     """
 
     calls: int = 0
     busy: float = 0.0
     active: int = 0
     peak: int = 0
+    gaps: list[float] = field(default_factory=list)
+    _idle_since: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def begin(self, seconds: float) -> None:
         with self._lock:
             self.calls += 1
             self.busy += seconds
+            if self._idle_since is not None:
+                self.gaps.append(time.monotonic() - self._idle_since)
+                self._idle_since = None
             self.active += 1
             self.peak = max(self.peak, self.active)
 
     def end(self) -> None:
         with self._lock:
             self.active -= 1
+            if not self.active:
+                self._idle_since = time.monotonic()
 
 
 class DelayedEngine:

@@ -132,7 +132,11 @@ def pool_memory(members: int, rows: int) -> dict[str, float]:
     with _traced() as used:
         held = [[outcome(trace=False) for _ in range(rows)] for _ in range(sample)]
         outcomes = used() * members / len(held)
-    return {"pool": whole, "scores": pool.scores.nbytes / 2**20, "outcomes": outcomes}
+    return {
+        "pool": whole,
+        "scores": sum(array.nbytes for array in pool.table.entries[1:]) / 2**20,
+        "outcomes": outcomes,
+    }
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import numpy as np
 
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.pool import Member, Pool
+from dspy_gepa.search.table import Table
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Candidate, Outcome, Row, TraceStep, Usage
 
@@ -49,8 +50,8 @@ def random_pool(members: int, rows: int, kind: str, *, merge_due: bool = False, 
         val_rows=tuple(Row("val", i) for i in range(rows)),
         train_rows=tuple(Row("train", i) for i in range(TRAIN_SIZE)),
         members=tuple(found),
-        scores=np.hstack([scores, np.full((members, TRAIN_SIZE), np.nan)]),
-        exposure=np.zeros((members, rows + TRAIN_SIZE), dtype=np.int_),
+        table=Table.of(np.hstack([scores, np.full((members, TRAIN_SIZE), np.nan)])),
+        exposures=(np.zeros(rows + TRAIN_SIZE, dtype=np.int32),) * members,
         means=tuple(scores.mean(axis=1).tolist()),
         proposals=tuple(proposals),
         turns=(1,) * members,

@@ -10,7 +10,6 @@ of a memory-mapped index only the parts that were read count.
 from __future__ import annotations
 
 import json
-import math
 import resource
 import time
 from collections.abc import Iterable, Iterator
@@ -67,9 +66,7 @@ def search(directory: Path) -> None:
     for query in queries:
         retriever.search(query, 7)
     each = (time.process_time() - asked) / QUERIES
-    _print(
-        open=opened - started, milliseconds=1000 * each, megabytes=_most_memory(), private=_private_memory()
-    )
+    _print(open=opened - started, milliseconds=1000 * each, megabytes=_most_memory())
 
 
 def made_up(count: int) -> Iterator[str]:
@@ -108,14 +105,6 @@ def _most_memory() -> float:
         (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024 / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
-def _private_memory() -> float:
-    """What this process holds that no file backs, in megabytes: the system cannot take it back."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    found = [int(line.split()[1]) for line in lines if line.startswith("RssAnon")]
-    return found[0] * 1024 / 1e6 if found else math.nan
 
 
 def _print(**figures: float) -> None:

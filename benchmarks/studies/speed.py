@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any, TypeAlias
 
 import click
@@ -98,6 +98,8 @@ class Timing:
 
     busy: seconds of model latency, all calls together.
     curve: seconds since the start and validation score of every member.
+    gaps: seconds of each time in which no model was asked anything: the work of the optimizer and of DSPy
+        between the last answer and the next request.
     test: mean score on rows that no optimizer saw.
     """
 
@@ -110,6 +112,7 @@ class Timing:
     proposals: int
     curve: Curve
     test: float
+    gaps: tuple[float, ...] = ()
 
     @property
     def best(self) -> float:
@@ -150,6 +153,7 @@ def measure(arm: str, *, size: Size, seed: int, threads: int) -> Timing:
         proposals=len(own.proposals) - 1 if own else watch.proposals,
         curve=tuple((at - began, score) for at, score in [*watch.curve, *members]),
         test=sum(tested) / len(tested),
+        gaps=tuple(round(gap, 5) for gap in meter.gaps),
     )
 
 
@@ -171,21 +175,27 @@ def compare(arms: Iterable[str], threads: Sequence[int], seeds: Sequence[int], s
 COLUMNS = (
     *("arm", "seconds", "rollouts", "s per rollout", "throughput", "workers used", "s per proposal"),
     *("s per accepted", "s to target", "times faster there", "best val", "test"),
+    *("own ms, median", "own ms, p99"),
 )
 
 
-def report(runs: Sequence[Timing], *, baseline: str, heading: str, target: float | None = None) -> str:
+def report(runs: Sequence[Timing], *, baseline: str, heading: str, target: float | str | None = None) -> str:
     """Return a table of means over seeds for every thread count.
 
     runs: every arm with the same seeds and thread counts.
     baseline: the arm that ratios are against, at the same thread count.
-    target: validation score to reach; by default the best that every arm reached with a seed.
+    target: validation score to reach, or the arm whose best score it is; by default the best that every arm
+        reached with a seed.
     """
     seeds = sorted({run.seed for run in runs})
-    aim = f"{target:g}" if target is not None else "the best validation score that every arm reached"
+    aim = "the best validation score that every arm reached"
+    if target is not None:
+        aim = f"{target:g}" if isinstance(target, float) else f"the best validation score of {target}"
     note = (
         f"Seeds {', '.join(map(str, seeds))}; means. Throughput and times are against {baseline} at the same "
-        f"thread count. Workers used: seconds of model latency / (threads x seconds). Target: {aim}."
+        f"thread count. Workers used: seconds of model latency / (threads x seconds). Target: {aim}. Own: "
+        "time from the last answer under way to the next request, in which nothing but the optimizer and "
+        "DSPy works."
     )
     parts: list[object] = [f"# Speed ({heading})", note]
     for threads in dict.fromkeys(run.threads for run in runs):
@@ -194,9 +204,11 @@ def report(runs: Sequence[Timing], *, baseline: str, heading: str, target: float
     return page(parts)
 
 
-def _lines(runs: Sequence[Timing], baseline: str, target: float | None) -> list[tuple[str, ...]]:
+def _lines(runs: Sequence[Timing], baseline: str, target: float | str | None) -> list[tuple[str, ...]]:
     targets = {
-        seed: target if target is not None else min(run.best for run in runs if run.seed == seed)
+        seed: target
+        if isinstance(target, float)
+        else min(run.best for run in runs if run.seed == seed and target in (None, run.arm))
         for seed in {run.seed for run in runs}
     }
     base = [run for run in runs if run.arm == baseline]
@@ -225,7 +237,16 @@ def _line(
         f"{base_waited / waited:.1f}x" if waited and base_waited is not None else "-",
         f"{mean(lambda r: r.best):.1%}",
         f"{mean(lambda r: r.test):.1%}",
+        *_own([gap for run in runs for gap in run.gaps]),
     )
+
+
+def _own(gaps: Sequence[float]) -> tuple[str, str]:
+    """Return the median and the 99th percentile of the gaps in milliseconds."""
+    if not gaps:
+        return "-", "-"
+    ordered = sorted(gaps)
+    return f"{1000 * median(ordered):.0f}", f"{1000 * ordered[int(0.99 * (len(ordered) - 1))]:.0f}"
 
 
 def _pace(runs: Sequence[Timing]) -> float:
@@ -256,6 +277,8 @@ def _waited(runs: Sequence[Timing], targets: dict[int, float]) -> float | None:
 )
 @click.option("--scale", type=POSITIVE, help="Factor on all latencies.  [default: 0.5; quick: 0.25]")
 @click.option("--target", type=FINITE, help="Validation score to reach.  [default: what every arm reached]")
+@click.option("--target-of", type=click.Choice(list(ARMS)), help="Arm whose best score is to be reached.")
+@click.option("--baseline", type=click.Choice(list(ARMS)), default=BASELINE, show_default=True)
 @click.option("--arms", default=",".join(ARMS), show_default=True, help="Arms, comma-separated.")
 @click.option("--out", "out_dir", default="results", show_default=True, type=click.Path(file_okay=False))
 @click.option("--quick", is_flag=True, help="A smaller run with a quarter of the latencies.")
@@ -266,6 +289,8 @@ def speed(
     seeds: tuple[int, ...],
     scale: float | None,
     target: float | None,
+    target_of: str | None,
+    baseline: str,
     arms: str,
     out_dir: str,
     quick: bool,
@@ -275,7 +300,8 @@ def speed(
     budget = budget or (80 if quick else 600)
     size = Size(budget, val or max(10, budget // 20), scale or (0.25 if quick else 0.5))
     timings = compare(names, threads, seeds, size)
-    text = report(timings, baseline=BASELINE, heading=str(size), target=target)
+    aim = target if target is not None else target_of if target_of in names else None
+    text = report(timings, baseline=baseline, heading=str(size), target=aim)
     directory = Path(out_dir)
     directory.mkdir(parents=True, exist_ok=True)
     data = {"heading": str(size), "versions": versions(), "runs": [asdict(t) for t in timings]}

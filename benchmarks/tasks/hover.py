@@ -245,19 +245,21 @@ def example_of(row: Row) -> dspy.Example:
 def gold_titles(row: Row) -> list[str]:
     """The different titles a row's claim rests on, in the row's order.
 
-    Copies of the data write a fact as a pair [title, sentence], as an object with `key` and `value`, or all
-    facts as an object with a list of `key` and one of `value`.
+    Copies of the data write a fact as a pair [title, sentence] or as an object with `key` (also `title`), or
+    all facts as an object with a list of `key` (also `title`).
 
     Raises:
         ValueError: The facts are written otherwise.
     """
     facts = row["supporting_facts"]
     if isinstance(facts, Mapping):
-        facts = [{"key": title} for title in facts.get("key", [None])]
-    titles: list[Any] = [fact.get("key") if isinstance(fact, Mapping) else fact[0] for fact in facts]
+        facts = [{"key": title} for title in facts.get("key", facts.get("title", [None]))]
+    titles: list[Any] = [
+        fact.get("key", fact.get("title")) if isinstance(fact, Mapping) else fact[0] for fact in facts
+    ]
     if not all(isinstance(title, str) for title in titles) or any(isinstance(fact, str) for fact in facts):
         raise ValueError(
             f"HoVer's supporting_facts {str(row['supporting_facts'])[:200]} are neither pairs [title, "
-            "sentence] nor objects with key (the title) and value."
+            "sentence] nor objects with key, or title."
         )
     return list(dict.fromkeys(titles))

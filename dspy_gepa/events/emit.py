@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from dspy_gepa.events.dispatch import EventDispatcher
@@ -21,12 +22,16 @@ from dspy_gepa.events.events import (
 )
 from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.dispatcher import Done
+from dspy_gepa.search.belief.bounded import Bounded
 from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
-from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.steps import Evaluation, Proposal, available
 from dspy_gepa.texts import escape_controls
-from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout
+from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout, Row
+
+# Number of members, beside the original and the best, whose scores an event holds at most.
+MOST_SCORED = 16
 
 
 class Emitter:
@@ -38,6 +43,8 @@ class Emitter:
 
     def __init__(self, dispatcher: EventDispatcher) -> None:
         self._dispatch = dispatcher
+        self._last: Standing | None = None
+        self._unscored: set[int] = set()
 
     def planned(self, step: PlannedStep) -> None:
         """Report that a step is about to start."""
@@ -69,9 +76,11 @@ class Emitter:
         if not self._dispatch:
             return
         pool, result = search.pool, committed.result
+        self._unscored |= _concerned(search, committed)
         proposal = result if isinstance(result, Proposal) else None
         evaluated = result.outcomes if isinstance(result, Evaluation) else {}
-        standing = standing or _standing(search, committed)
+        standing = standing or self._assess(search, committed)
+        self._last, self._unscored = standing, set() if standing.scores else self._unscored
         self._dispatch(
             StepCommitted(
                 step=committed.step.number,
@@ -79,11 +88,7 @@ class Emitter:
                 proposal=proposal,
                 member=len(pool) - 1 if _is_accepted(result) else None,
                 evaluated={
-                    member: {
-                        row: float(pool.scores[member, pool.column(row)])
-                        for row, outcome in outcomes.items()
-                        if outcome.status != "unavailable"
-                    }
+                    member: _scores_on(pool, member, available([*outcomes], [*outcomes.values()])[0])
                     for member, outcomes in evaluated.items()
                 },
                 val_means={member: _known(pool.means[member]) for member in evaluated},
@@ -92,6 +97,15 @@ class Emitter:
                 **vars(standing),
             )
         )
+
+    def _assess(self, search: Search, committed: Committed) -> Standing:
+        """Return the standing, worked out as often as scales are fitted; the last one in between.
+
+        No decision asks for variances then, and who listens must not make a run slower.
+        """
+        if self._last is not None and search.pool.fitted is not None:
+            return replace(self._last, scores={})
+        return _standing(search, self._unscored)
 
     def finished(self, search: Search) -> None:
         """Report that the search ended; nothing is left to interrupt."""
@@ -131,17 +145,19 @@ class Emitter:
             self._dispatch(Failed(*what, search.budget.spent, _scores(search), search.levels))
 
 
-def _standing(search: Search, committed: Committed) -> Standing:
-    pool, choice, result = search.pool, search.choice, committed.result
+def _concerned(search: Search, committed: Committed) -> set[int]:
+    result = committed.result
+    concerned = {*(result.parents if isinstance(result, Proposal) else result.outcomes)}
+    return concerned | {len(search.pool) - 1} if _is_accepted(result) else concerned
+
+
+def _standing(search: Search, concerned: set[int]) -> Standing:
+    pool, choice, worth = search.pool, search.choice, search.pool.belief.mean
     contender = _contender(search, choice.member)
-    concerned = {
-        *(0, choice.member),
-        *(result.parents if isinstance(result, Proposal) else result.outcomes),
-        *([len(pool) - 1] if _is_accepted(result) else []),
-        *([] if contender is None else [contender]),
-    }
+    ends = {0, choice.member, *([] if contender is None else [contender])}
+    others = sorted(concerned - ends, key=lambda member: (-worth[member], member))[:MOST_SCORED]
     return Standing(
-        scores={member: _score(search, member) for member in sorted(concerned)},
+        scores={member: _score(search, member) for member in sorted({*ends, *others})},
         best=choice.member,
         score=choice.score,
         interval=choice.interval,
@@ -162,15 +178,20 @@ def _values(search: Search) -> Sequence[float]:
 
 
 def _score(search: Search, member: int) -> MemberScore:
-    believed, means = search.pool.belief.score(member), search.pool.means
-    score = _known(means[member]) if search.strategy.validates_all else believed.expected
-    return MemberScore(score, believed.interval(), believed.expected)
+    return _told(search, member, search.pool.belief.score(member))
 
 
 def _scores(search: Search) -> tuple[MemberScore, ...]:
     if not search.pool.is_run(0):
         return ()
-    return tuple(_score(search, member) for member in range(len(search.pool)))
+    every = search.pool.belief.all_scores()
+    return tuple(_told(search, member, believed) for member, believed in enumerate(every))
+
+
+def _told(search: Search, member: int, believed: Bounded) -> MemberScore:
+    validated = search.strategy.validates_all
+    score = _known(search.pool.means[member]) if validated else believed.expected
+    return MemberScore(score, believed.interval(), believed.expected)
 
 
 def _gain(pool: Pool, member: int) -> float:
@@ -186,6 +207,10 @@ def _contender(search: Search, best: int) -> int | None:
     # Of a member that was run on few rows so little is known that the range of the metric puts it lower.
     shown = {member: _score(search, member).believed for member in (top, best)}
     return top if shown[top] > shown[best] else None
+
+
+def _scores_on(pool: Pool, member: int, rows: Sequence[Row]) -> dict[Row, float]:
+    return dict(zip(rows, pool.table.at(member, pool.columns(rows)).tolist(), strict=True))
 
 
 def _known(value: float) -> float | None:

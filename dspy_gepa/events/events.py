@@ -231,7 +231,10 @@ class StepCommitted(Event):
         evaluated: By member, its scores on the rows of this step; empty in a trial.
         val_means: By evaluated member, the mean over all validation rows evaluated so far; None without any.
         scores: By member, the current score of those the step concerns: the original, the best, the
-            contender, the new member, the parents, and those that were evaluated.
+            contender, the new member, the parents, and those that were evaluated. Beyond 1,000 scores this
+            and all figures of the best are worked out when the scores have grown by a tenth: in between
+            `scores` is empty and the figures are the last ones, and then it has at most 16 of those that
+            steps concerned in the meantime, the ones believed best.
         members: Size of the pool.
         best: Index of the member that would be returned if the run ended now.
         score: Its expected score on examples like these.

@@ -227,7 +227,8 @@ class RolloutRunner:
 def _run(program: dspy.Module, example: dspy.Example, prepared: _Prepared) -> Any:
     inputs = dict(example.inputs())
     awaited = prepared.has_async_tools and not dspy.settings.get(_TOOLS_CONVERTED)
-    if awaited or not hasattr(type(program), "forward"):
+    # A program may have a __call__ of its own and neither form.
+    if awaited or (is_awaited(program) and not hasattr(type(program), "forward")):
         return asyncio.run(program.acall(**inputs))
     return program(**inputs)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -35,7 +36,14 @@ from dspy_gepa.search.merge import Merge
 from dspy_gepa.search.mutation import Mutation, edits_to_show, most_spent, mutate
 from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import shared_order, stream, training_order, trial_rows, validation_order
+from dspy_gepa.search.sampling import (
+    RowOrder,
+    shared_order,
+    stream,
+    training_order,
+    trial_rows,
+    validation_order,
+)
 from dspy_gepa.search.strategy import (
     Choice,
     InFlight,
@@ -153,6 +161,23 @@ class AdaptiveSearch:
     problem: Problem
     seed: int
 
+    @cached_property
+    def _shared(self) -> RowOrder:
+        pool = self._first_pool
+        return RowOrder.of(pool, shared_order(pool, self.seed))
+
+    @cached_property
+    def _training(self) -> RowOrder:
+        pool = self._first_pool
+        return RowOrder.of(pool, training_order(pool, self.seed))
+
+    @property
+    def _first_pool(self) -> Pool:
+        problem = self.problem
+        return Pool.of(
+            problem.original, problem.val_rows, problem.train_size, row_weights=problem.row_weights
+        )
+
     def step(self, pool: Pool, decision: Decision) -> PlannedStep:
         """Return the step that was decided on."""
         if decision.kind == "mutation":
@@ -169,7 +194,7 @@ class AdaptiveSearch:
         if pool.has_begun:
             decision = self._top_up(pool, begun)
             return None if decision is None else self.step(pool, decision)
-        rows = tuple(shared_order(pool, self.seed)[: self.options.first_rows])
+        rows = self._shared.rows[: self.options.first_rows]
         # The original goes first and alone: it shows whether program and metric work.
         for member in pool.members if pool.is_run(0) else pool.members[:1]:
             if not pool.is_run(member.index) and member.index not in begun:
@@ -181,13 +206,12 @@ class AdaptiveSearch:
         if not after or trials < after:
             return None
         champion = int(pool.belief.mean.argmax())
-        run, exposure = ~np.isnan(pool.scores[champion]), pool.exposure[champion]
+        run, exposure = ~np.isnan(pool.table.line(champion)), pool.exposures[champion]
         run[[column for member, column in pool.unavailable if member == champion]] = True
         wanted = self.options.first_rows + trials - int(run.sum())
         if wanted <= 0 or champion in begun:
             return None
-        open_ = [row for row in training_order(pool, self.seed) if not run[pool.column(row)]]
-        rows = tuple(sorted(open_, key=lambda row: exposure[pool.column(row)])[:TOP_UP_ROWS])
+        rows = self._training.where(~run).least(exposure, TOP_UP_ROWS)
         return Decision("top-up", (champion,), rows) if rows else None
 
     def trial(self, pool: Pool, in_flight: InFlight) -> PlannedStep:
@@ -231,7 +255,7 @@ class AdaptiveSearch:
     def _trial_rows(
         self, pool: Pool, parents: tuple[int, ...], reflected: Sequence[Row], number: int
     ) -> tuple[Row, ...]:
-        return trial_rows(pool, parents, reflected, self.options.size_of_trial(number), self.seed)
+        return trial_rows(pool, parents, reflected, self.options.size_of_trial(number), self._shared)
 
     def _crossover(self, pool: Pool, number: int) -> Decision | None:
         rng = stream(self.seed, number, "merge")
@@ -250,9 +274,9 @@ class AdaptiveSearch:
         share, champion = self.options.trim_share, int(pool.belief.mean.argmax())
         if not share or champion == 0:
             return None
-        run = ~np.isnan(pool.scores[champion])
+        run = ~np.isnan(pool.table.line(champion))
         most = min(int(share * room), self.options.size_of_trial(pool.trials + 1))
-        rows = [row for row in training_order(pool, self.seed) if run[pool.column(row)]][:most]
+        rows = self._training.where(run).rows[:most]
         if len(rows) < LEAST_ROWS_OF_A_TRIM:
             return None
         reflection = self.problem.reflection
@@ -269,7 +293,7 @@ class AdaptiveSearch:
             return None
         # With little to spend fewer take part, so that each is run on some rows.
         members = contenders(pool, min(self.options.finalists, max(1, room // ROWS_OF_A_FINALIST - 1)))
-        most = sum(int(np.isnan(pool.scores[m, : len(pool.val_rows)]).sum()) for m in members)
+        most = sum(int(np.isnan(pool.table.line(m)[: len(pool.val_rows)]).sum()) for m in members)
         need = Spending(rollouts=min(room, most))
         work = finals(pool, members, validation_order(pool, self.seed), need.rollouts)
         return PlannedStep("finals", work, need, evaluates=members[-1], finalists=tuple(members))

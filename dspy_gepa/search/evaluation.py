@@ -34,7 +34,7 @@ def evaluation(problem: Problem, pool: Pool, decision: Decision) -> PlannedStep:
     first = decision.kind == "original"
     work = evaluate_original(member, rows, problem.objectives) if first else evaluate(member, rows)
     # A merge was tried on validation rows, which are not paid again.
-    unknown = int(np.isnan(pool.scores[member.index, pool.columns(rows)]).sum())
+    unknown = int(np.isnan(pool.table.at(member.index, pool.columns(rows))).sum())
     return PlannedStep(
         kind=decision.kind,
         work=work,

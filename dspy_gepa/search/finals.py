@@ -84,15 +84,16 @@ def _run(
 
 def _open_runs(pool: Pool, members: Sequence[int], order: Sequence[Row], most: int) -> list[tuple[int, Row]]:
     """Return up to `most` unseen rows per member, in order."""
+    return [(member, row) for member in members for row in _open_rows(pool, member, order)[:most]]
+
+
+def _open_rows(pool: Pool, member: int, order: Sequence[Row]) -> list[Row]:
+    unknown = np.isnan(pool.table.at(member, pool.columns(order))).tolist()
     return [
-        (member, row)
-        for member in members
-        for row in [row for row in order if _is_open(pool, member, pool.column(row))][:most]
+        row
+        for row, is_open in zip(order, unknown, strict=True)
+        if is_open and (member, pool.column(row)) not in pool.unavailable
     ]
-
-
-def _is_open(pool: Pool, member: int, column: int) -> bool:
-    return math.isnan(pool.scores[member, column]) and (member, column) not in pool.unavailable
 
 
 def ranked(pool: Pool, members: Sequence[int]) -> list[int]:

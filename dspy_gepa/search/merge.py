@@ -100,7 +100,7 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     trial = yield from rollouts(found.candidate, trial_rows)
     trial_rows, trial = available(trial_rows, trial)
     columns = pool.columns(trial_rows)
-    parents = [tuple(float(s) for s in pool.scores[p, columns]) for p in (found.first, found.second)]
+    parents = [tuple(float(s) for s in pool.table.at(p, columns)) for p in (found.first, found.second)]
 
     def total(scores: Sequence[float]) -> float:
         return math.fsum(pool.row_weights.weigh(columns, scores))

@@ -71,7 +71,7 @@ def edits_to_show(problem: Problem, strategy: Strategy, pool: Pool) -> dict[str,
 def most_spent(problem: Problem, strategy: Strategy, pool: Pool, mutation: Mutation) -> Spending:
     """Return the maximum spending of a mutation; rollouts that the pool knows are not paid again."""
     reflected = pool.columns(mutation.rows)
-    unknown = int(np.isnan(pool.scores[mutation.parent.index, reflected]).sum())
+    unknown = int(np.isnan(pool.table.at(mutation.parent.index, reflected)).sum())
     # Each component may be asked for twice, see `_reflect`.
     asked = 2 * most_rewritten(strategy.choose_components, problem.components)
     return Spending(rollouts=unknown + len(mutation.trial_rows), reflections=asked)

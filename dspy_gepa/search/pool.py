@@ -16,12 +16,13 @@ from dspy_gepa.search.belief.estimate import estimate
 from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.belief.scales import Scales, fit_scales
 from dspy_gepa.search.frontier import Scores
+from dspy_gepa.search.table import UNKNOWN, Table
 from dspy_gepa.steps import Evaluation, Proposal, available, objectives_of
 from dspy_gepa.types import Candidate, Outcome, Row
 
-Counts = NDArray[np.int_]
-Objectives = Mapping[str, Scores]
-"""By objective of the metric an array like `Pool.scores`, NaN where the objective is not known."""
+Counts = NDArray[np.int32]
+Objectives = Mapping[str, Table]
+"""By objective of the metric a table like `Pool.table`."""
 # Up to this many scores the scales of the belief are fitted at every commit. Later ones are fitted to scores
 # that grew by a share: they hardly move, and to fit them costs more than all else.
 FITTED_ALWAYS, FITTED_GROWTH = 1000, 1.1
@@ -54,11 +55,11 @@ class Pool:
         val_rows: The validation rows; the train rows themselves where the two sets are equal.
         train_rows: The train rows.
         members: In order of discovery.
-        scores: Shape (members, validation rows and then train rows), NaN where a member was not run. Rows
-            that are both have one column.
-        exposure: Same shape. Number of ancestors already evaluated on the row when the member was created, in
-            its longest lineage. Scores are unbiased only where this is 0: elsewhere the text was written for
-            the row, or the row is easy for this lineage.
+        table: Scores by member, in columns for the validation rows and then the train rows. Rows that are
+            both have one column.
+        exposures: For each member, by column: number of ancestors already evaluated on the row when the
+            member was created, in its longest lineage. Scores are unbiased only where this is 0: elsewhere
+            the text was written for the row, or the row is easy for this lineage.
         means: Mean validation score of each member over the rows it was run on, weighted if rows have
             weights; NaN without any.
         proposals: Results of all trials in order, after an entry for each member the pool began with.
@@ -66,7 +67,7 @@ class Pool:
             its parent's number; a merged child from the larger one of its parents, modulo the components.
         merge_due: True if no trial has ended since a member found by mutation was first validated.
         known: Ids of all candidates that were ever proposed.
-        all_objectives: By objective of the metric an array like `scores`; empty if it gives none.
+        objective_tables: By objective of the metric a table like `table`; empty if it gives none.
         row_weights: Weights and groups of the rows, by column.
         unavailable: Member and column of each evaluation that a provider failed for good; it has no score.
         failure_score: Score of failed rollouts: the worst score seen, 0 at most; None if the user set one.
@@ -77,14 +78,14 @@ class Pool:
     val_rows: tuple[Row, ...]
     train_rows: tuple[Row, ...]
     members: tuple[Member, ...]
-    scores: Scores
-    exposure: Counts
+    table: Table
+    exposures: tuple[Counts, ...]
     means: tuple[float, ...]
     proposals: tuple[Proposal, ...]
     turns: tuple[int, ...]
     merge_due: bool
     known: frozenset[str]
-    all_objectives: Objectives = field(default_factory=dict)
+    objective_tables: Objectives = field(default_factory=dict)
     row_weights: RowWeights = EVEN
     unavailable: frozenset[tuple[int, int]] = frozenset()
     failure_score: float | None = None
@@ -105,7 +106,7 @@ class Pool:
         """Return the pool a search begins with: the original and the initial candidates, not run yet."""
         roots = list(dict.fromkeys([original, *initial]))
         train_rows = tuple(Row("train", i) for i in range(train_size))
-        shape = len(roots), len(columns_of(val_rows, train_size))
+        width = len(columns_of(val_rows, train_size))
         reasons = ["the program as it was given", *["given to begin with"] * (len(roots) - 1)]
         return cls(
             val_rows=val_rows,
@@ -113,8 +114,8 @@ class Pool:
             members=tuple(
                 Member(i, root, parents=(), trial=i, discovered_at=0) for i, root in enumerate(roots)
             ),
-            scores=np.full(shape, np.nan),
-            exposure=np.zeros(shape, dtype=np.int_),
+            table=Table((UNKNOWN,) * len(roots), width),
+            exposures=(np.zeros(width, dtype=np.int32),) * len(roots),
             means=(math.nan,) * len(roots),
             proposals=tuple(
                 Proposal("original", (), root, "accepted", reason)
@@ -136,6 +137,21 @@ class Pool:
         """True if the validation rows are the train rows, which are reflected on."""
         return self.val_rows[0].split == "train"
 
+    @cached_property
+    def scores(self) -> Scores:
+        """`table` as an array, NaN where a member was not run. Shape (members, columns). Read only."""
+        return self.table.dense()
+
+    @cached_property
+    def exposure(self) -> Counts:
+        """`exposures` as an array. Shape (members, columns). Read only."""
+        return np.array(self.exposures)
+
+    @cached_property
+    def all_objectives(self) -> dict[str, Scores]:
+        """By objective an array like `scores`, NaN where the objective is not known. Read only."""
+        return {name: table.dense() for name, table in self.objective_tables.items()}
+
     @property
     def val_scores(self) -> Scores:
         """Scores of validated members on the validation rows. Shape (members, validation rows)."""
@@ -153,6 +169,10 @@ class Pool:
         """Scores on the train rows. Shape (members, train rows)."""
         return self.scores[:, self._first_train :]
 
+    def train_line(self, member: int) -> Scores:
+        """Return the scores of a member on the train rows, NaN where it was not run. Shape (train rows,)."""
+        return self.table.line(member)[self._first_train :]
+
     @cached_property
     def objectives(self) -> dict[str, Scores]:
         """By objective the scores of validated members on the validation rows; like `val_scores`.
@@ -164,61 +184,54 @@ class Pool:
     @cached_property
     def belief(self) -> Belief:
         """The posterior of every member's expected score, from all rollouts."""
-        return self.belief_from(self.scores, (self.fitted or self)._own_scales)
+        return self.belief_from(self.table, (self.fitted or self)._own_scales)
 
     @cached_property
     def objective_beliefs(self) -> dict[str, Belief]:
         """The posterior by each objective, from the same rollouts."""
         scales = (self.fitted or self)._own_objective_scales
         return {
-            name: self.belief_from(scores, scales.get(name)) for name, scores in self.all_objectives.items()
+            name: self.belief_from(table, scales.get(name)) for name, table in self.objective_tables.items()
         }
 
-    def belief_from(self, scores: Scores, scales: Scales | None = None) -> Belief:
-        """Return the posterior given an array like `Pool.scores`; `scales` are fitted to it by default."""
+    def belief_from(self, table: Table, scales: Scales | None = None) -> Belief:
+        """Return the posterior given a table like `Pool.table`; `scales` are fitted to it by default."""
         return estimate(
-            self._fresh(scores),
+            self._fresh(table),
             self._parents,
             trimmed=self.trimmed,
             scales=scales,
             weights=self.row_weights.weights,
-            bounds=self.score_range if within(self.score_range, scores) else UNBOUNDED,
+            bounds=self.score_range if within(self.score_range, table.entries.scores) else UNBOUNDED,
         )
 
     @cached_property
     def _own_scales(self) -> Scales:
-        return self._fit(self.scores)
+        return self._fit(self.table)
 
     @cached_property
     def _own_objective_scales(self) -> dict[str, Scales]:
-        return {name: self._fit(scores) for name, scores in self.all_objectives.items()}
+        return {name: self._fit(table) for name, table in self.objective_tables.items()}
 
-    def _fit(self, scores: Scores) -> Scales:
-        return fit_scales(self._fresh(scores), self._parents, self.row_weights.weights, self.trimmed)
+    def _fit(self, table: Table) -> Scales:
+        return fit_scales(self._fresh(table).dense(), self._parents, self.row_weights.weights, self.trimmed)
 
-    def _fresh(self, scores: Scores) -> Scores:
+    def _fresh(self, table: Table) -> Table:
         """Return the scores that count for beliefs."""
-        trimmed = list(self.trimmed)
-        if not trimmed:
-            return scores
         # A shorter text does what its parent did: on the parent's rows it would count the same luck twice.
-        fresh: Scores = scores.copy()
-        fresh[trimmed] = np.where(self.exposure[trimmed] > 0, np.nan, scores[trimmed])
-        return fresh
+        for member in self.trimmed:
+            met = np.flatnonzero(self.exposures[member] > 0).tolist()
+            table = table.with_scores(member, met, [math.nan] * len(met))
+        return table
 
     @property
     def _parents(self) -> list[tuple[int, ...]]:
         return [member.parents for member in self.members]
 
-    @cached_property
-    def _known(self) -> int:
-        """Number of scores."""
-        return int(np.count_nonzero(~np.isnan(self.scores)))
-
     def _after(self, before: Pool) -> Pool:
         """Return this pool, the one after `before`, with the scales that its beliefs have."""
-        fitted = before.fitted or before
-        refits = self._known <= FITTED_ALWAYS or self._known >= FITTED_GROWTH * fitted._known
+        known, fitted = self.table.known, before.fitted or before
+        refits = known <= FITTED_ALWAYS or known >= FITTED_GROWTH * fitted.table.known
         return replace(self, fitted=None if refits else fitted)
 
     @property
@@ -247,8 +260,10 @@ class Pool:
 
     def exposure_of(self, parents: Sequence[int]) -> Counts:
         """Return the `exposure` of a child of these members. Shape (rows,)."""
-        line = list(parents)
-        return np.asarray((self.exposure[line] + ~np.isnan(self.scores[line])).max(axis=0, initial=0))
+        found = np.zeros(self.table.width, dtype=np.int32)
+        for parent in parents:
+            np.maximum(found, self.exposures[parent] + ~np.isnan(self.table.line(parent)), out=found)
+        return found
 
     def mean(self, index: int) -> float:
         """Return the mean validation score of a member, see `means`."""
@@ -272,7 +287,7 @@ class Pool:
 
     def is_run(self, index: int) -> bool:
         """Return True if a member was run on a row."""
-        return not np.isnan(self.scores[index]).all() or any(index == i for i, _ in self.unavailable)
+        return len(self.table.lines[index].columns) > 0 or any(index == i for i, _ in self.unavailable)
 
     def scores_of(self, outcomes: Sequence[Outcome], beside: Sequence[Outcome] = ()) -> tuple[float, ...]:
         """Return the scores of outcomes; a failure scores no more than the worst in the pool and of these.
@@ -294,15 +309,20 @@ class Pool:
             score: The score.
             failed: Rows on which the program failed, by the candidate's id.
         """
-        scores = self.scores.copy()
+        table = self.table
         for member in self.members:
             columns = self.columns([*failed.get(member.candidate.id, ())])
-            scores[member.index, columns] = np.minimum(scores[member.index, columns], score)
+            table = table.with_scores(
+                member.index, columns, np.minimum(table.at(member.index, columns), score)
+            )
         means = [
-            mean if math.isnan(mean) else self.row_weights.mean(line[: len(self.val_rows)])
-            for mean, line in zip(self.means, scores, strict=True)
+            mean if math.isnan(mean) else self._validation_mean(table, member)
+            for member, mean in enumerate(self.means)
         ]
-        return replace(self, scores=scores, means=tuple(means), failure_score=score, fitted=None)
+        return replace(self, table=table, means=tuple(means), failure_score=score, fitted=None)
+
+    def _validation_mean(self, table: Table, member: int) -> float:
+        return self.row_weights.mean(table.line(member)[: len(self.val_rows)])
 
     @property
     def trials(self) -> int:
@@ -336,15 +356,15 @@ class Pool:
         """
         if proposal.verdict == "accepted" and any(m.candidate == proposal.candidate for m in self.members):
             proposal = replace(proposal, verdict="rejected", reason="a step beside it found the same texts")
-        scores, objectives = self.scores, self.all_objectives
+        table, objectives = self.table, self.objective_tables
         if len(proposal.parents) == 1 and proposal.rows:
-            scores, parent, columns = scores.copy(), proposal.parents[0], self.columns(proposal.rows)
-            scores[parent, columns] = proposal.before
-            objectives = _filled_in(objectives, scores.shape, parent, columns, proposal.before_objectives)
+            parent, columns = proposal.parents[0], self.columns(proposal.rows)
+            table = table.with_scores(parent, columns, proposal.before)
+            objectives = _filled_in(objectives, table, parent, columns, proposal.before_objectives)
         pool = replace(
             self,
-            scores=scores,
-            all_objectives=objectives,
+            table=table,
+            objective_tables=objectives,
             proposals=(*self.proposals, proposal),
             turns=_next_turns(self.turns, proposal, skips_take_turns),
             known=self.known | ({proposal.candidate.id} if proposal.candidate else set()),
@@ -362,21 +382,19 @@ class Pool:
             trial=len(self.proposals) - 1,
             discovered_at=spent,
         )
-        members, rows = self.scores.shape
-        scores, columns = np.full(rows, np.nan), self.columns(proposal.trial_rows)
-        scores[columns] = proposal.after
-        exposure = self.exposure_of(proposal.parents)
+        columns, line = self.columns(proposal.trial_rows), np.full(self.table.width, np.nan)
+        line[columns] = proposal.after
+        table = self.table.with_line(line)
         objectives = {
-            name: np.vstack([known, np.full(rows, np.nan)]) for name, known in self.all_objectives.items()
+            name: known.with_line(np.full(known.width, np.nan))
+            for name, known in self.objective_tables.items()
         }
         return replace(
             self,
             members=(*self.members, member),
-            scores=np.vstack([self.scores, scores]),
-            all_objectives=_filled_in(
-                objectives, (members + 1, rows), members, columns, proposal.after_objectives
-            ),
-            exposure=np.vstack([self.exposure, exposure]),
+            table=table,
+            objective_tables=_filled_in(objectives, table, member.index, columns, proposal.after_objectives),
+            exposures=(*self.exposures, self.exposure_of(proposal.parents)),
             means=(*self.means, math.nan),
             turns=(*self.turns, self._inherited_turn(candidate, proposal.parents)),
         )
@@ -387,21 +405,21 @@ class Pool:
 
     def evaluated(self, evaluation: Evaluation) -> Pool:
         """Return the pool after an evaluation (Algorithm 1, lines 4 and 17)."""
-        scores, means, merge_due = self.scores.copy(), list(self.means), self.merge_due
-        objectives, unavailable = self.all_objectives, self.unavailable
+        table, means, merge_due = self.table, list(self.means), self.merge_due
+        objectives, unavailable = self.objective_tables, self.unavailable
         for member, outcomes in evaluation.outcomes.items():
             merge_due |= not self.is_validated(member) and len(self.members[member].parents) == 1
             rows, found = available(list(outcomes), list(outcomes.values()))
             columns = self.columns(rows)
             lacking = [row for row in outcomes if row not in rows]
             unavailable |= {(member, column) for column in self.columns(lacking)}
-            scores[member, columns] = self.scores_of(found)
-            objectives = _filled_in(objectives, scores.shape, member, columns, objectives_of(found))
-            means[member] = self.row_weights.mean(scores[member, : len(self.val_rows)])
+            table = table.with_scores(member, columns, self.scores_of(found))
+            objectives = _filled_in(objectives, table, member, columns, objectives_of(found))
+            means[member] = self._validation_mean(table, member)
         return replace(
             self,
-            scores=scores,
-            all_objectives=objectives,
+            table=table,
+            objective_tables=objectives,
             means=tuple(means),
             merge_due=merge_due,
             unavailable=unavailable,
@@ -415,21 +433,25 @@ def columns_of(val_rows: Sequence[Row], train_size: int) -> list[Row]:
 
 def _filled_in(
     objectives: Objectives,
-    shape: tuple[int, ...],
+    table: Table,
     member: int,
     columns: Sequence[int],
     found: Sequence[Mapping[str, float]],
 ) -> Objectives:
-    """Return the arrays with a member's objectives on some rows; `found` may be shorter if none is known."""
-    if not any(found):
-        return objectives
-    names = dict.fromkeys([*objectives, *(name for one in found for name in one)])
-    filled = {
-        name: objectives[name].copy() if name in objectives else np.full(shape, np.nan) for name in names
-    }
-    for column, one in zip(columns, found, strict=False):
-        for name, score in one.items():
-            filled[name][member, column] = score
+    """Return the tables with a member's objectives on some rows; `found` may be shorter if none is known.
+
+    Args:
+        objectives: The tables.
+        table: The table of scores, which further ones are as large as.
+        member: The member.
+        columns: Columns of the rows.
+        found: The objectives on each row.
+    """
+    filled = dict(objectives)
+    for name in dict.fromkeys(name for one in found for name in one):
+        known = [(column, one[name]) for column, one in zip(columns, found, strict=False) if name in one]
+        before = filled.get(name, Table((UNKNOWN,) * len(table.lines), table.width))
+        filled[name] = before.with_scores(member, *zip(*known, strict=True))
     return filled
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dspy_gepa.search.belief.rows import interleaved
-from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.pool import Counts, Pool
+from dspy_gepa.search.table import Indices
 from dspy_gepa.types import Row
 
 
@@ -37,8 +42,39 @@ def validation_order(pool: Pool, seed: int) -> list[Row]:
     return spread(pool, Random(f"{seed}/validation order").sample(pool.val_rows, len(pool.val_rows)))
 
 
+@dataclass(frozen=True, eq=False)
+class RowOrder:
+    """Rows in an order, which is the same for all of a run.
+
+    Attributes:
+        rows: The rows.
+        columns: Their columns in the pool.
+        validation: For each, True if it is a validation row.
+    """
+
+    rows: tuple[Row, ...]
+    columns: Indices
+    validation: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, pool: Pool, rows: Sequence[Row]) -> RowOrder:
+        """Return the order of these rows."""
+        validation = [row.split == "val" for row in rows]
+        return cls(tuple(rows), np.array(pool.columns(rows), dtype=np.intp), np.array(validation, dtype=bool))
+
+    def where(self, chosen: NDArray[np.bool_]) -> RowOrder:
+        """Return the order of the rows whose columns are chosen. Shape (columns,)."""
+        kept = np.flatnonzero(chosen[self.columns])
+        return RowOrder(tuple(self.rows[i] for i in kept), self.columns[kept], self.validation[kept])
+
+    def least(self, exposure: Counts, size: int) -> tuple[Row, ...]:
+        """Return up to `size` rows, train rows first, of these the least exposed. Shape (columns,)."""
+        best = np.lexsort((exposure[self.columns], self.validation))[:size]
+        return tuple(self.rows[i] for i in best.tolist())
+
+
 def trial_rows(
-    pool: Pool, parents: Sequence[int], reflected: Sequence[Row], size: int, seed: int
+    pool: Pool, parents: Sequence[int], reflected: Sequence[Row], size: int, order: RowOrder
 ) -> tuple[Row, ...]:
     """Return rows to try a child on: those that fewest members of its lineage were run on.
 
@@ -49,8 +85,7 @@ def trial_rows(
     """
     exposure = pool.exposure_of(parents)
     exposure[pool.columns(reflected)] += 1
-    order = sorted(shared_order(pool, seed), key=lambda row: (row.split, exposure[pool.column(row)]))
-    return tuple(order[:size])
+    return order.least(exposure, size)
 
 
 def spread(pool: Pool, rows: Sequence[Row]) -> list[Row]:

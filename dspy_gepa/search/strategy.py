@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
-import numpy as np
-
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.belief.bounded import UNBOUNDED, Range
@@ -224,7 +222,7 @@ class Strategy(ABC):
         """Return `perfect_score`; None if it is not set, or if a score in the pool or `scores` exceeds it."""
         if self.perfect_score is None:
             return None
-        best = np.fmax.reduce(np.append(pool.scores, scores))  # NaN is passed over
+        best = max([pool.table.highest, *scores])
         return None if best > self.perfect_score + SCORE_SLACK else self.perfect_score
 
     @abstractmethod

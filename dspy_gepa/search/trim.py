@@ -92,7 +92,7 @@ def trim(found: Trim, pool: Pool, rows: Sequence[Row]) -> Step:
     outcomes = yield from rollouts(child, rows)
     rows, outcomes = available(rows, outcomes)
     columns = pool.columns(rows)
-    before = tuple(float(score) for score in pool.scores[found.parent, columns])
+    before = tuple(float(score) for score in pool.table.at(found.parent, columns))
     after = pool.scores_of(outcomes)
     was, now = pool.row_weights.weigh(columns, before), pool.row_weights.weigh(columns, after)
     what = "a sentence that quotes an example"

@@ -114,7 +114,12 @@ def _trial(proposal: Proposal) -> str:
 
 def _evaluation(event: StepCommitted) -> str:
     found = "; ".join(
-        f"member {member} run on {len(scores)} rows, believed to score {event.scores[member].believed:.4f}"
+        f"member {member} run on {len(scores)} rows{_believed(event, member)}"
         for member, scores in event.evaluated.items()
     )
     return f"{event.kind}: {found}"
+
+
+def _believed(event: StepCommitted, member: int) -> str:
+    score = event.scores.get(member)
+    return "" if score is None else f", believed to score {score.believed:.4f}"

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ from dspy_gepa.events import (
     StepPlanned,
     Stopping,
 )
+from dspy_gepa.events.emit import MOST_SCORED
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.lines import EventLines
 from dspy_gepa.record.read import read_events
+from dspy_gepa.search import pool
 from tests.support import forgets_words, learns_words, prompts_of, scripted_lm, word_rows
 from tests.support_recorder import Insists, Recorder
 from tests.support_runs import TRAIN, VAL, Words
@@ -205,6 +208,23 @@ def test_a_commit_has_the_best_so_far_and_what_was_spent(run: str, request: pyte
     rollouts = [event.spent.rollouts for event in heard.of(StepCommitted)]
     assert rollouts == sorted(rollouts)
     assert rollouts[-1] == result.total_metric_calls <= heard.one(RunStarted).limits.rollouts
+
+
+def test_in_long_runs_the_figures_of_the_best_are_worked_out_when_the_scores_have_grown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "FITTED_ALWAYS", 30)
+    monkeypatch.setattr(pool, "FITTED_GROWTH", 1.5)
+    data = {"trainset": word_rows(40, words=8), "valset": word_rows(20, words=8, start=100)}
+    heard, result, _ = listened(strategy="adaptive", max_metric_calls=200, width=1, **data)
+    commits = heard.of(StepCommitted)
+    repeated = [(last, event) for last, event in pairwise(commits) if not event.scores]
+    assert 0 < len(repeated) < len(commits) - 3
+    for last, event in repeated:
+        assert (event.best, event.score, event.interval) == (last.best, last.score, last.interval)
+        assert event.spent.rollouts > 30
+    assert heard.one(Finished).interval == result.interval
+    assert all(len(event.scores) <= MOST_SCORED + 3 for event in commits)
 
 
 @pytest.mark.parametrize("run", ["paper", "adaptive"])

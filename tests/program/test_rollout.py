@@ -735,6 +735,23 @@ def test_a_judge_whose_failure_the_metric_catches_gives_no_score() -> None:
     assert (fault.cause, fault.usage.calls) == ("LMRateLimitError", 1)
 
 
+def test_a_program_with_a_call_of_its_own_is_called() -> None:
+    class Calls(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.b = dspy.Predict("question -> answer")
+
+        def __call__(self, question: str) -> dspy.Prediction:
+            return self.b(question=question)
+
+    runner = RolloutRunner(Calls(), Metric(is_right), {Row("train", 0): ROWS[0]})
+    with dspy.context(lm=scripted_lm({"answer": "right"})):
+        outcome = runner(Rollout(read_candidate(Calls()), Row("train", 0)))
+    assert isinstance(outcome, Outcome)
+    assert (outcome.status, outcome.score) == ("scored", 1.0)
+    assert [step.component for step in outcome.trace] == ["b"]
+
+
 def test_a_tool_whose_service_fails_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     def look(word: str) -> str:
         """Look a word up."""

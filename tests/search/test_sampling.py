@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import shared_order, stream, training_order, trial_rows, validation_order
+from dspy_gepa.search.sampling import (
+    RowOrder,
+    shared_order,
+    stream,
+    training_order,
+    trial_rows,
+    validation_order,
+)
 from dspy_gepa.types import Row
 from tests.support import train_rows, val_rows
 from tests.support_search import families, run, seeded, seeds, some_rows, tried
@@ -27,6 +37,10 @@ def test_streams_are_the_same_on_every_machine() -> None:
     assert stream(0, 1, "parent").randrange(1000) == 362
 
 
+def tried_on(pool: Pool, parents: tuple[int, ...], reflected: Sequence[Row], size: int, seed: int) -> Any:
+    return trial_rows(pool, parents, reflected, size, RowOrder.of(pool, shared_order(pool, seed)))
+
+
 def met_by(pool: Pool, member: int) -> set[Row]:
     """The rows that a member was run on, or one it descends from before it was written."""
     rows = (*pool.val_rows, *pool.train_rows)
@@ -40,7 +54,7 @@ def test_a_child_is_tried_on_the_first_train_rows_that_its_line_was_not_run_on(
 ) -> None:
     parents = data.draw(st.sets(st.integers(0, len(pool) - 1), min_size=1, max_size=2))
     shown = [Row("train", i) for i in reflected]
-    rows = trial_rows(pool, tuple(parents), shown, size, seed)
+    rows = tried_on(pool, tuple(parents), shown, size, seed)
     met = set(shown).union(*(met_by(pool, p) for p in parents))
     fresh = [row for row in training_order(pool, seed) if row not in met]
     assert list(rows)[: len(fresh)] == fresh[:size]
@@ -50,26 +64,26 @@ def test_a_child_is_tried_on_the_first_train_rows_that_its_line_was_not_run_on(
 def test_rows_that_only_a_sibling_was_run_on_are_open() -> None:
     pool = tried(tried(seeded({}), (0,), train_rows(4)), (0,), train_rows(9)[4:])
     pool = run(run(pool, 1, dict.fromkeys(range(4), 0.0)), 2, dict.fromkeys(range(4, 9), 0.0))
-    assert set(trial_rows(pool, (1,), (), 5, seed=0)) >= set(train_rows(9)[4:8])
-    assert set(trial_rows(pool, (2,), (), 4, seed=0)) == set(train_rows(4))
+    assert set(tried_on(pool, (1,), (), 5, 0)) >= set(train_rows(9)[4:8])
+    assert set(tried_on(pool, (2,), (), 4, 0)) == set(train_rows(4))
 
 
 def test_when_its_line_was_run_on_all_train_rows_those_come_that_fewest_of_it_met() -> None:
     pool = seeded(dict.fromkeys(range(9), 0.0))
     pool = run(tried(pool, (0,), train_rows(4)), 1, dict.fromkeys(range(6), 0.0))
-    rows = trial_rows(pool, (1,), train_rows(9)[6:7], 9, seed=5)
+    rows = tried_on(pool, (1,), train_rows(9)[6:7], 9, 5)
     assert set(rows[:2]) == set(train_rows(9)[7:])
     assert {row.split for row in rows} == {"train"}
 
 
 def test_validation_rows_come_where_there_are_too_few_train_rows() -> None:
-    rows = trial_rows(seeded({}), (0,), (), 11, seed=5)
+    rows = tried_on(seeded({}), (0,), (), 11, 5)
     assert rows[:9] == tuple(training_order(seeded({}), 5))
     assert rows[9:] == tuple(validation_order(seeded({}), 5)[:2])
 
 
 def test_the_rows_of_a_trial_end_where_all_rows_end() -> None:
-    assert len(trial_rows(seeded({}), (0,), train_rows(4), 100, seed=0)) == 9 + 3
+    assert len(tried_on(seeded({}), (0,), train_rows(4), 100, 0)) == 9 + 3
 
 
 @given(families(), seeds)

@@ -18,6 +18,7 @@ from dspy_gepa.search import Adaptive, Paper, Problem
 from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.finals import contenders
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.table import Table
 from dspy_gepa.search.trim import Trim, find_trim, quotes, trim
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.testing import Prompt
@@ -122,7 +123,7 @@ def grown(scores: tuple[float, ...], weights: list[float] | None = None) -> Pool
     row_weights = RowWeights(
         None if weights is None else np.array([1.0, *weights, *[1.0] * (9 - len(weights))])
     )
-    return replace(pool, scores=filled, row_weights=row_weights)
+    return replace(pool, table=Table.of(filled), row_weights=row_weights)
 
 
 def tried(pool: Pool, after: tuple[float, ...]) -> Proposal:

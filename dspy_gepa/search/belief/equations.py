@@ -18,12 +18,10 @@ from functools import cached_property
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dspy_gepa.search.belief.scales import Array, Parents, Scales, shares_of, spread_of
-from dspy_gepa.search.frontier import Scores
+from dspy_gepa.search.table import Indices, Table
 
-Indices = NDArray[np.intp]
 # Standard deviation of a root's prior, in spreads: far beyond the information in any score.
 VAGUE = 10.0
 # Standard deviation of the gain of a trimmed member over its parent, in drifts.
@@ -137,7 +135,7 @@ class Equations:
         pull: The right side b.
 
     Args:
-        scores: Shape (members, rows), NaN where a member was not run.
+        table: The scores.
         parents: Indices of each member's parents.
         trimmed: Members that are their parent without some sentences.
         scales: Scales of the model.
@@ -146,24 +144,24 @@ class Equations:
 
     def __init__(
         self,
-        scores: Scores,
+        table: Table,
         parents: Parents,
         trimmed: Collection[int],
         scales: Scales,
         weights: Array | None,
     ) -> None:
         self.size, self.scales = len(parents) + 1, scales
+        self._members, columns, scores = table.entries
         self.centre, spread = spread_of(scores)
-        self._members, rows = np.nonzero(~np.isnan(scores))
-        values = scores[self._members, rows] - self.centre
+        counts = table.counts
         # Rows that nobody saw have no part in it.
-        seen, self._rows = np.unique(rows, return_inverse=True)
-        self._share = shares_of(scores, weights)[seen]
-        counts = np.bincount(self._rows, minlength=len(seen))
+        seen = np.flatnonzero(counts)
+        self._rows = (np.cumsum(counts > 0) - 1)[columns]
+        self._share, counts = shares_of(counts, weights)[seen], counts[seen]
         self._per_ease = scales.row / (scales.noise**2 + counts * scales.row**2)
         self._weight = scales.row * self._per_ease
         self._lineage = Lineage.of(parents, trimmed, scales, spread)
-        self.pull = self._lineage.pull + self._on_members(values * self._share[self._rows])
+        self.pull = self._lineage.pull + self._on_members((scores - self.centre) * self._share[self._rows])
 
     def _on_members(self, scaled: Array) -> Array:
         """Return what scores, each times the share of its row, pull at the members."""

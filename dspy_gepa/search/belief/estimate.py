@@ -31,6 +31,7 @@ from dspy_gepa.search.belief.equations import Equations
 from dspy_gepa.search.belief.iterative import IterativeBelief
 from dspy_gepa.search.belief.scales import Array, Parents, Scales, fit_scales
 from dspy_gepa.search.frontier import Scores
+from dspy_gepa.search.table import Table
 
 # Number of members up to which the covariance is computed: its cost grows with their cube, that of
 # iterations with the number of scores.
@@ -38,7 +39,7 @@ MOST_DENSE = 128
 
 
 def estimate(
-    scores: Scores,
+    scores: Scores | Table,
     parents: Parents,
     *,
     trimmed: Collection[int] = (),
@@ -52,15 +53,16 @@ def estimate(
     and e_ir have their variance divided by v_r, which leaves w_r as it is and multiplies what r adds to (3).
 
     Args:
-        scores: Shape (members, rows), NaN where a member was not run.
+        scores: Shape (members, rows), NaN where a member was not run; or the same as a table.
         parents: Indices of each member's parents; none for a root, two for a merge.
         trimmed: Members that are their parent without some sentences.
         scales: Scales of the model; by default fitted to the scores.
         weights: Weight of each row, positive. Shape (rows,); None if all are equal.
         bounds: Range of the metric, to which reported scores are held.
     """
-    scales = scales or fit_scales(scores, parents, weights, trimmed)
-    equations = Equations(scores, parents, trimmed, scales, weights)
+    table = scores if isinstance(scores, Table) else Table.of(scores)
+    scales = scales or fit_scales(table.dense(), parents, weights, trimmed)
+    equations = Equations(table, parents, trimmed, scales, weights)
     if len(parents) <= MOST_DENSE:
         return dense(equations, bounds)
     return IterativeBelief(equations, bounds)

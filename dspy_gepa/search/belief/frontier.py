@@ -18,6 +18,7 @@ from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.belief.scales import Array
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.table import Table
 
 FrontierType = Literal["instance", "objective", "hybrid", "cartesian"]
 # Share of e_ir's variance that is an effect of the member on the row and would recur in a second run. One run
@@ -48,7 +49,7 @@ def track_weights(pool: Pool, kind: FrontierType) -> Array | None:
     weights = pool.row_weights.weights
     if weights is None:
         return None
-    rows, objectives = weights[: len(pool.val_rows)], len(pool.all_objectives)
+    rows, objectives = weights[: len(pool.val_rows)], len(pool.objective_tables)
     if kind == "cartesian":
         return np.tile(rows, objectives)
     single = np.ones(0 if kind == "instance" else objectives)
@@ -70,14 +71,14 @@ def drawn_winner(pool: Pool, kind: FrontierType, rng: Random) -> int:
     belief = pool.belief if name is None else pool.objective_beliefs[name]
     if row is None:
         return int(belief.draw(rng).argmax())
-    return row_winner(_scores(pool, name)[:, row], belief, rng)
+    return row_winner(_table(pool, name).column(row), belief, rng)
 
 
 def _tracks(pool: Pool, kind: FrontierType) -> list[Track]:
     if kind == "instance":
         return _rows(pool, None)
     _require_objectives(pool, kind)
-    names = list(pool.all_objectives)
+    names = list(pool.objective_tables)
     if kind == "cartesian":
         return [track for name in names for track in _rows(pool, name)]
     single: list[Track] = [(name, None, 1.0) for name in names]
@@ -86,16 +87,16 @@ def _tracks(pool: Pool, kind: FrontierType) -> list[Track]:
 
 def _rows(pool: Pool, name: str | None) -> list[Track]:
     weights = pool.row_weights.weights
-    known = np.flatnonzero(~np.isnan(_scores(pool, name)).all(axis=0)).tolist()
+    known = np.flatnonzero(_table(pool, name).counts).tolist()
     return [(name, row, 1.0 if weights is None else float(weights[row])) for row in known]
 
 
-def _scores(pool: Pool, name: str | None) -> Scores:
-    return pool.scores if name is None else pool.all_objectives[name]
+def _table(pool: Pool, name: str | None) -> Table:
+    return pool.table if name is None else pool.objective_tables[name]
 
 
 def _require_objectives(pool: Pool, kind: FrontierType) -> None:
-    if not pool.all_objectives:
+    if not pool.objective_tables:
         raise ConfigurationError(
             f"frontier_type={kind!r} compares members by objectives, and the metric gave none. Return "
             "dspy.Prediction(score=..., objective_scores={'name': ...}), name ready ones "

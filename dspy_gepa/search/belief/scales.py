@@ -53,8 +53,10 @@ def fit_scales(
     its parent does, which made the noise a quarter too small and the luckiest of many members look too good.
     The arguments are those of `estimate`.
     """
+    counts = (~np.isnan(scores)).sum(axis=0)
+    seen = counts > 0  # rows that nobody saw have no part in it
+    share, scores = shares_of(counts, weights)[seen], scores[:, seen]
     _, spread = spread_of(scores)
-    share = shares_of(scores, weights)
     squares, freedom = _within(scores, share)
     # The mean of the inverse gamma posterior, hence the - 2: a normal has thin tails where a variance is
     # known from six rows, and covered too little with one member.
@@ -120,11 +122,16 @@ def spread_of(scores: Scores) -> tuple[float, float]:
     return centre, spread if not equal else size if size > TINY else 0.5
 
 
-def shares_of(scores: Scores, weights: Array | None) -> Array:
-    """Return v_r: the weights in units of rows, which sum to the effective number of rows."""
+def shares_of(counts: NDArray[np.intp], weights: Array | None) -> Array:
+    """Return v_r: the weights in units of rows, which sum to the effective number of rows.
+
+    Args:
+        counts: Number of members run on each row.
+        weights: Weight of each row, or None.
+    """
     if weights is None:
-        return np.ones(scores.shape[1])
-    known = weights[~np.isnan(scores).all(axis=0)]
+        return np.ones(len(counts))
+    known = weights[counts > 0]
     return np.asarray(weights * (known.sum() / np.square(known).sum() if len(known) else 1.0))
 
 

@@ -12,6 +12,7 @@ from dspy_gepa.program.objectives import length_of
 from dspy_gepa.search.belief.belief import Belief
 from dspy_gepa.search.frontier import Scores, winners
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.table import Table
 from dspy_gepa.types import Levels, Outcome, Rollout, Row
 
 Interval = tuple[float, float]
@@ -72,7 +73,8 @@ def means_by_objective(pool: Pool, *, validates_all: bool, measured: Sequence[st
     if objectives and "length" in measured:
         objectives["length"] = tuple(length_of(member.candidate) for member in pool.members)
     groups, named = np.array(pool.row_weights.groups), sorted(set(pool.row_weights.groups))
-    beliefs = {group: pool.belief_from(np.where(groups == group, pool.scores, np.nan)) for group in named}
+    inside_of = {group: Table.of(np.where(groups == group, pool.scores, np.nan)) for group in named}
+    beliefs = {group: pool.belief_from(table) for group, table in inside_of.items()}
     inside = groups[: len(pool.val_rows)]
     return Levels(
         objectives,

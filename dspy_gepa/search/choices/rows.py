@@ -75,19 +75,25 @@ def failures_first(pool: Pool, parent: int, size: int, perfect_score: float, rng
         perfect_score: Score from which a row has nothing to teach.
         rng: The step's random stream; it breaks ties.
     """
-    train = pool.train_scores
-    mine = train[parent]
-    shown = _times_shown(pool, parent)
+    mine = pool.train_line(parent)
     chance = [rng.random() for _ in pool.train_rows]
-    failed = [i for i in range(len(mine)) if mine[i] < perfect_score]
-    failed.sort(key=lambda i: (shown[pool.train_rows[i]], chance[i]))
-    seen = ~np.isnan(train)
-    passes = (seen & (train >= perfect_score)).sum(axis=0) / np.maximum(1, seen.sum(axis=0))
-    unknown = [i for i in range(len(mine)) if np.isnan(mine[i])]
-    useful = [i for i in unknown if not (seen[:, i].sum() > 1 and passes[i] == 1.0)] or unknown
-    useful.sort(key=lambda i: (passes[i] if seen[:, i].any() else 0.5, chance[i]))
-    chosen = [[pool.train_rows[i] for i in rows] for rows in (failed, useful)]
-    return tuple(spread(pool, chosen[0])[:size] or spread(pool, chosen[1])[: -(-size // 2)])
+    failed = np.flatnonzero(mine < perfect_score).tolist()
+    if failed:
+        shown = _times_shown(pool, parent)
+        failed.sort(key=lambda i: (shown[pool.train_rows[i]], chance[i]))
+        return tuple(spread(pool, [pool.train_rows[i] for i in failed])[:size])
+    unknown = np.flatnonzero(np.isnan(mine)).tolist()
+    useful = _useful(pool, unknown, perfect_score, chance)
+    return tuple(spread(pool, [pool.train_rows[i] for i in useful])[: -(-size // 2)])
+
+
+def _useful(pool: Pool, unknown: Sequence[int], perfect_score: float, chance: Sequence[float]) -> list[int]:
+    """Return those of the train rows that may teach something, the hardest first."""
+    train = pool.train_scores
+    seen = (~np.isnan(train)).sum(axis=0)
+    passes = (train >= perfect_score).sum(axis=0) / np.maximum(1, seen)
+    useful = [i for i in unknown if not (seen[i] > 1 and passes[i] == 1.0)] or list(unknown)
+    return sorted(useful, key=lambda i: (passes[i] if seen[i] else 0.5, chance[i]))
 
 
 def _times_shown(pool: Pool, parent: int) -> Counter[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_speed_writes_a_table_and_every_run(tmp_path: Path) -> None:
     assert "0.002 of real ones" in table
     runs = json.loads((tmp_path / "speed.json").read_text())["runs"]
     assert [run["arm"] for run in runs] == arms.split(",")
-    assert all(run["rollouts"] >= 10 and run["busy"] > 0 and run["curve"] for run in runs)
+    assert all(run["rollouts"] >= 10 and run["busy"] > 0 and run["curve"] and run["gaps"] for run in runs)
     assert runs[1]["rollouts"] <= 20
 
 
@@ -62,6 +63,17 @@ def test_a_target_that_an_arm_missed_has_no_time() -> None:
 
 
 @pytest.mark.slow
+def test_the_target_may_be_the_best_of_an_arm_and_the_own_work_is_told() -> None:
+    runs = [
+        run(BASELINE, 20.0, ((1.0, 0.2), (10.0, 0.6))),
+        replace(run("quick", 5.0, ((0.5, 0.2), (4.0, 0.7))), gaps=(0.002, 0.004, 0.1)),
+    ]
+    text = report(runs, baseline=BASELINE, heading="simulated LM", target=BASELINE)
+    assert line_of(text, "quick")[8:10] == ["4.0", "2.5x"]
+    assert line_of(text, "quick")[12:] == ["4", "4"]
+    assert line_of(text, BASELINE)[12:] == ["-", "-"]
+
+
 def test_overhead_writes_a_table_and_its_figures(tmp_path: Path) -> None:
     options = ["--members", "3,8", "--rows", "12", "--rollouts", "5", "--out", str(tmp_path)]
     done = CliRunner().invoke(overhead, options, catch_exceptions=False)

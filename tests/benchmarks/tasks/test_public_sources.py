@@ -161,14 +161,16 @@ def _refused(*_: Any, **__: Any) -> Any:
         [("A", 0), ("B", 1)],
         [{"key": "A", "value": 0}, {"key": "B", "value": 1}],
         {"key": ["A", "B", "A"], "value": [0, 1, 2]},
+        [{"title": "A", "sent_id": 0}, {"title": "B", "sent_id": 1}],
+        {"title": ["A", "B"], "sent_id": [0, 1]},
     ],
-    ids=["pairs", "tuples", "objects", "columns"],
+    ids=["pairs", "tuples", "objects", "columns", "titled objects", "titled columns"],
 )
 def test_gold_titles_are_read_in_every_shape(facts: Any) -> None:
     assert hover.gold_titles({"supporting_facts": facts}) == ["A", "B"]
 
 
-@pytest.mark.parametrize("facts", [["A", "B"], {"title": ["A"]}, [{"title": "A"}], [[0, "A"]]], ids=str)
+@pytest.mark.parametrize("facts", [["A", "B"], {"page": ["A"]}, [{"page": "A"}], [[0, "A"]]], ids=str)
 def test_gold_titles_in_another_shape_are_refused(facts: Any) -> None:
     with pytest.raises(ValueError, match="supporting_facts"):
         hover.gold_titles({"supporting_facts": facts})

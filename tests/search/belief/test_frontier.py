@@ -14,6 +14,7 @@ from dspy_gepa.search.belief.frontier import FrontierType, drawn_winner, observe
 from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.choices.parents import pareto, robust_frontier
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.table import Table
 from tests.support import Entry, pool_of
 
 # The seed is good and slow, the first child bad and fast, the second in between; on two rows.
@@ -27,10 +28,10 @@ def rated(*, objectives: bool = True) -> Pool:
         return pool
     width = pool.scores.shape[1]
 
-    def wide(lines: list[list[float]]) -> np.ndarray:
-        return np.array([[*line, *[np.nan] * (width - 2)] for line in lines])
+    def wide(lines: list[list[float]]) -> Table:
+        return Table.of(np.array([[*line, *[np.nan] * (width - 2)] for line in lines]))
 
-    return replace(pool, all_objectives={"quality": wide(QUALITY), "speed": wide(SPEED)})
+    return replace(pool, objective_tables={"quality": wide(QUALITY), "speed": wide(SPEED)})
 
 
 def test_the_tracks_of_each_kind() -> None:
@@ -83,9 +84,8 @@ def test_a_parent_is_drawn_by_the_robust_frontier_of_every_kind() -> None:
 
 def test_an_objective_that_is_missing_on_some_rows_is_averaged_over_the_others() -> None:
     pool = rated()
-    speed = pool.all_objectives["speed"].copy()
-    speed[1, 0] = np.nan
-    partial = replace(pool, all_objectives={"speed": speed})
+    speed = pool.objective_tables["speed"].with_scores(1, [0], [np.nan])
+    partial = replace(pool, objective_tables={"speed": speed})
     assert observed_tracks(partial, "objective")[:, 0].tolist() == pytest.approx([0.1, 1.0, 0.5])
 
 

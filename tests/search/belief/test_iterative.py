@@ -14,6 +14,7 @@ from dspy_gepa.search.belief.equations import Equations
 from dspy_gepa.search.belief.estimate import MOST_DENSE, dense, estimate
 from dspy_gepa.search.belief.iterative import IterativeBelief
 from dspy_gepa.search.belief.scales import Array, Scales, fit_scales
+from dspy_gepa.search.table import Table
 from tests.search.support_lineages import lineage, runs, simulate
 
 SCALES = Scales(noise=0.4, row=0.25, drift=0.1, drift_mean=0.02)
@@ -36,7 +37,7 @@ def test_products_are_those_of_the_matrix(
 ) -> None:
     scores, parents = run
     trimmed = [i for i, up in enumerate(parents) if len(up) == 1][::every]
-    equations = Equations(scores, parents, trimmed, scales, np.array(weights[: scores.shape[1]]))
+    equations = Equations(Table.of(scores), parents, trimmed, scales, np.array(weights[: scores.shape[1]]))
     matrix = equations.dense()
     products = np.array([equations.times(unit) for unit in np.eye(equations.size)])
     np.testing.assert_allclose(products, matrix, rtol=1e-9, atol=1e-9 * matrix.max())
@@ -50,7 +51,7 @@ def test_means_and_variances_are_those_of_the_covariance(
     run: tuple[Array, list[tuple[int, ...]]], scales: Scales
 ) -> None:
     scores, parents = run
-    equations = Equations(scores, parents, [], scales, None)
+    equations = Equations(Table.of(scores), parents, [], scales, None)
     exact, found = dense(equations), IterativeBelief(equations)
     np.testing.assert_allclose(found.mean, exact.mean, atol=1e-6)
     np.testing.assert_allclose(found.variances(), exact.variances(), rtol=1e-6)
@@ -61,7 +62,7 @@ def test_means_and_variances_are_those_of_the_covariance(
 
 def test_a_long_run_is_believed_as_with_the_covariance() -> None:
     scores, parents = large(400, 150, 14)
-    equations = Equations(scores, parents, [7, 9], fit_scales(scores, parents), None)
+    equations = Equations(Table.of(scores), parents, [7, 9], fit_scales(scores, parents), None)
     exact, found = dense(equations), IterativeBelief(equations)
     np.testing.assert_allclose(found.mean, exact.mean, atol=1e-6)
     assert found.mean.argmax() == exact.mean.argmax()
@@ -74,7 +75,7 @@ def test_a_long_run_is_believed_as_with_the_covariance() -> None:
 def test_draws_have_the_mean_and_the_covariance() -> None:
     run = simulate("binary", 5, 12, 6, np.random.default_rng(2))
     weights = np.linspace(0.5, 2.0, 12)
-    equations = Equations(run.scores, run.parents, [], fit_scales(run.scores, run.parents), weights)
+    equations = Equations(Table.of(run.scores), run.parents, [], fit_scales(run.scores, run.parents), weights)
     draws = IterativeBelief(equations).draw(Random(7), 20_000)
     exact = dense(equations)
     np.testing.assert_allclose(draws.mean(axis=0), exact.mean, atol=0.005)
@@ -90,7 +91,7 @@ def test_the_same_random_state_gives_the_same_draw() -> None:
 
 def test_equations_that_iterations_do_not_solve_are_solved_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, parents = large(60, 30, 5)
-    equations = Equations(scores, parents, [], SCALES, None)
+    equations = Equations(Table.of(scores), parents, [], SCALES, None)
     monkeypatch.setattr(iterative, "PATIENCE", 2)
     np.testing.assert_allclose(IterativeBelief(equations).mean, dense(equations).mean, atol=1e-9)
 

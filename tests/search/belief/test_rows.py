@@ -25,6 +25,7 @@ from dspy_gepa.search.merge import Merge, merge
 from dspy_gepa.search.mutation import Mutation, mutate
 from dspy_gepa.search.pool import Pool, columns_of
 from dspy_gepa.search.sampling import (
+    RowOrder,
     shared_order,
     training_order,
     trial_rows,
@@ -136,7 +137,7 @@ def test_what_members_are_believed_to_be_worth_goes_by_weight() -> None:
 
 def test_objectives_are_estimated_by_weight_too() -> None:
     pool = pool_of(*SPLIT)
-    pool = replace(pool, all_objectives={"own": pool.scores})
+    pool = replace(pool, objective_tables={"own": pool.table})
     heavy = weighted(pool, 4.0, 1.0, 1.0)
     np.testing.assert_array_equal(heavy.objective_beliefs["own"].mean, heavy.belief.mean)
     assert observed_tracks(heavy, "objective")[:, 0].tolist() == pytest.approx([4 / 6, 2 / 6])
@@ -162,7 +163,7 @@ def test_a_heavy_row_gives_its_winner_more_turns_as_a_parent(choose: Any) -> Non
 )
 def test_every_track_has_the_weight_of_its_row(kind: FrontierType, expected: list[float]) -> None:
     pool = pool_of(*SPLIT)
-    heavy = weighted(replace(pool, all_objectives={"x": pool.scores, "y": pool.scores}), 4.0, 1.0, 1.0)
+    heavy = weighted(replace(pool, objective_tables={"x": pool.table, "y": pool.table}), 4.0, 1.0, 1.0)
     found = track_weights(heavy, kind)
     assert found is not None
     assert found.tolist() == expected
@@ -260,7 +261,10 @@ def test_seeds_still_shuffle_within_the_groups() -> None:
 @given(st.integers(0, 50))
 def test_a_child_is_tried_on_rows_of_all_groups(seed: int) -> None:
     pool = grouped(RARE, "xy")
-    assert groups_of(pool, trial_rows(pool, (0,), (), 6, seed)) == {"x": 4, "y": 2}
+    assert groups_of(pool, trial_rows(pool, (0,), (), 6, RowOrder.of(pool, shared_order(pool, seed)))) == {
+        "x": 4,
+        "y": 2,
+    }
 
 
 @given(st.integers(0, 50), st.integers(0, 7))
