@@ -34,8 +34,7 @@ from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.table import Table
 
 # Number of members up to which the covariance is computed: its cost grows with their cube, and the threads of a
-# linear algebra library take more than they give; that of
-# iterations with the number of scores.
+# linear algebra library take more than they give; that of iterations grows with the number of scores.
 MOST_DENSE = 64
 
 
