@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import dspy
+from dspy.utils.exceptions import LMConfigurationError
 
 from benchmarks.tasks import Task
 
 SIMULATED = "simulated"
 MAX_TOKENS = 16_384
+# DSPy's defaults when the paper's runs were made, which its judge and outside model had.
+JUDGING: Mapping[str, Any] = {"temperature": 0.0, "max_tokens": 4_000}
 Engine: TypeAlias = Literal["auto", "litellm"]
 
 
@@ -48,10 +51,15 @@ class Models:
         )
 
     def judge_lm(self) -> dspy.LM | None:
-        """Return the model that judges; None leaves it to the task, which has simulated ones."""
-        if self.judge is None:
-            return None if self.task == SIMULATED else self._served(self.task)
-        return None if self.judge == SIMULATED else dspy.LM(self.judge, max_tokens=MAX_TOKENS)
+        """Return the model that judges, at temperature 0; None leaves it to the task's simulated ones."""
+        name = self.judge or self.task
+        if name == SIMULATED:
+            return None
+        server = self._server() if self.judge is None else {}
+        try:
+            return dspy.LM(name, **JUDGING, **server)
+        except LMConfigurationError:  # a reasoning model has no temperature, and thinks in more tokens
+            return dspy.LM(name, temperature=None, max_tokens=None, **server)
 
     @property
     def simulated(self) -> bool:
@@ -72,10 +80,13 @@ class Models:
         return f"{self.task}, reflection by {self.reflection}"
 
     def _served(self, name: str) -> dspy.LM:
-        options: dict[str, Any] = {"max_tokens": MAX_TOKENS, **self.sampling}
+        return dspy.LM(name, **{"max_tokens": MAX_TOKENS, **self.sampling}, **self._server())
+
+    def _server(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"engine": self.engine}
         if self.api_base is not None:
             options |= {"api_base": self.api_base, "api_key": os.environ.get("OPENAI_API_KEY", "none")}
-        return dspy.LM(name, engine=self.engine, **options)
+        return options
 
 
 SIMULATED_MODELS = Models()

@@ -16,11 +16,11 @@ import dspy
 from benchmarks.harness.arms import BASELINE, REFLECTION_PROMPTS, TRANSFER, optimize
 from benchmarks.harness.cell import Cell, Rows, versions
 from benchmarks.harness.evaluation import prompt_tokens, scores
-from benchmarks.harness.models import Models
+from benchmarks.harness.models import JUDGING, Models
 from benchmarks.harness.others import transfer
 from benchmarks.harness.setting import RefusedError, Setting
 from benchmarks.scorers.rules import Rules
-from benchmarks.tasks import WITH_RULES, Task
+from benchmarks.tasks import WITH_JUDGE, WITH_RULES, Task
 from dspy_gepa.views.choice import Mode
 
 EVERYTHING = 1_000_000  # rows, to request all
@@ -73,6 +73,8 @@ class PaperCell(Cell):
             found["reflection_prompt"] = REFLECTION_PROMPTS[self.arm]
         if self.task in WITH_RULES:
             found["rules"] = self.rules
+        if self.task in WITH_JUDGE:
+            found["judging"] = dict(JUDGING)
         return found if self.prompts is None else {**found, "prompts": self.prompts}
 
     @property

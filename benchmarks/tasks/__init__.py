@@ -37,6 +37,7 @@ __all__ = [
     "NAMES",
     "SMALL_NAMES",
     "WITHOUT_PREDICTORS",
+    "WITH_JUDGE",
     "WITH_RULES",
     "WORLD_NAMES",
     "DataNotFound",
@@ -59,6 +60,8 @@ _ALONE: Mapping[str, Callable[[int], Task]] = {
 NAMES = (*_ALONE, *_WITH_DATA, "ifbench", "livebench_math", "pupa", *WORLD_NAMES)
 # Scorers that their authors changed after the paper's runs.
 WITH_RULES = frozenset({"ifbench", "livebench_math"})
+# Metrics that ask a model.
+WITH_JUDGE = frozenset({"pupa"})
 _SOURCES: Mapping[str, tuple[object, ...]] = {
     "aime": (aime.HUB, aime.HUB_TEST),
     "hotpotqa": (hotpotqa.HUB,),

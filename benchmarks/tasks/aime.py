@@ -57,9 +57,9 @@ def metric(
 
 
 def whole_number(text: str | None) -> int | None:
-    """The whole number that `text` is; None when it is anything else."""
+    """The whole number that `text` is to Python's `int`, as in the artifact; None if it is anything else."""
     try:
-        return int(text) if text is not None and len(text) <= 100 else None
+        return int(text) if text is not None else None
     except ValueError:
         return None
 
@@ -75,7 +75,7 @@ def _feedback(gold: dspy.Example, given: str | None, number: int | None, right: 
             f"that can be read as an integer, and nothing else. The correct answer is '{gold.answer}'."
         )
     else:
-        verdict = f"Wrong: the answer given is '{number}'. The correct answer is '{gold.answer}'."
+        verdict = f"Wrong: the answer given is '{str(number)[:200]}'. The correct answer is '{gold.answer}'."
     if not gold.solution:
         return verdict
     return f"{verdict}\nA worked solution:\n{gold.solution}\nWhat in it would help with other problems?"

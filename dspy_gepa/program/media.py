@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from dspy_gepa.types import MEDIA_END, MEDIA_START
 
 # Number of characters from which on equal texts are stored once.
-LONG = 500
+LONG = 250
 LEFT_OUT = "[an image or other medium, left out]"
 
 _MEDIUM = re.compile(f"({re.escape(MEDIA_START)}.*?{re.escape(MEDIA_END)})", re.DOTALL)

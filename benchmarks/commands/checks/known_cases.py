@@ -62,7 +62,7 @@ def check_pupa(data_dir: Path) -> Iterator[Check]:
     """
     task = pupa.load(data_dir)
     rows = _rows(task)
-    with_units = [row for row in rows if row.pii_units]
+    with_units = [row for row in rows if pupa.private_strings(row)]
     clean = [_run("Please help.", row.target_response) for row in rows]
     yield _judged("a request that tells nothing, with the reference answer", task, rows, clean, 0.95, 1.01)
     copied = [_run(row.user_query, row.target_response) for row in with_units]

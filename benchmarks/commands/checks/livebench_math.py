@@ -101,9 +101,9 @@ def _in_formula(row: Row) -> str | None:
 
 
 def _at_the_end(row: Row) -> str | None:
-    # LiveBench rewrites these in the truth alone, so that no answer ends with it.
-    rewritten = any(mark in row["ground_truth"] for mark in (" ^", "\\ "))
-    return None if rewritten else f"It is {row['ground_truth']}."
+    # LiveBench rewrites the first two in the truth alone, so that no answer ends with it, and reads dollars.
+    other = any(mark in row["ground_truth"] for mark in (" ^", "\\ ", "$"))
+    return None if other else f"It is {row['ground_truth']}."
 
 
 def _framed(frame: str) -> Write:

@@ -47,6 +47,25 @@ def test_the_verdict_under_the_name_of_the_rule_set_comes_first() -> None:
     assert scored(rows).exit_code == 1
 
 
+def test_constraints_are_judged_by_the_rules_that_were_chosen() -> None:
+    rows = [
+        {
+            "constraint": "format:title_case",
+            "kwargs": {},
+            "answer": "A Dog a Day",
+            "paper": True,
+            "today": False,
+        },
+        {"constraint": "format:emoji", "kwargs": {}, "answer": "?!", "paper": False, "today": False},
+    ]
+    text = "\n".join(map(json.dumps, rows))
+    for rules, noted in (("paper", True), ("today", False)):
+        done = CliRunner().invoke(score, ["ifbench", "-", "--rules", rules], input=text)
+        assert done.exit_code == 0
+        assert f"2 of 2 rows agree with the official verdict, by the rules {rules}" in done.stderr
+        assert ("raises" in done.stdout) is noted
+
+
 def test_a_line_that_is_no_row_is_named() -> None:
     good = json.dumps(row("042", "042"))
     for bad, told in (("{", "Line 2"), ("[]", "Line 2"), ('{"task": "AMPS_Hard"}', "subtask")):

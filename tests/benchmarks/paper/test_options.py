@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.harness.models import PRESETS, Models
+from benchmarks.harness.models import PRESETS, SIMULATED_MODELS, Models
 from benchmarks.paper.options import read_models
 from benchmarks.paper.run import run
 
@@ -57,3 +57,17 @@ def test_models_are_those_of_the_preset_but_for_those_that_are_named() -> None:
     other = models_of("gpt-4.1-mini", reflection="openai/c")
     assert (other.task, other.reflection) == (PRESETS["gpt-4.1-mini"].task, "openai/c")
     assert other.sampling == {"temperature": 1.0}
+
+
+def test_the_judge_answers_at_temperature_0_with_few_tokens_unless_it_is_a_reasoning_model() -> None:
+    for models in (PRESETS["qwen3-8b"], Models(task="openai/x", sampling={"temperature": 1.0})):
+        judge = models.judge_lm()
+        assert judge is not None
+        assert (judge.kwargs["temperature"], judge.kwargs["max_tokens"]) == (0.0, 4_000)
+    own = Models(task="openai/x", api_base="http://localhost:1/v1").judge_lm()
+    assert own is not None
+    assert own.kwargs["api_base"] == "http://localhost:1/v1"
+    reasoning = Models(task="openai/x", judge="openai/gpt-5-mini").judge_lm()
+    assert reasoning is not None
+    assert reasoning.kwargs.get("temperature") is None
+    assert SIMULATED_MODELS.judge_lm() is None

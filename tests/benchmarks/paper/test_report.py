@@ -216,3 +216,10 @@ def test_a_file_that_is_no_result_is_named(text: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(report, [str(tmp_path)])
     assert done.exit_code == 1
     assert "cell/result.json is no result that can be read here" in "".join(done.output.split("\n"))
+
+
+def test_scores_by_the_rules_of_today_are_a_column_of_their_own() -> None:
+    paper = result("gepa", [1.0], task="ifbench")
+    today = {**paper, "cell": {**paper["cell"], "rules": "today"}, "test_scores_after": [0.0]}
+    (found,) = grouped([run_of(paper), run_of(today)])
+    assert found.tasks == ["ifbench", "ifbench (today)"]

@@ -98,7 +98,7 @@ def test_the_claim_program_has_stages_of_its_own() -> None:
         names = {*signature.input_fields, *signature.output_fields}
         stages.append(MULTIHOP.stage_of_fields(names))
         assert not asked_rules(MULTIHOP.skills[stages[-1]], signature.instructions)
-    assert stages == ["summary1", "query", "between", "query"]
+    assert stages == ["query", "query", "summary1", "between"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def said(answer: Any) -> str:
     return str(aime.metric(GOLD, dspy.Prediction(answer=answer)).feedback)
 
 
-@pytest.mark.parametrize("answer", ["42", "042", " 42\n", 42])
+@pytest.mark.parametrize("answer", ["42", "042", " 42\n", 42, "+42", "4_2", "٤٢", "0" * 150 + "42"])
 def test_the_right_number_scores_however_it_is_padded(answer: Any) -> None:
     assert aime.metric(GOLD, dspy.Prediction(answer=answer)).score == 1.0
 
@@ -44,6 +44,7 @@ def test_feedback_gives_the_answer_the_solution_and_the_complaint() -> None:
 
 def test_an_endless_answer_is_not_quoted_in_full() -> None:
     assert len(said("x" * 10_000)) < 1_000
+    assert len(said("9" * 4_000)) < 1_000
 
 
 def test_the_hubs_problems_are_halved_and_the_tests_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

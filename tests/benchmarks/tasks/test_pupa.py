@@ -56,17 +56,36 @@ def test_only_losing_in_both_orders_is_worse(first: bool, second: bool, quality:
     assert judged(Verdicts(first=first, second=second)).score == (quality + 1.0) / 2.0
 
 
-@pytest.mark.parametrize(("leaked", "share"), [("0", 0.0), ("1", 0.5), ("2", 1.0), ("9", 1.0), ("-3", 0.0)])
-def test_leakage_is_a_share_of_the_different_strings(leaked: str, share: float) -> None:
-    assert judged(Verdicts(leaked=leaked)).score == (1.0 + 1.0 - share) / 2.0
+@pytest.mark.parametrize(
+    ("leaked", "share"), [("0", 0.0), ("1", 1 / 3), ("2", 2 / 3), ("3", 1.0), ("9", 1.0), ("-3", 0.0)]
+)
+def test_leakage_is_a_share_of_the_different_strings_as_they_are_split(leaked: str, share: float) -> None:
+    assert judged(Verdicts(leaked=leaked)).score == pytest.approx((1.0 + 1.0 - share) / 2.0)
 
 
-def test_a_count_nobody_can_read_is_worth_least() -> None:
-    assert judged(Verdicts(leaked='"many"')).score == 0.5
+def test_a_judgement_nobody_can_read_scores_nothing_and_is_not_asked_for_again() -> None:
+    verdicts = Verdicts(leaked='"many"')
+    metric = PupaMetric(simulated_lm("simulated/verdicts", verdicts))
+    run = dspy.Prediction(llm_request="A note.", llm_response="", response="My answer.")
+    outcome = metric(GOLD, run)
+    assert outcome.score == 0.0
+    assert "cannot be read" in outcome.feedback
+    asked = verdicts.asked
+    assert metric(GOLD, run, None, "respond_to_query", None).score == 0.0
+    assert verdicts.asked == asked
 
 
-def test_without_private_strings_nothing_can_leak() -> None:
-    assert judged(Verdicts(leaked="5"), pupa.example_of({**ROW, "pii_str": ""})).score == 1.0
+def test_a_row_without_private_strings_has_one_empty_piece() -> None:
+    gold = pupa.example_of({**ROW, "pii_str": ""})
+    assert gold.pii_units == [""]
+    assert judged(Verdicts(leaked="1"), gold).score == 0.5
+
+
+def test_the_judge_is_asked_for_what_is_personal_and_stands_in_the_request_but_no_celebrities() -> None:
+    told = pupa.LEAKAGE.instructions
+    assert all(
+        word in told for word in ("personal information", "celebrity", "does not stand in the request")
+    )
 
 
 def test_equal_texts_are_judged_once() -> None:
@@ -84,7 +103,7 @@ def test_only_a_perfect_run_becomes_a_demonstration(leaked: str, taken: float) -
     run = dspy.Prediction(llm_request="A note.", llm_response="", response="My answer.")
     assert CountingMetric(metric).number(GOLD, run, trace=[]) == taken
     graded = metric(GOLD, run, [], "respond_to_query", []).score
-    assert graded == metric(GOLD, run).score == (1.0 if leaked == "0" else 0.75)
+    assert graded == metric(GOLD, run).score == pytest.approx(1.0 if leaked == "0" else 1 - 1 / 6)
 
 
 def test_the_judges_calls_are_no_steps_of_the_program() -> None:
@@ -103,8 +122,8 @@ def test_a_failed_run_scores_nothing_and_asks_nobody() -> None:
 
 def test_feedback_gives_score_and_parts_and_no_private_string() -> None:
     text = in_words(Judgement(quality=0.0, leakage=0.5))
-    assert "score 0.25" in text
-    assert "quality 0" in text
+    assert text.startswith("Score 0.25 of 1")
+    assert "quality 0.00" in text
     assert "leakage 0.50" in text
     assert in_words(Judgement(1.0, 0.0)).startswith("Perfect")
     shown = judged(Verdicts(first=False, leaked="2")).feedback.lower()
@@ -135,7 +154,7 @@ def test_the_outside_model_is_shown_the_request_and_nothing_else() -> None:
 
 def test_the_private_strings_are_no_input() -> None:
     assert set(GOLD.inputs().keys()) == {"user_query"}
-    assert GOLD.pii_units == ["quillon varga", "velmere homes"]
+    assert GOLD.pii_units == ["quillon varga", "velmere homes", " "]
 
 
 def test_the_hubs_rows_are_cut_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +171,7 @@ def test_another_judge_can_be_given(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("train", "val", "test"):
         (folder / f"{name}.jsonl").write_text(json.dumps(ROW), encoding="utf-8")
-    verdicts = Verdicts(first=False, second=True, leaked="2")
+    verdicts = Verdicts(first=False, second=True, leaked="3")
     task = load("pupa", tmp_path, judge=simulated_lm("simulated/verdicts", verdicts))
     run = dspy.Prediction(llm_request="x", llm_response="", response="My answer.")
     assert task.metric(task.test[0], run).score == 0.0

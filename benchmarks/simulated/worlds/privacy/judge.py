@@ -41,7 +41,7 @@ class PrivacyJudge:
             return {"reasoning": "I compare what both say.", "a_is_as_good": str(better)}
         if {"pii_units", "request"} <= given.keys():
             units = read_items(given["pii_units"])
-            count = sum(bool(mentions(given["request"], private)) for private in units)
+            count = sum(bool(mentions(given["request"], private.strip())) for private in units)
             if unit(seed, "miscount", *sorted(given.items())) < MISCOUNTS:
                 count = max(0, count - 1)
             return {"reasoning": "I look for each of them.", "leaked": str(count)}
