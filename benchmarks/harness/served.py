@@ -46,10 +46,12 @@ class Sampling:
 
     temperature: float
     max_tokens: int
+    stop: tuple[str, ...] = ()
     seconds: float = PATIENCE
 
 
-TASK, REFLECTION = Sampling(0.0, 40), Sampling(1.0, 2_000)
+TASK = Sampling(0.0, 20, stop=("\n",))  # answers of the small tasks have one line of few tokens
+REFLECTION = Sampling(1.0, 2_000)
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ class ServedEngine:
             "messages": [{"role": role, "content": _text(parts)} for role, parts in turns],
             "temperature": self.sampling.temperature,
             "max_tokens": self.sampling.max_tokens,
+            **({"stop": list(self.sampling.stop)} if self.sampling.stop else {}),
         }
 
     def _key(self, body: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import click
 import dspy
 from gepa.strategies.proposal_sampling import PxNSampling
+from rapidfuzz import fuzz
 
 from benchmarks.harness.arms import ARMS, BASELINE, TUNED, best_within, reference, run_arm
 from benchmarks.harness.cell import VERSIONS, Cell, OtherParametersError, Rows
@@ -41,6 +42,7 @@ REAL: Mapping[str, Arm] = {
     "best-of-n": drafts(best_of, failures_only=False),
     "one-reading": drafts(one_reading, failures_only=True),
 }
+SAME = 0.95  # likeness of characters from which a proposal is a near-duplicate of an earlier one
 DEFAULT_ARMS = ("gepa", "gepa-paper", "dspy-gepa", "dspy-gepa-tuned", "best-of-n", "one-reading")
 
 
@@ -159,12 +161,15 @@ def _counts(found: Found) -> dict[str, int]:
     if result is None:
         return {}
     proposals: Sequence[Proposal] = [p for p in result.proposals if p.kind == "mutation"]
-    tried = [p for p in proposals if p.trial_rows]
+    texts = [" ".join(p.candidate.values()) for p in proposals if p.candidate is not None]
     return {
         "reflections": sum(p.reflections for p in proposals),
         "unusable": sum(p.unusable for p in proposals),
-        "tried": len(tried),
-        "accepted": sum(p.verdict == "accepted" for p in tried),
+        "proposed": len(texts),
+        "near duplicates": sum(
+            any(fuzz.ratio(text, other) >= 100 * SAME for other in texts[:place])
+            for place, text in enumerate(texts)
+        ),
     }
 
 

@@ -344,7 +344,11 @@ def scale(
     if not runs:
         return
     shown = (",".join(map(str, values)) for values in (budgets, rows))
-    command = "python -m benchmarks scale --budgets {} --rows {}".format(*shown)
+    command = "python -m benchmarks scale --budgets {} --rows {} --arms {}{}".format(
+        *shown,
+        ",".join(name for name in names if name != JOURNALLED),
+        "" if journal else " --no-journal",
+    )
     text = report(runs, command)
     (directory / "table.md").write_text(text, encoding="utf-8")
     draw(runs, directory / "scale.svg")

@@ -34,6 +34,10 @@ class RewriteInstruction(dspy.Signature):
     wrong. Put in facts about the domain that the feedback reveals and that the component cannot know by
     itself. Keep what already works in the current text, and keep what the good examples show to work. Do not
     mention the examples themselves: the text must help with inputs that nobody has seen yet.
+
+    Where inputs and outputs are short, close with three to five worked examples that you make up: an input
+    in the form that inputs have here, then the exact output. Choose them so that each rule is seen at work,
+    above all those that were broken. Small models follow an example more surely than a rule.
     """
 
     program: str = dspy.InputField(desc="The components of the program, each with its inputs and outputs")

@@ -33,9 +33,9 @@ from dspy_gepa.search.belief.scales import Array, Parents, Scales, fit_scales
 from dspy_gepa.search.frontier import Scores
 from dspy_gepa.search.table import Table
 
-# Number of members up to which the covariance is computed: its cost grows with their cube, that of
-# iterations with the number of scores.
-MOST_DENSE = 128
+# Number of members up to which the covariance is computed. Its cost grows with their cube, that of iterations
+# with the number of scores; and the threads of a linear algebra library cost more than they save.
+MOST_DENSE = 64
 
 
 def estimate(

@@ -13,7 +13,7 @@ from dspy_gepa.search.belief.scales import Array
 
 # Size of the residual, as a share of the right side, at which iterations end. A variance has about the square
 # of the error of the solution that it is read off, and the draw of a chance event need not be exact.
-MEAN, VARIANCE, DRAW = 1e-10, 1e-6, 1e-4
+MEAN, VARIANCE, DRAW = 1e-10, 1e-4, 1e-3
 # Some thirty iterations are enough. Without an end after this many the equations are solved directly.
 PATIENCE = 500
 

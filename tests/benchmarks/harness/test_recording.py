@@ -68,9 +68,9 @@ def test_no_more_trials_than_the_width_are_in_flight_and_what_comes_after_the_se
     with dspy.context(lm=task().task_lm(seed=0)):
         setting = Setting(task(), task().reflection_lm(seed=0), BUDGET, 0, 1)
         outcome, work = measure(setting, CountingMetric(task().metric), 3)
-    *trials, deletion, finals = work.steps[1:]
+    *trials, finals = work.steps[1:]
     assert [step.after for step in trials] == [max(1, number - 3 + 1) for number in range(1, len(trials) + 1)]
-    assert (deletion.after, finals.after) == (len(work.steps) - 2, len(work.steps) - 1)
+    assert finals.after == len(work.steps) - 1
     # The seed's first row alone, then the others.
     assert [len(batch) for batch in work.steps[0].batches] == [1, 7]
     assert outcome.metric_calls <= BUDGET

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from pathlib import Path
 
 import dspy
@@ -34,6 +36,10 @@ def test_at_temperature_0_a_prompt_is_asked_once_and_at_1_once_per_time_in_a_cel
             lm("hello")
             lm.copy(rollout_id=1)("hello")
         assert server.count() == 3
+    bodies = [json.loads(body) for (body,) in sqlite3.connect(record).execute("SELECT body FROM calls")]
+    asked = sorted(((body["temperature"], body["max_tokens"], body.get("stop")) for body in bodies), key=str)
+    assert asked[0] == (0.0, 20, ["\n"])
+    assert asked[1:] == [(1.0, 2000, None)] * 2
     count, digest = Record(tmp_path / "record.sqlite").digest()["writer"]
     assert count == 3
     assert len(digest) == 12
