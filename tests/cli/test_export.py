@@ -62,7 +62,7 @@ def test_messages_are_the_instructions_of_each_predictor(call: Call, runs: Path)
 def test_what_is_no_predictors_instructions_is_no_message_and_is_named(
     call: Call, runs: Path, tmp_path: Path
 ) -> None:
-    rename = "replace({0}, '\"a\": ', '\"a/fields/hint\": ')"
+    rename = "replace({0}, '\"a\":', '\"a/fields/hint\":')"
     run = changed(
         runs / "first",
         tmp_path / "run",

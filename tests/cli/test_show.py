@@ -170,12 +170,12 @@ def test_facts_keep_within_a_terminal_of_any_width(
 @pytest.mark.parametrize(
     "change",
     [
-        "replace(data, '\"parents\": [0]', '\"parents\": [-1]')",
-        "replace(data, '\"parents\": [0]', '\"parents\": [99]')",
-        "replace(data, '\"best\": ', '\"best\": 7')",
-        'replace(data, \'"gain": \', \'"gain": 1e999, "other": \')',
-        'replace(data, \'"evaluated": {\', \'"evaluated": {"-1": {}, \')',
-        'replace(data, \'"rows": [\', \'"rows": ["train/-1", \')',
+        "replace(data, '\"parents\":[0]', '\"parents\":[-1]')",
+        "replace(data, '\"parents\":[0]', '\"parents\":[99]')",
+        "replace(data, '\"best\":', '\"best\":7')",
+        'replace(data, \'"gain":\', \'"gain":1e999,"other":\')',
+        'replace(data, \'"members":{\', \'"members":{"-1":["",[]],\')',
+        'replace(data, \'"rows":"\', \'"rows":"train/-1,\')',
     ],
 )
 def test_a_journal_with_impossible_values_is_refused_in_words(
