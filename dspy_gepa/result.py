@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from operator import index
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar
@@ -28,7 +29,9 @@ from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import (
     IN_SAMPLE,
     Length,
+    candidate_name,
     diff_texts,
+    escape_controls,
     finite,
     length_of_texts,
     render_against_original,
@@ -36,6 +39,7 @@ from dspy_gepa.texts import (
     render_report,
 )
 from dspy_gepa.types import Candidate, Row, Usage
+from dspy_gepa.views.words import measured_text, summary_text
 
 T = TypeVar("T")
 
@@ -179,6 +183,18 @@ class GEPAResult:
             stop_reason=search.stop_reason,
             record=record,
         )
+
+    def __repr__(self) -> str:
+        """Describe the result on one line; `to_markdown`, `report` and `to_dict` show more."""
+        returned = f"returned: {candidate_name(self.best_idx)} of {len(self.texts)} candidates"
+        return f"<GEPAResult {summary_text(self.record)}; {returned}, {self.choice_reason}>"
+
+    def _repr_html_(self) -> str:
+        facts = "".join(
+            f"<tr><th>{escape(label)}</th><td>{escape(value)}</td></tr>" for label, value in self._facts()
+        )
+        changes = escape(escape_controls(self.diff()))
+        return f"<table>{facts}</table><details open><summary>Changes</summary><pre>{changes}</pre></details>"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> GEPAResult:
         # Else whoever copies a program copies all its candidates, and a second compile does so for each.
@@ -326,7 +342,7 @@ class GEPAResult:
         whole = isinstance(candidate, SupportsIndex) and not isinstance(candidate, bool)
         if not whole or index(candidate) not in range(len(self.texts)):
             raise ConfigurationError(
-                f"There is no candidate {candidate!r}; candidates are 0, the seed, to {len(self.texts) - 1}."
+                f"There is no candidate {candidate!r}; 0 is your program, {len(self.texts) - 1} the last."
             )
         return index(candidate)
 
@@ -338,11 +354,13 @@ class GEPAResult:
         before, after = self.seed_length, self.best_length
         tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
         facts = [
-            ("Gain over the seed", f"{render_estimate(self.gain, self.gain_interval)}; {self.choice_reason}"),
+            ("Gain over your program", render_estimate(self.gain, self.gain_interval)),
+            ("Returned", f"{candidate_name(self.best_idx)}: {self.choice_reason}"),
             (
-                "Score",
+                "Expected score",
                 render_estimate(self.score, self.interval) + (IN_SAMPLE if self.score_is_in_sample else ""),
             ),
+            ("Measured", measured_text(self.record)),
             ("By group", render_against_original(self.group_scores, self.best_idx)),
             ("Objectives", render_against_original(self.val_aggregate_subscores, self.best_idx)),
             ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),

@@ -46,7 +46,7 @@ from dspy_gepa.search.belief.summary import best_outputs
 from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
-from dspy_gepa.texts import escape_controls
+from dspy_gepa.texts import candidate_name, escape_controls
 from dspy_gepa.types import Effect, Fault, Outcome, Rollout, Row
 
 
@@ -381,8 +381,7 @@ def _explain(error: GEPAError, settings: RunSettings, dispatcher: Dispatcher, se
             )
         if search.pool.is_run(0):
             choice = search.choice
-            who = f"member {choice.member}" if choice.member else "the program as it was given"
-            lines.append(f"error.program is {who} ({choice.reason}).")
+            lines.append(f"error.program is {candidate_name(choice.member)} ({choice.reason}).")
     what = str(error) if str(error).endswith(".") else f"{error}."
     error.args = (escape_controls(redact(" ".join([what, *lines]))), *error.args[1:])
 

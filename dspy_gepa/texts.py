@@ -94,9 +94,34 @@ def finite(data: Any) -> Any:
     return data
 
 
+def candidate_name(index: int) -> str:
+    """Return the words for a candidate: ``candidate 12``, or ``your program`` for the original."""
+    return f"candidate {index}" if index else "your program"
+
+
+def render_short(score: float, interval: tuple[float, float]) -> str:
+    """Return a score with its interval, with as many decimals as the width of the interval calls for."""
+    shown = [figure(value, interval) for value in (score, *interval)]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def figure(value: float, interval: tuple[float, float], sign: str = "") -> str:
+    """Format a number with the decimals that an interval of this width calls for, never as -0.00."""
+    digits = decimals(interval[1] - interval[0])
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}"
+
+
+def decimals(width: float) -> int:
+    """Return the number of decimals that show a number of this precision; 2 for scores from 0 to 1."""
+    if not 0 < width < math.inf or 0.05 <= width < 10:
+        return 2
+    return min(6, max(0, 1 - math.floor(math.log10(width))))
+
+
 def render_estimate(value: float, interval: tuple[float, float]) -> str:
     """Return a number with its interval, in words."""
-    return f"{value:.3f}, with probability 0.9 between {interval[0]:.3f} and {interval[1]:.3f}"
+    shown, low, high = (figure(number, interval) for number in (value, *interval))
+    return f"{shown}, with probability 0.9 between {low} and {high}"
 
 
 def render_against_original(levels: Sequence[Mapping[str, float]] | None, candidate: int) -> str:

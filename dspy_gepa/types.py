@@ -221,6 +221,7 @@ class Fault:
         fatal: Trying again cannot help, e.g. a wrong API key or an unknown model.
         timeout: The rollout's own time limit ran out.
         refused: The provider answered, but not with a completion: its content filter refused.
+        unreachable: No server was reached: the connection was refused, or no host has the name.
         usage: Language model use until the failure.
     """
 
@@ -231,6 +232,7 @@ class Fault:
     fatal: bool = False
     timeout: bool = False
     refused: bool = False
+    unreachable: bool = False
     usage: Usage = field(default_factory=Usage)
 
 

@@ -117,7 +117,7 @@ def test_a_run_that_finds_nothing_better_returns_the_program_as_it_was() -> None
     program, result, _ = compile_words(reflection=lambda prompt: {"new_instruction": f"{len(prompt.text)} x"})
     assert result.best_idx == 0
     assert dict(read_candidate(program)) == dict(read_candidate(TwoHops()))
-    assert "the seed is returned" in result.choice_reason
+    assert "no candidate has a higher expected score" in result.choice_reason
     assert result.better_than_original == 0.5
 
 
@@ -209,7 +209,7 @@ def test_a_function_of_ones_own_can_choose_the_parents() -> None:
         reflection=forgets_words, candidate_selection_strategy=lambda pool, rng: 0, width=1
     )
     assert set(map(tuple, result.parents[1:])) == {(0,)}
-    with pytest.raises(ConfigurationError, match=r"chose member 99; there are members 0 to 0"):
+    with pytest.raises(ConfigurationError, match=r"chose candidate 99; candidates are 0 to 0"):
         compile_words(candidate_selection_strategy=lambda pool, rng: 99)
 
 

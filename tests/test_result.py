@@ -281,7 +281,7 @@ def test_markdown_tells_gain_cost_stop_reason_and_the_final_texts() -> None:
         compiled(reflection=lambda p: {"new_instruction": learns_words(p)["new_instruction"] + "\n```\n# x"})
     )
     shown = found.to_markdown()
-    assert "Gain over the seed" in shown
+    assert "Gain over your program" in shown
     assert "with probability 0.9 between" in shown
     for text in found.texts[found.best_idx].values():
         assert f"````text\n{text}\n````" in shown or f"```text\n{text}\n```" in shown
@@ -305,7 +305,7 @@ def test_a_candidate_may_be_named_by_numpys_numbers(result: GEPAResult) -> None:
 def test_a_candidate_that_is_not_there_is_refused(result: GEPAResult, candidate: Any) -> None:
     with pytest.raises(ConfigurationError, match="There is no candidate"):
         result.diff(candidate)
-    with pytest.raises(ConfigurationError, match=r"candidates are 0, the seed, to \d"):
+    with pytest.raises(ConfigurationError, match=r"0 is your program, \d"):
         result.to_messages(VAL[0], candidate)
 
 
@@ -380,3 +380,19 @@ def test_an_output_that_is_no_prediction_is_kept_as_one() -> None:
     found = result_of(compiled(Bare(), metric=metric, track_best_outputs=True))
     assert found.best_outputs_valset is not None
     assert {o.output for best in found.best_outputs_valset.values() for _, o in best} <= {"right", "wrong"}
+
+
+def test_a_result_is_shown_on_one_line_and_in_a_notebook_as_a_table() -> None:
+    found = result_of(compiled(reflection=learns_words))
+    for shown in (repr(found), str(found), repr(found.record), repr(found.report())):
+        assert len(shown) < 1000
+        assert "\n" not in shown
+    assert found.choice_reason in repr(found)
+    page = found._repr_html_()
+    assert "<table><tr><th>Gain over your program</th>" in page
+    assert "know w" in page
+
+
+def test_no_text_of_a_model_is_read_as_html_in_a_notebook() -> None:
+    found = result_of(compiled(reflection=lambda p: {"new_instruction": "<script>x</script> know w1."}))
+    assert "<script>" not in found._repr_html_()

@@ -33,6 +33,15 @@ def steps_to_the_best(result: GEPAResult) -> Iterator[RenderableType]:
         yield Panel(Group(*changes), title=title, title_align="left")
 
 
+def changes(result: GEPAResult) -> Text:
+    """Return the changes from the original to the returned program, one sentence to a line."""
+    text = Text()
+    for line in result.diff().split("\n"):
+        style = {"- ": "red", "+ ": "green", "  ": ""}.get(line[:2], "bold")
+        text.append(f"{line}\n", style=style)
+    return text
+
+
 def lineage(result: GEPAResult) -> Tree:
     """Return the lineage as a tree; a merge stands under its first parent."""
     nodes: list[Tree] = []

@@ -38,7 +38,7 @@ _NUMBERS = frozenset({1, 2, 3})
 @run_argument("second")
 @click.option("--no-texts", is_flag=True, help="Leave out how the best texts differ.")
 def compare(first: Path, second: Path, *, no_texts: bool) -> None:
-    """Set two runs beside each other: scores, costs, texts.
+    """Compare two runs: scores, costs, texts.
 
     Scores are compared only where data and metric are the same; a metric is known by its name.
     """
@@ -157,7 +157,7 @@ def _results(a: RunRecord, b: RunRecord, *, scores: bool) -> Iterator[tuple[str,
         if name != "cost" or one or other:  # without prices the cost is 0
             yield name, *_pair(one, other, partial(amount, name))
     yield "time", *_pair(a.seconds, b.seconds, duration)
-    yield "members", *_pair(len(a.members), len(b.members), partial(amount, "members"))
+    yield "candidates", *_pair(len(a.members), len(b.members), partial(amount, "candidates"))
 
 
 def _pair(

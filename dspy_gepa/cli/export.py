@@ -1,4 +1,4 @@
-"""``dspy-gepa export RUN``: texts of the best member of a run, or of another one, for use elsewhere."""
+"""``dspy-gepa export RUN``: texts of the best candidate of a run, or of another one, for use elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ Writer: TypeAlias = Callable[[RunRecord, MemberRecord, Mapping[str, Any]], str]
     show_default=True,
     help="A document; the texts by component; or a system message for each predictor.",
 )
-@click.option("--member", type=click.IntRange(min=0), help="Which one; 0 is the seed. [default: the best]")
+@click.option(
+    "--candidate",
+    "--member",
+    "member",
+    type=click.IntRange(min=0),
+    help="Number of a candidate; 0 is the original program. [default: the best]",
+)
 @click.option(
     "-o",
     "--output",
@@ -65,11 +71,13 @@ def choose_member(record: RunRecord, member: int | None) -> MemberRecord:
         UsageError: The run has no such member.
     """
     if not record.members or (member is None and record.best is None):
-        raise click.UsageError("This run has no member yet: it ended before the program as given was run.")
+        raise click.UsageError("This run has no candidate yet: it ended before the original program was run.")
     index = record.best if member is None else member
     if index is None or index >= len(record.members):
         last = len(record.members) - 1
-        raise click.UsageError(f"There is no member {member}; members are 0, the seed, to {last}.")
+        raise click.UsageError(
+            f"There is no candidate {member}; candidates are 0, the original program, to {last}."
+        )
     return record.members[index]
 
 
@@ -79,7 +87,7 @@ def _markdown(record: RunRecord, member: MemberRecord, settings: Mapping[str, An
     facts = [
         ("Run", record.log_dir or ""),
         ("State", record.state),
-        ("Member", f"{member.index} of {len(record.members)}" + " (the seed)" * (member.index == 0)),
+        ("Candidate", f"{member.index} of {len(record.members)}" + " (the original)" * (member.index == 0)),
         ("Score", render_estimate(*known) if known else "unknown"),
     ]
     return render_report("Instructions", facts, member.texts).rstrip("\n")

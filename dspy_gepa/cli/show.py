@@ -15,8 +15,8 @@ from dspy_gepa.cli.terminal import clean, clean_line, fact_lines, heading, parag
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
-from dspy_gepa.texts import IN_SAMPLE, render_estimate
-from dspy_gepa.views.words import amount, duration
+from dspy_gepa.texts import IN_SAMPLE, candidate_name, render_estimate
+from dspy_gepa.views.words import amount, duration, measured_text, trials_text
 
 # Settings that a user gave by name; the others follow from program and data.
 _NAMED = ("metric", "task model", "reflection model", "adapter", "seed", "width")
@@ -28,7 +28,7 @@ _NAMED = ("metric", "task model", "reflection model", "adapter", "seed", "width"
 @click.option("--check", is_flag=True, help="Exit with 1 unless the run has finished.")
 @click.pass_context
 def show(ctx: click.Context, run: Path, *, no_texts: bool, check: bool) -> None:
-    """Show how a run stands, what it learned, and how to go on."""
+    """Show a run's state, its best texts, and how to continue."""
     record = read_run(run)
     say(heading(f"{clean_line(str(run))}: {record.state}"))
     for line in fact_lines(summary(record)):
@@ -55,9 +55,7 @@ def summary(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "spent", ", ".join(_spent(record))
     sessions = f" in {record.sessions} sessions" if record.sessions > 1 else ""
     yield "time", f"{duration(record.seconds)}{sessions}"
-    verdicts = [trial.verdict for trial in record.trials]
-    kinds = {"accepted": "accepted", "rejected": "rejected", "skipped": "without a proposal"}
-    yield "trials", ", ".join(f"{verdicts.count(v)} {name}" for v, name in kinds.items() if v in verdicts)
+    yield "trials", trials_text(record)
     yield "providers", _counted(record.failures, "failed attempts, never scored")
     yield "program", _counted(record.program_failures, "rollouts that ended in an error")
     yield "settings", ", ".join(_settings(record))
@@ -66,19 +64,21 @@ def summary(record: RunRecord) -> Iterator[tuple[str, str]]:
 def _result(record: RunRecord) -> Iterator[tuple[str, str]]:
     last = record.last
     if last is None or record.best is None:
-        yield "score", "none yet: the program as it was given was not run"
+        yield "score", "none yet: your program was not run"
         return
     yield (
         "score",
         render_estimate(last.score, last.interval) + IN_SAMPLE * bool(record.started.get("in_sample")),
     )
+    yield "measured", measured_text(record)
     if record.best == 0:
-        yield "gain", f"none; {record.choice_reason or 'the program as it was given is the best so far'}"
+        yield "gain", f"none; {record.choice_reason or 'your program is the best so far'}"
     else:
-        sure = f"better than the seed program with probability {last.better_than_original:.2f}"
+        sure = f"better than your program with probability {last.better_than_original:.2f}"
         yield "gain", f"{render_estimate(last.gain, last.gain_interval)}; {record.choice_reason or sure}"
     line = " > ".join(map(str, record.lineage(record.best)))
-    of = f"member {record.best} of {len(record.members)}" + (f" (lineage {line})" if record.best else "")
+    of = candidate_name(record.best) + f", one of {len(record.members)} candidates"
+    of += f" (lineage {line})" if record.best else ""
     word = "returned" if record.state == "finished" else "best"
     yield word, of
 

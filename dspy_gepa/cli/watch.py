@@ -72,5 +72,5 @@ def _mode(*, plain: bool) -> Mode:
     if plain or not stdout_is_terminal():
         return "plain"
     if find_spec("rich") is None:
-        say("Lines only: pip install 'dspy-gepa[report]' for a panel.", err=True)
+        say("Lines only; a panel needs rich: pip install rich", err=True)
     return "live"

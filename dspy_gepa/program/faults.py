@@ -71,6 +71,11 @@ _WRONG_PARAMETER = re.compile(
     r"|must be (?:one of|less|greater|between|at (?:least|most))",
     re.IGNORECASE,
 )
+_UNREACHABLE = re.compile(
+    r"connection refused|actively refused|connect call failed|name or service not known|getaddrinfo failed"
+    r"|nodename nor servname|name resolution",
+    re.IGNORECASE,
+)
 _OWN = "dspy_gepa."  # names of this package's modules begin so
 # Errors for addresses that are no addresses: the program made them up.
 _BAD_ADDRESSES = frozenset({"InvalidURL", "InvalidSchema", "MissingSchema", "UnsupportedProtocol"})
@@ -185,7 +190,16 @@ def fault_of(error: BaseException) -> Fault:
         overload=isinstance(origin, LMRateLimitError) or (bool(statuses) and statuses[0] in _OVERLOADED),
         fatal=isinstance(origin, _FATAL) and not refused,
         refused=refused,
+        unreachable=any(_is_unreachable(cause) for cause in causes_of(error)),
     )
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    """Return True if no server was reached. Clients put the reason of the system into their messages."""
+    if isinstance(error, ConnectionRefusedError):
+        return True
+    is_of_transport = isinstance(error, (LMError, OSError)) or _is_of_a_service(error)
+    return is_of_transport and _UNREACHABLE.search(str(error)) is not None
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:

@@ -175,6 +175,7 @@ class RecordBuilder:
                 better_than_original=event.better_than_original,
                 gain=event.gain,
                 gain_interval=event.gain_interval,
+                kind=event.kind,
             )
         )
 

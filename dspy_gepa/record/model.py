@@ -115,6 +115,7 @@ class Point:
         better_than_original: Probability that the member is better than the original.
         gain: Expected gain over the original.
         gain_interval: Interval that contains it with probability 0.9.
+        kind: Kind of the step; "" if it is not known.
     """
 
     step: int
@@ -128,6 +129,7 @@ class Point:
     better_than_original: float
     gain: float
     gain_interval: Interval
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,12 @@ class RunRecord:
     seconds: float = 0.0
     sessions: int = 1
     log_dir: str | None = None
+
+    def __repr__(self) -> str:
+        """Describe the run on one line; all its texts would fill many screens."""
+        rollouts = self.last.rollouts if self.last else 0
+        found = f"{len(self.members)} candidates, {len(self.trials)} trials, {rollouts} rollouts"
+        return f"<RunRecord {self.state}: {found}>"
 
     @property
     def failed_rollouts(self) -> Mapping[str, int]:

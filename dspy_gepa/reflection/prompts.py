@@ -244,4 +244,4 @@ def describe_context(component: Component) -> str:
 def describe_goals(names: Sequence[str]) -> str:
     """Return the sentence on the ready objectives by which candidates compete."""
     units = "; ".join(MEASURES[name].unit for name in names)
-    return f"Beside their scores, texts are compared by these, of which less is better: {units}."
+    return f"Texts are also compared by these; less is better: {units}."

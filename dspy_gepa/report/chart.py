@@ -53,6 +53,8 @@ class Chart:
         y_ticks: Labels of the scores.
         x_most: Number of rollouts at the right edge.
         y_range: Scores at the bottom and at the top edge.
+        finals: Position of the beginning of the finals, in percent from the left; None without finals.
+        end: Height of the score at the end of the finals, in percent from the top; None without finals.
     """
 
     line: str
@@ -63,6 +65,8 @@ class Chart:
     y_ticks: tuple[Tick, ...]
     x_most: int
     y_range: tuple[float, float]
+    finals: float | None = None
+    end: float | None = None
 
 
 def draw(record: RunRecord) -> Chart | None:
@@ -81,6 +85,8 @@ def draw(record: RunRecord) -> Chart | None:
         return round(100 * (high - score) / (high - low), 2)
 
     leading = {point.best for point in record.curve}
+    ends = (x(before.rollouts) for before, after in pairwise(record.curve) if after.kind == "finals")
+    finals = next(ends, None)
     return Chart(
         line="M"
         + " L".join(f"{a} {b}" for a, b in _steps([(x(p.rollouts), y(p.score)) for p in record.curve])),
@@ -97,6 +103,8 @@ def draw(record: RunRecord) -> Chart | None:
         y_ticks=tuple(Tick(y(value), f"{value:.4g}") for value in ticks(low, high, 6)),
         x_most=most,
         y_range=(low, high),
+        finals=finals,
+        end=None if finals is None else y(record.curve[-1].score),
     )
 
 

@@ -132,7 +132,7 @@ def _member(record: RunRecord, member: MemberRecord, texts: _Texts) -> dict[str,
         "low": _short(low, SHOWN),
         "high": _short(high, SHOWN),
         "rows": len(member.scores),
-        "what": shown(gist(parent, changed)) if member.index else "the program as it was given",
+        "what": shown(gist(parent, changed)) if member.index else "your program",
     }
 
 

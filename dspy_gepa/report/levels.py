@@ -65,7 +65,7 @@ def objectives(record: RunRecord) -> Objectives | None:
     ends = dict.fromkeys((0, record.best))
     others = [member for member in record.trade_offs if member not in ends]
     word = "returned" if record.state == "finished" else "the best so far"
-    roles = {0: "the program as it was given"} | ({record.best: word} if record.best else {})
+    roles = {0: "your program"} | ({record.best: word} if record.best else {})
     chosen = [*ends, *others[:MOST_TRADE_OFFS]]
     return Objectives(
         tuple(record.objectives),

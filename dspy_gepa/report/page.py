@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.record.model import MemberRecord, RunRecord
+from dspy_gepa.record.model import Interval, MemberRecord, RunRecord
 from dspy_gepa.report.chart import draw
 from dspy_gepa.report.data import excerpt, excerpts, is_mean, payload, shown
 from dspy_gepa.report.diff import segments
 from dspy_gepa.report.levels import groups, objectives
 from dspy_gepa.report.provenance import passages
-from dspy_gepa.report.sections import advice, costs, facts, headline, in_flight, settings
+from dspy_gepa.report.sections import (
+    advice,
+    costs,
+    facts,
+    headline,
+    in_flight,
+    settings,
+    settings_in_words,
+)
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
-from dspy_gepa.texts import IN_SAMPLE, render_estimate, render_report
+from dspy_gepa.texts import IN_SAMPLE, decimals, render_estimate, render_report
+from dspy_gepa.views.words import measured_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -111,6 +120,8 @@ def render_html(record: RunRecord, *, title: str = TITLE) -> str:
         mean=is_mean(record),
         costs=costs(record),
         settings=settings(record),
+        settings_in_words=settings_in_words(record),
+        measured=measured_text(record),
         room=excerpts(record),
         perfect=_perfect(record),
         has_perfect=_perfect(record) < math.inf,
@@ -124,7 +135,7 @@ def _environment() -> Environment:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
         raise ConfigurationError(
-            "A report needs jinja2, which is not installed. Run: pip install 'dspy-gepa[report]'"
+            "A report needs jinja2, which is not installed. Run: pip install jinja2"
         ) from error
     environment = Environment(
         loader=PackageLoader("dspy_gepa.report", "assets"),
@@ -138,6 +149,7 @@ def _environment() -> Environment:
         "excerpt": excerpt,
         "score": _score,
         "signed": _signed,
+        "brief": _brief,
         "level": _level,
         "shown": shown,
         "named": _named,
@@ -179,7 +191,7 @@ def _markdown(record: RunRecord, title: str) -> str:
         point = record.last
         score = render_estimate(point.score, point.interval)
         lines = [
-            ("Gain over the seed", render_estimate(point.gain, point.gain_interval)),
+            ("Gain over your program", render_estimate(point.gain, point.gain_interval)),
             ("Score", score + (IN_SAMPLE if record.started.get("in_sample") else "")),
             *lines,
         ]
@@ -221,13 +233,21 @@ def _short(value: float) -> str:
     return f"{value:.4g}" if abs(value) < 9999.5 else f"{value:.2e}".replace("e+0", "e").replace("e+", "e")
 
 
+def _brief(value: float, interval: Interval, sign: str = "") -> str:
+    """Format with the decimals that the interval calls for, and a real minus sign."""
+    if abs(value) >= 100:
+        return _signed(value) if sign else _short(value)
+    digits = decimals(interval[1] - interval[0])
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}".replace("-", "\u2212")
+
+
 def _level(value: float | None) -> str:
     """Format with four digits: an objective may be a fraction of a cent, or thousands of characters."""
     return "unknown" if value is None else f"{value + 0.0:.4g}"
 
 
 def _named(members: Sequence[int]) -> str:
-    return " and ".join(str(member) if member else "the seed" for member in members)
+    return " and ".join(str(member) if member else "your program" for member in members)
 
 
 def _signed(value: float) -> str:

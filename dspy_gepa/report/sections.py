@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.types import Usage
-from dspy_gepa.views.words import amount, duration
+from dspy_gepa.views.words import amount, duration, trials_text
 
 TOGETHER = "all together"
 # Probabilities nearer to 0 or 1 than this are shown as bounds.
@@ -91,10 +91,10 @@ def headline(record: RunRecord) -> Headline | None:
     point = record.last
     if point is None:
         return None
-    listed = [(f"Member {point.best}" if point.best else "The seed", point.score, point.interval)]
+    listed = [(f"Candidate {point.best}" if point.best else "Your program", point.score, point.interval)]
     original = record.members[0]
     if point.best and original.believed is not None and original.interval is not None:
-        listed.insert(0, ("The seed", original.believed, original.interval))
+        listed.insert(0, ("Your program", original.believed, original.interval))
     edges = [edge for _, score, interval in listed for edge in (score, *interval)]
     low, high = min(0.0, *edges), max(1.0, *edges)
 
@@ -132,9 +132,7 @@ def facts(record: RunRecord) -> list[Fact]:
     sessions = f"in {record.sessions} sessions" if record.sessions > 1 else ""
     times = " ".join(filter(None, [_limit("seconds", limits.get("seconds")), sessions]))
     found.append(Fact("Time", duration(record.seconds), times))
-    verdicts = [trial.verdict for trial in record.trials]
-    tried = f"{verdicts.count('accepted')} of {len(verdicts)} trials accepted"
-    found.append(Fact("Members", f"{len(record.members):,}", tried))
+    found.append(Fact("Candidates", f"{len(record.members):,}", trials_text(record)))
     return found
 
 
@@ -147,10 +145,10 @@ def advice(record: RunRecord) -> str:
         resume = "It was not recorded. With log_dir='...' a run can be resumed after this."
     return {
         "finished": "",
-        "running": "The run goes on. This page tells how it stood when written; write it again for more.",
+        "running": "The run goes on. This page shows its state when written; write it again for more.",
         "interrupted": f"The run was interrupted. {resume}",
         "failed": f"The run ended with an error. {resume}",
-        "killed": f"The run's process is gone without a word. {resume}",
+        "killed": f"The run's process ended without an error message. {resume}",
     }[record.state]
 
 
@@ -177,8 +175,38 @@ def costs(record: RunRecord) -> list[Cost]:
     ]
 
 
+def settings_in_words(record: RunRecord) -> list[str]:
+    """Return the settings that a user gave, as sentences; empty if the run ended before it began."""
+    started = record.started
+    if not {"strategy", "width", "threads", "seed", "train_rows"} <= set(started):
+        return []
+    rows = f"{started['train_rows']:,} train rows"
+    if started["in_sample"]:
+        rows += ", which are the validation rows too"
+    else:
+        rows += f" and {started['val_rows']:,} validation rows"
+    limits = [
+        amount(name, limit) + ("" if name in ("cost", "seconds") else f" {name}")
+        for name, limit in started.get("limits", {}).items()
+        if limit is not None and limit < UNLIMITED
+    ]
+    strategy, merges = started["strategy"], started["strategy"].get("max_merges", 0)
+    width, threads = started["width"], started["threads"]
+    return [
+        f"Data: {rows}.",
+        f"Limits: at most {', '.join(limits) or 'no limit'}.",
+        f"Strategy: {strategy['name']}, with {strategy.get('minibatch_size')} rows for each reflection and "
+        + (f"at most {merges} merges." if merges else "no merges."),
+        f"Random seed {started['seed']}; {_steps(width)} at a time, on {threads} threads.",
+    ]
+
+
+def _steps(width: int) -> str:
+    return "1 step" if width == 1 else f"up to {width} steps"
+
+
 def settings(record: RunRecord) -> list[tuple[str, str]]:
-    """Return the settings of the run, as names and values."""
+    """Return all settings of the run, as names and values."""
     listed = {
         name: value
         for name, value in record.started.items()

@@ -1,13 +1,14 @@
-"""The lineage as a drawing from left to right; siblings are below each other."""
+"""The lineage as a drawing from left to right: the best member's in the top row, others below."""
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from dspy_gepa.record.model import RunRecord
 
 # Pixels from one generation, or one member, to the next; a node's size; the margin around all.
-ACROSS, DOWN, WIDE, HIGH, MARGIN = 120, 32, 94, 24, 12
+ACROSS, DOWN, WIDE, HIGH, MARGIN = 112, 32, 94, 24, 12
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ def arrange(record: RunRecord) -> Tree:
     line = set(record.lineage(record.best)) if record.best is not None else set[int]()
     columns = _columns(record)
     places = [
-        (MARGIN + ACROSS * column, round(MARGIN + DOWN * row))
-        for column, row in zip(columns, _rows(record), strict=True)
+        (MARGIN + ACROSS * column, MARGIN + DOWN * row)
+        for column, row in zip(columns, _rows(record, line), strict=True)
     ]
     scores = [m.believed for m in record.members if m.believed is not None]
     low, high = (min(scores), max(scores)) if scores else (0.0, 0.0)
@@ -97,24 +98,26 @@ def _columns(record: RunRecord) -> list[int]:
     return columns
 
 
-def _rows(record: RunRecord) -> list[float]:
-    """Return the row of each member: one for each leaf, and between its children for any other."""
+def _rows(record: RunRecord, line: Set[int]) -> list[int]:
+    """Return the row of each member: that of its first child, or a row of its own for a leaf.
+
+    Children that lead to the best member come first, so that its lineage is the top row.
+    """
     children: list[list[int]] = [[] for _ in record.members]
-    roots = [m.index for m in record.members if not m.parents]
     for member in record.members:
         if member.parents:
             children[member.parents[0]].append(member.index)
-    rows = [0.0] * len(record.members)
-    open_, taken = roots[::-1], 0
+    for own in children:
+        own.sort(key=lambda index: index not in line)
+    rows = [0] * len(record.members)
+    open_, taken = [m.index for m in record.members if not m.parents][::-1], 0
     while open_:
         index = open_.pop()
+        rows[index] = taken
         if children[index]:
             open_ += children[index][::-1]
         else:
-            rows[index], taken = float(taken), taken + 1
-    for index in range(len(rows) - 1, -1, -1):  # children come after their parents
-        if children[index]:
-            rows[index] = (rows[children[index][0]] + rows[children[index][-1]]) / 2
+            taken += 1
     return rows
 
 

@@ -84,23 +84,22 @@ class Budget:
             need: Maximum spending of the step.
             keep: Share of every limit that is kept for later.
         """
-        limits, total = self.limits.scaled(1 - keep), self._committed() + need
+        limits, total, whole = self.limits.scaled(1 - keep), self._committed() + need, self.limits
         if total.rollouts > limits.rollouts:
-            spent = f"{self.spent.rollouts} of {self.limits.rollouts} rollouts are spent"
-            kept = self.limits.rollouts - limits.rollouts
-            finals = f", {kept} are kept for the finals" if kept else ""
-            return f"{spent}{finals}, and the next step may need {need.rollouts}"
+            spent = f"{self.spent.rollouts} of {whole.rollouts} rollouts"
+            return _reason(spent, f"{self.room} were", keep, f"the next step may need {need.rollouts}")
         if limits.reflections is not None and total.reflections > limits.reflections:
             return f"{self.spent.reflections} of {limits.reflections} reflections are spent"
         # Reserved rollouts are expected to use as much as those already executed did.
         share = total.rollouts / self.spent.rollouts if self.spent.rollouts else 1.0
+        more = "the next step may need more than is left"
         if limits.tokens is not None and self.spent.tokens * share > limits.tokens:
-            return f"{self.spent.tokens} of {limits.tokens} tokens are spent, and the next step may need more"
+            return _reason(f"{self.spent.tokens} of {whole.tokens} tokens", "the rest was", keep, more)
         if limits.cost is not None and self.spent.cost * share > limits.cost:
-            spent = f"${self.spent.cost:.4g} of ${limits.cost:.4g} are spent"
-            return f"{spent}, and the next step may need more"
+            return _reason(f"${self.spent.cost:.4g} of ${whole.cost:.4g}", "the rest was", keep, more)
         if limits.seconds is not None and self._elapsed() >= limits.seconds:
-            return f"{limits.seconds:g} seconds have passed"
+            spent = f"{limits.seconds:g} of {whole.seconds:g} seconds"
+            return _reason(spent, "the rest was", keep, "no step starts after them")
         return None
 
     def reserve(self, step: int, need: Spending) -> None:
@@ -128,3 +127,9 @@ class Budget:
 
     def _committed(self) -> Spending:
         return sum(self._reserved.values(), start=self.spent)
+
+
+def _reason(spent: str, left: str, keep: float, why: str) -> str:
+    if keep:
+        return f"the search ended at {spent} so that {left} left for the finals"
+    return f"{spent} are spent, and {why}"

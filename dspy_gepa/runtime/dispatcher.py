@@ -137,6 +137,7 @@ class Dispatcher:
         self._bad: set[Row | str] = set()  # rows, and ids of candidates
         self._suspects: list[_Job] = []  # they failed in every attempt
         self._probe: _Job | None = None
+        self._began = math.inf  # time of the first attempt
         self._late_usage: dict[type[Effect], Usage] = {}
         self._last_rollout_done = float("-inf")
         self._draining = False
@@ -256,6 +257,7 @@ class Dispatcher:
     def _start(self, job: _Job) -> None:
         job.attempts += 1
         attempt = _Attempt(job, self._clock.now())
+        self._began = min(self._began, attempt.started)
         job.running.append(attempt)
         self._attempts[attempt] = None
         try:
@@ -349,7 +351,7 @@ class Dispatcher:
             return self._finish(job, result, self._policy.timeout or 0.0)
         if self._draining:
             return None
-        if fault.fatal:
+        if fault.fatal or self._is_without_server(fault):
             raise self._error(job)
         if job is self._probe:
             self._repeat_probe(job, fault)
@@ -365,6 +367,11 @@ class Dispatcher:
             self._suspects.append(job)
         self._doubt(job)
         return None
+
+    def _is_without_server(self, fault: Fault) -> bool:
+        """Return True if no server was ever reached, for as long as the policy waits for one."""
+        waited = self._clock.now() - self._began
+        return fault.unreachable and not self._answers and waited >= self._policy.unreachable
 
     def _attempts_at(self, effect: Effect) -> int:
         """Return the number of attempts at an effect: few if its row or its text has always failed so far."""
@@ -501,7 +508,8 @@ def failure_message(effect: Effect, fault: Fault, *, attempts: int, in_a_row: in
     if in_a_row:
         return f"{in_a_row} attempts in a row failed without a success, the last a {kind}: {fault.error}"
     after = "the first attempt" if attempts == 1 else f"{attempts} attempts"
-    return f"A {kind} failed for good after {after}: {fault.error}"
+    remedy = ". No server answers there: start it, or correct its address (api_base)" * fault.unreachable
+    return f"A {kind} failed for good after {after}: {fault.error}{remedy}"
 
 
 def _result_of(future: Future[Result | Fault]) -> Result | Fault:

@@ -116,7 +116,7 @@ class RayExecutor(Executor):
         try:
             import ray
         except ImportError as error:
-            raise ConfigurationError("RayExecutor needs Ray: pip install 'dspy-gepa[ray]'.") from error
+            raise ConfigurationError("RayExecutor needs Ray: pip install ray.") from error
         if not ray.is_initialized():
             raise ConfigurationError(
                 "There is no Ray cluster. Call ray.init(address='auto') or ray.init() first."

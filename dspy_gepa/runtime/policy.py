@@ -26,6 +26,8 @@ class RetryPolicy:
         straggler_factor: A rollout that takes this many times the median is started a second time, and the
             first answer counts.
         straggler_seconds: Minimum run time before a rollout counts as a straggler.
+        unreachable: Seconds after which the run stops if every connection was refused and nothing was ever
+            answered.
         grace: Seconds for which running effects are waited for when the run has to stop.
     """
 
@@ -39,6 +41,7 @@ class RetryPolicy:
     straggler_factor: float = 10.0
     straggler_seconds: float = 60.0
     grace: float = 30.0
+    unreachable: float = 5.0
 
     def delay(self, attempt: int, retry_after: float | None, rng: Random) -> float:
         """Return the seconds to wait after failed attempt number `attempt`: exponential, with jitter."""

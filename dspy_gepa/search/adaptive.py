@@ -1,6 +1,6 @@
 """The default: `strategy="adaptive"`, which spends rollouts where they are most informative.
 
-It differs from Algorithm 1 in five ways; docs/adaptive.md has the measurements behind them.
+It differs from Algorithm 1 in five ways; benchmarks/results/history.md has the measurements behind them.
 
 1. A mutation reflects on rows its parent is known to fail, and rewrites all components.
 2. A child is tried on a few train rows that its lineage was not run on, and is kept.
@@ -288,12 +288,18 @@ class AdaptiveSearch:
         return PlannedStep("trim", work, need, parents=(champion,))
 
     def finals(self, pool: Pool, room: int) -> PlannedStep | None:
-        """Return the comparison of the best members with the original; None without room or other members."""
-        if not self.options.finalists or len(pool) < 2:
+        """Return the comparison of the best members with the original; None without room for it.
+
+        The original alone is run too: how it does on validation rows is a result. With little to spend fewer
+        members take part, so that each is run on some rows; with more than they can use, more do.
+        """
+        if not self.options.finalists or room <= 0:
             return None
-        # With little to spend fewer take part, so that each is run on some rows.
-        members = contenders(pool, min(self.options.finalists, max(1, room // ROWS_OF_A_FINALIST - 1)))
+        wanted = max(self.options.finalists, room // len(pool.val_rows) - 1)
+        members = contenders(pool, min(wanted, max(1, room // ROWS_OF_A_FINALIST - 1)))
         most = sum(int(np.isnan(pool.table.line(m)[: len(pool.val_rows)]).sum()) for m in members)
+        if len(pool) == 1 and not most:
+            return None
         need = Spending(rollouts=min(room, most))
         work = finals(pool, members, validation_order(pool, self.seed), need.rollouts)
         return PlannedStep("finals", work, need, evaluates=members[-1], finalists=tuple(members))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,23 +136,61 @@ def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ())
     belief = pool.belief
     others = ranked(pool, among or range(len(pool)))[1 : 1 + MOST_COMPARED]
     sure = [m for m in others if belief.mean[m] > belief.mean[0] and _better(pool, m) >= confidence]
-    if sure:
-        close = [m for m in sure if _is_close(pool, m, sure[0], tie)]
-        chosen = min(close, key=lambda m: (sum(map(len, pool.members[m].candidate.values())), m))
-        reason = f"better than the seed program with probability {_better(pool, chosen):.2f}"
-    else:
-        chosen, reason = 0, "no significant gain: nothing else was found"
-        if others:
-            chance = f"the best other is better with probability {_better(pool, others[0]):.2f}"
-            reason = f"no significant gain: {chance}, so the seed is returned"
+    close = [m for m in sure if _is_close(pool, m, sure[0], tie)]
+    chosen = min(close, key=lambda m: (sum(map(len, pool.members[m].candidate.values())), m), default=0)
     score = belief.score(chosen)
     return Choice(
         chosen,
         score.expected,
         score.interval(),
         belief.probability_better(chosen, 0),
-        reason,
+        "; ".join(_reasons(pool, chosen, confidence, others, close)),
     )
+
+
+def _reasons(
+    pool: Pool, chosen: int, confidence: float, others: Sequence[int], close: Sequence[int]
+) -> Iterator[str]:
+    """Yield the reasons for the choice: probability, threshold, and the fate of a higher score.
+
+    Args:
+        pool: The pool at the end.
+        chosen: The member to return.
+        confidence: Required probability of being better than the original.
+        others: The members that could be returned, without the original.
+        close: Those that tie with the best that is better with confidence.
+    """
+    if not others:
+        yield "no other candidate was found"
+        return
+    best = chosen or others[0]
+    shown, asked = distinct(_better(pool, best), confidence)
+    if pool.belief.mean[best] > pool.belief.mean[0]:
+        who = "better" if chosen else f"candidate {best} is better"
+        yield f"{who} than your program with probability {shown}"
+    else:
+        yield f"no candidate has a higher expected score (candidate {best}: better with probability {shown})"
+    yield f"{asked} is required with {_counted(len(pool) - 1)}"
+    higher = int(pool.belief.mean.argmax())
+    if not chosen or pool.belief.mean[higher] <= pool.belief.mean[chosen]:
+        return
+    if higher not in others:
+        why = "was not in the finals"
+    elif higher in close:
+        why = "is longer, and the difference is within chance"
+    else:
+        why = f"is better than your program with probability {_better(pool, higher):.2f} only"
+    yield f"candidate {higher}, with the higher score {pool.belief.score(higher).expected:.2f}, {why}"
+
+
+def distinct(first: float, second: float) -> tuple[str, str]:
+    """Return two probabilities with two decimals, or with as many more as show which is larger."""
+    digits = next((d for d in (2, 3, 4) if f"{first:.{d}f}" != f"{second:.{d}f}"), 2)
+    return f"{first:.{digits}f}", f"{second:.{digits}f}"
+
+
+def _counted(candidates: int) -> str:
+    return "1 candidate" if candidates == 1 else f"{candidates} candidates"
 
 
 def _better(pool: Pool, member: int) -> float:

@@ -250,7 +250,9 @@ class Search:
         if not self.pool.has_begun or len(self._in_flight) >= self.width:
             return None
         if self._trials_without_rollout >= self._patience:
-            self.stop_reason = f"nothing left to try: {self._patience} trials in a row led to no new rollout"
+            self.stop_reason = (
+                f"nothing left to try: in {self._patience} steps in a row there was nothing new to run"
+            )
             return None
         trial = self._planner.trial(self.pool, self._in_flight)
         refusal = self._refusal(trial.need + trial.follow_up)  # Alg. 1, line 6

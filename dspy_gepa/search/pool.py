@@ -107,7 +107,7 @@ class Pool:
         roots = list(dict.fromkeys([original, *initial]))
         train_rows = tuple(Row("train", i) for i in range(train_size))
         width = len(columns_of(val_rows, train_size))
-        reasons = ["the program as it was given", *["given to begin with"] * (len(roots) - 1)]
+        reasons = ["your program", *["given to begin with"] * (len(roots) - 1)]
         return cls(
             val_rows=val_rows,
             train_rows=train_rows,

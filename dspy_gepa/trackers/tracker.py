@@ -155,7 +155,7 @@ def import_tracker(load: Callable[[], Any], option: str, package: str) -> Any:
     except ImportError as error:
         raise ConfigurationError(
             f"{option}=True needs the package {package}, which cannot be imported ({error}). "
-            f"Install it: pip install 'dspy-gepa[trackers]'."
+            f"Install it: pip install {package}."
         ) from error
 
 

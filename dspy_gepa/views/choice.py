@@ -24,8 +24,6 @@ from dspy_gepa.views.stdout import is_terminal
 Mode: TypeAlias = Literal["auto", "live", "plain", "off"]
 Seconds: TypeAlias = Callable[[], float]
 Show: TypeAlias = Callable[[Progress], None]
-# In a pipe a run shorter than this writes nothing unless asked to, so that logs of a CI stay short.
-QUIET = 60.0
 # Seconds between two drawings. A drawing takes a few milliseconds.
 PERIOD = 0.5
 
@@ -95,7 +93,7 @@ def open_display(mode: Mode, clock: Seconds = time.time, stream: TextIO | None =
         finally:
             _one_at_a_time.release()
     else:
-        with _plain(mode, clock, stream) as show:
+        with _plain(clock, stream) as show:
             yield show
 
 
@@ -106,9 +104,7 @@ def require_rich(mode: Mode) -> None:
         ConfigurationError: rich is not installed.
     """
     if mode == "live" and find_spec("rich") is None:
-        raise ConfigurationError(
-            "progress='live' needs rich. Run pip install 'dspy-gepa[report]', or set progress='auto'."
-        )
+        raise ConfigurationError("progress='live' needs rich. Run pip install rich, or set progress='auto'.")
 
 
 @contextmanager
@@ -125,14 +121,13 @@ def _live(mode: Mode, clock: Seconds, stream: TextIO | None) -> Iterator[Show]:
         with open_terminal(terminal) as display, refreshed(display, clock) as show:
             yield show
     else:
-        with _plain(mode, clock, stream) as show:
+        with _plain(clock, stream) as show:
             yield show
 
 
 @contextmanager
-def _plain(mode: Mode, clock: Seconds, stream: TextIO | None) -> Iterator[Show]:
-    wanted = mode in ("plain", "live") or is_terminal(stream or sys.stderr)
-    lines = PlainLines(clock, quiet=0.0 if wanted else QUIET, stream=stream)
+def _plain(clock: Seconds, stream: TextIO | None) -> Iterator[Show]:
+    lines = PlainLines(clock, stream=stream)
     try:
         yield lines.show
     finally:

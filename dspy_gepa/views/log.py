@@ -18,6 +18,7 @@ from dspy_gepa.events import (
 )
 from dspy_gepa.record.progress import Wait
 from dspy_gepa.steps import Proposal
+from dspy_gepa.texts import candidate_name
 from dspy_gepa.views.words import waiting
 
 _logger = logging.getLogger("dspy_gepa")
@@ -44,7 +45,7 @@ class LogEvents:
             ),
         )
         if event.resumed_steps:
-            _logger.info("resuming a run of which %d steps had begun", event.resumed_steps)
+            _logger.info("resuming a run after %d recorded steps", event.resumed_steps)
 
     def on_forecast_made(self, event: ForecastMade) -> None:
         """Log the forecast."""
@@ -52,7 +53,7 @@ class LogEvents:
 
     def on_step_planned(self, event: StepPlanned) -> None:
         """Log the step."""
-        members = ", ".join(map(str, event.members)) or "the best"
+        members = " and ".join(map(candidate_name, event.members)) or "the best candidates"
         _logger.debug("step %d: %s of %s begins", event.step, event.kind, members)
 
     def on_rollout_done(self, event: RolloutDone) -> None:
@@ -82,7 +83,7 @@ class LogEvents:
     def on_step_committed(self, event: StepCommitted) -> None:
         """Log the step's line."""
         what = _evaluation(event) if event.proposal is None else _trial(event.proposal)
-        best = f"{event.members} members, the best is believed to score {event.score:.4f}"
+        best = f"{event.members} candidates, the best has an expected score of {event.score:.4f}"
         _logger.info("step %d: %s; %s, %d rollouts", event.step, what, best, event.spent.rollouts)
         if event.proposal is not None and event.proposal.candidate is not None:
             for name in event.proposal.changed:
@@ -98,8 +99,9 @@ class LogEvents:
         """Log the returned member, and the reason for the end of the search."""
         low, high = event.interval
         _logger.info(
-            "finished (%s): member %d is returned, believed to score %.4f (%.4f to %.4f); %s",
-            *(event.stop_reason or "no more to try", event.best, event.score, low, high, event.choice_reason),
+            "finished (%s): %s is returned, expected score %.4f (%.4f to %.4f): %s",
+            *(event.stop_reason or "no more to try", candidate_name(event.best), event.score, low, high),
+            event.choice_reason,
         )
 
     def on_failed(self, event: Failed) -> None:
@@ -114,7 +116,7 @@ def _trial(proposal: Proposal) -> str:
 
 def _evaluation(event: StepCommitted) -> str:
     found = "; ".join(
-        f"member {member} run on {len(scores)} rows{_believed(event, member)}"
+        f"{candidate_name(member)} run on {len(scores)} rows{_believed(event, member)}"
         for member, scores in event.evaluated.items()
     )
     return f"{event.kind}: {found}"
@@ -122,4 +124,4 @@ def _evaluation(event: StepCommitted) -> str:
 
 def _believed(event: StepCommitted, member: int) -> str:
     score = event.scores.get(member)
-    return "" if score is None else f", believed to score {score.believed:.4f}"
+    return "" if score is None else f", expected score {score.believed:.4f}"

@@ -41,7 +41,7 @@ _IN_ASCII = str.maketrans({FULL: "#", EMPTY: "-", "…": "~"})
 _NARROW = 60
 _WIDEST = 110
 _BAR = 20
-_LABEL = 12
+_LABEL = 14
 _STYLES = {"finished": "bold green", "interrupted": "bold yellow", "failed": "bold red"}
 
 
@@ -103,17 +103,17 @@ def _rows(progress: Progress, now: float, *, wide: bool) -> list[tuple[str, Text
     rows += [(meter.name, _meter(meter, wide=wide)) for meter in meters(progress, now)]
     if "seconds" not in progress.limits:
         rows.append(("elapsed", Text(duration(progress.elapsed(now)))))
-    rows.append(("left", Text(left_text(progress, now))))
+    rows.append(("time left", Text(left_text(progress, now))))
     if progress.record.last is not None:
         rows.append(("score", Text.assemble((score_text(progress), "bold"))))
-        rows += [("seed", Text(seed_text(progress))), ("best", Text(best_text(progress)))]
-        rows.append(("contender", Text(contender_text(progress))))
-    rows += _listed("now", steps_text(progress))
-    rows.append(("trials", Text(trials_text(progress))))
-    rows += _listed("kept", change_text(progress))
+        rows += [("your program", Text(seed_text(progress))), ("best", Text(best_text(progress)))]
+        rows.append(("maybe better", Text(contender_text(progress))))
+    rows += _listed("running", steps_text(progress))
+    rows.append(("trials", Text(trials_text(progress.record))))
+    rows += _listed("last change", change_text(progress))
     said = {
-        "rejected": "" if progress.over else rejection_text(progress),
-        "trouble": trouble_text(progress),
+        "last rejected": "" if progress.over else rejection_text(progress),
+        "failures": trouble_text(progress),
         "stopped": stop_text(progress),
         "error": error_text(progress),
         "next": next_step(progress) if progress.over else "",

@@ -17,7 +17,6 @@ class PlainLines:
 
     Args:
         clock: The clock of the progress.
-        quiet: Seconds without a line at the start. Shorter runs write nothing, unless they have to wait.
         every: Seconds between two lines; there is none while nothing changes.
         stream: Where the lines go. Default: the `sys.stderr` of the moment.
     """
@@ -26,14 +25,13 @@ class PlainLines:
         self,
         clock: Callable[[], float],
         *,
-        quiet: float = 0.0,
         every: float = EVERY,
         stream: TextIO | None = None,
     ) -> None:
         self._clock = clock
         self._every = every
         self._stream = stream
-        self._begins = self._due = clock() + quiet
+        self._due = clock()
         self._latest: Progress | None = None
         self._shown: Progress | None = None
 
@@ -42,14 +40,13 @@ class PlainLines:
         self._latest = progress
         now = self._clock()
         starts_waiting = progress.wait is not None and (self._shown is None or self._shown.wait is None)
-        ended = progress.over and now >= self._begins
-        if starts_waiting or ended or (now >= self._due and progress != self._shown):
+        if starts_waiting or progress.over or (now >= self._due and progress != self._shown):
             self._write(progress, now)
 
     def close(self) -> None:
         """Write the last progress, unless it was written."""
         now = self._clock()
-        if self._latest is not None and self._latest != self._shown and now >= self._begins:
+        if self._latest is not None and self._latest != self._shown:
             self._write(self._latest, now)
 
     def _write(self, progress: Progress, now: float) -> None:

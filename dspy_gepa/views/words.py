@@ -5,16 +5,27 @@ Texts of models and data are made fit for a terminal: one line, bounded, without
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from shlex import quote
+from typing import Any
 
-from dspy_gepa.record.model import Trial
+from dspy_gepa.record.model import MemberRecord, RunRecord, Trial
 from dspy_gepa.record.progress import Progress, StepInFlight, Wait
+from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.runtime.failures import render_causes
-from dspy_gepa.texts import added_sentences, removed_sentences
+from dspy_gepa.texts import (
+    added_sentences,
+    candidate_name,
+    decimals,
+    figure,
+    removed_sentences,
+    render_short,
+)
 
 _MINUTE, _HOUR = 60, 3600
 # Steps in flight that are named one by one.
@@ -94,28 +105,31 @@ def left_text(progress: Progress, now: float) -> str:
 def score_text(progress: Progress) -> str:
     """Describe the best score with its interval; "" before there is one."""
     last = progress.record.last
-    return "" if last is None else _interval(last.score, last.interval)
+    return "" if last is None else render_short(last.score, last.interval)
 
 
 def seed_text(progress: Progress) -> str:
     """Describe the score of the original program, and the gain over it; "" before there is one."""
     last = progress.record.last
-    return "" if last is None else f"{_figure(last.score - last.gain)}, gain {_figure(last.gain, '+')}"
+    if last is None:
+        return ""
+    seed, gain = figure(last.score - last.gain, last.interval), figure(last.gain, last.interval, "+")
+    return f"{seed}, gain {gain}"
 
 
 def best_text(progress: Progress) -> str:
     """Describe the member that would be returned now, or is returned, and the reason."""
     record = progress.record
     best = record.best or 0
-    who = f"member {best}" if best else "the program as it was given"
+    who = candidate_name(best)
     reason = one_line(record.choice_reason, 300)
     if best and not reason and record.last is not None:
-        reason = f"better than the seed with probability {record.last.better_than_original:.2f}"
-    return f"{f'{who}, {reason}' if reason else who}; {_count(len(record.members), 'member')} in all"
+        reason = f"better than your program with probability {record.last.better_than_original:.2f}"
+    return f"{f'{who}, {reason}' if reason else who}; {_count(len(record.members), 'candidate')} in all"
 
 
 def contender_text(progress: Progress) -> str:
-    """Describe the member that may be better than the best, not yet significantly; "" without one.
+    """Describe the member that may be better than the best, without confidence so far; "" without one.
 
     After a run that ended before its finals, this includes the command that exports its texts.
     """
@@ -125,16 +139,18 @@ def contender_text(progress: Progress) -> str:
     score, interval = record.members[member].score, record.members[member].interval
     if score is None or interval is None:
         return ""
-    text = f"member {member} may have {_interval(score, interval)}, which is not sure yet"
+    text = f"candidate {member} may reach {render_short(score, interval)}, which is not certain yet"
     if not progress.over or record.log_dir is None:
         return text
-    return f"{text}; its texts: dspy-gepa export {_quoted(record.log_dir)} --member {member}"
+    return f"{text}; its texts: dspy-gepa export {_quoted(record.log_dir)} --candidate {member}"
 
 
 def step_text(step: StepInFlight) -> str:
     """Describe a step and its progress."""
     plan, who = step.plan, " and ".join(map(str, step.plan.members))
-    of = "" if not who else f" of member{'s' if len(plan.members) > 1 else ''} {who}"
+    of = "" if not who else f" of candidate{'s' if len(plan.members) > 1 else ''} {who}"
+    if plan.members == (0,):
+        of = " of your program"
     text = f"{plan.kind}{of}: {step.rollouts} of at most {plan.need.rollouts} rollouts"
     return f"{text}, {_count(step.reflections, 'reflection')}" if step.reflections else text
 
@@ -146,17 +162,36 @@ def steps_text(progress: Progress) -> list[str]:
     return [*shown, f"and {more} more"] if more > 0 else shown
 
 
-def trials_text(progress: Progress) -> str:
-    """Describe the results of all trials, and the share that was accepted; "" before the first."""
-    verdicts = [trial.verdict for trial in progress.record.trials]
+def trials_text(record: RunRecord) -> str:
+    """Describe the results of all trials; "" before the first.
+
+    Where every candidate is kept, the number of those expected to be better than their parents is given in
+    place of an acceptance rate.
+    """
+    verdicts = [trial.verdict for trial in record.trials]
     if not verdicts:
         return ""
     accepted, rejected, skipped = map(verdicts.count, ("accepted", "rejected", "skipped"))
-    text = f"{accepted} accepted, {rejected} rejected"
-    if skipped:
-        text += f", {skipped} without a proposal"
-    held = accepted + rejected
-    return f"{text} ({accepted / held:.0%} accepted)" if held else text
+    without = f", {skipped} without a proposal" if skipped else ""
+    tried = accepted + rejected
+    if not tried:
+        return without[2:]
+    if record.started.get("strategy", {}).get("validates_all", True):
+        return f"{accepted} accepted, {rejected} rejected{without} ({accepted / tried:.0%} accepted)"
+    better = sum(map(_improves(record), record.members))
+    whose = "their parents" if tried > 1 else "its parent"
+    return f"{tried} tried, {better} expected to be better than {whose}{without}"
+
+
+def _improves(record: RunRecord) -> Callable[[MemberRecord], bool]:
+    """Return a function that is True of members with a higher expected score than all their parents."""
+
+    def improves(member: MemberRecord) -> bool:
+        scores = [record.members[parent].believed for parent in member.parents]
+        known = [score for score in scores if score is not None]
+        return member.believed is not None and bool(known) and member.believed > max(known)
+
+    return improves
 
 
 def change_text(progress: Progress) -> list[str]:
@@ -189,7 +224,11 @@ def trouble_text(progress: Progress) -> str:
 
 def failed_rollouts_text(progress: Progress) -> str:
     """Describe the rollouts that gave no answer, by cause; "" without any."""
-    causes = progress.record.failed_rollouts
+    return _failed(progress.record)
+
+
+def _failed(record: RunRecord) -> str:
+    causes = record.failed_rollouts
     if not causes:
         return ""
     return one_line(f"{_count(sum(causes.values()), 'rollout')} failed: {render_causes(causes)}", 200)
@@ -215,7 +254,7 @@ def activity(progress: Progress) -> str:
         return f"{'interrupted' if progress.wait.interrupted else 'failed'}: waiting"
     doing = {
         "starting": "starting",
-        "original": "running the program as it was given",
+        "original": "running your program",
         "search": "searching",
         "finals": "finals: comparing the best",
     }
@@ -243,23 +282,88 @@ def next_step(progress: Progress) -> str:
     return f"recorded in {one_line(log_dir, 400)}; read it with: dspy-gepa report {_quoted(log_dir)}"
 
 
+def start_text(progress: Progress) -> str:
+    """Describe a run that begins in one line: its rows, its limits, its forecast, and where it is kept."""
+    record = progress.record
+    started, foreseen = record.started, record.started.get("forecast", {})
+    rows = f"{_count(started.get('train_rows', 0), 'train row')}"
+    if not started.get("in_sample"):
+        rows += f" and {_count(started.get('val_rows', 0), 'validation row')}"
+    limits = [
+        amount(name, limit) + ("" if name in ("cost", "seconds") else f" {name}")
+        for name, limit in progress.limits.items()
+        if limit < UNLIMITED
+    ]
+    parts = [rows, f"at most {', '.join(limits)}" if limits else "", _foreseen(foreseen)]
+    parts.append(one_line(record.log_dir or "", 400))
+    begin = f"GEPA resumes after {progress.resumed_steps} steps" if progress.resumed_steps else "GEPA starts"
+    return f"{begin}: {'; '.join(part for part in parts if part)}"
+
+
+def _foreseen(forecast: Mapping[str, Any]) -> str:
+    if not forecast:
+        return ""
+    return f"about {forecast['steps']:,} steps and {forecast['reflections']:,} reflections"
+
+
+def summary_text(record: RunRecord) -> str:
+    """Describe the result of a run in one line: ``0.42 -> 0.71 (0.63 to 0.79) on 40 validation rows``."""
+    last, best = record.last, record.best
+    if last is None or best is None:
+        return "your program was not run"
+    original = record.members[0].believed
+    score = render_short(last.score, last.interval)
+    if best and original is not None:
+        score = f"{figure(original, last.interval)} -> {score}"
+    else:
+        score = f"no gain, your program has {score}"
+    parts = [f"{score} {on_rows(record)}".strip(), _count(last.rollouts, "rollout"), _failed(record)]
+    return "; ".join(part for part in [*parts, one_line(record.log_dir or "", 400)] if part)
+
+
+def measured_text(record: RunRecord) -> str:
+    """Describe the plain mean of the best candidate on the validation rows; "" if it was run on none."""
+    if record.best is None or not (rows := on_rows(record)):
+        return ""
+    known = record.members[record.best].scores
+    scores = [known[row] for row in record.val_rows if row in known]
+    if set(scores) <= {0.0, 1.0}:
+        return f"{math.fsum(scores):.0f} of {rows.removeprefix('on ').removeprefix('the ')} right"
+    return f"mean {math.fsum(scores) / len(scores):.{decimals(max(scores) - min(scores))}f} {rows}"
+
+
+def on_rows(record: RunRecord) -> str:
+    """Describe the validation rows that the best candidate was run on; "" if there are none."""
+    known = [] if record.best is None else record.members[record.best].scores
+    run = sum(row in known for row in record.val_rows)
+    if not run:
+        return ""
+    if record.started.get("in_sample"):
+        return f"on the {_count(run, 'train row')} that were reflected on"
+    return f"on {_count(run, 'validation row')}"
+
+
 def line_of(progress: Progress, now: float) -> str:
     """Describe the progress in one line without control characters, for a log."""
     if progress.wait is not None:
         return f"GEPA {activity(progress)} {wait_text(progress, now)}"
+    if progress.phase == "finished":
+        return f"GEPA: {summary_text(progress.record)}"
+    if progress.phase == "starting":
+        return start_text(progress)
     spent = [
         meter.text if meter.name in ("cost", "time") else f"{meter.text} {meter.name}"
         for meter in meters(progress, now)
     ]
-    said = {"best": score_text(progress), "seed": seed_text(progress)}
+    said = {"best": score_text(progress), "your program": seed_text(progress)}
     score = ", ".join(f"{name} {text}" for name, text in said.items() if text)
     left = left_text(progress, now)
     time = duration(progress.elapsed(now)) + (f", {left} left" if left else "")
-    parts = [", ".join(spent), score, trials_text(progress), time]
+    parts = [", ".join(spent), score, trials_text(progress.record), time]
     parts.append(trouble_text(progress))
     if progress.over:
         parts.append(failed_rollouts_text(progress))
-        parts += [error_text(progress) or stop_text(progress), contender_text(progress), next_step(progress)]
+        parts += [error_text(progress), contender_text(progress), next_step(progress)]
     return f"GEPA {activity(progress)}: {'; '.join(part for part in parts if part)}"
 
 
@@ -283,16 +387,6 @@ def _quoted(log_dir: str) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _interval(score: float, interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{_figure(score)} (90 %: {_figure(low)} to {_figure(high)})"
-
-
-def _figure(value: float, sign: str = "") -> str:
-    """Format with three decimals, never as -0.000."""
-    return f"{round(value, 3) + 0.0:{sign}.3f}"
 
 
 # Texts of models and data ----------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ better = gepa.compile(program, trainset=train, valset=val)
 result = better.detailed_results
 
 low, high = result.interval
-print(f"simulated LM: believed to score {result.score:.2f} (90 % interval {low:.2f} to {high:.2f})")
+print(f"simulated LM: expected score {result.score:.2f} (90 % interval {low:.2f} to {high:.2f})")
 print(f"simulated LM: {result.choice_reason}")
 print(f"{result.total_metric_calls} rollouts, {result.reflection_calls} reflections, {result.stop_reason}")
 

@@ -160,9 +160,9 @@ for name, metric in metrics.items():
 # The first has the score, the label and the answer that was given, and no cause. The second adds the pages
 # that settle the question, for all predictors alike. The third says what this predictor did and what would
 # have helped: the query, and what it should have led to. It is nearer to the predictor's work, and leaves
-# out what the second tells of the whole.
+# out what the second says about the whole.
 #
-# ## What it comes to
+# ## The result
 #
 # Three metrics, four worlds with questions of their own, 100 rollouts each; then the same test questions
 # for all. Whatever metric a program was compiled with, the test counts right answers.

@@ -2,12 +2,11 @@
 # # Anatomy of a run
 #
 # What happens between `compile` and the program that comes back: candidates are written, tried on a few
-# rows, judged by what they are believed to be worth, mixed, and compared at the end. This notebook takes
+# rows, judged by an expected score, mixed, and compared at the end. This notebook takes
 # one run apart.
 #
 # All figures are of simulated LMs; they say nothing about any real model. Numbers differ from run to run,
-# the parts do not. [How the default strategy spends its rollouts](../docs/adaptive.md) tells why each part
-# is there.
+# the parts do not. [How the default strategy spends its rollouts](../docs/adaptive.md) explains each part.
 
 # %%
 import dspy
@@ -55,10 +54,10 @@ for step in result.proposals[:12]:
     print(f"{step.kind:9} {parents:8} {sizes} {share:>8}")
 
 # %% [markdown]
-# ## What members are believed to be worth
+# ## Expected scores
 #
 # Means over different rows cannot be compared: some rows are easy. So a score is taken to be member + row +
-# noise, and a member's worth is a belief with an interval. A child is believed to be like its parent until
+# noise, and a member has an expected score with an interval. A child is expected to be like its parent until
 # its own rows say otherwise. Lines lead from parents to children.
 
 # %%

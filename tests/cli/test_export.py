@@ -26,10 +26,10 @@ def test_any_member_can_be_had(call: Call, runs: Path) -> None:
 
 
 def test_a_member_that_is_not_there_is_refused_with_those_that_are(call: Call, runs: Path) -> None:
-    result = call("export", runs / "first", "--member", 99)
+    result = call("export", runs / "first", "--candidate", 99)
     last = len(read_run(runs / "first").members) - 1
     assert result.exit_code == 2
-    assert f"There is no member 99; members are 0, the seed, to {last}." in result.output
+    assert f"There is no candidate 99; candidates are 0, the original program, to {last}." in result.output
 
 
 def test_a_run_without_members_is_refused(call: Call, runs: Path, tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_run_without_members_is_refused(call: Call, runs: Path, tmp_path: Path
     )
     result = call("export", run)
     assert result.exit_code == 2
-    assert "no member yet" in result.output
+    assert "no candidate yet" in result.output
 
 
 def test_markdown_has_every_text_in_a_block_of_its_own(call: Call, runs: Path) -> None:
@@ -62,7 +62,7 @@ def test_messages_are_the_instructions_of_each_predictor(call: Call, runs: Path)
 def test_what_is_no_predictors_instructions_is_no_message_and_is_named(
     call: Call, runs: Path, tmp_path: Path
 ) -> None:
-    rename = "replace({0}, '\"a\": ', '\"a/fields/hint\": ')"
+    rename = "replace({0}, '\"a\":', '\"a/fields/hint\":')"
     run = changed(
         runs / "first",
         tmp_path / "run",

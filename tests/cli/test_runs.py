@@ -72,7 +72,7 @@ def test_on_a_narrow_terminal_each_run_is_a_block(
         "UPDATE sessions SET last_seen = 'never'",
         "UPDATE sessions SET ended = 'somehow'",
         "UPDATE events SET data = '[' WHERE number = (SELECT max(number) FROM events)",
-        "UPDATE events SET data = replace(data, '\"score\": 0', '\"score\": 1e9990')",
+        "UPDATE events SET data = replace(data, '\"score\":0', '\"score\":1e9990')",
         "ALTER TABLE events RENAME TO others",
     ],
 )

@@ -25,9 +25,9 @@ def test_it_tells_the_figures_of_the_run_and_its_best_texts(call: Call, runs: Pa
     said = " ".join(result.output.split())
     assert result.exit_code == 0
     assert f"{runs / 'first'}: finished" in said
-    assert f"score {last.score:.3f}, with probability 0.9 between {last.interval[0]:.3f} and" in said
-    assert f"gain {last.gain:.3f}, with probability 0.9 between {last.gain_interval[0]:.3f} and" in said
-    assert f"returned member {record.best} of {len(record.members)}" in said
+    assert f"score {last.score:.2f}, with probability 0.9 between {last.interval[0]:.2f} and" in said
+    assert f"gain {last.gain:.2f}, with probability 0.9 between {last.gain_interval[0]:.2f} and" in said
+    assert f"returned candidate {record.best}, one of {len(record.members)} candidates" in said
     assert record.choice_reason in said
     assert record.stop_reason in said
     assert (
@@ -75,7 +75,7 @@ def test_a_run_that_has_not_finished_is_shown_with_how_to_resume_it(
         "settings: metric is_right, task model scripted/task, reflection model scripted/reflection" in words
     )
     assert "Its limits are rollouts 60; with others it goes on under resume='extend'." in words
-    assert "best member" in words
+    assert "best candidate" in words
     assert (result.exit_code, call("show", run, "--check").exit_code) == (0, 1)
 
 
@@ -170,12 +170,12 @@ def test_facts_keep_within_a_terminal_of_any_width(
 @pytest.mark.parametrize(
     "change",
     [
-        "replace(data, '\"parents\": [0]', '\"parents\": [-1]')",
-        "replace(data, '\"parents\": [0]', '\"parents\": [99]')",
-        "replace(data, '\"best\": ', '\"best\": 7')",
-        'replace(data, \'"gain": \', \'"gain": 1e999, "other": \')',
-        'replace(data, \'"evaluated": {\', \'"evaluated": {"-1": {}, \')',
-        'replace(data, \'"rows": [\', \'"rows": ["train/-1", \')',
+        "replace(data, '\"parents\":[0]', '\"parents\":[-1]')",
+        "replace(data, '\"parents\":[0]', '\"parents\":[99]')",
+        "replace(data, '\"best\":', '\"best\":7')",
+        'replace(data, \'"gain":\', \'"gain":1e999,"other":\')',
+        'replace(data, \'"members":{\', \'"members":{"-1":["",[]],\')',
+        'replace(data, \'"rows":"\', \'"rows":"train/-1,\')',
     ],
 )
 def test_a_journal_with_impossible_values_is_refused_in_words(

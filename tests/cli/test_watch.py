@@ -96,8 +96,9 @@ def test_in_a_pipe_a_run_that_has_ended_is_one_line(call: Call, runs: Path) -> N
     result = call("watch", runs / "first", "--check")
     assert result.exit_code == 0
     assert result.output.count("\n") == 1
-    assert result.output.startswith("GEPA finished: 60 of 60 rollouts, ")
-    assert f"best {last.score:.3f}" in result.output
+    assert result.output.startswith("GEPA: ")
+    assert f"-> {last.score:.2f} (" in result.output
+    assert "; 60 rollouts; " in result.output
 
 
 def test_a_run_whose_process_is_gone_is_not_waited_for(call: Call, runs: Path, tmp_path: Path) -> None:
@@ -130,8 +131,8 @@ def test_on_a_terminal_it_is_a_panel_that_stays(
         cli(["watch", str(runs / "first"), *(["--plain"] if plain else [])], standalone_mode=False)
     screen.close()
     shown = "\n".join(screen.lines)
-    assert shown.count("GEPA finished") == 1
-    assert ("finished: 60 of 60 rollouts" in shown) == plain
+    assert shown.count("GEPA") == 1
+    assert ("; 60 rollouts; " in shown) == plain
     assert ("rollouts    " in shown) != plain
 
 
@@ -151,7 +152,7 @@ def test_a_panel_stays_whole_when_the_watching_is_ended(
 
 
 def accepted(count: int) -> Progress:
-    return recorded(Progress(), trials=trials(count, 0))
+    return recorded(Progress(kind="mutation"), trials=trials(count, 0))
 
 
 def test_lines_are_a_minute_apart_while_there_is_news() -> None:

@@ -121,7 +121,7 @@ def is_dark(page: Page) -> bool:
 def test_the_best_member_is_shown_at_first(visit: Callable[..., Page]) -> None:
     page = visit("plain")
     assert page.inner_text("h1").startswith("+")
-    assert page.inner_text("#card h3").startswith(f"Member {BEST}")
+    assert page.inner_text("#card h3").startswith(f"Candidate {BEST}")
     assert page.get_attribute(f'.node[data-member="{BEST}"]', "aria-pressed") == "true"
     for text in SPARSE.members[BEST or 0].texts.values():
         assert text.split("\n")[0] in page.inner_text("#texts")
@@ -131,9 +131,9 @@ def test_a_node_of_the_tree_tells_what_changed_and_opens_its_member(visit: Calla
     page = visit("plain")
     page.hover('.node[data-member="1"]')
     assert page.is_visible("#tip")
-    assert "member 1, from the seed" in page.inner_text("#tip")
+    assert "candidate 1, from your program" in page.inner_text("#tip")
     page.click('.node[data-member="1"]')
-    assert page.inner_text("#card h3") == "Member 1"
+    assert page.inner_text("#card h3") == "Candidate 1"
     trial = next(t for t in SPARSE.trials if t.member == 1)
     assert trial.reason in page.inner_text("#card")
     assert page.locator("#card ins").count() > 0
@@ -142,7 +142,7 @@ def test_a_node_of_the_tree_tells_what_changed_and_opens_its_member(visit: Calla
     page.click("#card >> text=Plain")
     assert page.locator("#card ins").count() == 0
     page.click("#card .link >> nth=0")
-    assert page.inner_text("#card h3") == "The seed"
+    assert page.inner_text("#card h3") == "Your program"
 
 
 def test_the_tree_is_walked_by_keyboard(visit: Callable[..., Page]) -> None:
@@ -152,7 +152,7 @@ def test_the_tree_is_walked_by_keyboard(visit: Callable[..., Page]) -> None:
     page.keyboard.press("ArrowLeft")
     parent = SPARSE.members[BEST or 0].parents[0]
     assert page.evaluate("document.activeElement.dataset.member") == str(parent)
-    assert page.inner_text("#card h3") == (f"Member {parent}" if parent else "The seed")
+    assert page.inner_text("#card h3") == (f"Candidate {parent}" if parent else "Your program")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.dataset.member") != str(parent)
     page.keyboard.press("Enter")
@@ -166,22 +166,22 @@ def test_a_cell_of_the_heat_map_tells_its_row_and_score_and_opens_its_member(
     page.locator("#heat").scroll_into_view_if_needed()
     page.hover("#heat", position={"x": 60, "y": 30})
     score = SPARSE.members[0].scores["val/0"]
-    assert page.inner_text("#tip").startswith(f"the seed on val/0: scored {score:g}")
+    assert page.inner_text("#tip").startswith(f"your program on val/0: scored {score:g}")
     page.click("#heat", position={"x": 60, "y": 50})
-    assert page.inner_text("#card h3") == "Member 1"
+    assert page.inner_text("#card h3") == "Candidate 1"
     page.focus("#heat")
     page.keyboard.press("ArrowUp")
     for _ in range(11):
         page.keyboard.press("ArrowRight")
-    assert page.inner_text("#heat-said").startswith("the seed on val/11: scored")
+    assert page.inner_text("#heat-said").startswith("your program on val/11: scored")
     for _ in range(12):
         page.keyboard.press("ArrowDown")
-    assert page.inner_text("#heat-said") == "member 12 on val/11: not run"
-    assert "1 of 14 members" in page.inner_text("#heat-left")
+    assert page.inner_text("#heat-said") == "candidate 12 on val/11: not run"
+    assert "1 of 14 candidates" in page.inner_text("#heat-left")
     page.select_option("#heat-order", "score")
     page.focus("#heat")
     page.keyboard.press("ArrowDown")
-    assert page.inner_text("#heat-said").startswith(f"member {BEST} on")
+    assert page.inner_text("#heat-said").startswith(f"candidate {BEST} on")
 
 
 @pytest.mark.parametrize("name", ["plain", "far", "below"])
@@ -189,7 +189,7 @@ def test_a_score_is_told_alike_in_tree_table_and_card_and_fits_into_its_node(
     visit: Callable[..., Page], name: str
 ) -> None:
     page = visit(name)
-    page.click("text=All 14 members as a table")
+    page.click("text=All 14 candidates as a table")
     for member in (0, 1, BEST):
         page.click(f'.node[data-member="{member}"]')
         told = page.inner_text("#card > p b >> nth=0")
@@ -207,7 +207,7 @@ def test_the_heat_map_begins_with_rows_that_someone_was_run_on(visit: Callable[.
     page = visit("far")
     chosen = page.locator("#heat-set option:checked")
     assert chosen.inner_text().startswith("Train rows")
-    assert "1 of 14 members" in page.inner_text("#heat-left")
+    assert "1 of 14 candidates" in page.inner_text("#heat-left")
 
 
 def test_the_course_tells_what_made_the_step(visit: Callable[..., Page]) -> None:
@@ -215,17 +215,19 @@ def test_the_course_tells_what_made_the_step(visit: Callable[..., Page]) -> None
     page.locator(".plot").scroll_into_view_if_needed()
     page.hover(".plot .area", position={"x": 700, "y": 20})
     assert "rollouts, step" in page.inner_text("#tip")
-    assert "better than the seed with probability" in page.inner_text("#tip")
+    assert "better than your program with probability" in page.inner_text("#tip")
     page.focus(".plot")
     page.keyboard.press("Home")
     assert page.inner_text("#said").startswith(f"{SPARSE.curve[0].rollouts} rollouts, step 0")
     page.keyboard.press("End")
     page.keyboard.press("Enter")
-    assert page.inner_text("#card h3").startswith(f"Member {BEST}")
+    assert page.inner_text("#card h3").startswith(f"Candidate {BEST}")
 
 
 def test_a_passage_of_the_final_text_tells_the_failures_it_came_from(visit: Callable[..., Page]) -> None:
     page = visit("plain")
+    assert page.locator("#texts article >> nth=0").locator(".pane.seed").is_visible()
+    page.click("#texts article >> nth=0 >> text=Origins")
     passage = page.locator(".passage:not(.given)").first
     member = int(passage.locator(".from").inner_text().split()[-1])
     trial = next(t for t in SPARSE.trials if t.member == member)
@@ -235,7 +237,7 @@ def test_a_passage_of_the_final_text_tells_the_failures_it_came_from(visit: Call
     assert f"in step {trial.step}" in because
     for evidence in trial.evidence:
         assert (evidence.feedback in because) == (evidence.score < 1)
-    page.click("#texts article >> nth=0 >> text=Against the seed")
+    page.click("#texts article >> nth=0 >> text=Before and after")
     assert page.locator("#texts article >> nth=0").locator(".pane.seed").is_visible()
     assert not passage.is_visible()
 
@@ -260,7 +262,7 @@ def test_buttons_copy_the_texts_whole(visit: Callable[..., Page]) -> None:
     assert page.evaluate("navigator.clipboard.readText().then(JSON.parse)") == texts
     page.click("text=Copy all as Markdown")
     page.locator("#said", has_text="Copied").wait_for(state="attached")
-    assert page.evaluate("navigator.clipboard.readText()").startswith("# A run\n\n- Gain over the seed: ")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("# A run\n\n- Gain over your program: ")
 
 
 def test_light_and_dark_follow_the_system_and_the_switch(visit: Callable[..., Page]) -> None:
@@ -316,6 +318,7 @@ def test_hostile_texts_are_inert(visit: Callable[..., Page]) -> None:
 
 def test_a_huge_text_is_cut_until_a_button_shows_all_of_it(visit: Callable[..., Page]) -> None:
     page = visit("hostile")
+    page.click("#texts article >> nth=0 >> text=Origins")
     pane = page.locator("#texts .pane.origin").first
     assert pane.bounding_box()["height"] < 600
     assert HUGE in pane.text_content()
@@ -367,7 +370,7 @@ def test_a_notebooks_frame_works_without_the_rights_of_the_notebook(
     page.goto(shown.as_uri())
     frame = page.frame_locator("iframe")
     frame.locator('.node[data-member="1"]').click()
-    assert frame.locator("#card h3").inner_text() == "Member 1"
+    assert frame.locator("#card h3").inner_text() == "Candidate 1"
     frame.locator("nav a >> text=Rows").click()
     assert frame.locator("#heat").is_visible()
     assert page.url == shown.as_uri()

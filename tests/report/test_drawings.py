@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -101,6 +102,23 @@ def test_the_line_to_the_best_is_marked_through_a_merge() -> None:
     ]
     assert tree.nodes[4].level is None
     assert all(re.fullmatch(r"M\d+ \d+ C[\d ]+", edge.path) for edge in tree.edges)
+
+
+def test_the_lineage_of_the_best_is_the_top_row() -> None:
+    tree = arrange(made_up_run(members=60, rows=3, seed=5))
+    leading = [node for node in tree.nodes if node.leads]
+    assert len(leading) > 2
+    merged = {edge.merge for edge in tree.edges if edge.leads}
+    assert merged != {False} or len({node.y for node in leading}) == 1
+
+
+def test_the_finals_are_marked_from_their_first_rollout() -> None:
+    assert draw(COURSE).finals is None  # type: ignore[union-attr]
+    *before, last = COURSE.curve
+    chart = draw(replace(COURSE, curve=(*before, replace(last, kind="finals"))))
+    assert chart is not None
+    assert chart.finals == 50
+    assert chart.end is not None
 
 
 def test_a_long_line_of_descent_is_drawn() -> None:

@@ -23,7 +23,7 @@ def test_the_seed_and_the_best_come_first_and_then_what_no_member_beats() -> Non
     found = objectives(RUN)
     assert found is not None
     assert [(line.member, line.role) for line in found.lines] == [
-        (0, "the program as it was given"),
+        (0, "your program"),
         (1, "returned"),
         (2, "a trade-off"),
         (3, "a trade-off"),  # it is not known in all, so that nothing is known to beat it

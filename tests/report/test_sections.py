@@ -9,11 +9,20 @@ import pytest
 
 from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.model import RunRecord, RunStatus
-from dspy_gepa.report.sections import advice, chance, costs, facts, headline, in_flight, settings
+from dspy_gepa.report.sections import (
+    advice,
+    chance,
+    costs,
+    facts,
+    headline,
+    in_flight,
+    settings,
+    settings_in_words,
+)
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Usage
-from dspy_gepa.views.words import amount
+from dspy_gepa.views.words import amount, trials_text
 from tests.report.support_records import member, point
 from tests.support_reports import made_up_run
 
@@ -24,7 +33,7 @@ def test_a_headline_sets_the_best_beside_the_seed_on_one_scale() -> None:
     found = headline(RUN)
     assert found is not None
     seed, best = found.bars
-    assert (seed.label, best.label) == ("The seed", f"Member {RUN.best}")
+    assert (seed.label, best.label) == ("Your program", f"Candidate {RUN.best}")
     assert best.score > seed.score
     assert best.at > seed.at
     assert best.low < best.at < best.low + best.width
@@ -45,7 +54,7 @@ def test_where_the_seed_is_the_best_it_stands_alone() -> None:
     record = RunRecord(state="running", members=(member(0, {"a": "x"}),), curve=(point(5, 0.5),), best=0)
     found = headline(record)
     assert found is not None
-    assert [bar.label for bar in found.bars] == ["The seed"]
+    assert [bar.label for bar in found.bars] == ["Your program"]
 
 
 def test_nothing_is_claimed_before_the_first_commit() -> None:
@@ -61,7 +70,7 @@ def test_what_was_spent_is_set_against_its_limit() -> None:
     assert told["Reflections"][1] == ""
     assert told["Cost"] == (amount("cost", last.cost), "of $50.00")
     assert told["Time"] == ("1 h 06 min", "")
-    assert told["Members"] == ("8", "7 of 14 trials accepted")
+    assert told["Candidates"] == ("8", trials_text(RUN))
 
 
 def test_a_cost_without_prices_is_not_told_as_nothing() -> None:
@@ -76,7 +85,7 @@ def test_a_cost_without_prices_is_not_told_as_nothing() -> None:
         ("running", "goes on"),
         ("interrupted", "interrupted"),
         ("failed", "error"),
-        ("killed", "without a word"),
+        ("killed", "without an error message"),
     ],
 )
 def test_a_run_that_did_not_finish_says_how_it_goes_on(state: RunStatus, word: str) -> None:
@@ -143,6 +152,26 @@ def test_settings_are_told_one_by_one_without_what_was_not_set() -> None:
     assert told["in sample"] == "no"
     assert told["seed"] == "0"
     assert not {"candidates", "limits: tokens", "event"} & set(told)
+
+
+def test_settings_are_told_in_words_first() -> None:
+    started = {
+        "train_rows": 20,
+        "val_rows": 20,
+        "in_sample": False,
+        "seed": 3,
+        "width": 1,
+        "threads": 8,
+        "limits": {"rollouts": 150, "cost": 2.0, "seconds": None},
+        "strategy": {"name": "adaptive", "minibatch_size": 8, "max_merges": 0},
+    }
+    assert settings_in_words(RunRecord("finished", started)) == [
+        "Data: 20 train rows and 20 validation rows.",
+        "Limits: at most 150 rollouts, $2.00.",
+        "Strategy: adaptive, with 8 rows for each reflection and no merges.",
+        "Random seed 3; 1 step at a time, on 8 threads.",
+    ]
+    assert settings_in_words(RunRecord("failed")) == []
 
 
 def test_steps_that_were_begun_are_named() -> None:

@@ -70,7 +70,7 @@ def spent(limits: Limits, spending: Spending, elapsed: float = 0.0) -> Budget:
         (Limits(99, reflections=2), Spending(8, 2), 0, "2 of 2 reflections are spent"),
         (Limits(99, tokens=1000), Spending(8, tokens=900), 0, "900 of 1000 tokens are spent, and the next"),
         (Limits(99, cost=1.5), Spending(8, cost=1.25), 0, "$1.25 of $1.5 are spent, and the next step"),
-        (Limits(99, seconds=60), Spending(8), 60.5, "60 seconds have passed"),
+        (Limits(99, seconds=60), Spending(8), 60.5, "60 of 60 seconds are spent"),
     ],
 )
 def test_the_limit_that_is_reached_first_is_named_with_its_figures(
@@ -149,10 +149,10 @@ def test_a_share_of_whole_things_is_rounded_down(rollouts: int, tokens: int, sha
 @pytest.mark.parametrize(
     ("limits", "spending", "elapsed", "words"),
     [
-        (Limits(100), Spending(48), 0, "48 of 100 rollouts are spent, 50 are kept for the finals, and"),
-        (Limits(999, tokens=1000), Spending(30, tokens=490), 0, "490 of 500 tokens are spent"),
-        (Limits(999, cost=3.0), Spending(30, cost=1.49), 0, "$1.49 of $1.5 are spent"),
-        (Limits(999, seconds=60), Spending(30), 30, "30 seconds have passed"),
+        (Limits(100), Spending(48), 0, "the search ended at 48 of 100 rollouts so that 52 were left"),
+        (Limits(999, tokens=1000), Spending(30, tokens=490), 0, "the search ended at 490 of 1000 tokens"),
+        (Limits(999, cost=3.0), Spending(30, cost=1.49), 0, "the search ended at $1.49 of $3"),
+        (Limits(999, seconds=60), Spending(30), 30, "the search ended at 30 of 60 seconds"),
     ],
 )
 def test_what_is_kept_for_later_is_refused_now(

@@ -216,6 +216,28 @@ def test_an_error_that_trying_again_cannot_mend_ends_the_run_at_once() -> None:
     assert len(world.starts) == 1
 
 
+def test_a_server_that_was_never_reached_ends_the_run_within_seconds() -> None:
+    refused = Fault("LMTransportError", "connection refused", unreachable=True)
+    world = World(lambda effect, attempt: (0.0, refused))
+    dispatcher = dispatcher_in(world, workers=1, policy=RetryPolicy(unreachable=8.0))
+    request_rollouts(dispatcher, 1)
+    with pytest.raises(InfrastructureError, match="start it, or correct its address"):
+        dispatcher.next()
+    assert 8.0 <= world.now() < 20.0
+
+
+def test_a_server_that_goes_away_later_is_waited_for() -> None:
+    refused = Fault("LMTransportError", "connection refused", unreachable=True)
+
+    def behave(effect: Any, attempt: int) -> tuple[float, Answer]:
+        return 0.0, refused if effect.row.position == 1 and attempt < 6 else answer_of(effect)
+
+    world = World(behave)
+    dispatcher = dispatcher_in(world, workers=1, policy=RetryPolicy(unreachable=8.0))
+    request_rollouts(dispatcher, 2)
+    assert [done.attempts for done in collect(dispatcher, 2)] == [1, 6]
+
+
 # Overload -------------------------------------------------------------------------------------------------
 
 

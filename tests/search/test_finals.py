@@ -20,6 +20,7 @@ from dspy_gepa.search.finals import (
     choose,
     confidence_needed,
     contenders,
+    distinct,
     finals,
 )
 from dspy_gepa.search.pool import Pool
@@ -249,7 +250,9 @@ def test_the_member_believed_to_be_worth_most_is_returned() -> None:
     assert (choice.member, choice.score) == (2, 0.9)
     assert choice.better_than_original == pool.belief.probability_better(2, 0) > 0.99
     assert choice.interval == pool.belief.score(2).interval()
-    assert choice.reason == "better than the seed program with probability 1.00"
+    assert choice.reason == (
+        "better than your program with probability 1.00; 0.90 is required with 3 candidates"
+    )
 
 
 def test_the_seed_is_returned_when_nobody_is_better_with_confidence() -> None:
@@ -259,8 +262,8 @@ def test_the_seed_is_returned_when_nobody_is_better_with_confidence() -> None:
     assert choice.interval == pool.belief.score(0).interval()
     better = pool.belief.probability_better(2, 0)
     assert choice.reason == (
-        f"no significant gain: the best other is better with probability {better:.2f}, "
-        "so the seed is returned"
+        f"candidate 2 is better than your program with probability {better:.2f}; "
+        "0.90 is required with 2 candidates"
     )
 
 
@@ -297,9 +300,28 @@ def test_without_ties_it_is_the_best_whenever_that_is_better_with_confidence(
     assert choose(pool, confidence, 0.0).member == (best if sure else 0)
 
 
-def test_who_was_not_in_the_finals_is_not_returned() -> None:
+def test_who_was_not_in_the_finals_is_not_returned_and_the_reason_says_so() -> None:
     pool = believing(field_of(4, 1), [0.0, 0.9, 0.8, 0.7])
-    assert choose(pool, confidence=0.9, tie=0.0, among=(0, 2, 3)).member == 2
+    choice = choose(pool, confidence=0.9, tie=0.0, among=(0, 2, 3))
+    assert choice.member == 2
+    assert choice.reason.endswith("candidate 1, with the higher score 0.90, was not in the finals")
+
+
+def test_the_reason_names_why_a_higher_score_is_not_returned() -> None:
+    longer = believing(field_of(3, 1, LENGTHS.__getitem__), [0.0, 0.9, 0.85], sd=0.1)
+    assert "candidate 1, with the higher score 0.90, is longer" in choose(longer, 0.9, tie=1.0).reason
+    unsure = field_of(3, 1)
+    belief = replace(believing(unsure, [0.0, 0.5, 0.45]).belief, covariance=np.diag([0.01, 0.25, 0.01]))
+    unsure.__dict__["belief"] = belief
+    choice = choose(unsure, 0.9, tie=0.0)
+    assert choice.member == 2
+    assert "candidate 1, with the higher score 0.50, is better than your program with" in choice.reason
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_two_probabilities_are_shown_so_that_the_larger_one_is_seen(first: float, second: float) -> None:
+    shown = distinct(first, second)
+    assert (float(shown[0]) > float(shown[1])) == (first > second) or abs(first - second) < 1e-4
 
 
 def test_on_the_train_rows_themselves_the_best_is_returned_without_significance_and_whatever_its_length() -> (
@@ -363,7 +385,7 @@ def test_a_tie_with_one_that_is_not_surely_better_does_not_lose_the_gain() -> No
 
 def test_alone_the_seed_is_returned_because_nothing_else_was_found() -> None:
     choice = choose(believing(field_of(1, 1), [0.9]), 0.9, 0.0)
-    assert choice.reason == "no significant gain: nothing else was found"
+    assert choice.reason == "no other candidate was found"
 
 
 @pytest.mark.parametrize(("others", "needed"), [(0, 0.5), (1, 0.5), (2, 0.5), (5, 0.8), (20, 0.95)])

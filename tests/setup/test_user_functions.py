@@ -71,7 +71,7 @@ def test_a_provider_that_a_part_asked_in_vain_is_told_as_such(option: str, tmp_p
     [
         ("candidate_selection_strategy", "x", "'str' object cannot be interpreted as an integer"),
         ("candidate_selection_strategy", 1.0, "'float' object cannot be interpreted"),
-        ("candidate_selection_strategy", 99, "chose member 99"),
+        ("candidate_selection_strategy", 99, "chose candidate 99"),
         ("component_selector", 3, "'int' object is not iterable"),
         ("component_selector", "a", r"the string 'a' where several names belong: \['a'\]"),
         ("component_selector", ["c"], "chose 'c'; the components are a, b"),

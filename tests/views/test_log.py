@@ -30,9 +30,9 @@ def test_there_is_one_line_per_step_at_info(caplog: pytest.LogCaptureFixture) ->
     assert len(trials) == len(result.proposals) - 1
     for line, proposal in zip(trials, result.proposals[1:], strict=True):
         assert f"{proposal.verdict} ({proposal.reason})" in line
-        assert re.search(r"; \d+ members, the best is believed to score [\d.]+, \d+ rollouts$", line)
+        assert re.search(r"; \d+ candidates, the best has an expected score of [\d.]+, \d+ rollouts$", line)
     assert said[0].startswith("forecast: about")
-    assert said[-1].startswith(f"finished ({result.stop_reason}): member {result.best_idx} is returned")
+    assert said[-1].startswith(f"finished ({result.stop_reason}): candidate {result.best_idx} is returned")
     assert len(said) == len(steps) + 2
 
 

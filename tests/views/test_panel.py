@@ -44,8 +44,8 @@ def test_everything_is_there() -> None:
     text = "\n".join(drawn(BUSY, width=110))
     for part in (
         *("searching", "300 of 600", "$0.41 of $5.00", "45 k", "2 min 00 s", "about 2 min"),
-        *("0.712 (90 %: 0.650 to 0.770)", "0.580, gain +0.132", "member 3", "0.97", "5 members"),
-        *("mutation of member 3: 5 of at most 14 rollouts", "5 accepted, 9 rejected (36% accepted)"),
+        *("0.71 (0.65 to 0.77)", "0.58, gain +0.13", "candidate 3", "0.97", "5 candidates"),
+        *("mutation of candidate 3: 5 of at most 14 rollouts", "5 accepted, 9 rejected (36% accepted)"),
         *("hop: scored 3 on 6 rows", '+ "Name the city', "minibatch score went from 3 to 2"),
     ):
         assert part in text
@@ -61,7 +61,7 @@ def test_no_line_is_wider_than_the_terminal(width: int, state: RunStatus) -> Non
 
 def test_forty_columns_still_show_the_figures() -> None:
     text = "\n".join(drawn(BUSY, width=40))
-    for part in ("300 of 600", "$0.41 of $5.00", "about 2 min", "0.712 (90 %: 0.650 to 0.770)", "5 accepted"):
+    for part in ("300 of 600", "$0.41 of $5.00", "about 2 min", "0.71 (0.65 to 0.77)", "5 accepted"):
         assert part in text
     assert "━" not in text
 
@@ -69,15 +69,15 @@ def test_forty_columns_still_show_the_figures() -> None:
 @pytest.mark.parametrize("width", [40, 80])
 def test_a_long_name_leaves_room_for_what_was_changed(width: int) -> None:
     lines = drawn(learned("Name the city.", "summarize.passages.predict" * 2), width=width)
-    place = lines.index('kept        + "Name the city."')
-    assert lines[place + 1].startswith("            summarize.pass...")
+    place = lines.index('last change   + "Name the city."')
+    assert lines[place + 1].startswith("              summarize.pass...")
 
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_what_is_waited_for_is_on_top_and_whole(width: int) -> None:
     lines = drawn(replace(BUSY, wait=WAIT), width=width)
     assert lines[0].startswith("GEPA interrupted: waiting ─")
-    assert lines[1].startswith("waiting     for 5 rollouts")
+    assert lines[1].startswith("waiting       for 5 rollouts")
     assert "Ctrl-C again to stop at once" in " ".join(" ".join(lines[:5]).split())
 
 
@@ -95,7 +95,7 @@ def test_the_time_is_told_once() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 100])
 def test_a_text_that_does_not_fit_says_so(width: int) -> None:
-    (line,) = [line for line in drawn(BUSY, width=width) if line.startswith("kept")]
+    (line,) = [line for line in drawn(BUSY, width=width) if line.startswith("last change")]
     assert line.endswith("…")
     assert cell_len(line) == width
 
@@ -134,15 +134,15 @@ def test_the_end_tells_why_and_what_to_do_next() -> None:
         BUSY,
         "finished",
         stop_reason="budget: all is spent",
-        choice_reason="better than the seed program with probability 0.97",
+        choice_reason="better than your program with probability 0.97",
         log_dir="runs/one",
     )
     text = "\n".join(drawn(replace(ended, ended_at=90.0, steps=()), width=110))
     assert "finished" in text
     assert "budget: all is spent" in text
-    assert "better than the seed program" in text
+    assert "better than your program" in text
     assert "dspy-gepa report runs/one" in text
-    assert "\nleft" not in text
+    assert "\ntime left" not in text
     assert "went from" not in text  # the last rejection is no news any more
 
 

@@ -19,14 +19,17 @@ from dspy_gepa.views.words import (
     duration,
     left_text,
     line_of,
+    measured_text,
     meters,
     next_step,
     rejection_text,
     roughly,
     score_text,
     seed_text,
+    start_text,
     step_text,
     steps_text,
+    summary_text,
     trials_text,
     trouble_text,
 )
@@ -89,23 +92,26 @@ def test_a_limit_in_seconds_is_measured_in_time() -> None:
 
 
 def test_the_score_stands_beside_its_interval_the_seed_and_the_gain() -> None:
-    assert score_text(RUNNING) == "0.712 (90 %: 0.650 to 0.770)"
-    assert seed_text(RUNNING) == "0.580, gain +0.132"
+    assert score_text(RUNNING) == "0.71 (0.65 to 0.77)"
+    assert seed_text(RUNNING) == "0.58, gain +0.13"
     assert score_text(Progress()) == seed_text(Progress()) == ""
 
 
 def test_no_score_is_less_than_zero_by_a_digit_that_is_not_shown() -> None:
     point = replace(POINT, score=-0.0001, interval=(-0.0004, 0.1), gain=-0.0001)
     progress = recorded(curve=(point,))
-    assert score_text(progress) == "0.000 (90 %: 0.000 to 0.100)"
-    assert seed_text(progress) == "0.000, gain +0.000"
+    assert score_text(progress) == "0.00 (0.00 to 0.10)"
+    assert seed_text(progress) == "0.00, gain +0.00"
 
 
 def test_the_best_is_told_with_its_probability_and_at_the_end_with_the_reason() -> None:
-    assert best_text(RUNNING) == "member 3, better than the seed with probability 0.97; 5 members in all"
+    assert (
+        best_text(RUNNING)
+        == "candidate 3, better than your program with probability 0.97; 5 candidates in all"
+    )
     ended = recorded(state="finished", choice_reason="it is surely better")
-    assert best_text(ended) == "member 3, it is surely better; 5 members in all"
-    assert best_text(recorded(best=0)) == "the program as it was given; 5 members in all"
+    assert best_text(ended) == "candidate 3, it is surely better; 5 candidates in all"
+    assert best_text(recorded(best=0)) == "your program; 5 candidates in all"
 
 
 MEMBERS = (
@@ -117,23 +123,25 @@ CONTESTED = replace(recorded(members=MEMBERS), contender=4)
 
 def test_a_member_that_may_be_better_is_told_while_it_is_not_sure() -> None:
     told = contender_text(CONTESTED)
-    assert told == "member 4 may have 0.800 (90 %: 0.600 to 0.900), which is not sure yet"
+    assert told == "candidate 4 may reach 0.80 (0.60 to 0.90), which is not certain yet"
     assert contender_text(recorded(CONTESTED, "finished")) == contender_text(RUNNING) == ""
 
 
 @pytest.mark.parametrize("state", ["interrupted", "failed"])
 def test_a_run_that_ends_before_its_finals_says_how_to_get_who_may_be_better(state: Any) -> None:
     ended = recorded(CONTESTED, state, log_dir="my runs")
-    assert contender_text(ended).endswith("not sure yet; its texts: dspy-gepa export 'my runs' --member 4")
+    assert contender_text(ended).endswith(
+        "not certain yet; its texts: dspy-gepa export 'my runs' --candidate 4"
+    )
     assert contender_text(ended) in line_of(ended, 1.0)
-    assert contender_text(recorded(ended, log_dir=None)).endswith("not sure yet")
+    assert contender_text(recorded(ended, log_dir=None)).endswith("not certain yet")
 
 
 def test_a_step_tells_what_it_tries_and_how_far_it_is() -> None:
     mutation = step(7, "mutation", (3,), most=14, rollouts=5, reflections=1)
-    assert step_text(mutation) == "mutation of member 3: 5 of at most 14 rollouts, 1 reflection"
+    assert step_text(mutation) == "mutation of candidate 3: 5 of at most 14 rollouts, 1 reflection"
     merge = step(8, "merge", (1, 4), most=5)
-    assert step_text(merge) == "merge of members 1 and 4: 0 of at most 5 rollouts"
+    assert step_text(merge) == "merge of candidates 1 and 4: 0 of at most 5 rollouts"
     assert step_text(step(9, "finals", (), most=60, rollouts=2)) == "finals: 2 of at most 60 rollouts"
 
 
@@ -145,10 +153,55 @@ def test_of_many_steps_the_oldest_are_shown() -> None:
 
 
 def test_the_share_of_accepted_proposals_leaves_trials_without_one_out() -> None:
-    text = trials_text(recorded(trials=trials(1, 3, 2)))
+    text = trials_text(recorded(trials=trials(1, 3, 2)).record)
     assert text == "1 accepted, 3 rejected, 2 without a proposal (25% accepted)"
-    assert trials_text(recorded(trials=trials(0, 0, 2))).endswith("2 without a proposal")
-    assert trials_text(Progress()) == ""
+    assert trials_text(recorded(trials=trials(0, 0, 2)).record).endswith("2 without a proposal")
+    assert trials_text(Progress().record) == ""
+
+
+def test_where_every_candidate_is_kept_there_is_no_acceptance_rate() -> None:
+    scores = (0.5, 0.6, 0.4, None)
+    members = tuple(
+        MemberRecord(n, f"id{n}", {"a": str(n)}, (0,) if n else (), score=score, believed=score)
+        for n, score in enumerate(scores)
+    )
+    started = {"strategy": {"validates_all": False}}
+    run = recorded(members=members, trials=trials(3, 1, 1), started=started).record
+    assert trials_text(run) == "4 tried, 1 expected to be better than their parents, 1 without a proposal"
+    assert trials_text(recorded(members=members, trials=trials(1, 0), started=started).record).startswith(
+        "1 tried"
+    )
+
+
+def test_a_result_is_one_line() -> None:
+    scores = {"val/0": 1.0, "val/1": 0.0, "train/0": 1.0}
+    members = (
+        MemberRecord(0, "id0", {"a": "x"}, score=0.42, interval=(0.3, 0.54), believed=0.42),
+        MemberRecord(1, "id1", {"a": "y"}, (0,), score=0.71, interval=(0.63, 0.79), scores=scores),
+    )
+    started = {"val_rows": 3}
+    point = replace(POINT, best=1, score=0.71, interval=(0.63, 0.79))
+    run = RunRecord("finished", started, members, curve=(point,), best=1, log_dir="runs/one")
+    assert summary_text(run) == "0.42 -> 0.71 (0.63 to 0.79) on 2 validation rows; 300 rollouts; runs/one"
+    assert measured_text(run) == "1 of 2 validation rows right"
+    half = replace(members[1], scores={**scores, "val/1": 0.5})
+    assert measured_text(replace(run, members=(members[0], half))) == "mean 0.75 on 2 validation rows"
+    same = replace(run, best=0, curve=(replace(point, best=0, score=0.42, interval=(0.3, 0.54)),))
+    assert summary_text(same) == "no gain, your program has 0.42 (0.30 to 0.54); 300 rollouts; runs/one"
+    assert (measured_text(same), summary_text(RunRecord("failed"))) == ("", "your program was not run")
+
+
+def test_a_run_begins_with_its_rows_limits_and_forecast() -> None:
+    limits = {"rollouts": 600, "cost": 5.0, "reflections": None, "seconds": 60}
+    forecast = {"steps": 30, "reflections": 31}
+    started = {"train_rows": 20, "val_rows": 1, "limits": limits, "forecast": forecast}
+    begun = recorded(Progress(), started=started, log_dir="runs/one")
+    assert start_text(begun) == (
+        "GEPA starts: 20 train rows and 1 validation row; at most 600 rollouts, $5.00, 1 min 00 s; "
+        "about 30 steps and 31 reflections; runs/one"
+    )
+    again = replace(recorded(begun, started={**started, "in_sample": True}), resumed_steps=4)
+    assert start_text(again).startswith("GEPA resumes after 4 steps: 20 train rows; at most 600")
 
 
 def changed(before: str, after: str) -> list[str]:
@@ -197,7 +250,7 @@ def test_time_left_is_told_only_where_it_is_known() -> None:
     ("changes", "words"),
     [
         ({"kind": ""}, "starting"),
-        ({"kind": "original"}, "running the program as it was given"),
+        ({"kind": "original"}, "running your program"),
         ({"kind": "finals"}, "finals"),
         ({"record": RunRecord("interrupted")}, "interrupted"),
         ({"replaying": True, "resumed_steps": 1}, "resuming: going through 1 recorded step"),
@@ -240,7 +293,7 @@ def test_a_line_for_a_log_is_ascii_and_tells_all_that_matters() -> None:
     line = line_of(RUNNING, 120.0)
     assert line == (
         "GEPA searching: 300 of 600 rollouts, $0.41 of $5.00, 12 reflections, 45 k tokens; "
-        "best 0.712 (90 %: 0.650 to 0.770), seed 0.580, gain +0.132; 5 accepted, 9 rejected (36% accepted); "
+        "best 0.71 (0.65 to 0.77), your program 0.58, gain +0.13; 5 accepted, 9 rejected (36% accepted); "
         "2 min 00 s, about 2 min left"
     )
     failed = recorded(state="failed", error="MetricError: oh\n\x1b[2J")

@@ -54,7 +54,7 @@ function showCard(member) {
   const it = data.members[member];
   const trial = data.trials.find((one) => one.member === member);
   const options = [...it.parents.filter((p) => p).map((p) => [String(p), `Against ${p}`]),
-    ...(member ? [["seed", "Against the seed"]] : []), ["plain", "Plain"]];
+    ...(member ? [["seed", "Before and after"]] : []), ["plain", "Plain"]];
   const kept = options.some(([value]) => value === compared) ? compared : options[0][0];
   const box = make("div", {});
   const draw = (against) => {
@@ -63,7 +63,7 @@ function showCard(member) {
   };
   const range = it.low === null ? "" : `, with probability 0.9 between ${score(it.low)} and ${score(it.high)}`;
   find("#card").replaceChildren(
-    make("header", {}, make("h3", {}, member ? `Member ${member}` : "The seed",
+    make("header", {}, make("h3", {}, member ? `Candidate ${member}` : "Your program",
       member === data.best ? make("small", {}, "  the best") : null)),
     make("p", {}, make("b", {}, score(it.score)), range),
     make("p", { class: "meta" }, `Found at ${it.at} rollouts, run on ${it.rows} rows.`,

@@ -10,7 +10,7 @@ function startChart() {
   function lines([step, rollouts, best, value, low, high, chance]) {
     const made = data.members[best];
     return [`${rollouts} rollouts, step ${step}: ${score(value)} (${score(low)} to ${score(high)})`,
-      `best: ${nameOf(best)}, better than the seed with probability ${chance.toFixed(3)}`, made.what];
+      `best: ${nameOf(best)}, better than your program with probability ${chance.toFixed(3)}`, made.what];
   }
   function read(place, y) {
     at = Math.max(0, Math.min(data.curve.length - 1, place));

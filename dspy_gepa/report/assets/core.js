@@ -21,7 +21,7 @@ function score(value) {
   if (Math.abs(value) < 100) return value.toFixed(3).replace(/^-(0\.000)$/, "$1");
   return Math.abs(value) < 9999.5 ? String(Number(value.toPrecision(4))) : value.toExponential(2).replace("e+", "e");
 }
-const nameOf = (member) => (member === 0 ? "the seed" : `member ${member}`);
+const nameOf = (member) => (member === 0 ? "your program" : `candidate ${member}`);
 const say = (text) => { find("#said").textContent = text; };
 
 /** Who listens when a member is chosen, wherever that is. */

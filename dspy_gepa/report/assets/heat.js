@@ -80,7 +80,7 @@ function startHeat() {
     control("from").textContent = Number.isFinite(low) ? low : "";
     control("to").textContent = Number.isFinite(high) ? high : "";
     const left = data.members.length - members.length;
-    control("left").textContent = left ? `${left} of ${data.members.length} members were run on none of these rows and are left out.` : "";
+    control("left").textContent = left ? `${left} of ${data.members.length} candidates were run on none of these rows and are left out.` : "";
     picture.width = canvas.width;
     picture.height = canvas.height;
     picture.getContext("2d").drawImage(canvas, 0, 0);

@@ -72,6 +72,6 @@ def chosen_parent(choose: ParentChoice, pool: Pool, rng: Random) -> Member:
     index = choose(pool, rng)
     if not 0 <= index < len(pool):
         raise ConfigurationError(
-            f"candidate_selection_strategy chose member {index!r}; there are members 0 to {len(pool) - 1}."
+            f"candidate_selection_strategy chose candidate {index!r}; candidates are 0 to {len(pool) - 1}."
         )
     return pool.members[index]
