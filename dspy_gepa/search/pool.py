@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from dspy_gepa.steps import Evaluation, Proposal, available, objectives_of
 from dspy_gepa.types import Candidate, Outcome, Row
 
 Counts = NDArray[np.int32]
+AnyArray = TypeVar("AnyArray", bound=NDArray[Any])
 Objectives = Mapping[str, Table]
 """By objective of the metric a table like `Pool.table`."""
 # Up to this many scores the scales of the belief are fitted at every commit. Later ones are fitted to scores
@@ -140,17 +142,17 @@ class Pool:
     @cached_property
     def scores(self) -> Scores:
         """`table` as an array, NaN where a member was not run. Shape (members, columns). Read only."""
-        return self.table.dense()
+        return _read_only(self.table.dense())
 
     @cached_property
     def exposure(self) -> Counts:
         """`exposures` as an array. Shape (members, columns). Read only."""
-        return np.array(self.exposures)
+        return _read_only(np.array(self.exposures))
 
     @cached_property
     def all_objectives(self) -> dict[str, Scores]:
         """By objective an array like `scores`, NaN where the objective is not known. Read only."""
-        return {name: table.dense() for name, table in self.objective_tables.items()}
+        return {name: _read_only(table.dense()) for name, table in self.objective_tables.items()}
 
     @property
     def val_scores(self) -> Scores:
@@ -460,3 +462,9 @@ def _next_turns(turns: tuple[int, ...], proposal: Proposal, skips_take_turns: bo
         return turns
     parent = proposal.parents[0]
     return (*turns[:parent], turns[parent] + 1, *turns[parent + 1 :])
+
+
+def _read_only(array: AnyArray) -> AnyArray:
+    """Return the array, shared by all who ask for it, so that no choice of the user's own can write to it."""
+    array.setflags(write=False)
+    return array
