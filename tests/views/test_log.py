@@ -49,7 +49,7 @@ def test_a_resumed_run_says_so_and_what_it_replays(tmp_path: Path, caplog: pytes
     Words(tmp_path).compile()
     caplog.set_level(logging.DEBUG, "dspy_gepa")
     Words(tmp_path).compile()
-    assert re.search(r"resuming a run of which \d+ steps had begun", caplog.text)
+    assert re.search(r"resuming a run after \d+ recorded steps", caplog.text)
     assert " replayed on val/0 scored" in caplog.text
 
 
