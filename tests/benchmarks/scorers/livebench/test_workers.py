@@ -9,6 +9,8 @@ import pytest
 from benchmarks.scorers.livebench.score import score
 from benchmarks.scorers.livebench.workers import Workers
 
+pytestmark = pytest.mark.slow  # they share a process, in their order
+
 FOREVER = r"(99999999!)!"
 
 
@@ -20,7 +22,6 @@ def workers() -> Iterator[Workers]:
     workers.close()
 
 
-@pytest.mark.slow
 def test_one_process_serves_many_comparisons(workers: Workers) -> None:
     assert workers.compare("x", "x+0") == "equal"
     assert workers.compare("x", "x+1") == "different"
@@ -28,7 +29,6 @@ def test_one_process_serves_many_comparisons(workers: Workers) -> None:
     assert workers.started == 1
 
 
-@pytest.mark.slow
 def test_a_comparison_that_takes_too_long_is_killed_and_the_next_one_served(workers: Workers) -> None:
     verdict = score("expression", truth="1", answer=rf"\boxed{{{FOREVER}}}", question="", workers=workers)
     assert verdict.score == 0.0
