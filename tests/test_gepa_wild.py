@@ -206,17 +206,36 @@ def test_what_a_provider_never_answers_changes_nothing_for_other_threads_or_a_re
     assert any("set aside" in message for message in caplog.messages)
 
 
-def test_a_run_whose_rows_are_filtered_by_the_half_ends_and_says_so() -> None:
-    def filters_half(prompt: Prompt) -> Any:
-        if re.search(r"[02468]: ", prompt.text):
+def filters(rows: str) -> Any:
+    """A task model that refuses the rows whose numbers end so."""
+
+    def answer(prompt: Prompt) -> Any:
+        if re.search(rf"{rows}: ", prompt.text):
             raise dspy.LMInvalidRequestError("blocked by the content management policy", status=400)
         return knows_words(prompt)
 
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [("[0-7]", r"\d+ of \d+ rows.*content man"), ("[0-9]", r"none of the first 8.*content man")],
+)
+def test_a_run_most_of_whose_rows_are_filtered_ends_and_says_so(rows: str, said: str) -> None:
     words = Words(None)
-    words.task = scripted_lm(filters_half)
-    with pytest.raises(InfrastructureError, match=r"\d of \d+ rows.*content management") as caught:
+    words.task = scripted_lm(filters(rows))
+    with pytest.raises(InfrastructureError, match=said):
         words.compile(strategy="adaptive", retry=EAGER)
-    assert caught.value.program is not None
+
+
+def test_half_of_the_rows_filtered_is_reported_and_does_not_end_the_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    words = Words(None)
+    words.task = scripted_lm(filters("[02468]"))
+    result = words.compile(strategy="adaptive", retry=EAGER)
+    assert result.failed_rollouts["LMInvalidRequestError"] > 8
+    assert any("content management" in message for message in caplog.messages)
 
 
 @pytest.mark.parametrize("threads", [1, 4])

@@ -295,6 +295,10 @@ class Dispatcher:
             if self._suspects:
                 self._doubt(self._suspects[0])
             return
+        self._prove()
+
+    def _prove(self) -> None:
+        """Note that the provider is up, and try the suspects once more."""
         self._answers += 1
         self._ready.extendleft(reversed(self._suspects))
         self._suspects.clear()
@@ -360,7 +364,7 @@ class Dispatcher:
             self._repeat(job, fault)
         elif not isinstance(job.effect, Rollout):
             raise self._error(job)
-        elif answered or (fault.refused and self._answered is not None):
+        elif answered or fault.refused:  # to refuse is to answer
             self._bad |= {job.effect.row, job.effect.candidate.id}
             return self._finish(job, _unavailable(fault), 0.0)
         else:
@@ -385,9 +389,12 @@ class Dispatcher:
     def _repeat_probe(self, probe: _Job, fault: Fault) -> None:
         """Repeat a probe that failed, until there are too many failures in a row."""
         in_a_row = self._failures_in_a_row[Rollout]
-        if fault.refused or in_a_row >= self._policy.failures_in_a_row:
+        if fault.refused:
+            self._prove()
+        elif in_a_row >= self._policy.failures_in_a_row:
             raise self._error(probe, in_a_row)
-        self._repeat(probe, fault)
+        else:
+            self._repeat(probe, fault)
 
     def _doubt(self, failed: _Job) -> None:
         """Find out, where it is open, whether the provider is down or always fails on a row or a text.
@@ -429,7 +436,7 @@ class Dispatcher:
         self.causes[fault.cause] += 1
         burst = fault.overload and not self._limit.overloaded(attempt.started, self._clock.now())
         slow = fault.timeout and self._others_finish(attempt)
-        if not burst and not slow:
+        if not burst and not slow and not fault.refused:
             self._failures_in_a_row[type(attempt.job.effect)] += 1
 
     def _others_finish(self, attempt: _Attempt) -> bool:

@@ -10,7 +10,7 @@ from dspy_gepa.types import Outcome, Rollout, Row
 # Number of rollouts from which on a share of failures means something, and the share that is reported.
 COUNTED, MANY = 8, 0.5
 # A run goes on with this many rows, or this share of its rows, that a provider always fails; so with texts.
-FEW_ROWS, ROWS_SHARE = 4, 0.25
+FEW_ROWS, ROWS_SHARE = 7, 0.6
 FEW_TEXTS, TEXTS_SHARE = 4, 0.5
 
 

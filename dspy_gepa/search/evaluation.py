@@ -68,6 +68,11 @@ def evaluate_original(original: Member, rows: Sequence[Row], objectives: Sequenc
     outcomes += yield from rollouts(original.candidate, rows[len(outcomes) :])
     _refuse_broken_metric(rows, outcomes)
     _refuse_unmeasurable(objectives, outcomes)
+    if all(outcome.status == "unavailable" for outcome in outcomes):
+        raise InfrastructureError(
+            f"The provider answered none of the first {len(outcomes)} rollouts, the last time with "
+            f"{outcomes[-1].error.rstrip('.')}. Try other rows, or another provider."
+        )
     if all(_is_broken(outcome) for outcome in outcomes):
         raise ProgramError(
             f"The program raised on each of {len(outcomes)} rows; the first time: "

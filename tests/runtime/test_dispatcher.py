@@ -551,13 +551,22 @@ def test_a_content_filter_is_asked_once_and_the_rollout_is_set_aside() -> None:
     assert sorted(positions_asked(world)) == list(range(6))
 
 
-def test_a_content_filter_that_refuses_everything_ends_the_run() -> None:
+def test_a_content_filter_is_an_answer_whatever_was_answered_before() -> None:
     world = World(only_fails_on(0, 1, fault=FILTERED))
     dispatcher = dispatcher_in(world, rows=[rollout(0).row, rollout(1).row])
-    request_rollouts(dispatcher, 1)
-    with pytest.raises(InfrastructureError, match="content filter"):
-        dispatcher.next()
+    request_rollouts(dispatcher, 2)
+    assert {d.result.status for d in collect(dispatcher, 2)} == {"unavailable"}
     assert positions_asked(world) == [0, 1]
+
+
+def test_a_content_filter_on_another_row_shows_that_the_provider_is_up() -> None:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        assert isinstance(effect, Rollout)
+        return 1.0, OUT_OF_ORDER if effect.row.position == 0 else FILTERED
+
+    dispatcher = dispatcher_in(World(behave), rows=[rollout(0).row, rollout(1).row])
+    request_rollouts(dispatcher, 1)
+    assert collect(dispatcher, 1)[0].result.status == "unavailable"
 
 
 def test_what_an_earlier_session_found_answered_tells_a_bad_row_from_a_provider_that_is_down() -> None:
