@@ -315,7 +315,7 @@ def test_an_optimizer_with_trackers_can_be_pickled() -> None:
 
 
 @pytest.mark.parametrize("name", ["mlflow", "wandb"])
-def test_a_missing_package_is_named_with_the_command_that_installs_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named_with_its_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
     options: dict[str, Any] = {f"use_{name}": True}
     with pytest.raises(ConfigurationError, match=rf"use_{name}=True .*pip install {name}"):
