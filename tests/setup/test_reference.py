@@ -405,7 +405,7 @@ def test_placeholders_to_keep_stay_in_every_text() -> None:
 
 def test_the_table_for_those_who_migrate_has_a_row_for_every_parameter_of_the_reference() -> None:
     page = (Path(__file__).parents[2] / "docs" / "migration.md").read_text(encoding="utf-8")
-    parameters = page.partition("## Parameters")[2].partition("## Keys")[0]
+    parameters = page.partition("## Parameters")[2].partition("## Results")[0]
     listed = re.findall(r"^\| `(\w+)`", parameters, flags=re.MULTILINE)
     theirs = list(inspect.signature(dspy.GEPA.__init__).parameters)[1:]
     assert listed == theirs
