@@ -79,7 +79,7 @@ class Emitter:
         self._unscored |= _concerned(search, committed)
         proposal = result if isinstance(result, Proposal) else None
         evaluated = result.outcomes if isinstance(result, Evaluation) else {}
-        standing = standing or self._assess(search, committed)
+        standing = standing or self._assess(search)
         self._last, self._unscored = standing, set() if standing.scores else self._unscored
         self._dispatch(
             StepCommitted(
@@ -98,7 +98,7 @@ class Emitter:
             )
         )
 
-    def _assess(self, search: Search, committed: Committed) -> Standing:
+    def _assess(self, search: Search) -> Standing:
         """Return the standing, worked out as often as scales are fitted; the last one in between.
 
         No decision asks for variances then, and who listens must not make a run slower.
