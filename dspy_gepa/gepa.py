@@ -65,12 +65,13 @@ class GEPA(Teleprompter):
         reflection_minibatch_size: Number of train rows per mutation (paper: 3).
         skip_perfect_score: Skip minibatches on which every row reaches `perfect_score`.
         perfect_score: Highest score of the metric.
-        failure_score: Score of a rollout in which the program fails. Default: 0, or the worst score seen if
-            that is lower.
+        failure_score: Score of a failed rollout. Default: 0, or the worst score seen if that is lower.
         add_format_failure_as_feedback: Also show the reflection LM outputs that could not be parsed.
         warn_on_score_mismatch: Warn once if the metric's score with `pred_name` differs from that without.
         instruction_proposer: Function that replaces the reflection prompt, as in `dspy.GEPA`.
         code_proposer: The same for sources of `dspy.Flex`.
+        guidance: Rules that hold for every text the reflection LM writes: a text, or texts by component.
+        skills: Texts or paths of skills (`SKILL.md` files, or folders of them) that guide it too.
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         candidate_selection_strategy: Member to improve: ``"pareto"``, ``"current_best"``, ``"thompson"``,
             ``"robust_frontier"``, ``"mixed"`` or a function of the pool and a random stream.
@@ -78,10 +79,8 @@ class GEPA(Teleprompter):
             the metric), ``"hybrid"`` (both) or ``"cartesian"`` (each objective on each row).
         component_selector: Components that a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"``
             (those the feedback points at) or a function.
-        batch_sampler: Function that chooses the train rows of a mutation. Default: minibatches in epochs with
-            ``"paper"``, known failures first with ``"adaptive"``.
-        acceptance: With ``"paper"``, ``acceptance(before, after)`` decides by the scores of parent and child
-            on the same rows. Default: a strictly larger sum.
+        batch_sampler: Function that chooses the train rows of a mutation. Default: the strategy's own rule.
+        acceptance: With ``"paper"``, decides ``(before, after)`` on the same rows. Default: a larger sum.
         use_merge: Merge members that improved different components (Algorithms 3 and 4).
         max_merge_invocations: Maximum number of merges; ``strategy="paper"`` counts those that are accepted.
         width: Number of trials in flight. Default: 1 for ``"paper"``, else one per 8 trials of the budget.
@@ -89,8 +88,7 @@ class GEPA(Teleprompter):
         objectives: Built-in objectives beside those of the metric, all minimized: ``"cost"``, ``"tokens"``,
             ``"latency"``, ``"length"``. They affect the search only through `frontier_type`.
         weights: Weight of an example, above 0: the name of a field, or a function. Default: equal weights.
-        groups: Group of an example: the name of a field, or a function. Rows are drawn from all groups in
-            proportion, and the result reports scores by group.
+        groups: Group of an example, read likewise. Rows are drawn from all groups, scores reported by group.
         optimize: Kinds of text to rewrite: ``"instructions"``, ``"fields"`` and ``"tools"`` (descriptions).
             `dspy_gepa.Text` objects and sources of `dspy.Flex` are always rewritten.
         freeze: Components to leave unchanged, by name or `fnmatch` pattern.
@@ -100,14 +98,12 @@ class GEPA(Teleprompter):
         max_copied_words: Maximum run of words copied from the inputs of a train row; None for no limit.
         num_threads: Number of rollouts and reflections at a time. Default: ``dspy.settings.num_threads``.
         executor: Any `concurrent.futures.Executor` to run them. Default: threads of this process.
-        rollout_timeout: Seconds before a rollout is cancelled and retried (overrides ``retry.timeout``); a
-            second timeout counts as a failure.
+        rollout_timeout: Seconds before a rollout is cancelled and retried; a second timeout is a failure.
         retry: A `RetryPolicy`: when failed calls are retried, and when the run gives up.
         log_dir: Directory of the run's journal. Compiling again with the same arguments resumes the run.
         resume: With a journal in `log_dir`: ``"auto"`` continues the same run, ``"extend"`` also with other
             limits, ``"never"`` refuses.
-        callbacks: Functions ``callback(event)`` or objects with ``on_<event>`` methods (`dspy_gepa.events`).
-            They are kept as `listeners`: DSPy uses the attribute `callbacks` for callbacks of its own.
+        callbacks: Functions ``callback(event)`` or objects with ``on_<event>`` methods (docs/events.md).
         progress: ``"auto"``: a live view on a terminal or in a notebook (requires rich), elsewhere a line per
             minute from the second minute on; ``"live"``, ``"plain"`` (lines from the start) or ``"off"``.
         use_mlflow: Write a run of MLflow, nested in the active one.
@@ -145,6 +141,8 @@ class GEPA(Teleprompter):
         warn_on_score_mismatch: bool = True,
         instruction_proposer: ProposalFn | None = None,
         code_proposer: CodeProposalFn | None = None,
+        guidance: str | Mapping[str, str] | None = None,
+        skills: Sequence[str | PathLike[str]] = (),
         # Search
         strategy: Literal["adaptive", "paper"] | Strategy = "adaptive",
         candidate_selection_strategy: str | ParentChoice | None = None,
@@ -209,6 +207,8 @@ class GEPA(Teleprompter):
                 warn_on_score_mismatch=warn_on_score_mismatch,
                 instruction_proposer=instruction_proposer,
                 code_proposer=code_proposer,
+                guidance=guidance,
+                skills=skills,
                 strategy=strategy,
                 candidate_selection_strategy=candidate_selection_strategy,
                 frontier_type=frontier_type,

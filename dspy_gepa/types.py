@@ -272,7 +272,9 @@ class Reflect:
         kind: Kind of text.
         subject: The text's role in words; "" for instructions.
         context: Further facts that its author has to know, or "".
-        published: Ask as the artifact does: its evidence is in that form, and other fields are not shown.
+        published: Ask as the artifact does: its evidence is in that form; of the other fields, only the
+            guidance is shown.
+        guidance: Rules of the user that hold for every new text, or "".
     """
 
     component: str
@@ -287,12 +289,14 @@ class Reflect:
     subject: str = ""
     context: str = ""
     published: bool = False
+    guidance: str = ""
 
     @cached_property
     def digest(self) -> str:
         """Sixteen hex digits that depend on everything that is asked."""
-        # Without the last field where it is not set: journals from before it hold such digests.
-        names = [f.name for f in fields(self) if f.name != "published" or self.published]
+        # Without the last fields where they are not set: journals from before them hold such digests.
+        added = ("published", "guidance")
+        names = [f.name for f in fields(self) if f.name not in added or getattr(self, f.name)]
         asked = json.dumps([getattr(self, name) for name in names], default=dict)
         return hashlib.sha256(asked.encode()).hexdigest()[:16]
 

@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Set
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 import dspy
@@ -273,3 +274,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(names)}."
+
+
+def is_meant(pattern: str, name: str) -> bool:
+    """Return True if `pattern`, a name or an `fnmatch` pattern, matches the name of a component."""
+    # Names may hold brackets, which have a meaning in patterns.
+    return name == pattern or fnmatchcase(name, pattern)
