@@ -15,7 +15,7 @@ NAMES = ["answer", "search.query", "tools[0]"]
 SKILL = """---
 name: triage
 description: >-
-  How urgency is told.
+  How urgency is judged.
   Use for tickets.
 license: MIT
 ---
@@ -58,7 +58,7 @@ def test_an_unknown_component_is_refused_with_the_known_ones() -> None:
 
 def test_a_skill_is_shown_by_name_description_and_body(tmp_path: Path) -> None:
     expected = (
-        "# Skill: triage\n\nHow urgency is told. Use for tickets.\n\n# Triage\n\nOnly outages are high."
+        "# Skill: triage\n\nHow urgency is judged. Use for tickets.\n\n# Triage\n\nOnly outages are high."
     )
     folder = skill_at(tmp_path / "one")
     for given in (SKILL, SKILL.replace("\n", "\r\n"), folder, str(folder), folder / "SKILL.md", tmp_path):
