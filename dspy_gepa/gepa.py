@@ -13,7 +13,6 @@ from dspy.teleprompt import Teleprompter
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.async_tools import require_callable_tools
-from dspy_gepa.program.checks import suggest_closest_option
 from dspy_gepa.program.dspy_api import TESTED, untested_version
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.record.journal import Resume
@@ -24,6 +23,7 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search import Acceptance, ComponentChoice, ParentChoice, RowChoice, Strategy
 from dspy_gepa.search.belief.frontier import FrontierType
+from dspy_gepa.setup.arguments import check_arguments
 from dspy_gepa.setup.data import Data, Reading
 from dspy_gepa.setup.options import Options
 from dspy_gepa.setup.prepare import prepare
@@ -36,7 +36,7 @@ if untested := untested_version():
     log_warning(f"This dspy_gepa was tested with DSPy {TESTED}; DSPy {untested} may differ from it.")
 
 
-@suggest_closest_option
+@check_arguments
 class GEPA(Teleprompter):
     """Improve the texts of a program by reflecting on its traces (GEPA, arXiv 2507.19457).
 
