@@ -11,14 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+import numpy as np
+
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.choices.acceptance import Acceptance, improves
 from dspy_gepa.search.choices.components import ComponentChoice, round_robin
 from dspy_gepa.search.choices.parents import ParentChoice, chosen_parent, pareto
 from dspy_gepa.search.choices.rows import chosen_rows, minibatch
 from dspy_gepa.search.evaluation import evaluation, first_evaluation
+from dspy_gepa.search.finals import objection
 from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.merge import Merge, find_merge, merge, merge_rows
+from dspy_gepa.search.must_pass import holds, with_regressions
 from dspy_gepa.search.mutation import Mutation, edits_to_show, most_spent, mutate
 from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
@@ -117,8 +121,13 @@ class PaperSearch:
         begun = {step.evaluates for step in in_flight.values()}
         for member in pool.members if pool.is_run(0) else pool.members[:1]:
             if not pool.is_validated(member.index) and member.index not in begun:
-                return self.step(pool, first_evaluation(member, pool.val_rows))
+                return self.step(pool, first_evaluation(member, (*pool.val_rows, *self._guarded_train_rows)))
         return None
+
+    @property
+    def _guarded_train_rows(self) -> tuple[Row, ...]:
+        """The rows that must pass and are no validation rows: every member is run on them too."""
+        return tuple(row for row in self.problem.must_pass if row not in self.problem.val_rows)
 
     def trial(self, pool: Pool, in_flight: InFlight) -> PlannedStep:
         """Return a merge after a success while merges are left and a pair can be merged; else a mutation."""
@@ -156,7 +165,7 @@ class PaperSearch:
         # Alg. 1, lines 8 and 10 to 14
         work = mutate(self.problem, options, pool, mutation, accept=options.accept)
         # Alg. 1, line 15 is `Pool.commit`; lines 16 to 18 cost this, unless the minibatch was validation rows
-        validation = len(pool.val_rows) - (len(rows) if pool.in_sample else 0)
+        validation = len(pool.val_rows) - (len(rows) if pool.in_sample else 0) + len(self._guarded_train_rows)
         return PlannedStep(
             "mutation",
             work,
@@ -171,7 +180,8 @@ class PaperSearch:
         if choose is not None:
             return chosen_rows(choose, pool, parent, size, stream(self.seed, number, "rows"))
         groups = [pool.row_weights.group(pool.column(row)) for row in pool.train_rows]
-        return minibatch(self.seed, number - 1, len(groups), size, groups)
+        rows = minibatch(self.seed, number - 1, len(groups), size, groups)
+        return with_regressions(pool, self.problem.must_pass, parent, rows)
 
     def _merge(self, pool: Pool, number: int) -> Decision | None:
         rng = stream(self.seed, number, "merge")
@@ -189,7 +199,7 @@ class PaperSearch:
             "merge",
             merge(Merge.decided(pool, decision), pool, rows),
             need=Spending(rollouts=len(rows)),
-            follow_up=Spending(rollouts=len(pool.val_rows) - len(rows)),
+            follow_up=Spending(rollouts=len(pool.val_rows) - len(rows) + len(self._guarded_train_rows)),
             parents=decision.members,
             decision=decision,
         )
@@ -202,8 +212,15 @@ class PaperSearch:
 
     def choice(self, pool: Pool, finalists: Sequence[int] = ()) -> Choice:
         """Return the member with the best mean on the validation rows."""
-        best, belief = best_on_average(pool.comparable_scores), pool.belief  # Alg. 1, line 21
+        must_pass, belief, scores = self.problem.must_pass, pool.belief, pool.comparable_scores.copy()
+        highest = best_on_average(scores)
+        scores[[not holds(pool, must_pass, member) for member in range(len(pool))]] = np.nan
+        best = best_on_average(scores)  # Alg. 1, line 21
         reason = f"best validation mean, {pool.mean(best):.4f}"
+        if best != highest:
+            reason += (
+                f"; candidate {highest}, with {pool.mean(highest):.4f}, {objection(pool, must_pass, highest)}"
+            )
         better = belief.probability_better(best, 0)
         score = belief.score(best)
         return Choice(best, score.expected, score.interval(), better, reason)
