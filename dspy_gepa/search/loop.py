@@ -297,7 +297,7 @@ class Search:
 
     @property
     def _patience(self) -> int:
-        steps_per_epoch = -(-self.problem.train_size // self.strategy.minibatch_size)
+        steps_per_epoch = math.ceil(self.problem.train_size / self.strategy.minibatch_size)
         return max(20, steps_per_epoch)
 
     def _unless_too_late(self, proposal: Proposal, step: PlannedStep) -> Proposal:
