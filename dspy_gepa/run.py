@@ -247,6 +247,7 @@ def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
         candidates=tuple(dict.fromkeys([problem.original, *problem.initial])),
         resumed_steps=0 if journal is None else journal.last_step + 1,
         seconds_before=0.0 if journal is None else journal.seconds_before,
+        guidance=dict(problem.reflection.guidance),
     )
 
 

@@ -212,6 +212,7 @@ def _requests(
             kind=about.kind,
             subject=describe_subject(about),
             context=describe_context(about),
+            guidance=reflection.guidance_for(about.name),
         )
         for about in map(reflection.about, components)
         if has_evidence(about, outcomes)
