@@ -17,6 +17,7 @@ if _TYPE_CHECKING:
         ReflectionError,
         RunInterrupted,
     )
+    from dspy_gepa.facades.text import TextResult, optimize_text
     from dspy_gepa.gepa import GEPA
     from dspy_gepa.program.text import Text
     from dspy_gepa.record.model import RunRecord
@@ -50,6 +51,8 @@ __all__ = [
     "RunRecord",
     "RunState",
     "Text",
+    "TextResult",
+    "optimize_text",
     "read_run",
 ]
 
@@ -66,6 +69,8 @@ _HOME = {
     "RunRecord": "record.model",
     "RunState": "run",
     "Text": "program.text",
+    "TextResult": "facades.text",
+    "optimize_text": "facades.text",
     "read_run": "record.read",
 }
 
