@@ -10,13 +10,13 @@ from typing import Any
 
 from dspy_gepa.errors import ConfigurationError, ProgramError
 from dspy_gepa.gepa import GEPA
-from dspy_gepa.program.checks import listed
 from dspy_gepa.program.dspy_api import Example, Module, Prediction
 from dspy_gepa.program.text import Text, Written
 from dspy_gepa.result import GEPAResult
 from dspy_gepa.run import run_search
 from dspy_gepa.search.paper import Paper
 from dspy_gepa.setup.data import Data
+from dspy_gepa.setup.examples import listed
 from dspy_gepa.setup.prepare import prepare
 from dspy_gepa.texts import name_of
 from dspy_gepa.types import Row
