@@ -48,7 +48,7 @@ from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.texts import candidate_name, escape_controls
-from dspy_gepa.types import Effect, Fault, Outcome, Rollout, Row
+from dspy_gepa.types import Effect, Fault, Outcome, Reflection, Rollout, Row
 
 
 @dataclass(frozen=True)
@@ -271,6 +271,7 @@ def _start_of(settings: RunSettings, problem: Problem, journal: Journal | None) 
         candidates=tuple(dict.fromkeys([problem.original, *problem.initial])),
         resumed_steps=0 if journal is None else journal.last_step + 1,
         seconds_before=0.0 if journal is None else journal.seconds_before,
+        guidance=dict(problem.reflection.guidance),
     )
 
 
@@ -290,6 +291,8 @@ def _reporting_results(
                 log_warning(warning)
             if not done.replayed and (objection := failed.objection(done.effect, done.result)):
                 raise InfrastructureError(objection)
+        if isinstance(done.result, Reflection) and (warning := failed.add_reflection(done.result)):
+            log_warning(warning)
         watch.add(done.result.usage)
         if not is_forecast and not done.replayed and isinstance(done.result, Outcome):
             is_forecast = True

@@ -274,7 +274,10 @@ class Reflect:
         kind: Kind of text.
         subject: The text's role in words; "" for instructions.
         context: Further facts that its author has to know, or "".
-        published: Ask as the artifact does: its evidence is in that form, and other fields are not shown.
+        published: Ask as the artifact does: its evidence is in that form; of the other fields, only the
+            guidance is shown.
+        past_cache: True to ask the provider, whatever DSPy's cache holds.
+        guidance: Rules of the user that hold for every new text, or "".
     """
 
     component: str
@@ -289,12 +292,15 @@ class Reflect:
     subject: str = ""
     context: str = ""
     published: bool = False
+    past_cache: bool = False
+    guidance: str = ""
 
     @cached_property
     def digest(self) -> str:
         """Sixteen hex digits that depend on everything that is asked."""
-        # Without the last field where it is not set: journals from before it hold such digests.
-        names = [f.name for f in fields(self) if f.name != "published" or self.published]
+        # Without flags and guidance that are not set: journals from before them hold such digests.
+        names = [f.name for f in fields(self) if getattr(self, f.name) is not False]
+        names = [name for name in names if name != "guidance" or self.guidance]
         asked = json.dumps([getattr(self, name) for name in names], default=dict)
         return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
@@ -308,6 +314,7 @@ class Reflection:
         truncated: True when the provider cut the answer off at its length limit.
         error: Reason why the answer contains no text, or "".
         cause: Class name of the exception behind `error`.
+        unavailable: True if the provider failed in every attempt while it answered other prompts.
         usage: Language model use.
     """
 
@@ -315,6 +322,7 @@ class Reflection:
     truncated: bool = False
     error: str = ""
     cause: str = ""
+    unavailable: bool = False
     usage: Usage = field(default_factory=Usage)
 
 

@@ -128,7 +128,7 @@ def optimize_text(  # noqa: PLR0913 - each option is a keyword
         valset: Further ones, on which candidates are compared. The reflection model sees none of them.
         reflection_lm: Language model that rewrites the texts.
         objective: What the texts are for, and what makes them good.
-        background: What has to be known to write them: rules, interfaces, facts.
+        background: What has to be known to write them: rules, interfaces, facts. It is `GEPA`'s guidance.
         kind: Kind of the texts: ``"text"``, or ``"code"`` for Python source. A `Text` has its own.
         perfect_score: Score beyond which nothing is left to improve; None if there is no such score.
         options: Options of `GEPA`: a limit such as `max_metric_calls`, `log_dir`, `seed` and all others.
@@ -139,13 +139,14 @@ def optimize_text(  # noqa: PLR0913 - each option is a keyword
     """
     if valset is not None and examples is None:
         raise ConfigurationError("valset= without examples=: there is nothing to reflect on. Pass both.")
-    if taken := {"metric", "track_stats"} & set(options):
-        raise ConfigurationError(f"{taken.pop()}= is no option of optimize_text: it is set by evaluate=.")
+    for name, instead in {"metric": "evaluate", "guidance": "background", "track_stats": "result"}.items():
+        if name in options:
+            raise ConfigurationError(f"{name}= is no option of optimize_text. Use {instead}.")
     _require_arguments(evaluate, 1 if examples is None else 2)
     program = TextProgram(
-        {name: _text(text, objective, background, kind) for name, text in texts.items()}
+        {name: _text(text, objective, kind) for name, text in texts.items()}
         if isinstance(texts, Mapping)
-        else _text(texts, objective, background, kind),
+        else _text(texts, objective, kind),
         lambda *given: evaluate(*given),  # no object, which would be copied for each rollout
     )
 
@@ -154,6 +155,7 @@ def optimize_text(  # noqa: PLR0913 - each option is a keyword
         return {**said, "feedback": said.get("feedback") or f"The score is {said.get('score')}."}
 
     judged.__qualname__ = name_of(evaluate)  # a journal belongs to one evaluator
+    options["guidance"] = background or None
     defaults: dict[str, Any] = (
         {"skip_perfect_score": False} if perfect_score is None else {"perfect_score": perfect_score}
     )
@@ -174,10 +176,10 @@ def optimize_text(  # noqa: PLR0913 - each option is a keyword
     return _read(settings.deliver(search, record), single=examples is None)
 
 
-def _text(given: str | Text | None, objective: str, background: str, kind: Written) -> Text:
+def _text(given: str | Text | None, objective: str, kind: Written) -> Text:
     """Return a text of the run's own, with its purpose."""
-    own = given if isinstance(given, Text) else Text(given, desc=objective or background, kind=kind)
-    parts = dict.fromkeys(part.strip() for part in (own.desc, objective, background))
+    own = given if isinstance(given, Text) else Text(given, desc=objective, kind=kind)
+    parts = dict.fromkeys(part.strip() for part in (own.desc, objective))
     desc = "\n\n".join(part for part in parts if part)
     return Text(None if own.is_missing else own.value, desc=desc, kind=own.kind)
 

@@ -2,6 +2,7 @@
 
 A prompt consists of a signature's instructions and these fields, in this order:
     program                 `describe_program`, once per run
+    guidance                the user's rules, `ReflectionSettings.guidance_for`
     component, current text of the component, as they are in the program
     subject, context        `describe_subject`, `describe_context`
     examples_with_feedback  `evidence.render_evidence`
@@ -20,6 +21,11 @@ import dspy
 from dspy_gepa.program.media import disarm, elide, mended
 from dspy_gepa.program.objectives import MEASURES
 from dspy_gepa.types import Component, Reflect, TextKind
+
+GUIDANCE = (
+    "Rules of the program's author. They hold for every text that you write, whatever the examples show. "
+    "They are for you: the component does not see them. Copy of them only what the component has to know"
+)
 
 
 class RewriteInstruction(dspy.Signature):
@@ -42,6 +48,7 @@ class RewriteInstruction(dspy.Signature):
     """
 
     program: str = dspy.InputField(desc="The components of the program, each with its inputs and outputs")
+    guidance: str = dspy.InputField(desc=GUIDANCE)
     component: str = dspy.InputField(desc="The component whose instruction text you rewrite")
     current_instruction: str = dspy.InputField(desc="Its instruction text today")
     examples_with_feedback: str = dspy.InputField(desc="Calls of this component, scored, with feedback")
@@ -54,6 +61,7 @@ class RewriteText(dspy.Signature):
     """Rewrite one text of a language model program."""  # what sort of text and how, is in `GUIDES`
 
     program: str = dspy.InputField(desc="The components of the program, each with its inputs and outputs")
+    guidance: str = dspy.InputField(desc=GUIDANCE)
     component: str = dspy.InputField(desc="The name of what you rewrite")
     subject: str = dspy.InputField(desc="What it is")
     context: str = dspy.InputField(desc="What you have to know to write it")
@@ -73,6 +81,7 @@ class DraftText(dspy.Signature):
     """
 
     program: str = dspy.InputField(desc="The texts of the program that it belongs to")
+    guidance: str = dspy.InputField(desc=GUIDANCE)
     component: str = dspy.InputField(desc="The name of what you write")
     subject: str = dspy.InputField(desc="What it is")
     context: str = dspy.InputField(desc="What you have to know to write it")
@@ -168,7 +177,7 @@ def build_prompt(request: Reflect) -> tuple[Any, dict[str, str]]:
     fields = _fields(request)
     signature: Any = RewriteInstruction
     if request.kind == "instructions" and request.context:
-        signature = signature.insert(2, "context", RewriteText.input_fields["context"], str)
+        signature = signature.insert(3, "context", RewriteText.input_fields["context"], str)
     elif not request.evidence:
         signature = DraftText
         del fields["current_text"]
@@ -188,6 +197,7 @@ def _fields(request: Reflect) -> dict[str, str]:
     current = "current_instruction" if request.kind == "instructions" else "current_text"
     fields = {
         "program": request.program,
+        "guidance": request.guidance,
         "component": request.component,
         "subject": request.subject,
         "context": request.context,

@@ -35,6 +35,7 @@ def draft(problem: Problem) -> Generator[Sequence[Effect], Sequence[Any], Proble
             kind=about.kind,
             subject=describe_subject(about),
             context=describe_context(about),
+            guidance=reflection.guidance_for(about.name),
         )
         for about in map(reflection.about, missing_texts(problem))
     ]
@@ -47,7 +48,7 @@ def draft(problem: Problem) -> Generator[Sequence[Effect], Sequence[Any], Proble
         objections = {name: why for name, why in found.items() if why is not None}
         return {name: text for name, text in texts.items() if name not in objections}, objections
 
-    texts, objections, _ = yield from reflect(requests, judge)
+    texts, objections, _ = yield from reflect(requests, judge, turn=0)
     if objections:
         raise ReflectionError(
             f"The reflection model wrote no usable first text ({'; '.join(objections)}). Try a stronger "

@@ -43,7 +43,7 @@ def identify(
         width: Trials in flight.
     """
     weights, groups = problem.row_weights.weights, problem.row_weights.groups
-    strategy = options.search
+    strategy, guidance = options.search, dict(problem.reflection.guidance)
     return {
         "program": _describe_program(student),
         "instructions": dict(problem.original),
@@ -73,6 +73,8 @@ def identify(
             for propose in (options.instruction_proposer, options.code_proposer)
         ],
         "initial candidates": [candidate.id for candidate in problem.initial],
+        # Absent in journals from before there was guidance, which a run without any resumes.
+        **({"guidance": _digest(guidance)} if guidance else {}),
     }
 
 

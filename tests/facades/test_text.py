@@ -174,7 +174,7 @@ def test_an_svg_is_drawn_from_an_objective_and_judged_by_a_scorer() -> None:
     first, second, *_ = lm.prompts
     for prompt in (first, second):
         assert "An SVG drawing of a bicycle." in prompt.field("subject")
-        assert "It is shown at 64 pixels." in prompt.field("subject")
+        assert prompt.field("guidance") == "It is shown at 64 pixels."
     assert not first.field("examples_with_feedback")
     assert "image/png" in second.text  # sent as an image
     assert PIXEL not in second.text
@@ -430,6 +430,7 @@ def test_of_several_texts_only_the_missing_one_is_written_first() -> None:
         ({"examples": [], "evaluate": lambda text, example: 1.0}, "empty"),
         ({"track_stats": True}, "track_stats"),
         ({"metric": counts}, "metric"),
+        ({"guidance": "Be kind."}, "background"),
         ({"max_metric_cals": 3}, "max_metric_calls"),
         ({"reflection_lm": None}, "reflection_lm"),
     ],
