@@ -1,4 +1,18 @@
-"""dspy_gepa: reflective prompt evolution (GEPA, arXiv 2507.19457) as a DSPy optimizer."""
+"""dspy_gepa: reflective prompt evolution (GEPA, arXiv 2507.19457) as a DSPy optimizer.
+
+`GEPA` is the optimizer; ``help(dspy_gepa.GEPA)`` describes its options. `read_run` reads a run back. Other
+names are in modules to import, such as ``from dspy_gepa.events import StepCommitted``:
+
+- ``dspy_gepa.events``: what callbacks receive.
+- ``dspy_gepa.search``: `Strategy`, with `Adaptive` and `Paper`; the types of functions that decide,
+  `Acceptance`, `ComponentChoice`, `ParentChoice` and `RowChoice`; `FrontierType`; the search on its own.
+- ``dspy_gepa.reflection``: the types of proposers, `ProposalFn` and `CodeProposalFn`.
+- ``dspy_gepa.testing``: checks for functions of your own, scripted models, a practice run.
+- ``dspy_gepa.report``: `write_report`, a run as one HTML page.
+- ``dspy_gepa.record`` and ``dspy_gepa.views``: the progress of a run, and displays of it.
+- Other types of options: `Stopper` in ``dspy_gepa.run``, `Reading` (of weights and groups) in
+  ``dspy_gepa.setup``, `Resume` in ``dspy_gepa.record``, `Mode` (of progress) in ``dspy_gepa.views``.
+"""
 
 from importlib import import_module as _import
 from typing import TYPE_CHECKING as _TYPE_CHECKING

@@ -13,7 +13,6 @@ from dspy.teleprompt import Teleprompter
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.async_tools import require_callable_tools
-from dspy_gepa.program.checks import suggest_closest_option
 from dspy_gepa.program.dspy_api import TESTED, untested_version
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.record.journal import Resume
@@ -24,6 +23,7 @@ from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search import Acceptance, ComponentChoice, ParentChoice, RowChoice, Strategy
 from dspy_gepa.search.belief.frontier import FrontierType
+from dspy_gepa.setup.arguments import check_arguments
 from dspy_gepa.setup.data import Data, Reading
 from dspy_gepa.setup.options import Options
 from dspy_gepa.setup.prepare import prepare
@@ -36,13 +36,13 @@ if untested := untested_version():
     log_warning(f"This dspy_gepa was tested with DSPy {TESTED}; DSPy {untested} may differ from it.")
 
 
-@suggest_closest_option
+@check_arguments
 class GEPA(Teleprompter):
     """Improve the texts of a program by reflecting on its traces (GEPA, arXiv 2507.19457).
 
     Set at most one budget of `auto`, `max_full_evals` and `max_metric_calls`, and any of the other limits;
-    the first one reached ends the run. Options that are None take the default of the strategy. Options can
-    also be set as attributes later: they are checked again, and the next `compile` uses them.
+    the first one reached ends the run. Options can also be set as attributes later: they are checked again,
+    and the next `compile` uses them. `help(dspy_gepa)` names the modules of the types in the signature.
 
     Examples:
         >>> optimizer = GEPA(metric, max_metric_calls=600, reflection_lm=dspy.LM("openai/gpt-5"))
@@ -62,29 +62,28 @@ class GEPA(Teleprompter):
         max_seconds: Maximum wall-clock seconds, including earlier sessions of a resumed run.
         stop: ``stop(state)`` with a `RunState`, called before every trial; returns a reason to stop, or None.
         reflection_lm: Language model that rewrites texts. A strong one pays off.
-        reflection_minibatch_size: Number of train rows per mutation (paper: 3).
+        reflection_minibatch_size: Number of train rows per mutation. Default: paper 3, adaptive 8.
         skip_perfect_score: Skip minibatches on which every row reaches `perfect_score`.
         perfect_score: Highest score of the metric.
-        failure_score: Score of a rollout in which the program fails. Default: 0, or the worst score seen if
-            that is lower.
+        failure_score: Score of a failed rollout. Default: 0, or the worst score seen if that is lower.
         add_format_failure_as_feedback: Also show the reflection LM outputs that could not be parsed.
         warn_on_score_mismatch: Warn once if the metric's score with `pred_name` differs from that without.
         instruction_proposer: Function that replaces the reflection prompt, as in `dspy.GEPA`.
         code_proposer: The same for sources of `dspy.Flex`.
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
-        candidate_selection_strategy: Member to improve: ``"pareto"``, ``"current_best"``, ``"thompson"``,
-            ``"robust_frontier"``, ``"mixed"`` or a function of the pool and a random stream.
-        frontier_type: Members compete on ``"instance"`` (rows), ``"objective"`` (`objective_scores` of
+        candidate_selection_strategy: Candidate to improve: ``"pareto"`` (default: paper), ``"mixed"``
+            (default: adaptive), ``"current_best"``, ``"thompson"``, ``"robust_frontier"`` or a function.
+        frontier_type: Candidates compete on ``"instance"`` (rows), ``"objective"`` (`objective_scores` of
             the metric), ``"hybrid"`` (both) or ``"cartesian"`` (each objective on each row).
-        component_selector: Components that a mutation rewrites: ``"round_robin"``, ``"all"``, ``"blame"``
-            (those the feedback points at) or a function.
-        batch_sampler: Function that chooses the train rows of a mutation. Default: minibatches in epochs with
-            ``"paper"``, known failures first with ``"adaptive"``.
+        component_selector: Components that a mutation rewrites: ``"round_robin"`` (default: paper), ``"all"``
+            (default: adaptive), ``"blame"`` (those the feedback points at) or a function.
+        batch_sampler: Function that chooses train rows. Default: paper in epochs, adaptive failures first.
         acceptance: With ``"paper"``, ``acceptance(before, after)`` decides by the scores of parent and child
             on the same rows. Default: a strictly larger sum.
-        use_merge: Merge members that improved different components (Algorithms 3 and 4).
-        max_merge_invocations: Maximum number of merges; ``strategy="paper"`` counts those that are accepted.
-        width: Number of trials in flight. Default: 1 for ``"paper"``, else one per 8 trials of the budget.
+        use_merge: Merge candidates that improved different components. Without effect in adaptive, unless
+            `max_merge_invocations` is set: then every fourth trial may cross two lineages (crossover.py).
+        max_merge_invocations: Maximum number of merges. Default: paper 5 (accepted ones count), adaptive 0.
+        width: Number of trials in flight. Default: paper 1, adaptive one per 8 trials of the budget.
         seed: Random seed; None draws one and records it in the result.
         objectives: Built-in objectives beside those of the metric, all minimized: ``"cost"``, ``"tokens"``,
             ``"latency"``, ``"length"``. They affect the search only through `frontier_type`.
@@ -97,7 +96,7 @@ class GEPA(Teleprompter):
         initial_candidates: Programs, or texts by component, that join the original in the first pool.
         keep: Placeholders and sentences that must remain in every text that contains them.
         max_chars: Maximum length of a proposed text in characters.
-        max_copied_words: Maximum run of words copied from the inputs of a train row; None for no limit.
+        max_copied_words: Longest word sequence copied from the inputs of a train row; None for no limit.
         num_threads: Number of rollouts and reflections at a time. Default: ``dspy.settings.num_threads``.
         executor: Any `concurrent.futures.Executor` to run them. Default: threads of this process.
         rollout_timeout: Seconds before a rollout is cancelled and retried (overrides ``retry.timeout``); a
@@ -105,14 +104,14 @@ class GEPA(Teleprompter):
         retry: A `RetryPolicy`: when failed calls are retried, and when the run gives up.
         log_dir: Directory of the run's journal. Compiling again with the same arguments resumes the run.
         resume: With a journal in `log_dir`: ``"auto"`` continues the same run, ``"extend"`` also with other
-            limits, ``"never"`` refuses.
+            limits, ``"never"`` refuses a directory that holds a run.
         callbacks: Functions ``callback(event)`` or objects with ``on_<event>`` methods (`dspy_gepa.events`).
             They are kept as `listeners`: DSPy uses the attribute `callbacks` for callbacks of its own.
         progress: ``"auto"``: a live view on a terminal or in a notebook (requires rich), elsewhere a line per
             minute from the second minute on; ``"live"``, ``"plain"`` (lines from the start) or ``"off"``.
-        use_mlflow: Write a run of MLflow, nested in the active one.
-        use_wandb: Write a run of Weights & Biases, or into the active one.
-        wandb_api_key: Its key; default the configured one. Never shown, logged or recorded.
+        use_mlflow: Log to MLflow; the run is nested in the active one.
+        use_wandb: Log to Weights & Biases; uses the active run if there is one.
+        wandb_api_key: Its key. Default: the configured one. Never shown, logged or recorded.
         wandb_init_kwargs: Arguments of ``wandb.init``.
         track_stats: Attach a `GEPAResult` to the returned program as ``detailed_results``.
         track_best_outputs: Also keep the best outputs for every validation row. Requires `track_stats`.

@@ -47,7 +47,7 @@ from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.texts import candidate_name, escape_controls
-from dspy_gepa.types import Effect, Fault, Outcome, Rollout, Row
+from dspy_gepa.types import Effect, Fault, Outcome, Reflection, Rollout, Row
 
 
 @dataclass(frozen=True)
@@ -266,6 +266,8 @@ def _reporting_results(
                 log_warning(warning)
             if not done.replayed and (objection := failed.objection(done.effect, done.result)):
                 raise InfrastructureError(objection)
+        if isinstance(done.result, Reflection) and (warning := failed.add_reflection(done.result)):
+            log_warning(warning)
         watch.add(done.result.usage)
         if not is_forecast and not done.replayed and isinstance(done.result, Outcome):
             is_forecast = True

@@ -273,6 +273,7 @@ class Reflect:
         subject: The text's role in words; "" for instructions.
         context: Further facts that its author has to know, or "".
         published: Ask as the artifact does: its evidence is in that form, and other fields are not shown.
+        past_cache: True to ask the provider, whatever DSPy's cache holds.
     """
 
     component: str
@@ -287,12 +288,13 @@ class Reflect:
     subject: str = ""
     context: str = ""
     published: bool = False
+    past_cache: bool = False
 
     @cached_property
     def digest(self) -> str:
         """Sixteen hex digits that depend on everything that is asked."""
-        # Without the last field where it is not set: journals from before it hold such digests.
-        names = [f.name for f in fields(self) if f.name != "published" or self.published]
+        # Without flags that are not set: journals from before them hold such digests.
+        names = [f.name for f in fields(self) if getattr(self, f.name) is not False]
         asked = json.dumps([getattr(self, name) for name in names], default=dict)
         return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
@@ -306,6 +308,7 @@ class Reflection:
         truncated: True when the provider cut the answer off at its length limit.
         error: Reason why the answer contains no text, or "".
         cause: Class name of the exception behind `error`.
+        unavailable: True if the provider failed in every attempt while it answered other prompts.
         usage: Language model use.
     """
 
@@ -313,6 +316,7 @@ class Reflection:
     truncated: bool = False
     error: str = ""
     cause: str = ""
+    unavailable: bool = False
     usage: Usage = field(default_factory=Usage)
 
 

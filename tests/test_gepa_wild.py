@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import re
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import dspy
@@ -18,7 +19,7 @@ from dspy_gepa.program.faults import bug
 from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.types import Candidate, Rollout, Row, Usage
-from tests.support import OneHop, Prompt, is_right, knows_words, learns_words, scripted_lm
+from tests.support import OneHop, Prompt, ScriptedEngine, is_right, knows_words, learns_words, scripted_lm
 from tests.support_runs import TRAIN, VAL, Words
 
 SPOILT = "no answer is found in this"
@@ -204,6 +205,72 @@ def test_what_a_provider_never_answers_changes_nothing_for_other_threads_or_a_re
     assert result.score > 0.3
     assert sum(result.record.unavailable.values()) > 0
     assert any("set aside" in message for message in caplog.messages)
+
+
+FILTERED_ROWS = re.compile(r"\b\d*[36]: ")
+
+
+class Filtering(ScriptedEngine):
+    """An engine whose answers to prompts with a certain text are ended by a content filter."""
+
+    def complete(self, request: Any) -> Any:
+        response = super().complete(request)
+        found = FILTERED_ROWS.search(repr(request.messages).replace("\\n", " "))
+        return replace(response, finish_reason="content_filter") if found else response
+
+
+def filtering_lm(script: Any) -> dspy.LM:
+    return dspy.LM("scripted/filtering", engine=Filtering(script), cache=False, num_retries=0)
+
+
+@pytest.mark.parametrize("filtered", ["task", "judge"])
+def test_a_rollout_in_which_a_filter_ends_an_answer_has_no_score(filtered: str) -> None:
+    words = Words(None, reflection=learns_words)
+    judge = filtering_lm(lambda prompt: {"verdict": "fine"})
+
+    def judged(gold: Any, pred: Any, trace: Any = None) -> float:
+        dspy.Predict("question -> verdict")(question=gold.question, lm=judge)
+        return is_right(gold, pred)
+
+    if filtered == "task":
+        words.task = filtering_lm(knows_words)
+    metric = is_right if filtered == "task" else judged
+    result = words.compile(strategy="paper", retry=EAGER, metric=metric)
+    named = {row for row in range(len(VAL)) if re.search(r"[36]$", VAL[row].question.split(":")[0])}
+    assert set(result.record.unavailable) == {"FilteredAnswerError"}
+    assert named
+    assert not named & {row for scores in result.val_subscores for row in scores}
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_examples_on_which_a_filter_ends_the_reflection_are_left_out(
+    empty: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answers(prompt: Prompt) -> Any:
+        return "" if empty and FILTERED_ROWS.search(prompt.text) else learns_words(prompt)
+
+    words = Words(None)
+    words.reflection = filtering_lm(answers)
+    result = words.compile(strategy="adaptive", retry=EAGER)
+    assert len(result.candidates) > 1
+    assert any("left out of prompts" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_reflection_that_its_provider_always_fails_is_asked_with_half_the_examples_and_the_run_goes_on(
+    threads: int, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails_later(prompt: Prompt) -> Any:
+        if "know w" in prompt.text and re.search(r"\b[4]: ", prompt.text):
+            raise dspy.LMServerError("internal error", status=500)
+        return learns_words(prompt)
+
+    words = Words(tmp_path, reflection=fails_later)
+    options = {"strategy": "adaptive", "retry": EAGER, "num_threads": threads}
+    first = words.compile(**options)
+    assert len(first.candidates) > 1
+    assert words.compile(**options).texts == first.texts
+    assert any("failed a prompt in every attempt" in message for message in caplog.messages)
 
 
 def filters(rows: str) -> Any:

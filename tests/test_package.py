@@ -37,6 +37,17 @@ def test_dir_shows_the_public_names_and_the_version_and_nothing_else() -> None:
     assert dspy_gepa.__version__[0].isdigit()
 
 
+def test_types_in_the_signature_are_here_or_in_a_module_that_the_help_names() -> None:
+    doc, optimizer = str(dspy_gepa.__doc__), dspy_gepa.GEPA.__init__
+    named = [import_module(name) for name in sorted(set(re.findall(r"``(dspy_gepa\.\w+)``", doc)))]
+    types = {name for note in optimizer.__annotations__.values() for name in re.findall(r"\b[A-Z]\w+", note)}
+    standard = {"Any", "Callable", "Executor", "Literal", "Mapping", "Module", "None", "PathLike", "Sequence"}
+    others = types - standard - set(dspy_gepa.__all__)
+    assert {name for name in others if f"`{name}`" not in doc} == set()
+    assert {name for name in others if not any(hasattr(module, name) for module in named)} == set()
+    assert {"Mode", "Reading", "RowChoice", "Stopper"} <= others
+
+
 def test_everything_that_is_imported_is_declared() -> None:
     tomllib = pytest.importorskip("tomllib")  # Python 3.11
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -14,11 +14,12 @@ import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.sandbox import frames
+from benchmarks.sandbox import frames, native
 from benchmarks.sandbox.report import bounded, seconds_of
 
 MODULES = frozenset({"numpy", "math", "itertools", "functools", "collections", "operator", "bisect"})
@@ -90,14 +91,48 @@ class Called:
             raise ValueError(f"no outcome of a call: {text[:80]!r}") from error
 
 
-def serve(descriptor: int, clock: Clock) -> None:
-    """Answer at a descriptor: first the code, then one set of arguments after another, until it closes.
+@dataclass(frozen=True)
+class Order:
+    """What a process is to load.
+
+    Attributes:
+        function: Name of the function.
+        source: Python that defines it; for C, the binding.
+        declaration: The C function's prototype; "" for Python.
+        library: The compiled code, Base64.
+    """
+
+    function: str
+    source: str
+    declaration: str = ""
+    library: str = ""
+
+    def loaded(self, library: Path | None = None) -> Function:
+        """The function. Raises RefusedError when there is none.
+
+        Args:
+            library: Where the compiled code was put.
+        """
+        defined = load(self.source, self.function)
+        if library is None:
+            return defined
+        try:
+            found = native.bound(library, self.declaration, self.function, defined)
+        except OSError as error:
+            told = str(error).replace(str(library), library.name)
+            raise RefusedError(f"it cannot be loaded: {told}") from None
+        if found is None:
+            raise RefusedError(f"it defines no function {self.function!r} that others can call")
+        return found
+
+
+def serve(descriptor: int, clock: Clock, loaded: Callable[[], Function]) -> None:
+    """Answer at a descriptor: load the code, then one set of arguments after another, until it closes.
 
     The code is loaded before any arguments arrive, so that it can prepare for none of them.
     """
-    first = json.loads(frames.receive(descriptor) or b"null")
     try:
-        function = load(first["source"], first["function"])
+        function = loaded()
     except RefusedError as refusal:
         frames.send(descriptor, bounded(refusal).encode())
         return

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sandbox import frames
+from benchmarks.sandbox.native import compiler
 from benchmarks.sandbox.report import Job, Report
 from benchmarks.sandbox.wall import Wall
 
@@ -26,7 +27,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from benchmarks.sandbox.server import main; "
-    "main(float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])"
+    "main(float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], sys.argv[6:])"
 )
 # One thread for linear algebra: it makes timings comparable, and forking safe.
 ENVIRONMENT = {
@@ -184,9 +185,20 @@ class _Server:
         self._owner = os.getpid()
         self._wall = None
         self._home = tempfile.mkdtemp(prefix="sandbox_")
+        os.chmod(self._home, 0o711)  # what is another user's lies below it
         self._reports, theirs = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, str(_ROOT), *self._limits, str(theirs), *self._walls],
+            [
+                sys.executable,
+                "-I",
+                "-c",
+                _BOOT,
+                str(_ROOT),
+                *self._limits,
+                str(theirs),
+                compiler(),
+                *self._walls,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -22,6 +22,9 @@ class Job:
         cases: Code that defines `cases(rng)`, which gives arguments by the name of the case, and `load(rng)`,
             which gives the arguments that are timed; they have to depend on `rng`.
         repeats: How often both are timed, each time on other arguments; the best counts.
+        declaration: The prototype of a C function: candidate and reference are then C. "" for Python.
+        binding: For C, Python code that defines the function once more: it takes the C function, what gives
+            the address of an array, and the arguments, and gives the result.
     """
 
     function: str
@@ -29,6 +32,8 @@ class Job:
     reference: str
     cases: str
     repeats: int = 10
+    declaration: str = ""
+    binding: str = ""
 
     def to_json(self) -> str:
         """The job on one line."""

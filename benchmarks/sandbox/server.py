@@ -6,6 +6,7 @@ every process that ran the job's code is gone. It ends when its input does.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pickle
@@ -13,32 +14,41 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib.util import find_spec
+from typing import TypeVar
 
 import numpy  # noqa: F401  # so that all processes have it
 
-from benchmarks.sandbox import frames
-from benchmarks.sandbox.candidate import READY, Args, Called
+from benchmarks.sandbox import frames, native
+from benchmarks.sandbox.candidate import READY, Args, Called, Order
 from benchmarks.sandbox.judge import Outcome, judge
 from benchmarks.sandbox.report import Job, Report, bounded
-from benchmarks.sandbox.spawner import Spawner
+from benchmarks.sandbox.spawner import Kind, Spawner
 from benchmarks.sandbox.wall import Wall, close_to_others
 
 STANDARD_INPUT = 0
 LONGEST_OUTCOME = 32 * 2**20
+NO_COMPILER = "C cannot be run: there is no C compiler here (CC can name one)"
+NO_CFFI = "C cannot be run: cffi is missing (pip install 'dspy-gepa[benchmarks]')"
+
+T = TypeVar("T")
 
 
-def main(seconds: float, memory_mb: int, reports: int, walls: Sequence[str]) -> None:
+def main(seconds: float, memory_mb: int, reports: int, compiler: str, walls: Sequence[str]) -> None:
     """Serve until standard input ends.
 
     Args:
         seconds: Wall-clock time that a job may take.
         memory_mb: Address space of a process, in MiB.
         reports: The descriptor that reports are written to.
+        compiler: Path of the C compiler; "" for none.
         walls: Names of the walls to try, in order.
     """
     os.set_inheritable(reports, False)
     try:
-        spawner = Spawner(seconds, memory_mb, tuple(Wall(name) for name in walls))
+        spawner = Spawner(seconds, memory_mb, compiler, tuple(Wall(name) for name in walls))
     except OSError as error:
         frames.send(reports, str(error).encode())
         return
@@ -56,23 +66,15 @@ def _judged(job: Job, spawner: Spawner, seconds: float) -> Report:
     deadline = time.monotonic() + seconds
 
     def run(source: str, function: str, draw: Callable[[], Sequence[Args]]) -> Outcome:
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                spawner.start(theirs.fileno())
-            fault = None
-            try:
-                return _conversation(ours.fileno(), source, function, draw, deadline)
-            except TimeoutError:
-                raise
-            except ValueError:
-                fault = "its process answered with something that is no report"
-            except OSError:
-                pass  # how it ended is told below
-            finally:
-                status = spawner.stop()
-        return Outcome(fault or _ending(status))
+        if not job.declaration:
+            return _run(spawner, Order(function, source), draw, deadline)
+        compiled = libraries(source)
+        if isinstance(compiled, str):
+            return Outcome(compiled)
+        order = Order(function, job.binding, job.declaration, base64.b64encode(compiled).decode())
+        return _run(spawner, order, draw, deadline)
 
+    libraries = cache(lambda source: _compiled(spawner, source, deadline))
     try:
         return judge(job, run)
     except TimeoutError:
@@ -81,11 +83,54 @@ def _judged(job: Job, spawner: Spawner, seconds: float) -> Report:
         return Report(error=bounded(f"the job cannot be judged: {type(error).__name__}: {error}"))
 
 
+def _run(spawner: Spawner, order: Order, draw: Callable[[], Sequence[Args]], deadline: float) -> Outcome:
+    kind = Kind.C if order.library else Kind.PYTHON
+    found = _with_process(spawner, kind, lambda there: _conversation(there, order, draw, deadline))
+    return Outcome(found) if isinstance(found, str) else found
+
+
+def _compiled(spawner: Spawner, source: str, deadline: float) -> bytes | str:
+    """The library of a C source, or why there is none."""
+    if not spawner.compiler:
+        return NO_COMPILER
+    if find_spec("cffi") is None:
+        return NO_CFFI
+
+    def conversation(there: int) -> bytes | str:
+        frames.send(there, source.encode("utf-8", "replace"), deadline)
+        said = _answer(there, deadline)
+        if said.startswith(native.COMPILED):
+            return said.removeprefix(native.COMPILED)
+        return bounded(said.removeprefix(native.REFUSED).decode("utf-8", "replace"))
+
+    return _with_process(spawner, Kind.COMPILER, conversation)
+
+
+def _with_process(spawner: Spawner, kind: Kind, talk: Callable[[int], T]) -> T | str:
+    """What a conversation with a fresh process gives, or how that process failed. Raises TimeoutError."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            spawner.start(theirs.fileno(), kind)
+        fault = None
+        try:
+            return talk(ours.fileno())
+        except TimeoutError:
+            raise
+        except ValueError:
+            fault = "its process answered with something that is no report"
+        except OSError:
+            pass  # how it ended is told below
+        finally:
+            status = spawner.stop()
+    return fault or _ending(status)
+
+
 def _conversation(
-    descriptor: int, source: str, function: str, draw: Callable[[], Sequence[Args]], deadline: float
+    descriptor: int, order: Order, draw: Callable[[], Sequence[Args]], deadline: float
 ) -> Outcome:
     """Raises OSError when the process is gone, ValueError for an answer that is none, TimeoutError."""
-    frames.send(descriptor, json.dumps({"source": source, "function": function}).encode(), deadline)
+    frames.send(descriptor, json.dumps(asdict(order)).encode(), deadline)
     said = _answer(descriptor, deadline)
     if said != READY:
         return Outcome(bounded(said.decode("utf-8", "replace")) or "it could not be loaded")

@@ -6,23 +6,66 @@ job's secret, a reference's result or arguments to come.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gc
+import json
 import math
 import os
 import resource
+import shutil
 import signal
 import socket
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
 from typing import NoReturn
 
-from benchmarks.sandbox import candidate
-from benchmarks.sandbox.wall import Wall, adopt_orphans, close_to_others, give_up_rights, isolate
+from benchmarks.sandbox import candidate, frames, native
+from benchmarks.sandbox.wall import (
+    Wall,
+    adopt_orphans,
+    close_to_others,
+    give_up_rights,
+    hand_over,
+    isolate,
+    shelf_behind,
+)
 
 _DONE = b"d"
+_COMPILED_BYTES = 64 * 2**20
 _WORDS = 4_096
+
+
+class Kind(Enum):
+    """What a process is for."""
+
+    PYTHON = b"p"
+    C = b"c"
+    COMPILER = b"k"
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """What the spawner knows behind its wall.
+
+    Attributes:
+        seconds: Processor time of a process.
+        memory_mb: Its address space, in MiB.
+        compiler: Path of the C compiler; "" for none.
+        wall: That which stands.
+        shelf: A directory for compiling and for what was compiled, emptied after each process.
+    """
+
+    seconds: float
+    memory_mb: int
+    compiler: str
+    wall: Wall
+    shelf: Path
 
 
 class Spawner:
@@ -31,10 +74,12 @@ class Spawner:
     Args:
         seconds: Processor time of a process.
         memory_mb: Its address space, in MiB.
+        compiler: Path of the C compiler; "" for none.
         walls: Those to try, in order.
     """
 
-    def __init__(self, seconds: float, memory_mb: int, walls: tuple[Wall, ...]) -> None:
+    def __init__(self, seconds: float, memory_mb: int, compiler: str, walls: tuple[Wall, ...]) -> None:
+        self.compiler = compiler
         for wall in walls:
             self.refusal = self._start(seconds, memory_mb, wall)
             if not self.refusal:
@@ -42,9 +87,9 @@ class Spawner:
                 return
         raise OSError(f"no process can be had: {self.refusal}")
 
-    def start(self, descriptor: int) -> None:
+    def start(self, descriptor: int, kind: Kind) -> None:
         """Start a process that answers at `descriptor`, which stays open here."""
-        socket.send_fds(self._ours, [_DONE], [descriptor])
+        socket.send_fds(self._ours, [kind.value], [descriptor])
 
     def stop(self) -> int:
         """End the process and all it started. Gives the status it ended with."""
@@ -56,7 +101,7 @@ class Spawner:
         self._ours, theirs = socket.socketpair()
         parent = os.fork()
         if parent == 0:
-            _be_the_spawner(theirs, seconds, memory_mb, wall)
+            _be_the_spawner(theirs, seconds, memory_mb, self.compiler, wall)
         theirs.close()
         said = self._ours.recv(_WORDS).decode()
         if said == _DONE.decode():
@@ -66,7 +111,9 @@ class Spawner:
         return said or "its process ended"
 
 
-def _be_the_spawner(channel: socket.socket, seconds: float, memory_mb: int, wall: Wall) -> NoReturn:
+def _be_the_spawner(
+    channel: socket.socket, seconds: float, memory_mb: int, compiler: str, wall: Wall
+) -> NoReturn:
     try:
         _close_all_but(channel.fileno())
         if wall is Wall.NAMESPACES:
@@ -81,8 +128,9 @@ def _be_the_spawner(channel: socket.socket, seconds: float, memory_mb: int, wall
             adopt_orphans()
         close_to_others()
         gc.freeze()
-        channel.sendall(_DONE)
-        _spawn(channel, seconds, memory_mb, wall)
+        with shelf_behind(wall) as shelf:
+            channel.sendall(_DONE)
+            _spawn(channel, _Inside(seconds, memory_mb, compiler, wall, shelf))
     except OSError as error:
         with contextlib.suppress(OSError):
             channel.sendall(str(error).encode())
@@ -90,45 +138,78 @@ def _be_the_spawner(channel: socket.socket, seconds: float, memory_mb: int, wall
         os._exit(0)
 
 
-def _spawn(channel: socket.socket, seconds: float, memory_mb: int, wall: Wall) -> None:
+def _spawn(channel: socket.socket, inside: _Inside) -> None:
     while True:
         message, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
         if not message:
             return
+        kind = Kind(message)
+        if kind is Kind.C:
+            native.prepare()
         child = os.fork()
         if child == 0:
-            _be_the_child(descriptors[0], seconds, memory_mb, wall)
+            _be_the_child(descriptors[0], kind, inside)
         os.close(descriptors[0])
         asked_to_stop = channel.recv(1)
         status = _end(child)
+        for left in inside.shelf.iterdir():
+            shutil.rmtree(left)
         if not asked_to_stop:
             return
         channel.sendall(str(status).encode())
 
 
-def _be_the_child(descriptor: int, seconds: float, memory_mb: int, wall: Wall) -> NoReturn:
+def _be_the_child(descriptor: int, kind: Kind, inside: _Inside) -> NoReturn:
     status = 1
     try:
         os.setsid()
         _close_all_but(descriptor)
-        _limit(seconds, memory_mb)
-        give_up_rights(wall)
-        candidate.serve(descriptor, time.perf_counter)
+        if kind is Kind.COMPILER:
+            _compile(descriptor, inside)
+        else:
+            _answer(descriptor, inside)
         status = 0
     finally:
         # Without the interpreter's own way out, which would flush the parent's buffers a second time.
         os._exit(status)
 
 
-def _limit(seconds: float, memory_mb: int) -> None:
-    memory = memory_mb * 2**20
+def _answer(descriptor: int, inside: _Inside) -> None:
+    order = candidate.Order(**json.loads(frames.receive(descriptor) or b"null"))
+    library = None
+    if order.library:  # put down while files may still grow, loaded when nothing is allowed any more
+        library = Path(tempfile.mkdtemp(dir=inside.shelf)) / native.LIBRARY
+        library.write_bytes(base64.b64decode(order.library))
+        library.parent.chmod(0o711)  # whoever this becomes can read it, not change it
+        library.chmod(0o644)
+    _limit(inside, _STRICT)
+    give_up_rights(inside.wall)
+    candidate.serve(descriptor, time.perf_counter, lambda: order.loaded(library))
+
+
+def _compile(descriptor: int, inside: _Inside) -> None:
+    own = Path(tempfile.mkdtemp(dir=inside.shelf))
+    hand_over(own, inside.wall)
+    _limit(inside, _COMPILERS)
+    give_up_rights(inside.wall)
+    native.compile_at(descriptor, own, inside.compiler)
+
+
+_STRICT = {
+    resource.RLIMIT_FSIZE: 0,
+    resource.RLIMIT_NOFILE: 32,
+    resource.RLIMIT_NPROC: 0,  # neither processes nor threads: work that goes on after a call is no speed
+}
+# Processes of a user are counted all over the machine, so that no number would be right; all are ended.
+_COMPILERS = {resource.RLIMIT_FSIZE: _COMPILED_BYTES, resource.RLIMIT_NOFILE: 256}
+
+
+def _limit(inside: _Inside, more: Mapping[int, int]) -> None:
     limits = {
-        resource.RLIMIT_CPU: math.ceil(seconds) + 1,
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CPU: math.ceil(inside.seconds) + 1,
+        resource.RLIMIT_AS: inside.memory_mb * 2**20,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: 32,
-        resource.RLIMIT_NPROC: 0,  # neither processes nor threads: work that goes on after a call is no speed
+        **more,
     }
     for kind, most in limits.items():
         _, hard = resource.getrlimit(kind)

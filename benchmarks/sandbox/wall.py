@@ -10,11 +10,14 @@ environment. Where we are root, and namespaces are refused, as in many container
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import site
 import sys
+import tempfile
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -26,6 +29,7 @@ _NEW_USERS, _NEW_PIDS, _NEW_NETWORK = 1 << 28, 1 << 29, 1 << 30
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 _CAPABILITIES_V3 = 0x20080522
 _NOBODY = 65534
+_SHELF = "/build"
 _SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin")
 
 
@@ -71,14 +75,33 @@ def isolate(home: str) -> None:
     for place in _kept():
         _show(place, home + place)
     os.makedirs(home + "/tmp", exist_ok=True)
+    os.makedirs(home + _SHELF, exist_ok=True)
     _mount(None, home, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
+    _mount("tmpfs", home + _SHELF, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=128m,nr_inodes=4k,mode=711")
     os.chroot(home)
     os.chdir("/tmp")
 
 
+@contextlib.contextmanager
+def shelf_behind(wall: Wall) -> Iterator[Path]:
+    """An empty directory behind a wall, in which directories can be handed over to what runs there."""
+    if wall is Wall.NAMESPACES:  # in memory, and gone with the wall
+        yield Path(_SHELF)
+        return
+    with tempfile.TemporaryDirectory(prefix="build_", dir=os.getcwd()) as shelf:
+        os.chmod(shelf, 0o711)
+        yield Path(shelf)
+
+
+def hand_over(directory: Path, wall: Wall) -> None:
+    """Give a directory to the user that `give_up_rights` makes of this process."""
+    if _changes_user(wall):
+        os.chown(directory, _NOBODY, _NOBODY)
+
+
 def give_up_rights(wall: Wall) -> None:
     """The last step before untrusted code: this process keeps no right that it does not need."""
-    if wall is not Wall.LIMITS and os.geteuid() == 0:
+    if _changes_user(wall):
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
@@ -87,6 +110,10 @@ def give_up_rights(wall: Wall) -> None:
         _drop_capabilities()
         # The kernel forgets this at a change of user.
         _call("prctl", _PR_SET_PDEATHSIG, 9, 0, 0, 0)
+
+
+def _changes_user(wall: Wall) -> bool:
+    return wall is not Wall.LIMITS and os.geteuid() == 0
 
 
 def close_to_others() -> None:

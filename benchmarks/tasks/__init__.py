@@ -1,8 +1,8 @@
 """Benchmark tasks by name.
 
 The record worlds (`load("easy")`, `load("easy-tuning")`, ... see `tasks.worlds`) need nothing, nor do
-"bundled", "agent", "code" and "code-prompt". The small tasks (`SMALL_NAMES`) are for real models only. All
-others need data or a network.
+"bundled", "agent", "code", "code-layers" and "code-prompt"; "code-c" needs a C compiler. The small tasks
+(`SMALL_NAMES`) are for real models only. All others need data or a network.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ _ALONE: Mapping[str, Callable[[int], Task]] = {
     "bundled": bundled.load,
     "agent": agent.load,
     "code": code.load,
+    "code-layers": code.load_layers,
+    "code-c": code.load_c,
     "code-prompt": code_prompt.load,
 }
 NAMES = (*_ALONE, *_WITH_DATA, "ifbench", "livebench_math", "pupa", *WORLD_NAMES)
@@ -71,7 +73,7 @@ _SOURCES: Mapping[str, tuple[object, ...]] = {
     "pupa": (pupa.HUB,),
 }
 # What is improved there are texts of the program itself; no language model runs it.
-WITHOUT_PREDICTORS = frozenset({"code"})
+WITHOUT_PREDICTORS = frozenset({"code", "code-layers", "code-c"})
 
 
 def load(

@@ -1,4 +1,4 @@
-"""The code task's metric: runs a kernel in the sandbox, and scores that it is right first, then how fast.
+"""The code tasks' metric: runs a kernel in the sandbox, and scores that it is right first, then how fast.
 
 Speed is the reference's time over the kernel's, taken in turn, and counts in whole
 doublings, so that noise of the clock seldom changes a score. One piece of code is judged once in a process.
@@ -56,7 +56,7 @@ class KernelMetric:
     def _report(self, kernel: Kernel, code: str) -> Report:
         key = (kernel.name, code)
         if key not in self._known:
-            report = self._judge(Job(kernel.name, code, kernel.reference, kernel.cases))
+            report = self._judge(job_of(kernel, code))
             with self._lock:
                 self._known.setdefault(key, report)
         return self._known[key]
@@ -66,6 +66,18 @@ class KernelMetric:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=threading.Lock())
+
+
+def job_of(kernel: Kernel, code: str) -> Job:
+    """What the sandbox is asked about code for a kernel."""
+    return Job(
+        kernel.name,
+        code,
+        kernel.reference,
+        kernel.cases,
+        declaration=kernel.declaration,
+        binding=kernel.binding,
+    )
 
 
 def score_of(report: Report) -> float:

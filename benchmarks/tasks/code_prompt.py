@@ -21,7 +21,7 @@ from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.worlds.coder.advice import ADVICE
 from benchmarks.simulated.worlds.coder.advising import AdviceCurriculum
 from benchmarks.simulated.worlds.coder.writer import CodeWriter
-from benchmarks.tasks.code import run_in_sandbox, sandbox_in_words
+from benchmarks.tasks.code import run_in_sandbox, sandbox_in_words, without_fence
 from benchmarks.tasks.code_metric import Judge, KernelMetric
 from benchmarks.tasks.kernels import KERNELS, Kernel
 from benchmarks.tasks.task import Task
@@ -61,12 +61,6 @@ def load(seed: int = 0, judge: Judge | None = None) -> Task:
         inference_time=True,
         conditions=sandbox_in_words if judge is None else dict,
     )
-
-
-def without_fence(code: str) -> str:
-    """The code without the Markdown fence that models put around it, told or not."""
-    fenced = re.fullmatch(r"```\w*\n(.*?)\n?```", code.strip(), re.DOTALL)
-    return fenced[1] if fenced else code
 
 
 def _example(kernel: Kernel) -> dspy.Example:

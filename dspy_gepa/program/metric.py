@@ -127,13 +127,13 @@ class Metric:
             score: The rollout's score, to warn once of an answer with a different score.
         """
         answer = self._call(gold, pred, trace, component, component_trace)
-        feedback = answer.get("feedback") if isinstance(answer, (dspy.Example, Mapping)) else None
+        fields = _fields_of(answer)
+        feedback = None if fields is None else fields.get("feedback")
         if score is not None:
-            self._compare(answer, score, component)
+            self._compare(answer if fields is None else fields.get("score"), score, component)
         return str(feedback) if feedback else None
 
-    def _compare(self, answer: Any, score: float, component: str) -> None:
-        own = answer.get("score") if isinstance(answer, (dspy.Example, Mapping)) else answer
+    def _compare(self, own: Any, score: float, component: str) -> None:
         if not self._warns or not isinstance(own, (bool, int, float)) or float(own) == score:
             return
         self._warns = False
@@ -156,23 +156,29 @@ def read_judgement(answer: Any) -> Judgement:
     Raises:
         MetricError: It is None, a string, NaN, infinite, beyond `LARGEST_SCORE`, or has no score.
     """
-    if isinstance(answer, (dspy.Example, Mapping)):
-        if "score" not in answer:
-            raise MetricError(f"The metric returned {answer!r}, which has no 'score'. {_REMEDY}")
-        feedback = answer.get("feedback")
-        objectives = answer.get("objective_scores") or {}
-        return Judgement(
-            score=_number(answer["score"]),
-            feedback=str(feedback) if feedback else None,
-            objectives={str(name): _number(value) for name, value in dict(objectives).items()},
-        )
-    return Judgement(_number(answer))
+    fields = _fields_of(answer)
+    if fields is None:
+        return Judgement(_number(answer))
+    if "score" not in fields:
+        raise MetricError(f"The metric returned {answer!r}, which has no 'score'. {_REMEDY}")
+    feedback = fields.get("feedback")
+    objectives = fields.get("objective_scores") or {}
+    return Judgement(
+        score=_number(fields["score"]),
+        feedback=str(feedback) if feedback else None,
+        objectives={str(name): _number(value) for name, value in dict(objectives).items()},
+    )
+
+
+def _fields_of(answer: Any) -> dspy.Example | Mapping[str, Any] | None:
+    """Return a metric's answer as fields by name; None if it is a bare number."""
+    return answer if isinstance(answer, (dspy.Example, Mapping)) else None
 
 
 def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
     """Return feedback for a metric that gives a bare number: the score, expected and given fields."""
-    expected = _fields(gold.labels())
-    given = _fields(pred) if isinstance(pred, dspy.Example) else repr_of(pred)
+    expected = _shown(gold.labels())
+    given = _shown(pred) if isinstance(pred, dspy.Example) else repr_of(pred)
     parts = [f"The score of this output is {score:g}."]
     if expected:
         parts.append(f"Expected: {expected}.")
@@ -181,7 +187,7 @@ def default_feedback(gold: dspy.Example, pred: Any, score: float) -> str:
     return " ".join(parts)
 
 
-def _fields(fields: dspy.Example) -> str:
+def _shown(fields: dspy.Example) -> str:
     shown = {name: value for name, value in fields.items() if name != "logprobs"}  # added by DSPy, and long
     return "; ".join(
         f"{name} = {json.dumps(to_plain(value), ensure_ascii=False)}" for name, value in shown.items()

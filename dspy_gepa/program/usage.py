@@ -17,6 +17,14 @@ from dspy_gepa.types import Fault, Outcome, Reflection, Usage
 # English has about four bytes per token in current vocabularies, Chinese about three.
 BYTES_OF_A_TOKEN = 4
 
+
+class FilteredAnswerError(Exception):
+    """A provider's content filter ended an answer, or took its place; the request itself was accepted."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"the content filter of {model}'s provider ended its answer")
+
+
 Used = TypeVar("Used", "Outcome", "Reflection", "Outcome | Fault", "Reflection | Fault", "Fault")
 
 
@@ -30,6 +38,7 @@ class Call:
         cost: US dollars, None if no price is known; from the cache as above.
         cached: True if DSPy's cache answered, so that nothing was used.
         cut_off: True if the provider ended the answer at its length limit.
+        filtered: True if the provider's content filter ended the answer, or took its place.
         model: Name of the model.
         length: Length of prompt and answer in bytes, for an estimate of tokens that are not reported.
     """
@@ -38,6 +47,7 @@ class Call:
     cost: float | None
     cached: bool
     cut_off: bool = False
+    filtered: bool = False
     model: str = ""
     length: tuple[int, int] = (0, 0)
 
@@ -143,6 +153,11 @@ class UsageMeter:
         """Return every answered call so far, in order."""
         return tuple(self._history.calls)
 
+    def filtered_answer(self) -> FilteredAnswerError | None:
+        """Return the error for the first answer that a content filter ended; None without one."""
+        call = next((call for call in self._history.calls if call.filtered), None)
+        return None if call is None else FilteredAnswerError(call.model)
+
     def usage(self) -> Usage:
         """Return the calls, tokens and known costs so far."""
         # The tracker also knows the tokens of calls that failed after an answer came.
@@ -187,6 +202,7 @@ def _call(entry: Mapping[str, Any], *, cached: bool) -> Call:
         entry.get("cost"),
         cached=cached,
         cut_off=_was_cut_off(response),
+        filtered="content_filter" in _ends_of(response),
         model=entry["model"],
         length=(_bytes([entry.get("prompt"), entry.get("messages")]), _bytes(entry.get("outputs")))
         if total is None
@@ -203,9 +219,21 @@ def _bytes(value: Any) -> int:
 
 def _was_cut_off(response: Any) -> bool:
     """Return True if a provider says so, in any of the forms of its answers."""
+    ends = _ends_of(response)
+    if "length" in ends:
+        return True
+    incomplete = any(read_key(part, "status") == "incomplete" for part in _parts_of(response))
+    return incomplete and "content_filter" not in ends
+
+
+def _ends_of(response: Any) -> list[Any]:
+    """Return the reasons for the end of an answer, in any of the forms of providers' answers."""
     parts = list(_parts_of(response))
-    ends = [read_key(part, "finish_reason") for part in parts]
-    return "length" in ends or any(read_key(part, "status") == "incomplete" for part in parts)
+    details = [read_key(part, "incomplete_details") for part in parts]
+    return [
+        *(read_key(part, "finish_reason") for part in parts),
+        *(read_key(detail, "reason") for detail in details if detail is not None),
+    ]
 
 
 def _parts_of(response: Any) -> Iterator[Any]:

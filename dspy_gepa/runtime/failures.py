@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from dspy_gepa.types import Outcome, Rollout, Row
+from dspy_gepa.types import Outcome, Reflection, Rollout, Row
 
-# Number of rollouts from which on a share of failures means something, and the share that is reported.
-COUNTED, MANY = 8, 0.5
+# Failures are reported once they are more than this share of the rollouts, of this many or more.
+REPORTED_SHARE, LEAST_ROLLOUTS = 0.5, 8
 # A run goes on with this many rows, or this share of its rows, that a provider always fails; so with texts.
 FEW_ROWS, ROWS_SHARE = 7, 0.6
 FEW_TEXTS, TEXTS_SHARE = 4, 0.5
@@ -39,12 +39,22 @@ class FailedRollouts:
             return None
         self._failures[outcome.cause or "unknown"] += 1
         failed = sum(self._failures.values())
-        if self._rollouts < COUNTED or failed <= MANY * self._rollouts:
+        if self._rollouts < LEAST_ROLLOUTS or failed <= REPORTED_SHARE * self._rollouts:
             return None
         return self._once(
             "failed",
             f"{failed} of {self._rollouts} rollouts failed ({render_causes(self._failures)}), the last with "
             f"{outcome.error}",
+        )
+
+    def add_reflection(self, reflection: Reflection) -> str | None:
+        """Add the result of a reflection; return a warning, or None."""
+        if not reflection.unavailable:
+            return None
+        return self._once(
+            "reflection",
+            "the provider of the reflection LM failed a prompt in every attempt while it answered others. "
+            f"Such steps are rejected, and the search goes on. The error: {reflection.error}",
         )
 
     def objection(self, rollout: Rollout, outcome: Outcome) -> str | None:

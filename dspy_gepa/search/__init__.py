@@ -12,6 +12,7 @@ Here `execute` turns an effect, a `Rollout` or a `Reflect`, into its result, an 
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.runtime.budget import Budget, Limits, Spending
 from dspy_gepa.search.adaptive import Adaptive, AdaptiveSearch
+from dspy_gepa.search.belief.frontier import FrontierType
 from dspy_gepa.search.choices.acceptance import Acceptance
 from dspy_gepa.search.choices.components import COMPONENT_CHOICES, ComponentChoice, ComponentContext
 from dspy_gepa.search.choices.parents import PARENT_CHOICES, ParentChoice
@@ -39,6 +40,7 @@ __all__ = [
     "ComponentChoice",
     "ComponentContext",
     "Evaluation",
+    "FrontierType",
     "Limits",
     "Member",
     "Outcome",

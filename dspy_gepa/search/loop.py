@@ -169,7 +169,8 @@ class Search:
         if self._unusable_answers >= UNUSABLE_ANSWERS:
             raise ReflectionError(
                 f"The reflection model gave {self._unusable_answers} unusable answers in a row, the last: "
-                f"{self._last_reason.rstrip('.')}. Try a stronger model or a larger max_tokens."
+                f"{self._last_reason.rstrip('.')}. Try another reflection model, "
+                "or a larger max_tokens where answers are cut off."
             )
         planned = self._next_step()
         if planned is None:

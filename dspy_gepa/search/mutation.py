@@ -16,6 +16,7 @@ from dspy_gepa.program.media import with_media
 from dspy_gepa.reflection.edit_history import render_edits
 from dspy_gepa.reflection.evidence import (
     evidence_records,
+    halve_evidence,
     has_evidence,
     render_evidence,
     training_texts,
@@ -119,7 +120,7 @@ def mutate(
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
     judge = partial(_judge, parent=parent, pool=pool, rules=reflection.rules, shown=training_texts(before))
-    texts, objections, answers = yield from _reflect(requests, judge)  # Alg. 1, line 11
+    texts, objections, answers = yield from _reflect(requests, judge, mutation.turn)  # Alg. 1, line 11
     blank = replace(
         blank,
         reflections=len(answers),
@@ -218,7 +219,7 @@ def _requests(
 
 
 def _reflect(
-    requests: Sequence[Reflect], judge: Judge
+    requests: Sequence[Reflect], judge: Judge, turn: int
 ) -> Generator[Sequence[Effect], Sequence[Any], Reflected]:
     """Ask for all components at once, and once more, with the reason, where an answer cannot be used.
 
@@ -229,13 +230,26 @@ def _reflect(
     texts, objections = judge(requests, answers)
     if texts:
         objections = {name: why for name, why in objections.items() if why != UNCHANGED}
-    again = [replace(r, objection=objections[r.component]) for r in requests if r.component in objections]
-    if not again:
-        return texts, [], answers
-    more_answers = yield again
-    more, objections = judge(again, more_answers)
-    ordered = {r.component: (texts | more)[r.component] for r in requests if r.component in texts | more}
-    return ordered, [f"{name}: {why}" for name, why in objections.items()], [*answers, *more_answers]
+    unusable = [(r, a) for r, a in zip(requests, answers, strict=True) if r.component in objections]
+    again = [more for r, a in unusable if (more := _again(r, a, objections[r.component], turn))]
+    if again:
+        more_answers = yield again
+        more_texts, still = judge(again, more_answers)
+        texts, answers = texts | more_texts, [*answers, *more_answers]
+        objections = {name: why for name, why in objections.items() if name not in more_texts} | still
+    ordered = {r.component: texts[r.component] for r in requests if r.component in texts}
+    return ordered, [f"{name}: {why}" for name, why in objections.items()], answers
+
+
+def _again(request: Reflect, answer: Reflection, objection: str, turn: int) -> Reflect | None:
+    """Return the request to make after an answer that cannot be used; None if there is none.
+
+    A provider that fails a prompt in every attempt may be failing on one of its examples.
+    """
+    if not answer.unavailable:
+        return replace(request, objection=objection)
+    halves = halve_evidence(request.evidence)
+    return replace(request, evidence=halves[turn % 2]) if halves else None
 
 
 def _judge(

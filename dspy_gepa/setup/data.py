@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.program.checks import read_examples
 from dspy_gepa.program.dspy_api import Example
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.program.plain import texts_in, to_plain
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.pool import columns_of
+from dspy_gepa.setup.examples import read_examples
 from dspy_gepa.types import Row
 
 Reading: TypeAlias = str | Callable[[Example], Any]

@@ -11,19 +11,7 @@ from typing import Any, Literal, get_args
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.events.dispatch import check_callbacks
-from dspy_gepa.program.checks import (
-    pick,
-    pick_or_take,
-    require_budget,
-    require_function,
-    require_kind,
-    require_positive,
-    require_reflection_lm,
-    require_score,
-    require_several,
-    require_stats,
-    require_whole,
-)
+from dspy_gepa.program.checks import pick, require_several
 from dspy_gepa.program.components.selection import Selection, select
 from dspy_gepa.program.dspy_api import BaseLM, Module
 from dspy_gepa.program.metric import Metric
@@ -47,6 +35,17 @@ from dspy_gepa.search.belief.bounded import UNBOUNDED, Range
 from dspy_gepa.search.belief.frontier import FrontierType
 from dspy_gepa.search.choices.parents import on_frontier
 from dspy_gepa.search.strategy import AUTO_SIZES
+from dspy_gepa.setup.checks import (
+    pick_or_take,
+    require_budget,
+    require_function,
+    require_kind,
+    require_positive,
+    require_reflection_lm,
+    require_score,
+    require_stats,
+    require_whole,
+)
 from dspy_gepa.setup.data import Reading, check_reading
 from dspy_gepa.setup.reference import reference_selector, translate
 from dspy_gepa.setup.user_functions import guarded
@@ -183,6 +182,7 @@ class Options:
         return replace(self, **options) if options else self
 
     def _check_together(self) -> None:
+        _ = self.scorer  # to make it is to check the metric, the first argument
         sizes, limits = (
             {name: getattr(self, name) for name in names}
             for names in (
@@ -200,7 +200,7 @@ class Options:
         require_stats(self.track_stats, self.track_best_outputs)
         require_rich(self.progress)
         check_callbacks(self.listeners)
-        for part in ("scorer", "search", "selection", "trackers"):  # to make one is to check its options
+        for part in ("search", "selection", "trackers"):  # to make one is to check its options
             getattr(self, part)
 
     @cached_property

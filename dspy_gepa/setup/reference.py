@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.program.checks import nearest, require_kind
+from dspy_gepa.program.checks import nearest
 from dspy_gepa.run import RunState
 from dspy_gepa.search.choices.acceptance import improves, keeps_up
 from dspy_gepa.search.choices.components import ComponentChoice, ComponentContext
+from dspy_gepa.setup.checks import require_kind
 from dspy_gepa.texts import name_of
 
 

@@ -61,7 +61,7 @@ def names_of_examples() -> dict[str, Any]:
     """What a page takes for granted. Called while `dspy.LM` is `model`."""
     lm, program = model("reflection"), dspy.Predict("message -> urgency")
     trainset, valset = rows(0), rows(8)
-    told: list[tuple[float, Event]] = []
+    received: list[tuple[float, Event]] = []
     gepa = GEPA(
         metric,
         reflection_lm=lm,
@@ -69,7 +69,7 @@ def names_of_examples() -> dict[str, Any]:
         track_stats=True,
         track_best_outputs=True,
         log_dir="runs/one",
-        callbacks=[lambda event: told.append((float(len(told)), event))],
+        callbacks=[lambda event: received.append((float(len(received)), event))],
     )
     better = gepa.compile(program, trainset=trainset, valset=valset)
     return {
@@ -84,5 +84,5 @@ def names_of_examples() -> dict[str, Any]:
         "trainset": trainset,
         "valset": valset,
         "better": better,
-        "told": told,
+        "received": received,
     }

@@ -89,10 +89,10 @@ def test_the_metric_of_agents_reads_the_calls_of_every_form(kind: str, names: di
 def test_the_table_of_auto_budgets_has_the_rollouts_that_they_stand_for() -> None:
     text = (ROOT / "docs" / "budgets.md").read_text(encoding="utf-8")
     rows = re.findall(r'^\| `"(\w+)"` \| (\d+) \| ([\d,]+) \|$', text, flags=re.MULTILINE)
-    told = {name: (int(trials), int(rollouts.replace(",", ""))) for name, trials, rollouts in rows}
+    shown = {name: (int(trials), int(rollouts.replace(",", ""))) for name, trials, rollouts in rows}
     for train, val in [(8, 8), (50, 20), (200, 300)]:
         found = {
             name: (trials, Adaptive().auto_rollouts(name, train, val, components=1))
             for name, trials in AUTO_TRIALS.items()
         }
-        assert told == found
+        assert shown == found

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.errors import InfrastructureError
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.types import Candidate, Effect, Fault, Rollout, Usage
+from dspy_gepa.types import Candidate, Effect, Fault, Reflect, Reflection, Rollout, Usage
 from tests.runtime.support_world import (
     FORBIDDEN,
     NEVER,
@@ -592,6 +592,62 @@ def test_what_is_set_aside_does_not_depend_on_the_number_of_workers(
     request_rollouts(dispatcher, 12)
     found = {d.effect.row.position: d.result.status for d in collect(dispatcher, 12)}
     assert {position for position, status in found.items() if status == "unavailable"} == failing
+
+
+def only_fails_to_reflect_on(*texts: str, fault: Fault = OUT_OF_ORDER) -> Behaviour:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        failing = isinstance(effect, Reflect) and effect.current_text in texts
+        return 1.0, fault if failing else replace(answer_of(effect), usage=USED)
+
+    return behave
+
+
+@pytest.mark.parametrize(("fault", "asked"), [(OUT_OF_ORDER, RetryPolicy().attempts), (FILTERED, 1)])
+def test_a_prompt_that_always_fails_is_set_aside_if_the_last_that_was_answered_is_answered_again(
+    fault: Fault, asked: int
+) -> None:
+    world = World(only_fails_to_reflect_on("bad", fault=fault))
+    dispatcher = dispatcher_in(world)
+    for text in ("good", "bad"):
+        dispatcher.request(reflect(text), text)
+        (done,) = collect(dispatcher, 1)
+    assert (done.result.unavailable, done.result.text, done.result.cause) == (True, "", fault.cause)
+    assert [effect.current_text for _, effect in world.starts].count("bad") == asked
+    repeated = [effect.current_text for _, effect in world.starts if effect.past_cache]
+    assert repeated == ["good"] * (fault is OUT_OF_ORDER)
+
+
+def test_a_row_and_a_prompt_that_fail_at_the_same_time_are_both_set_aside() -> None:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        failing = only_fails_on(3) if isinstance(effect, Rollout) else only_fails_to_reflect_on("bad")
+        return failing(effect, attempt)
+
+    dispatcher = dispatcher_in(World(behave), workers=2)
+    dispatcher.replayed(reflect("good"), Reflection(text="x"))
+    request_rollouts(dispatcher, 6)
+    dispatcher.request(reflect("bad"), "bad")
+    found = {d.key: d.result for d in collect(dispatcher, 7)}
+    assert found.pop("bad").unavailable
+    assert [r.status for r in found.values()].count("unavailable") == 1
+
+
+def test_a_reflection_model_that_never_answered_ends_the_run() -> None:
+    dispatcher = dispatcher_in(World(only_fails_to_reflect_on("bad")))
+    request_rollouts(dispatcher, 3)
+    dispatcher.request(reflect("bad"), "bad")
+    with pytest.raises(InfrastructureError, match="A reflection failed for good after 6 attempts"):
+        collect(dispatcher, 4)
+
+
+def test_a_reflection_model_that_dies_ends_the_run() -> None:
+    world = World(lambda effect, attempt: (1.0, OUT_OF_ORDER if world.now() >= 1 else answer_of(effect)))
+    dispatcher = dispatcher_in(world)
+    dispatcher.request(reflect("good"), "good")
+    collect(dispatcher, 1)
+    for text in "abcdefgh":
+        dispatcher.request(reflect(text), text)
+    with pytest.raises(InfrastructureError, match="HTTP 500"):
+        collect(dispatcher, 8)
 
 
 def test_a_provider_that_dies_is_not_taken_for_a_bad_row() -> None:

@@ -16,12 +16,16 @@ class Kernel:
         task: What it computes, in words.
         reference: Source of a plain version that is right; the search starts from it, and is timed by it.
         cases: Source of `cases(rng)`, arguments by the name of a case, and `load(rng)`, those that are timed.
+        declaration: Of a C function, its prototype; "" for Python.
+        binding: Of a C function, how it is called from Python (`benchmarks.sandbox.Job`).
     """
 
     name: str
     task: str
     reference: str
     cases: str
+    declaration: str = ""
+    binding: str = ""
 
 
 def kernel(name: str, task: str, reference: str, cases: str) -> Kernel:

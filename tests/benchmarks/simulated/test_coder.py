@@ -13,10 +13,10 @@ from benchmarks.simulated import simulated_lm
 from benchmarks.simulated.engine import load_role
 from benchmarks.simulated.reflector import Reflector
 from benchmarks.simulated.worlds.coder import CodeCurriculum, CodeKnobs
-from benchmarks.simulated.worlds.coder.rewriting import VERSIONS
+from benchmarks.simulated.worlds.coder.rewriting import C_VERSIONS, VERSIONS
 from benchmarks.simulated.worlds.coder.slips import SLIPS
 from benchmarks.simulated.worlds.coder.version import shape_of
-from benchmarks.tasks.kernels import KERNELS
+from benchmarks.tasks.kernels import C_LAYERS, KERNELS
 from dspy_gepa.reflection.prompts import RewriteText
 
 ABLE = CodeKnobs(mends=1.0, insight=1.0, leaps=0.0, sound=1.0, slips=0.0)
@@ -98,12 +98,23 @@ def test_without_insight_nothing_better_is_found(knob: str) -> None:
 
 @pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: slip.__name__)
 def test_every_slip_changes_some_code(slip: Any) -> None:
-    sources = [version.source for versions in VERSIONS.values() for version in versions]
+    known = (*VERSIONS.values(), *C_VERSIONS.values())
+    sources = [version.source for versions in known for version in versions]
     changed = [source for source in sources if slip(source) != source]
     assert len(changed) >= 3
     if slip.__name__ == "lose_parenthesis":
         with pytest.raises(SyntaxError):
             ast.parse(slip(changed[0]))
+
+
+def test_c_is_rewritten_in_c() -> None:
+    start = next(kernel.reference for kernel in C_LAYERS if kernel.name == "layer_norm")
+    slow = "layer_norm: all 5 cases are right, and it is as fast as the reference."
+    faster = rewrite(start, slow)
+    assert shape_of(faster) in {version.shape for version in C_VERSIONS["layer_norm"]}
+    blind = rewrite(start, slow, CodeKnobs(**{**vars(ABLE), "insight": 0.0}))
+    assert shape_of(blind) == shape_of(start)
+    assert "\n// " in blind
 
 
 def test_code_it_does_not_know_and_other_prompts_are_left_alone() -> None:

@@ -18,7 +18,7 @@ from benchmarks.simulated.worlds.coder import AdviceCurriculum, AdviceKnobs, Cod
 from benchmarks.simulated.worlds.coder.advice import ADVICE, missing_in
 from benchmarks.simulated.worlds.coder.rewriting import VERSIONS
 from benchmarks.simulated.worlds.coder.version import Version, shape_of
-from benchmarks.tasks import Task, code_prompt
+from benchmarks.tasks import Task, code, code_prompt
 from dspy_gepa import GEPA
 from dspy_gepa.reflection.prompts import RewriteInstruction
 from tests.benchmarks.support_lines import judge_by_lines
@@ -101,8 +101,8 @@ def test_every_format_gives_the_same_code(task: Task) -> None:
 
 
 def test_a_fence_around_code_is_taken_off() -> None:
-    assert code_prompt.without_fence("```python\nx = 1\n```") == "x = 1"
-    assert code_prompt.without_fence("x = 1  # ```") == "x = 1  # ```"
+    assert code.without_fence("```python\nx = 1\n```") == "x = 1"
+    assert code.without_fence("x = 1  # ```") == "x = 1  # ```"
 
 
 def test_feedback_shows_which_advice_was_missing() -> None:

@@ -1,22 +1,27 @@
-"""The code task's metric and kernels, judged without a clock."""
+"""The code tasks' metric and kernels, judged without a clock where they are Python."""
 
 from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
+from importlib import util
 from typing import Any
 
 import dspy
 import pytest
 
-from benchmarks.sandbox import CaseResult, Job, Report
-from benchmarks.simulated.worlds.coder.rewriting import VERSIONS
+from benchmarks.sandbox import CaseResult, Job, Report, Sandbox
+from benchmarks.sandbox.native import compiler
+from benchmarks.simulated.worlds.coder.rewriting import C_VERSIONS, VERSIONS
 from benchmarks.simulated.worlds.coder.version import Version
-from benchmarks.tasks.code_metric import KernelMetric, doublings, in_words, score_of
-from benchmarks.tasks.kernels import KERNELS, Kernel
+from benchmarks.tasks import DataNotFound, code
+from benchmarks.tasks.code_metric import KernelMetric, doublings, in_words, job_of, score_of
+from benchmarks.tasks.kernels import C_LAYERS, KERNELS, LAYERS, Kernel
 from tests.benchmarks.support_lines import judge_by_lines
 
-BY_NAME = {kernel.name: kernel for kernel in KERNELS}
+BY_NAME = {kernel.name: kernel for kernel in (*KERNELS, *LAYERS)}
+IN_C = {kernel.name: kernel for kernel in C_LAYERS}
 FINE = (CaseResult("one", True), CaseResult("two", True))
 
 
@@ -36,9 +41,9 @@ class Scripted:
         return self.report
 
 
-def judged(report: Report, code: str | None = "x = 1") -> dspy.Prediction:
+def judged(report: Report, source: str | None = "x = 1") -> dspy.Prediction:
     metric = KernelMetric(BY_NAME, Scripted(report))
-    return metric(dspy.Example(kernel="prefix_max"), dspy.Prediction(**({"code": code} if code else {})))
+    return metric(dspy.Example(kernel="prefix_max"), dspy.Prediction(**({"code": source} if source else {})))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,7 @@ def test_the_feedback_gives_errors_wrong_results_and_speed() -> None:
 
 
 def test_a_failed_run_scores_zero() -> None:
-    assert judged(timed(1), code=None) == dspy.Prediction(
+    assert judged(timed(1), source=None) == dspy.Prediction(
         score=0.0, feedback="prefix_max: cannot be judged: there is no code."
     )
 
@@ -98,8 +103,8 @@ def test_one_piece_of_code_is_judged_once_so_that_its_score_stays() -> None:
     judge = Scripted(timed(2))
     metric = KernelMetric(BY_NAME, judge)
     for kernel in ("prefix_max", "histogram"):
-        for code in ("x = 1", "x = 2", "x = 1"):
-            metric(dspy.Example(kernel=kernel), dspy.Prediction(code=code))
+        for source in ("x = 1", "x = 2", "x = 1"):
+            metric(dspy.Example(kernel=kernel), dspy.Prediction(code=source))
     assert [(job.function, job.candidate) for job in judge.jobs] == [
         ("prefix_max", "x = 1"),
         ("prefix_max", "x = 2"),
@@ -114,10 +119,10 @@ def test_one_piece_of_code_is_judged_once_so_that_its_score_stays() -> None:
 
 
 def judged_by_lines(kernel: Kernel, source: str) -> Report:
-    return judge_by_lines(Job(kernel.name, source, kernel.reference, kernel.cases))
+    return judge_by_lines(job_of(kernel, source))
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+@pytest.mark.parametrize("kernel", BY_NAME.values(), ids=lambda kernel: kernel.name)
 def test_a_reference_agrees_with_itself_and_is_no_faster(kernel: Kernel) -> None:
     report = judged_by_lines(kernel, kernel.reference)
     assert (report.error, report.share_right) == ("", 1.0)
@@ -145,3 +150,51 @@ def test_ways_of_higher_rank_run_fewer_lines(name: str) -> None:
 
 def test_every_kernel_is_known_to_the_coach() -> None:
     assert set(VERSIONS) == set(BY_NAME)
+    assert set(C_VERSIONS) == set(IN_C)
+
+
+# C --------------------------------------------------------------------------------------------------------
+
+needs_c = pytest.mark.skipif(not compiler() or util.find_spec("cffi") is None, reason="no C compiler or cffi")
+
+
+@needs_c
+@pytest.mark.slow
+@pytest.mark.parametrize("name", C_VERSIONS)
+def test_a_way_to_write_a_kernel_in_c_is_right_unless_it_has_a_flaw_and_fast_by_its_rank(name: str) -> None:
+    for version in C_VERSIONS[name]:
+        report = code.run_in_sandbox(job_of(IN_C[name], version.source))
+        assert report.error == ""
+        assert (report.share_right == 1.0) == (not version.flaw), version.idea
+        if not version.flaw and version.rank == 3:
+            assert report.speedup is not None
+            assert report.speedup > 1.5
+
+
+@needs_c
+def test_both_languages_have_the_same_cases() -> None:
+    for kernel in LAYERS:
+        names = [
+            [
+                case.name
+                for case in code.run_in_sandbox(replace(job_of(each, each.reference), repeats=1)).cases
+            ]
+            for each in (kernel, IN_C[kernel.name])
+        ]
+        assert names[0] == names[1]
+        assert len(names[0]) == 5
+
+
+@needs_c
+def test_the_results_of_c_name_their_compiler() -> None:
+    assert "-O2" in code.load_c().conditions()["compiler"]
+    assert set(code.load().conditions()) == {"sandbox"}
+
+
+def test_the_task_in_c_is_refused_where_c_cannot_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    bare = Sandbox(seconds=20.0)
+    monkeypatch.setattr(code, "run_in_sandbox", bare.run)
+    with pytest.raises(DataNotFound, match=r"code-c.*no C compiler.*apt install gcc.*code-layers"):
+        code.load_c()
+    bare.close()

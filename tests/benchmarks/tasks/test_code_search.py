@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from benchmarks.__main__ import main
 from benchmarks.harness.arms import ARMS, OF_ANY_TEXT, optimize
 from benchmarks.harness.setting import RefusedError, Setting
+from benchmarks.sandbox.native import compiler
 from benchmarks.tasks import Task, code
 from dspy_gepa import GEPA, GEPAResult
 from tests.benchmarks.support_lines import judge_by_lines
@@ -81,6 +83,19 @@ def test_the_command_runs_it_in_the_real_sandbox(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "best for each task, on average" in done.output
     assert "pairwise_distances" in done.output
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not compiler(), reason="no C compiler")
+def test_the_command_makes_c_faster(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        main, ["run", "code-c", "--budget", "30", "--threads", "2", "--out", str(tmp_path)]
+    )
+    assert done.exit_code == 0, done.output
+    assert "code-c, compiler: " in done.output
+    (file,) = tmp_path.glob("*/code-c-gepa-30-seed0/result.json")
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert result["test_after"] > result["test_before"]
 
 
 @pytest.mark.parametrize("name", [name for name in ARMS if name not in OF_ANY_TEXT])

@@ -205,7 +205,7 @@ def test_an_unknown_task_is_refused_by_name() -> None:
         load("poems")
 
 
-@pytest.mark.parametrize("name", ["agent", "bundled", "code", "code-prompt", "easy"])
+@pytest.mark.parametrize("name", ["agent", "bundled", "code", "code-layers", "code-prompt", "easy"])
 def test_it_is_known_which_programs_have_no_predictors(name: str) -> None:
     assert (load(name).program().predictors() == []) == (name in WITHOUT_PREDICTORS)
 

@@ -1,4 +1,4 @@
-"""The reflector's knowledge of the code task: rewrites an array function by the outcome of running it.
+"""The reflector's knowledge of the code tasks: rewrites an array function by the outcome of running it.
 
 What is real: the code that it writes is run and timed. What is played: programming. For every function it
 knows several ways to write it, from trimmed loops to none at all, and for each the things that are easily
@@ -16,15 +16,18 @@ from typing import ClassVar
 
 from benchmarks.simulated.curriculum import Assignment, Draft
 from benchmarks.simulated.knobs import Shares
+from benchmarks.simulated.worlds.coder.c_layers import C_LAYERS
+from benchmarks.simulated.worlds.coder.layers import LAYERS
 from benchmarks.simulated.worlds.coder.matrices import MATRICES
 from benchmarks.simulated.worlds.coder.sequences import SEQUENCES
 from benchmarks.simulated.worlds.coder.slips import slips_for
-from benchmarks.simulated.worlds.coder.version import Version, shape_of
+from benchmarks.simulated.worlds.coder.version import Version, is_c, shape_of
 
-VERSIONS: Mapping[str, tuple[Version, ...]] = {**SEQUENCES, **MATRICES}
-_FUNCTION = re.compile(r"^def (\w+)\(", re.MULTILINE)
+VERSIONS: Mapping[str, tuple[Version, ...]] = {**SEQUENCES, **MATRICES, **LAYERS}
+C_VERSIONS: Mapping[str, tuple[Version, ...]] = C_LAYERS
+_FUNCTION = re.compile(r"^(?:def|void) (\w+)\(", re.MULTILINE)
 _FAULTY = re.compile(r"cannot be judged|\bWrong\b")
-_REMARKS = ("# Checked for speed.", "# Written with care.", "# Kept simple.")
+_REMARKS = ("Checked for speed.", "Written with care.", "Kept simple.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,7 @@ class CodeKnobs(Shares):
 
 @dataclass(frozen=True)
 class CodeCurriculum:
-    """The knowledge of the code task."""
+    """The knowledge of the code tasks."""
 
     knobs: CodeKnobs = field(default_factory=CodeKnobs)
 
@@ -56,9 +59,10 @@ class CodeCurriculum:
     def rewrite(self, task: Assignment, seed: str) -> str | None:
         """Return new source: mended, faster, or with another remark; None for an unknown function."""
         found = _FUNCTION.search(task.current)
-        if found is None or found[1] not in VERSIONS:
+        known = C_VERSIONS if is_c(task.current) else VERSIONS
+        if found is None or found[1] not in known:
             return None
-        versions = VERSIONS[found[1]]
+        versions = known[found[1]]
         said = [line for line in task.rest.splitlines() if line.startswith(f"{found[1]}: ")]
         objection = task.inputs.get("objection", "")
         draft = Draft(seed, "\n".join([task.current, *said, objection]))
@@ -97,5 +101,6 @@ def _rank(current: str, versions: Sequence[Version]) -> int:
 
 
 def _remarked(current: str, draft: Draft) -> str:
-    lines = [line for line in current.splitlines() if line not in _REMARKS]
-    return "\n".join([*lines, draft.pick(_REMARKS, "remark")]) + "\n"
+    remarks = [f"{'//' if is_c(current) else '#'} {remark}" for remark in _REMARKS]
+    lines = [line for line in current.splitlines() if line not in remarks]
+    return "\n".join([*lines, draft.pick(remarks, "remark")]) + "\n"

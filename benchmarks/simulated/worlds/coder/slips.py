@@ -1,4 +1,7 @@
-"""Small mistakes in code that a language model makes now and then, each an edit of the source."""
+"""Small mistakes in code that a language model makes now and then, each an edit of the source.
+
+Those of C leave Python alone, and change nothing there.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,31 @@ def misname_argument(source: str) -> str:
     return source.replace("axis=", "axes=", 1).replace("minlength=", "length=", 1)
 
 
+def forget_include(source: str) -> str:
+    """Functions and constants of C's mathematics are used and not declared."""
+    return source.replace("#include <math.h>\n", "", 1).lstrip("\n")
+
+
+def lose_semicolon(source: str) -> str:
+    """The last statement is not ended."""
+    head, found, tail = source.rpartition(";\n")
+    return f"{head}\n{tail}" if found else source
+
+
+def start_at_one(source: str) -> str:
+    """The first row is left out."""
+    return source.replace("long i = 0;", "long i = 1;", 1)
+
+
 SLIPS: tuple[Slip, ...] = (
     forget_import,
     lose_parenthesis,
     use_old_alias,
     miss_by_one,
     misname_argument,
+    forget_include,
+    lose_semicolon,
+    start_at_one,
 )
 
 

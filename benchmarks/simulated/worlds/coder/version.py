@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 Pitfall = Literal["", "empty", "edges", "numbers", "arguments", "meaning"]
 HEAD = "import numpy as np\n\n\n"
+_C = re.compile(r"^void \w+\(", re.MULTILINE)
+_IGNORED_IN_C = re.compile(r"//[^\n]*|\s+")
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,15 @@ class Version:
         return shape_of(self.source)
 
 
+def is_c(source: str) -> bool:
+    """Whether it defines a function in C."""
+    return _C.search(source) is not None
+
+
 def shape_of(source: str) -> str:
-    """The code as parsed; "" when it does not parse."""
+    """The code as parsed, or C without blanks and comments; "" when it does not parse."""
+    if is_c(source):
+        return _IGNORED_IN_C.sub("", source)
     try:
         return ast.dump(ast.parse(source))
     except (SyntaxError, ValueError):
