@@ -56,6 +56,7 @@ class RunStarted(Event):
         candidates: The texts of the original program and of the other initial candidates.
         resumed_steps: Number of steps that earlier sessions in this `log_dir` began.
         seconds_before: Duration of the earlier sessions.
+        guidance: The user's guidance for the reflection model, skills included, by component or pattern.
     """
 
     forecast: Forecast
@@ -70,6 +71,7 @@ class RunStarted(Event):
     candidates: tuple[Candidate, ...]
     resumed_steps: int = 0
     seconds_before: float = 0.0
+    guidance: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

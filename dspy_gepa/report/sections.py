@@ -198,7 +198,14 @@ def settings_in_words(record: RunRecord) -> list[str]:
         f"Strategy: {strategy['name']}, with {strategy.get('minibatch_size')} rows for each reflection and "
         + (f"at most {merges} merges." if merges else "no merges."),
         f"Random seed {started['seed']}; {_steps(width)} at a time, on {threads} threads.",
+        *_guidance_in_words(started.get("guidance", {})),
     ]
+
+
+def _guidance_in_words(guidance: Mapping[str, str]) -> Iterator[str]:
+    for pattern, text in guidance.items():
+        whom = "all components" if pattern == "*" else pattern
+        yield f"Guidance of the reflection model for {whom}: {len(text):,} characters, below."
 
 
 def _steps(width: int) -> str:

@@ -47,6 +47,7 @@ from dspy_gepa.setup.checks import (
     require_whole,
 )
 from dspy_gepa.setup.data import Reading, check_reading
+from dspy_gepa.setup.guidance import check_guidance, check_skills
 from dspy_gepa.setup.reference import reference_selector, translate
 from dspy_gepa.setup.user_functions import guarded
 from dspy_gepa.trackers import OpenTracker, choose_trackers
@@ -116,6 +117,8 @@ class Options:
     warn_on_score_mismatch: bool = field(metadata=_FLAG)
     instruction_proposer: ProposalFn | None = field(metadata=_FUNCTION)
     code_proposer: CodeProposalFn | None = field(metadata=_FUNCTION)
+    guidance: str | Mapping[str, str] | None = field(metadata={"check": check_guidance})
+    skills: Sequence[str | PathLike[str]] = field(metadata={"check": check_skills})
 
     strategy: Literal["adaptive", "paper"] | Strategy
     candidate_selection_strategy: str | ParentChoice | None

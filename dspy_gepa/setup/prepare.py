@@ -21,7 +21,7 @@ from dspy_gepa.program.usage import price_per_token
 from dspy_gepa.record.file import FILE_NAME, UNREADABLE, read_journal
 from dspy_gepa.record.read import noted
 from dspy_gepa.reflection.prompts import describe_program
-from dspy_gepa.reflection.proposer import reflections_of
+from dspy_gepa.reflection.proposer import reflections_of, takes_guidance
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.report.live import ReportKeeper
 from dspy_gepa.result import DETAILS, deliver
@@ -32,8 +32,10 @@ from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search.choices.components import most_rewritten
 from dspy_gepa.search.strategy import Problem
 from dspy_gepa.setup.data import Data
+from dspy_gepa.setup.guidance import read_guidance
 from dspy_gepa.setup.identity import identify
 from dspy_gepa.setup.options import Options
+from dspy_gepa.texts import name_of
 from dspy_gepa.types import Candidate, Component, Row
 from dspy_gepa.views.choice import choose_views
 from dspy_gepa.views.log import LogEvents
@@ -138,13 +140,28 @@ def _reflection(
     competing = () if options.frontier_type == "instance" else options.objectives
     listed = tuple(found for text in original.values() for found in PLACEHOLDER.findall(text))
     rules = options.rules
+    guidance = read_guidance(options.guidance, options.skills, list(original))
+    if guidance:
+        _warn_of_proposers(options)
     return ReflectionSettings(
         describe_program(predictors, components, competing),
         rules=replace(rules, keep=(*rules.keep, *listed)),
         show_failures=options.add_format_failure_as_feedback,
         with_records=bool(options.instruction_proposer or options.code_proposer),
         components={component.name: component for component in components},
+        guidance=guidance,
     )
+
+
+def _warn_of_proposers(options: Options) -> None:
+    """Warn of proposers of the user's own that guidance cannot reach."""
+    for option in ("instruction_proposer", "code_proposer"):
+        propose = getattr(options, option)
+        if propose is not None and not takes_guidance(propose):
+            log_warning(
+                f"{option}={name_of(propose)} has no parameter `guidance`, so that guidance and skills have "
+                "no effect on what it writes. Add the parameter, which receives them as one text."
+            )
 
 
 def _candidate_of(given: Mapping[str, str] | Module, original: Candidate, selection: Selection) -> Candidate:
