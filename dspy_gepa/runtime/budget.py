@@ -133,6 +133,11 @@ class Budget:
         self.spent += spent
         self._committed = sum(self._reserved.values(), start=self.spent)
 
+    def charge(self, spent: Spending) -> None:
+        """Record what was spent without a reservation, before the first step."""
+        self.spent += spent
+        self._committed += spent
+
 
 def _reason(spent: str, left: str, keep: float, why: str) -> str:
     if keep:

@@ -161,7 +161,7 @@ class Search:
     def drafted(self, problem: Problem, results: Sequence[tuple[Effect, Result]]) -> Search:
         """Return the search on a problem whose missing texts were written, and charge their reflections."""
         spent, usage = self._charge(results)
-        self.budget.spent += spent
+        self.budget.charge(spent)
         return replace(self, problem=problem, usage=usage)
 
     def ask(self) -> PlannedStep | None:
