@@ -158,6 +158,12 @@ class Search:
             )
         return found
 
+    def drafted(self, problem: Problem, results: Sequence[tuple[Effect, Result]]) -> Search:
+        """Return the search on a problem whose missing texts were written, and charge their reflections."""
+        spent, usage = self._charge(results)
+        self.budget.charge(spent)
+        return replace(self, problem=problem, usage=usage)
+
     def ask(self) -> PlannedStep | None:
         """Begin the next step and return it.
 
@@ -185,6 +191,7 @@ class Search:
 
     def tell(self, step: PlannedStep, result: Proposal | Evaluation) -> Committed:
         """Commit a step's result to the pool. `tell` must get earlier steps first."""
+        before = self.pool
         del self._in_flight[step.number]
         results = self._used.pop(step.number)
         spent, usage = self._charge(results)
@@ -197,6 +204,7 @@ class Search:
         else:
             result = self._commit_trial(self._unless_too_late(result, step), spent)
         self._follow_worst_score(results)
+        before.forget()
         self.committed += 1
         self.course = next_course(self.course, step.number, result)
         return Committed(step, result, spent, usage, tuple(self._release(result, results)))
@@ -206,9 +214,11 @@ class Search:
 
         A step that was begun before a candidate was rejected may find the same texts and have them accepted.
         """
-        candidate = result.candidate if isinstance(result, Proposal) else None
-        if candidate is not None and all(member.candidate != candidate for member in self.pool.members):
-            own = [e.key for e, _ in used if isinstance(e, Rollout) and e.candidate == candidate]
+        rejected = None
+        if isinstance(result, Proposal) and result.verdict != "accepted":
+            rejected = result.candidate
+        if rejected is not None and not self.pool.holds(rejected):
+            own = [e.key for e, _ in used if isinstance(e, Rollout) and e.candidate == rejected]
             self._rejected.append((self._begun, own))
         while self._rejected and self._rejected[0][0] <= self.committed:
             yield from self._rejected.popleft()[1]

@@ -73,7 +73,7 @@ def most_spent(problem: Problem, strategy: Strategy, pool: Pool, mutation: Mutat
     """Return the maximum spending of a mutation; rollouts that the pool knows are not paid again."""
     reflected = pool.columns(mutation.rows)
     unknown = int(np.isnan(pool.table.at(mutation.parent.index, reflected)).sum())
-    # Each component may be asked for twice, see `_reflect`.
+    # Each component may be asked for twice, see `reflect`.
     asked = 2 * most_rewritten(strategy.choose_components, problem.components)
     return Spending(rollouts=unknown + len(mutation.trial_rows), reflections=asked)
 
@@ -120,7 +120,7 @@ def mutate(
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
     judge = partial(_judge, parent=parent, pool=pool, rules=reflection.rules, shown=training_texts(before))
-    texts, objections, answers = yield from _reflect(requests, judge, mutation.turn)  # Alg. 1, line 11
+    texts, objections, answers = yield from reflect(requests, judge, mutation.turn)  # Alg. 1, line 11
     blank = replace(
         blank,
         reflections=len(answers),
@@ -219,7 +219,7 @@ def _requests(
     ]
 
 
-def _reflect(
+def reflect(
     requests: Sequence[Reflect], judge: Judge, turn: int
 ) -> Generator[Sequence[Effect], Sequence[Any], Reflected]:
     """Ask for all components at once, and once more, with the reason, where an answer cannot be used.

@@ -208,8 +208,13 @@ class Paper(Strategy):
         return PaperSearch(self, problem, seed)
 
     def price(self, train_size: int, val_size: int) -> Price:
-        """Return the price of a run: two minibatches a step, and a validation if the child is accepted."""
-        step = 2 * self.minibatch_size + ACCEPTED * val_size
+        """Return the price of a run: two minibatches a step, and a validation if the child is accepted.
+
+        Where all train rows are validation rows, the parent's minibatch is known, and the child's counts.
+        """
+        size, step = self.minibatch_size, 2 * self.minibatch_size + ACCEPTED * val_size
+        if not train_size:
+            step = min(size, val_size) + ACCEPTED * max(0, val_size - size)
         return Price(first=val_size, early=(), step=step, kept=0.0)
 
     def auto_rollouts(self, size: str, train_size: int, val_size: int, components: int) -> int:

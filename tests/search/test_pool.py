@@ -349,6 +349,16 @@ def test_a_pool_without_any_score_believes_nothing_better_than_anything() -> Non
 # Validation rows that are the train rows ------------------------------------------------------------------
 
 
+def test_a_pool_derives_again_what_it_forgot() -> None:
+    pool = family()
+    scores, exposure, worth = pool.scores.copy(), pool.exposure.copy(), pool.belief.mean.copy()
+    pool.forget()
+    assert not {"scores", "exposure", "belief"} & set(vars(pool))
+    np.testing.assert_array_equal(pool.scores, scores)
+    np.testing.assert_array_equal(pool.exposure, exposure)
+    np.testing.assert_array_equal(pool.belief.mean, worth)
+
+
 def in_sample() -> Pool:
     return Pool.of(SEED, train_rows(3), train_size=3)
 
