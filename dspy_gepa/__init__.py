@@ -31,6 +31,7 @@ if _TYPE_CHECKING:
         ReflectionError,
         RunInterrupted,
     )
+    from dspy_gepa.facades.text import TextResult, optimize_text
     from dspy_gepa.gepa import GEPA
     from dspy_gepa.program.text import Text
     from dspy_gepa.record.model import RunRecord
@@ -64,6 +65,8 @@ __all__ = [
     "RunRecord",
     "RunState",
     "Text",
+    "TextResult",
+    "optimize_text",
     "read_run",
 ]
 
@@ -80,6 +83,8 @@ _HOME = {
     "RunRecord": "record.model",
     "RunState": "run",
     "Text": "program.text",
+    "TextResult": "facades.text",
+    "optimize_text": "facades.text",
     "read_run": "record.read",
 }
 

@@ -394,8 +394,9 @@ def deliver(
 
 def best_by_level(levels: Mapping[str, Sequence[float]]) -> dict[str, set[int]]:
     """Return, for each objective, the members with the highest level."""
+    highest = {name: max(reached) for name, reached in levels.items()}
     return {
-        name: {member for member, level in enumerate(reached) if level == max(reached)}
+        name: {member for member, level in enumerate(reached) if level == highest[name]}
         for name, reached in levels.items()
     }
 

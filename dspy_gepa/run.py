@@ -39,10 +39,11 @@ from dspy_gepa.runtime.executors import LoopExecutor, ThreadExecutor
 from dspy_gepa.runtime.failures import FailedRollouts
 from dspy_gepa.runtime.forecast import Sample, Shape, UsageWatch, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.runtime.scheduler import Scheduler
+from dspy_gepa.runtime.scheduler import AHEAD, Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
+from dspy_gepa.search.draft import draft, missing_texts
 from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
@@ -172,10 +173,11 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             rows=tuple(settings.examples),
         )
         signalled = stack.enter_context(settings.on_signals(dispatcher.wake))
+        report = _reporting_results(settings, hub, emitter)
         scheduler = Scheduler(
             dispatcher,
             journal,
-            _reporting_results(settings, hub, emitter),
+            report,
             on_drain=lambda running, interrupted: emitter.stopping(
                 running, interrupted=interrupted, seconds=settings.policy.grace, can_hurry=signalled
             ),
@@ -191,7 +193,15 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
         )
         try:
             with _interrupted_by_callbacks(scheduler):
-                hub(_start_of(settings, journal))
+                drafts: list[Done] = []
+                try:
+                    if missing := missing_texts(search.problem):
+                        problem, drafts = _draft(missing, search, scheduler)
+                        search = search.drafted(problem, [(done.effect, done.result) for done in drafts])
+                finally:
+                    hub(_start_of(settings, search.problem, journal))
+                for done in drafts:
+                    report(done, AHEAD)
                 run(
                     search,
                     scheduler,
@@ -221,6 +231,21 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
     return search, _record(recorder, settings, started)
 
 
+def _draft(missing: Sequence[str], search: Search, scheduler: Scheduler) -> tuple[Problem, list[Done]]:
+    """Return the problem with the texts that were missing, and the reflections that they took.
+
+    Raises:
+        ConfigurationError: The limits have no room for them.
+        ReflectionError: The reflection model wrote no usable text.
+    """
+    if refusal := search.budget.refusal(Spending(reflections=2 * len(missing))):
+        raise ConfigurationError(
+            f"The reflection model has to write {', '.join(missing)} first, which takes up to "
+            f"{2 * len(missing)} reflections, and {refusal}. Raise max_reflections, or write a first text."
+        )
+    return scheduler.ahead(draft(search.problem))
+
+
 def _record(recorder: RecordBuilder, settings: RunSettings, started: float) -> RunRecord:
     log_dir = None if settings.log_dir is None else str(settings.log_dir)
     return recorder.record(seconds=time.monotonic() - started, log_dir=log_dir)
@@ -232,8 +257,7 @@ def _keep_best_outputs(settings: RunSettings, search: Search, scheduler: Schedul
         search.best_outputs = best_outputs(search.pool, scheduler.recall)
 
 
-def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
-    problem = settings.problem
+def _start_of(settings: RunSettings, problem: Problem, journal: Journal | None) -> RunStarted:
     return RunStarted(
         forecast=forecast(settings.limits, settings.shape),
         limits=settings.limits,

@@ -100,6 +100,7 @@ class Component:
         part: Name of the field or argument that it describes.
         lists_tools: True for instructions with placeholders for descriptions of tools.
         context: Further facts that its author has to know.
+        missing: True if there is no text yet; the reflection model writes the first one.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Component:
     part: str = ""
     lists_tools: bool = False
     context: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,7 @@ class Reflect:
         component: Name of the component.
         current_text: Current text of the component.
         program: The program's components and their purposes.
-        evidence: Rollouts of this component with their feedback, as Markdown.
+        evidence: Rollouts of this component with their feedback, as Markdown; "" asks for a first text.
         history: Earlier edits of this component and their effects, or "".
         objection: Reason why the model's previous answer could not be used, or "".
         texts: The parent's texts; only for a proposer of the user's own.

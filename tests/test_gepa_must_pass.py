@@ -26,7 +26,7 @@ from tests.support import (
     scripted_lm,
     word_rows,
 )
-from tests.support_runs import TRAIN, VAL, Words, told
+from tests.support_runs import TRAIN, VAL, Words, contents
 
 STRATEGIES = pytest.mark.parametrize("strategy", ["adaptive", "paper"])
 KNOWN = "know w0."
@@ -209,7 +209,7 @@ def test_a_run_that_stops_and_goes_on_ends_like_one_that_does_not(strategy: str,
     options: dict[str, Any] = {"strategy": strategy, "must_pass": is_known, "max_metric_calls": 200}
     with pytest.raises(BaseException, match=r"interrupted|Interrupt|log_dir"):
         words.compile(student(), callbacks=[interrupts], **options)
-    assert told(words.compile(student(), **options)) == told(whole)
+    assert contents(words.compile(student(), **options)) == contents(whole)
     with pytest.raises(JournalError, match="must_pass"):
         words.compile(student(), **options | {"must_pass": lambda row: "w0" in row.question})
 

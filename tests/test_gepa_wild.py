@@ -88,36 +88,38 @@ def test_a_provider_that_refuses_everything_ends_the_run_at_once(strategy: str) 
     assert not words.reflection.engine.prompts
 
 
-class Silent(dspy.BaseLM):
-    """Answers and reports usage with the first answers only."""
+class Silent(ScriptedEngine):
+    """An engine that reports usage with the first answers only."""
 
-    def __init__(self, reports: int = 0) -> None:
-        super().__init__("silent/model", cache=False)
-        self.asked, self.reports = 0, reports
+    reports = 0
 
-    def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
-        self.asked += 1
-        message = dspy.Prediction(content="[[ ## answer ## ]]\nno\n\n[[ ## completed ## ]]", tool_calls=None)
-        choice = dspy.Prediction(message=message, finish_reason="stop")
-        usage = {"prompt_tokens": 100, "completion_tokens": 20} if self.asked <= self.reports else None
-        return dspy.Prediction(choices=[choice], usage=usage, model=self.model)
+    def complete(self, request: Any) -> Any:
+        response = super().complete(request)
+        reported = len(self.prompts) <= self.reports
+        return response if reported else replace(response, usage=dspy.lm15.Usage())
+
+
+def silent_lm(reports: int = 0) -> dspy.LM:
+    engine = Silent(lambda prompt: {"answer": "no"})
+    engine.reports = reports
+    return dspy.LM("silent/model", engine=engine, cache=False, num_retries=0)
 
 
 @pytest.mark.parametrize("limit", [{"max_tokens": 2_000}, {"max_cost": 1.0}])
 def test_a_limit_that_cannot_hold_because_no_usage_is_reported_is_refused(limit: dict[str, Any]) -> None:
-    lm = Silent()
+    lm = silent_lm()
     with pytest.raises(ConfigurationError, match=rf"usage.*{next(iter(limit))}"):
         Words(None).compile(OneHop(), lm=lm, **{"max_metric_calls": None, "num_threads": 1} | limit)
-    assert lm.asked <= 2
+    assert len(lm.engine.prompts) <= 2
 
 
 def test_usage_that_is_left_out_later_is_estimated_counted_and_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     limits = {"max_metric_calls": None, "max_tokens": 9_000, "num_threads": 1}
-    result = Words(None).compile(OneHop(), lm=Silent(reports=3), strategy="adaptive", **limits)
+    result = Words(None).compile(OneHop(), lm=silent_lm(reports=3), strategy="adaptive", **limits)
     usage = sum(result.usage.values(), start=Usage())
-    assert usage.tokens["silent/model"] == (300, 60)
+    assert usage.tokens["silent/model"] == (15, 9)
     assert usage.estimated.keys() == {"silent/model"}
     assert result.total_tokens == usage.spent_tokens < 10_000
     assert "tokens" in result.stop_reason
@@ -126,7 +128,7 @@ def test_usage_that_is_left_out_later_is_estimated_counted_and_reported_once(
 
 
 def test_a_forecast_without_usage_is_estimated_and_says_so() -> None:
-    with dspy.context(lm=Silent()):
+    with dspy.context(lm=silent_lm()):
         found = GEPA(is_right, reflection_lm=scripted_lm(learns_words), auto="light").plan(
             OneHop(), trainset=TRAIN, valset=VAL
         )

@@ -13,6 +13,7 @@ A prompt consists of a signature's instructions and these fields, in this order:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dspy
@@ -69,6 +70,23 @@ class RewriteText(dspy.Signature):
     earlier_edits: str = dspy.InputField(desc="What was added (+) and removed (-) before, and what it did")
     objection: str = dspy.InputField(desc="Why your previous answer could not be used")
     new_text: str = dspy.OutputField(desc="All of what takes its place and nothing else")
+
+
+class DraftText(dspy.Signature):
+    """Write the first version of one text.
+
+    `subject` says what it is and what it is for. Nothing was tried yet: it will be measured, and later
+    versions will be made by what is seen then. Meet what is asked for in the plainest way that can work, say
+    what a reader needs, and invent no facts. Where it is source code, write it complete and valid.
+    """
+
+    program: str = dspy.InputField(desc="The texts of the program that it belongs to")
+    guidance: str = dspy.InputField(desc=GUIDANCE)
+    component: str = dspy.InputField(desc="The name of what you write")
+    subject: str = dspy.InputField(desc="What it is")
+    context: str = dspy.InputField(desc="What you have to know to write it")
+    objection: str = dspy.InputField(desc="Why your previous answer could not be used")
+    new_text: str = dspy.OutputField(desc="All of the text and nothing else")
 
 
 _LEARN = """
@@ -160,6 +178,9 @@ def build_prompt(request: Reflect) -> tuple[Any, dict[str, str]]:
     signature: Any = RewriteInstruction
     if request.kind == "instructions" and request.context:
         signature = signature.insert(3, "context", RewriteText.input_fields["context"], str)
+    elif not request.evidence:
+        signature = DraftText
+        del fields["current_text"]
     elif request.kind != "instructions":
         signature = RewriteText.with_instructions(GUIDES[request.kind])
     for name in signature.input_fields:
@@ -213,7 +234,10 @@ def describe_components(components: Iterable[Component]) -> str:
     lines = []
     for c in components:
         purpose = elide(" ".join(c.purpose.split()), 300)
-        what = describe_subject(c) or f"{_describe_fields(c.inputs)} -> {_describe_fields(c.outputs)}"
+        what = (
+            describe_subject(replace(c, purpose=purpose))
+            or f"{_describe_fields(c.inputs)} -> {_describe_fields(c.outputs)}"
+        )
         lines.append(f"- {c.name}: {what}" + (f". {purpose}" if purpose and purpose not in what else ""))
     return "\n".join(lines)
 

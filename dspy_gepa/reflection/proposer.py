@@ -54,7 +54,10 @@ class ProposerRunner:
 
     def __call__(self, request: Reflect) -> Reflection | Fault:
         """Ask once; never raises. A function that raises gives a `Reflection` with an error."""
-        if (self._propose_code if request.kind == "module" else self._propose) is None:
+        propose = self._propose_code if request.kind == "module" else self._propose
+        if (
+            propose is None or not request.evidence
+        ):  # proposers rewrite texts; the first one they cannot write
             return self._default(request)
         meter = UsageMeter()
         own = {} if self._lm is None else {"lm": self._lm}

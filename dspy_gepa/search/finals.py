@@ -162,8 +162,15 @@ def choose(
     belief = pool.belief
     known = [member for member in among or range(len(pool)) if holds(pool, must_pass, member)]
     others = ranked(pool, known)[1 : 1 + MOST_COMPARED]
-    sure = [m for m in others if belief.mean[m] > belief.mean[0] and _better(pool, m) >= confidence]
-    close = [m for m in sure if _is_close(pool, m, sure[0], tie)]
+    above = [m for m in others if belief.mean[m] > belief.mean[0]]
+    better = belief.probabilities_better([(m, 0) for m in above])
+    sure = [m for m, probability in zip(above, better, strict=True) if probability >= confidence]
+    errors = belief.variances_of_gains([(sure[0], m) for m in sure])
+    close = [
+        m
+        for m, variance in zip(sure, errors.tolist(), strict=True)
+        if belief.mean[sure[0]] - belief.mean[m] <= tie * math.sqrt(variance)
+    ]
     chosen = min(close, key=lambda m: (sum(map(len, pool.members[m].candidate.values())), m), default=0)
     score = belief.score(chosen)
     return Choice(
@@ -241,9 +248,3 @@ def _counted(candidates: int) -> str:
 
 def _better(pool: Pool, member: int) -> float:
     return pool.belief.probability_better(member, 0)
-
-
-def _is_close(pool: Pool, member: int, best: int, tie: float) -> bool:
-    belief = pool.belief
-    error = math.sqrt(belief.variance(best, member))
-    return bool(belief.mean[best] - belief.mean[member] <= tie * error)

@@ -51,7 +51,7 @@ class Mutation:
         rows: Train rows to reflect on.
         trial_rows: Rows to run the child on.
         edits: By component, the earlier edits that the reflection model is shown.
-        published: Draws the calls that the published prompt shows; None for the prompt of this package.
+        call_rng: Draws the calls that the published prompt shows; None for the prompt of this package.
     """
 
     parent: Member
@@ -59,7 +59,7 @@ class Mutation:
     rows: tuple[Row, ...]
     trial_rows: tuple[Row, ...]
     edits: Mapping[str, tuple[KnownEdit, ...]] = field(default_factory=dict)
-    published: Random | None = None
+    call_rng: Random | None = None
 
 
 def edits_to_show(problem: Problem, strategy: Strategy, pool: Pool) -> dict[str, tuple[KnownEdit, ...]]:
@@ -74,7 +74,7 @@ def most_spent(problem: Problem, strategy: Strategy, pool: Pool, mutation: Mutat
     """Return the maximum spending of a mutation; rollouts that the pool knows are not paid again."""
     reflected = pool.columns(mutation.rows)
     unknown = int(np.isnan(pool.table.at(mutation.parent.index, reflected)).sum())
-    # Each component may be asked for twice, see `_reflect`.
+    # Each component may be asked for twice, see `reflect`.
     asked = 2 * most_rewritten(strategy.choose_components, problem.components)
     return Spending(rollouts=unknown + len(mutation.trial_rows), reflections=asked)
 
@@ -122,7 +122,7 @@ def mutate(
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
     judge = partial(_judge, parent=parent, pool=pool, rules=reflection.rules, shown=training_texts(before))
-    texts, objections, answers = yield from _reflect(requests, judge, mutation.turn)  # Alg. 1, line 11
+    texts, objections, answers = yield from reflect(requests, judge, mutation.turn)  # Alg. 1, line 11
     blank = replace(
         blank,
         reflections=len(answers),
@@ -196,7 +196,7 @@ def _requests(
     reflection: ReflectionSettings,
     pool: Pool,
 ) -> list[Reflect]:
-    parent, edits, published = mutation.parent, mutation.edits, mutation.published
+    parent, edits, call_rng = mutation.parent, mutation.edits, mutation.call_rng
     return [
         Reflect(
             component=about.name,
@@ -204,10 +204,10 @@ def _requests(
             program=reflection.program,
             evidence=(
                 render_evidence(about, outcomes, reflection.limits)
-                if published is None or about.kind != "instructions"
-                else render_published(about, outcomes, published)
+                if call_rng is None or about.kind != "instructions"
+                else render_published(about, outcomes, call_rng)
             ),
-            published=published is not None and about.kind == "instructions",
+            published=call_rng is not None and about.kind == "instructions",
             history=render_edits(edits_of(pool, about.name, edits.get(about.name, ()))),
             texts=parent.candidate if reflection.with_records else None,
             records=evidence_records(about, outcomes) if reflection.with_records else "",
@@ -221,7 +221,7 @@ def _requests(
     ]
 
 
-def _reflect(
+def reflect(
     requests: Sequence[Reflect], judge: Judge, turn: int
 ) -> Generator[Sequence[Effect], Sequence[Any], Reflected]:
     """Ask for all components at once, and once more, with the reason, where an answer cannot be used.

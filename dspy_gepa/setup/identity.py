@@ -48,6 +48,7 @@ def identify(
     return {
         "program": _describe_program(student),
         "instructions": dict(problem.original),
+        "texts": _digest_texts(problem),
         "optimize": list(options.selection.optimize),
         "freeze": list(options.selection.freeze),
         "task model": _models(student),
@@ -90,6 +91,13 @@ def _describe_program(student: Module) -> dict[str, Any]:
         for name, predictor in student.named_predictors()
     }
     return {"type": type(student).__qualname__, "predictors": predictors}
+
+
+def _digest_texts(problem: Problem) -> str | None:
+    """Return the digest of kinds and purposes of the program's `Text` objects; None without any."""
+    known = [problem.reflection.about(name) for name in problem.components]
+    own = [[c.name, c.kind, c.purpose, c.missing] for c in known if c.kind in ("text", "code")]
+    return _digest(own) if own else None
 
 
 def _described(field: Any) -> str:

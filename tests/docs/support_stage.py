@@ -18,7 +18,7 @@ SAYS = {"reasoning": "It says so.", "points": "2", "reason": "It makes a promise
 
 def reads(prompt: Prompt) -> dict[str, str]:
     """The task's model: knows what is urgent where its instructions tell."""
-    urgent = "log in" in prompt.user and RULE.strip() in prompt.instructions
+    urgent = "log in" in prompt.user and RULE.strip() in prompt.instructions + prompt.field("skill")
     return {name: SAYS.get(name, "high" if urgent else "low") for name in prompt.outputs}
 
 
