@@ -97,7 +97,7 @@ def _parts(record: Record) -> tuple[Mapping[str, Any], list[Mapping[str, Any]], 
 
 
 def _attribute(span: Mapping[str, Any], name: str, place: str) -> Any:
-    """Return an attribute of a span, all of which are JSON."""
+    """Return an attribute of a span; attributes are JSON."""
     attributes = span.get("attributes")
     value = attributes.get(name) if isinstance(attributes, Mapping) else None
     try:
