@@ -205,8 +205,8 @@ class Options:
         if isinstance(self.executor, BatchExecutor) and self.retry_policy.timeout is not None:
             raise ConfigurationError(
                 "A rollout that waits for a batch may take hours, and its time limit is "
-                f"{self.retry_policy.timeout:g} seconds. Leave out rollout_timeout and RetryPolicy(timeout=), "
-                "or use another executor."
+                f"{self.retry_policy.timeout:g} seconds. Leave out rollout_timeout and "
+                "RetryPolicy(timeout=), or use another executor."
             )
         require_stats(self.track_stats, self.track_best_outputs)
         require_rich(self.progress)
