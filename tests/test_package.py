@@ -18,14 +18,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def homes() -> dict[str, str]:
-    """By name, the module that type checkers are told it comes from."""
+    """By name, the module that type checkers see it come from."""
     tree = ast.parse(Path(dspy_gepa.__file__).read_text(encoding="utf-8"))
     (block,) = [node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name)]
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
     return {alias.name: str(node.module) for node in imports for alias in node.names}
 
 
-def test_every_name_is_there_and_is_what_type_checkers_are_told() -> None:
+def test_every_name_is_there_and_is_what_type_checkers_see() -> None:
     assert sorted(homes()) == sorted(dspy_gepa.__all__)
     for name, home in homes().items():
         assert getattr(dspy_gepa, name) is getattr(import_module(home), name)

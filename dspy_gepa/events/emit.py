@@ -178,17 +178,17 @@ def _values(search: Search) -> Sequence[float]:
 
 
 def _score(search: Search, member: int) -> MemberScore:
-    return _told(search, member, search.pool.belief.score(member))
+    return _member_score(search, member, search.pool.belief.score(member))
 
 
 def _scores(search: Search) -> tuple[MemberScore, ...]:
     if not search.pool.is_run(0):
         return ()
     every = search.pool.belief.all_scores()
-    return tuple(_told(search, member, believed) for member, believed in enumerate(every))
+    return tuple(_member_score(search, member, believed) for member, believed in enumerate(every))
 
 
-def _told(search: Search, member: int, believed: Bounded) -> MemberScore:
+def _member_score(search: Search, member: int, believed: Bounded) -> MemberScore:
     validated = search.strategy.validates_all
     score = _known(search.pool.means[member]) if validated else believed.expected
     return MemberScore(score, believed.interval(), believed.expected)
