@@ -38,6 +38,7 @@ if _TYPE_CHECKING:
     from dspy_gepa.record.read import read_run
     from dspy_gepa.result import GEPAResult
     from dspy_gepa.run import RunState
+    from dspy_gepa.runtime.batch import BatchExecutor
     from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
     from dspy_gepa.runtime.forecast import Forecast
     from dspy_gepa.runtime.policy import RetryPolicy
@@ -47,6 +48,7 @@ if _TYPE_CHECKING:
 __all__ = [
     "GEPA",
     "AsyncExecutor",
+    "BatchExecutor",
     "Candidate",
     "ConfigurationError",
     "Forecast",
@@ -74,6 +76,7 @@ __all__ = [
 _HOME = {
     "GEPA": "gepa",
     "AsyncExecutor": "runtime.executors",
+    "BatchExecutor": "runtime.batch",
     "Candidate": "types",
     "Forecast": "runtime.forecast",
     "GEPAResult": "result",
