@@ -25,21 +25,21 @@ NOTHING_GUARDED: MustPass = MappingProxyType({})
 OUTPUT_CHARS = 1_000
 
 
-def guarded(pool: Pool, must_pass: MustPass) -> tuple[Row, ...]:
+def guarding_rows(pool: Pool, must_pass: MustPass) -> tuple[Row, ...]:
     """Return the rows that the original passes."""
     return tuple(row for row in must_pass if _passes(pool, must_pass, 0, row))
 
 
 def regressions(pool: Pool, must_pass: MustPass, member: int) -> tuple[Row, ...]:
     """Return the guarded rows that a member is known to fail."""
-    rows = guarded(pool, must_pass)
+    rows = guarding_rows(pool, must_pass)
     scores = pool.table.at(member, pool.columns(rows))
     return tuple(row for row, s in zip(rows, scores, strict=True) if s < must_pass[row] - SCORE_SLACK)
 
 
 def unchecked(pool: Pool, must_pass: MustPass, member: int) -> tuple[Row, ...]:
     """Return the guarded rows that a member still has to be run on."""
-    rows = guarded(pool, must_pass)
+    rows = guarding_rows(pool, must_pass)
     unknown = np.isnan(pool.table.at(member, pool.columns(rows)))
     return tuple(
         row
@@ -50,7 +50,7 @@ def unchecked(pool: Pool, must_pass: MustPass, member: int) -> tuple[Row, ...]:
 
 def holds(pool: Pool, must_pass: MustPass, member: int) -> bool:
     """Return True if a member is known to pass every guarded row, so that it may be returned."""
-    return all(_passes(pool, must_pass, member, row) for row in guarded(pool, must_pass))
+    return all(_passes(pool, must_pass, member, row) for row in guarding_rows(pool, must_pass))
 
 
 def failing(pool: Pool, must_pass: MustPass) -> set[int]:

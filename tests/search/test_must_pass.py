@@ -13,7 +13,7 @@ from dspy_gepa.search.finals import choose, contenders, finals
 from dspy_gepa.search.must_pass import (
     best_not_failing,
     failing,
-    guarded,
+    guarding_rows,
     holds,
     regressions,
     show_regressions,
@@ -53,9 +53,9 @@ POOL = pool_of(
 
 
 def test_rows_that_the_original_passes_are_guarded() -> None:
-    assert guarded(POOL, MUST) == (T[0], T[2])
-    assert guarded(POOL, {}) == ()
-    assert guarded(seeded({}, train=6), MUST) == ()
+    assert guarding_rows(POOL, MUST) == (T[0], T[2])
+    assert guarding_rows(POOL, {}) == ()
+    assert guarding_rows(seeded({}, train=6), MUST) == ()
 
 
 def test_a_regression_is_a_score_below_the_threshold_on_a_guarded_row() -> None:
