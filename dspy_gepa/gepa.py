@@ -24,7 +24,7 @@ from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search import Acceptance, ComponentChoice, ParentChoice, RowChoice, Strategy
 from dspy_gepa.search.belief.frontier import FrontierType
 from dspy_gepa.setup.arguments import check_arguments
-from dspy_gepa.setup.data import Data, MustPassRows, Reading
+from dspy_gepa.setup.data import Data, Reading
 from dspy_gepa.setup.options import Options
 from dspy_gepa.setup.prepare import prepare
 from dspy_gepa.types import Rollout
@@ -91,8 +91,8 @@ class GEPA(Teleprompter):
             ``"latency"``, ``"length"``. They affect the search only through `frontier_type`.
         weights: Weight of an example, above 0: the name of a field, or a function. Default: equal weights.
         groups: Group of an example, read likewise. Rows are drawn from all groups, scores reported by group.
-        must_pass: Rows that the returned program may not fail if yours passes them: examples; or a field or
-            function that gives True, or the lowest score that passes.
+        must_pass: Rows that the returned program may not fail if yours passes them: `Example` objects; or a
+            field or function that gives True, or the lowest score that passes.
         optimize: Kinds of text to rewrite: ``"instructions"``, ``"fields"`` and ``"tools"`` (descriptions).
             `dspy_gepa.Text` objects and sources of `dspy.Flex` are always rewritten.
         freeze: Components to leave unchanged, by name or `fnmatch` pattern.
@@ -162,7 +162,7 @@ class GEPA(Teleprompter):
         objectives: Sequence[str] = (),
         weights: Reading | None = None,
         groups: Reading | None = None,
-        must_pass: MustPassRows | None = None,
+        must_pass: Reading | Sequence[dspy.Example] | None = None,
         # Texts
         optimize: Sequence[str] = ("instructions",),
         freeze: Sequence[str] = (),
