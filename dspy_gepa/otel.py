@@ -174,6 +174,7 @@ class Spans:
                 changed = {name: proposal.candidate[name] for name in proposal.changed}
                 texts["output.value"] = changed
         span.set_attributes(self._of("CHAIN", numbers, texts))
+        self._set_status(span, "")
         span.end()
 
     def _finish(self, event: Finished) -> None:
