@@ -19,7 +19,7 @@ from dspy_gepa.runtime.budget import UNLIMITED, Limits, Spending
 from dspy_gepa.runtime.codec import as_json, proposal_data
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Levels, Row
+from dspy_gepa.types import Candidate, HeldOut, Levels, Row
 
 _KINDS = {event.name(): event for event in EVENTS}
 # Fields of a commit that are left out if they are equal to those of the commit before.
@@ -221,6 +221,13 @@ def _spending(data: Mapping[str, Any]) -> Spending:
 
 
 # By the name of a field, how its value is read; other values are what they are in JSON.
+def _held_out(data: Mapping[str, Any] | None) -> HeldOut | None:
+    intervals = ("original_interval", "interval", "gain_interval")
+    return (
+        None if data is None else HeldOut(**{**data, **{name: _interval(data[name]) for name in intervals}})
+    )
+
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "candidate": Candidate.of,
     "candidates": lambda data: tuple(map(Candidate.of, data)),
@@ -234,5 +241,6 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "need": _spending,
     "scores": lambda data: tuple(map(_score, data)),
     "spent": _spending,
+    "test": _held_out,
     "val_means": lambda data: {int(member): mean for member, mean in data.items()},
 }

@@ -63,7 +63,7 @@ def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings,
         problem=problem,
         strategy=options.search,
         limits=options.limits(rollouts),
-        shape=_shape(options, problem, rollouts, threads),
+        shape=_shape(options, problem, rollouts, threads, len(data.test_rows)),
         seed=seed,
         width=width,
         threads=threads,
@@ -71,6 +71,7 @@ def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings,
         executor=options.executor,
         log_dir=log_dir,
         resume=options.resume,
+        test_weights=dict(zip(data.test_rows, data.test_weights(options.weights), strict=True)),
         identity=identify(options, student, problem, data.examples, seed=seed, width=width),
         track_best_outputs=options.track_best_outputs,
         callbacks=(LogEvents(), *options.listeners),
@@ -225,7 +226,7 @@ def _width_to_extend(options: Options, log_dir: Path | None) -> int:
         return 0
 
 
-def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> Shape:
+def _shape(options: Options, problem: Problem, rollouts: int, threads: int, test_rows: int) -> Shape:
     """Return the sizes that decide the cost of a run, for its forecast."""
     strategy = options.search
     rows = tuple(problem.must_pass)
@@ -240,6 +241,7 @@ def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> S
         threads=threads,
         kept=cost.kept,
         must_pass=(cost.first - bare.first, cost.step - bare.step),
+        test=test_rows,
         reflection_price=price_per_token(options.reflection_lm),
     )
 
