@@ -151,7 +151,7 @@ class PaperSearch:
         if rows < every:
             which = f"the {rows} of {every} validation rows with a score for every candidate"
         reason = f"best mean on {which}, {pool.comparable_mean(best):.4f}"
-        # The mean that ranks is that of the luckiest, too. The score reported with it is corrected for that.
+        # The best of many means is a lucky one, too. The expected score that is reported is corrected for that.
         score, better = pool.belief.score(best), pool.belief.probability_better(best, 0)
         return Choice(best, score.expected, score.interval(), better, reason)
 
