@@ -151,7 +151,7 @@ class PaperSearch:
         if rows < every:
             which = f"the {rows} of {every} validation rows with a score for every candidate"
         reason = f"best mean on {which}, {pool.comparable_mean(best):.4f}"
-        # The best of many means is a lucky one, too. The expected score that is reported is corrected for that.
+        # The best of many means is also a lucky one; the expected score, which is reported, is not.
         score, better = pool.belief.score(best), pool.belief.probability_better(best, 0)
         return Choice(best, score.expected, score.interval(), better, reason)
 
