@@ -169,7 +169,7 @@ class PaperSearch:
         if best != highest:
             mean = pool.comparable_mean(highest)
             reason += f"; candidate {highest}, with {mean:.4f}, {objection(pool, must_pass, highest)}"
-        # The mean that ranks is that of the luckiest, too. The score reported with it is corrected for that.
+        # The best of many means is also a lucky one; the expected score, which is reported, is not.
         score, better = pool.belief.score(best), pool.belief.probability_better(best, 0)
         return Choice(best, score.expected, score.interval(), better, reason)
 
