@@ -82,8 +82,8 @@ class GEPA(Teleprompter):
         batch_sampler: Function that chooses train rows. Default: paper in epochs, adaptive failures first.
         acceptance: With ``"paper"``, ``acceptance(before, after)`` decides by the scores of parent and child
             on the same rows. Default: a strictly larger sum.
-        use_merge: Merge candidates that improved different components (adaptive: `max_merge_invocations` too).
-        max_merge_invocations: Maximum number of merges. Default: paper 5 (accepted ones count), adaptive 0.
+        use_merge: Merge candidates that improved different components (adaptive: see the next option).
+        max_merge_invocations: Maximum number of merges. Default: paper 5 (accepted ones), adaptive 0 (none).
         width: Number of trials in flight. Default: paper 1, adaptive one per 8 trials of the budget.
         seed: Random seed; None draws one and records it in the result.
         objectives: Built-in objectives beside those of the metric, all minimized: ``"cost"``, ``"tokens"``,
@@ -104,7 +104,7 @@ class GEPA(Teleprompter):
         rollout_timeout: Seconds before a rollout is cancelled and retried; a second timeout is a failure.
         retry: A `RetryPolicy`: when failed calls are retried, and when the run gives up.
         log_dir: Directory of the run's journal. Compiling again with the same arguments resumes the run.
-        resume: A run in `log_dir`: ``"auto"`` continues it, ``"extend"`` with other limits, ``"never"`` refuses.
+        resume: A run in `log_dir`: ``"auto"`` goes on, ``"extend"`` with other limits, ``"never"`` refuses.
         callbacks: Functions ``callback(event)`` or objects with ``on_<event>`` methods (docs/events.md).
         progress: ``"auto"``: a live view on a terminal or in a notebook (requires rich), elsewhere a line per
             minute from the second minute on; ``"live"``, ``"plain"`` (lines from the start) or ``"off"``.
