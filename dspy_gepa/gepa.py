@@ -72,6 +72,7 @@ class GEPA(Teleprompter):
         code_proposer: The same for sources of `dspy.Flex`.
         guidance: Rules that hold for every text the reflection LM writes: a text, or texts by component.
         skills: Texts or paths of skills (`SKILL.md` files, or folders of them) that guide it too.
+        show_later_steps: Also show the reflection LM what the program's other steps made of an output.
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         candidate_selection_strategy: Candidate to improve: ``"pareto"`` (default: paper), ``"mixed"``
             (default: adaptive), ``"current_best"``, ``"thompson"``, ``"robust_frontier"`` or a function.
@@ -145,6 +146,7 @@ class GEPA(Teleprompter):
         code_proposer: CodeProposalFn | None = None,
         guidance: str | Mapping[str, str] | None = None,
         skills: Sequence[str | PathLike[str]] = (),
+        show_later_steps: bool = False,
         # Search
         strategy: Literal["adaptive", "paper"] | Strategy = "adaptive",
         candidate_selection_strategy: str | ParentChoice | None = None,
@@ -212,6 +214,7 @@ class GEPA(Teleprompter):
                 code_proposer=code_proposer,
                 guidance=guidance,
                 skills=skills,
+                show_later_steps=show_later_steps,
                 strategy=strategy,
                 candidate_selection_strategy=candidate_selection_strategy,
                 frontier_type=frontier_type,

@@ -44,7 +44,7 @@ from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
 from dspy_gepa.search.draft import draft, missing_texts
-from dspy_gepa.search.held_out import compare, run_test
+from dspy_gepa.search.held_out import compare_on_test, run_test
 from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
@@ -257,7 +257,9 @@ def _test(settings: RunSettings, search: Search, scheduler: Scheduler, emitter: 
         return None
     returned = search.choice.member
     emitter.testing(returned, len(rows))
-    return compare(search.pool, returned, scheduler.alone(run_test(search.pool, returned, rows)), weights)
+    return compare_on_test(
+        search.pool, returned, scheduler.alone(run_test(search.pool, returned, rows)), weights
+    )
 
 
 def _record(recorder: RecordBuilder, settings: RunSettings, started: float) -> RunRecord:

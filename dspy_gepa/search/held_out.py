@@ -30,7 +30,7 @@ def run_test(
     return tuple(results)
 
 
-def compare(
+def compare_on_test(
     pool: Pool, returned: int, outcomes: Sequence[Outcome], weights: Sequence[float]
 ) -> HeldOut | None:
     """Return the scores of the original and the returned member; None if a provider failed on every row.

@@ -76,6 +76,7 @@ def identify(
         "initial candidates": [candidate.id for candidate in problem.initial],
         # Absent in journals from before there were these, which a run without any resumes.
         **({"guidance": _digest(guidance)} if guidance else {}),
+        **({"later steps shown": True} if options.show_later_steps else {}),
         **({"test rows": test} if (test := _digest_rows(examples, "test", "")) else {}),
         **({"must_pass": f"{len(must_pass)} rows, {_digest(must_pass)}"} if must_pass else {}),
     }

@@ -20,6 +20,7 @@ from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.program.usage import price_per_token
 from dspy_gepa.record.file import FILE_NAME, UNREADABLE, read_journal
 from dspy_gepa.record.read import noted
+from dspy_gepa.reflection.evidence import EvidenceLimits
 from dspy_gepa.reflection.prompts import describe_program
 from dspy_gepa.reflection.proposer import reflections_of, takes_guidance
 from dspy_gepa.reflection.settings import ReflectionSettings
@@ -39,6 +40,9 @@ from dspy_gepa.texts import name_of
 from dspy_gepa.types import Candidate, Component, Row
 from dspy_gepa.views.choice import choose_views
 from dspy_gepa.views.log import LogEvents
+
+# Maximum number of characters of what followed a component's calls in one rollout.
+LATER_CHARS = 2_000
 
 
 def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings, Worker]:
@@ -152,6 +156,7 @@ def _reflection(
         with_records=bool(options.instruction_proposer or options.code_proposer),
         components={component.name: component for component in components},
         guidance=guidance,
+        limits=EvidenceLimits(later_chars=LATER_CHARS if options.show_later_steps else 0),
     )
 
 

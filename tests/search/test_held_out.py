@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dspy_gepa.search.held_out import AT_EACH_END, PAIRS_AT_EACH_END, compare, mean_interval, run_test
+from dspy_gepa.search.held_out import AT_EACH_END, PAIRS_AT_EACH_END, compare_on_test, mean_interval, run_test
 from dspy_gepa.types import HeldOut, Outcome, Rollout, Row
 from tests.support import drive, flatten
 from tests.support_search import seeded, tried
@@ -22,7 +22,7 @@ def scored(*scores: float | None) -> list[Outcome]:
 
 
 def compared(*scores: float | None, returned: int = 1, weights: tuple[float, ...] = EVEN) -> HeldOut:
-    found = compare(POOL, returned, scored(*scores), weights)
+    found = compare_on_test(POOL, returned, scored(*scores), weights)
     assert found is not None
     return found
 
@@ -57,13 +57,13 @@ def test_a_row_that_a_provider_refuses_counts_for_neither(caplog: pytest.LogCapt
     found = compared(None, 0, 0, 1, 1, 1, 1, None)
     assert (found.rows, found.original, found.score) == (2, 0.0, 1.0)
     assert "2 of 4 test rows have no score" in caplog.text
-    assert compare(POOL, 1, scored(*[None] * 8), EVEN) is None
+    assert compare_on_test(POOL, 1, scored(*[None] * 8), EVEN) is None
 
 
 def test_equal_scores_on_few_rows_are_not_certain_and_stay_within_the_range() -> None:
     low, high = compared(0, 0, 0, 0, 1, 1, 1, 1).interval
     assert (low < 0.8, high) == (True, 1.0)
-    beyond = compare(replace(POOL, score_range=(0.0, 0.5)), 1, scored(0, 0, 0, 0, 5, 5, 5, 5), EVEN)
+    beyond = compare_on_test(replace(POOL, score_range=(0.0, 0.5)), 1, scored(0, 0, 0, 0, 5, 5, 5, 5), EVEN)
     assert beyond is not None
     assert 0 <= beyond.interval[0] < beyond.interval[1] == 5.0
 
