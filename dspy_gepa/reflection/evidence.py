@@ -118,7 +118,7 @@ def calls_of(component: Component, outcome: Outcome) -> list[TraceStep]:
 def later_steps(component: Component, outcome: Outcome) -> str:
     """Return what other predictors gave after the component's first call, one output a line; "" if none did.
 
-    Texts that are read by the whole program are shown with all its calls, of which none is later.
+    A text that the whole program reads is shown with all calls, so that none of them is later.
     """
     callers = _callers(component)
     own = [place for place, step in enumerate(outcome.trace) if step.component in callers]
