@@ -1,7 +1,8 @@
 """dspy_gepa: reflective prompt evolution (GEPA, arXiv 2507.19457) as a DSPy optimizer.
 
-`GEPA` is the optimizer; ``help(dspy_gepa.GEPA)`` describes its options. `read_run` reads a run back. Other
-names are in modules to import, such as ``from dspy_gepa.events import StepCommitted``:
+`GEPA` is the optimizer; ``help(dspy_gepa.GEPA)`` describes its options. `optimize_text` needs no
+program. `read_run` reads a run back. Other names are in modules to import, such as
+``from dspy_gepa.events import StepCommitted``:
 
 - ``dspy_gepa.events``: what callbacks receive.
 - ``dspy_gepa.search``: `Strategy`, with `Adaptive` and `Paper`; the types of functions that decide,
@@ -31,12 +32,14 @@ if _TYPE_CHECKING:
         ReflectionError,
         RunInterrupted,
     )
+    from dspy_gepa.facades.text import TextResult, optimize_text
     from dspy_gepa.gepa import GEPA
     from dspy_gepa.program.text import Text
     from dspy_gepa.record.model import RunRecord
     from dspy_gepa.record.read import read_run
     from dspy_gepa.result import GEPAResult
     from dspy_gepa.run import RunState
+    from dspy_gepa.runtime.batch import BatchExecutor
     from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
     from dspy_gepa.runtime.forecast import Forecast
     from dspy_gepa.runtime.policy import RetryPolicy
@@ -46,6 +49,7 @@ if _TYPE_CHECKING:
 __all__ = [
     "GEPA",
     "AsyncExecutor",
+    "BatchExecutor",
     "Candidate",
     "ConfigurationError",
     "Forecast",
@@ -64,6 +68,8 @@ __all__ = [
     "RunRecord",
     "RunState",
     "Text",
+    "TextResult",
+    "optimize_text",
     "read_run",
 ]
 
@@ -71,6 +77,7 @@ __all__ = [
 _HOME = {
     "GEPA": "gepa",
     "AsyncExecutor": "runtime.executors",
+    "BatchExecutor": "runtime.batch",
     "Candidate": "types",
     "Forecast": "runtime.forecast",
     "GEPAResult": "result",
@@ -80,6 +87,8 @@ _HOME = {
     "RunRecord": "record.model",
     "RunState": "run",
     "Text": "program.text",
+    "TextResult": "facades.text",
+    "optimize_text": "facades.text",
     "read_run": "record.read",
 }
 

@@ -70,6 +70,8 @@ class GEPA(Teleprompter):
         warn_on_score_mismatch: Warn once if the metric's score with `pred_name` differs from that without.
         instruction_proposer: Function that replaces the reflection prompt, as in `dspy.GEPA`.
         code_proposer: The same for sources of `dspy.Flex`.
+        guidance: Rules that hold for every text the reflection LM writes: a text, or texts by component.
+        skills: Texts or paths of skills (`SKILL.md` files, or folders of them) that guide it too.
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         candidate_selection_strategy: Candidate to improve: ``"pareto"`` (default: paper), ``"mixed"``
             (default: adaptive), ``"current_best"``, ``"thompson"``, ``"robust_frontier"`` or a function.
@@ -88,8 +90,9 @@ class GEPA(Teleprompter):
         objectives: Built-in objectives beside those of the metric, all minimized: ``"cost"``, ``"tokens"``,
             ``"latency"``, ``"length"``. They affect the search only through `frontier_type`.
         weights: Weight of an example, above 0: the name of a field, or a function. Default: equal weights.
-        groups: Group of an example: the name of a field, or a function. Rows are drawn from all groups in
-            proportion, and the result reports scores by group.
+        groups: Group of an example, read likewise. Rows are drawn from all groups, scores reported by group.
+        must_pass: Rows that the returned program may not fail if yours passes them: `Example` objects; or a
+            field or function that gives True, or the lowest score that passes.
         optimize: Kinds of text to rewrite: ``"instructions"``, ``"fields"`` and ``"tools"`` (descriptions).
             `dspy_gepa.Text` objects and sources of `dspy.Flex` are always rewritten.
         freeze: Components to leave unchanged, by name or `fnmatch` pattern.
@@ -99,14 +102,12 @@ class GEPA(Teleprompter):
         max_copied_words: Longest word sequence copied from the inputs of a train row; None for no limit.
         num_threads: Number of rollouts and reflections at a time. Default: ``dspy.settings.num_threads``.
         executor: Any `concurrent.futures.Executor` to run them. Default: threads of this process.
-        rollout_timeout: Seconds before a rollout is cancelled and retried (overrides ``retry.timeout``); a
-            second timeout counts as a failure.
+        rollout_timeout: Seconds before a rollout is cancelled and retried; a second timeout is a failure.
         retry: A `RetryPolicy`: when failed calls are retried, and when the run gives up.
         log_dir: Directory of the run's journal. Compiling again with the same arguments resumes the run.
         resume: With a journal in `log_dir`: ``"auto"`` continues the same run, ``"extend"`` also with other
             limits, ``"never"`` refuses a directory that holds a run.
-        callbacks: Functions ``callback(event)`` or objects with ``on_<event>`` methods (`dspy_gepa.events`).
-            They are kept as `listeners`: DSPy uses the attribute `callbacks` for callbacks of its own.
+        callbacks: Functions ``callback(event)`` or objects with ``on_<event>`` methods (docs/events.md).
         progress: ``"auto"``: a live view on a terminal or in a notebook (requires rich), elsewhere a line per
             minute from the second minute on; ``"live"``, ``"plain"`` (lines from the start) or ``"off"``.
         use_mlflow: Log to MLflow; the run is nested in the active one.
@@ -144,6 +145,8 @@ class GEPA(Teleprompter):
         warn_on_score_mismatch: bool = True,
         instruction_proposer: ProposalFn | None = None,
         code_proposer: CodeProposalFn | None = None,
+        guidance: str | Mapping[str, str] | None = None,
+        skills: Sequence[str | PathLike[str]] = (),
         # Search
         strategy: Literal["adaptive", "paper"] | Strategy = "adaptive",
         candidate_selection_strategy: str | ParentChoice | None = None,
@@ -159,6 +162,7 @@ class GEPA(Teleprompter):
         objectives: Sequence[str] = (),
         weights: Reading | None = None,
         groups: Reading | None = None,
+        must_pass: Reading | Sequence[dspy.Example] | None = None,
         # Texts
         optimize: Sequence[str] = ("instructions",),
         freeze: Sequence[str] = (),
@@ -208,6 +212,8 @@ class GEPA(Teleprompter):
                 warn_on_score_mismatch=warn_on_score_mismatch,
                 instruction_proposer=instruction_proposer,
                 code_proposer=code_proposer,
+                guidance=guidance,
+                skills=skills,
                 strategy=strategy,
                 candidate_selection_strategy=candidate_selection_strategy,
                 frontier_type=frontier_type,
@@ -221,6 +227,7 @@ class GEPA(Teleprompter):
                 objectives=objectives,
                 weights=weights,
                 groups=groups,
+                must_pass=must_pass,
                 optimize=optimize,
                 freeze=freeze,
                 initial_candidates=initial_candidates,

@@ -39,15 +39,16 @@ from dspy_gepa.runtime.executors import LoopExecutor, ThreadExecutor
 from dspy_gepa.runtime.failures import FailedRollouts
 from dspy_gepa.runtime.forecast import Sample, Shape, UsageWatch, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.runtime.scheduler import Scheduler
+from dspy_gepa.runtime.scheduler import AHEAD, Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
+from dspy_gepa.search.draft import draft, missing_texts
 from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.texts import candidate_name, escape_controls
-from dspy_gepa.types import Effect, Fault, Outcome, Rollout, Row
+from dspy_gepa.types import Effect, Fault, Outcome, Reflection, Rollout, Row
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,11 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             rows=tuple(settings.examples),
         )
         signalled = stack.enter_context(settings.on_signals(dispatcher.wake))
+        report = _reporting_results(settings, hub, emitter)
         scheduler = Scheduler(
             dispatcher,
             journal,
-            _reporting_results(settings, hub, emitter),
+            report,
             on_drain=lambda running, interrupted: emitter.stopping(
                 running, interrupted=interrupted, seconds=settings.policy.grace, can_hurry=signalled
             ),
@@ -191,7 +193,15 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
         )
         try:
             with _interrupted_by_callbacks(scheduler):
-                hub(_start_of(settings, journal))
+                drafts: list[Done] = []
+                try:
+                    if missing := missing_texts(search.problem):
+                        problem, drafts = _draft(missing, search, scheduler)
+                        search = search.drafted(problem, [(done.effect, done.result) for done in drafts])
+                finally:
+                    hub(_start_of(settings, search.problem, journal))
+                for done in drafts:
+                    report(done, AHEAD)
                 run(
                     search,
                     scheduler,
@@ -221,6 +231,21 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
     return search, _record(recorder, settings, started)
 
 
+def _draft(missing: Sequence[str], search: Search, scheduler: Scheduler) -> tuple[Problem, list[Done]]:
+    """Return the problem with the texts that were missing, and the reflections that they took.
+
+    Raises:
+        ConfigurationError: The limits have no room for them.
+        ReflectionError: The reflection model wrote no usable text.
+    """
+    if refusal := search.budget.refusal(Spending(reflections=2 * len(missing))):
+        raise ConfigurationError(
+            f"The reflection model has to write {', '.join(missing)} first, which takes up to "
+            f"{2 * len(missing)} reflections, and {refusal}. Raise max_reflections, or write a first text."
+        )
+    return scheduler.ahead(draft(search.problem))
+
+
 def _record(recorder: RecordBuilder, settings: RunSettings, started: float) -> RunRecord:
     log_dir = None if settings.log_dir is None else str(settings.log_dir)
     return recorder.record(seconds=time.monotonic() - started, log_dir=log_dir)
@@ -232,8 +257,7 @@ def _keep_best_outputs(settings: RunSettings, search: Search, scheduler: Schedul
         search.best_outputs = best_outputs(search.pool, scheduler.recall)
 
 
-def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
-    problem = settings.problem
+def _start_of(settings: RunSettings, problem: Problem, journal: Journal | None) -> RunStarted:
     return RunStarted(
         forecast=forecast(settings.limits, settings.shape),
         limits=settings.limits,
@@ -247,6 +271,8 @@ def _start_of(settings: RunSettings, journal: Journal | None) -> RunStarted:
         candidates=tuple(dict.fromkeys([problem.original, *problem.initial])),
         resumed_steps=0 if journal is None else journal.last_step + 1,
         seconds_before=0.0 if journal is None else journal.seconds_before,
+        guidance=dict(problem.reflection.guidance),
+        must_pass={str(row): low for row, low in problem.must_pass.items()},
     )
 
 
@@ -266,6 +292,8 @@ def _reporting_results(
                 log_warning(warning)
             if not done.replayed and (objection := failed.objection(done.effect, done.result)):
                 raise InfrastructureError(objection)
+        if isinstance(done.result, Reflection) and (warning := failed.add_reflection(done.result)):
+            log_warning(warning)
         watch.add(done.result.usage)
         if not is_forecast and not done.replayed and isinstance(done.result, Outcome):
             is_forecast = True

@@ -25,6 +25,9 @@ TextKind: TypeAlias = Literal["instructions", "field", "tool", "argument", "text
 # Maximum absolute score: beyond it, sums of squares overflow.
 LARGEST_SCORE = 1e100
 
+# Scores may miss or exceed a limit by this much, from rounding.
+SCORE_SLACK = 1e-6
+
 # `TraceStep.component` of the step that stands for the whole program.
 PROGRAM = ""
 
@@ -97,6 +100,7 @@ class Component:
         part: Name of the field or argument that it describes.
         lists_tools: True for instructions with placeholders for descriptions of tools.
         context: Further facts that its author has to know.
+        missing: True if there is no text yet; the reflection model writes the first one.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Component:
     part: str = ""
     lists_tools: bool = False
     context: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -264,7 +269,7 @@ class Reflect:
         component: Name of the component.
         current_text: Current text of the component.
         program: The program's components and their purposes.
-        evidence: Rollouts of this component with their feedback, as Markdown.
+        evidence: Rollouts of this component with their feedback, as Markdown; "" asks for a first text.
         history: Earlier edits of this component and their effects, or "".
         objection: Reason why the model's previous answer could not be used, or "".
         texts: The parent's texts; only for a proposer of the user's own.
@@ -272,7 +277,10 @@ class Reflect:
         kind: Kind of text.
         subject: The text's role in words; "" for instructions.
         context: Further facts that its author has to know, or "".
-        published: Ask as the artifact does: its evidence is in that form, and other fields are not shown.
+        published: Ask as the artifact does: its evidence is in that form; of the other fields, only the
+            guidance is shown.
+        past_cache: True to ask the provider, whatever DSPy's cache holds.
+        guidance: Rules of the user that hold for every new text, or "".
     """
 
     component: str
@@ -287,12 +295,15 @@ class Reflect:
     subject: str = ""
     context: str = ""
     published: bool = False
+    past_cache: bool = False
+    guidance: str = ""
 
     @cached_property
     def digest(self) -> str:
         """Sixteen hex digits that depend on everything that is asked."""
-        # Without the last field where it is not set: journals from before it hold such digests.
-        names = [f.name for f in fields(self) if f.name != "published" or self.published]
+        # Without flags and guidance that are not set: journals from before them hold such digests.
+        names = [f.name for f in fields(self) if getattr(self, f.name) is not False]
+        names = [name for name in names if name != "guidance" or self.guidance]
         asked = json.dumps([getattr(self, name) for name in names], default=dict)
         return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
@@ -306,6 +317,7 @@ class Reflection:
         truncated: True when the provider cut the answer off at its length limit.
         error: Reason why the answer contains no text, or "".
         cause: Class name of the exception behind `error`.
+        unavailable: True if the provider failed in every attempt while it answered other prompts.
         usage: Language model use.
     """
 
@@ -313,6 +325,7 @@ class Reflection:
     truncated: bool = False
     error: str = ""
     cause: str = ""
+    unavailable: bool = False
     usage: Usage = field(default_factory=Usage)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import re
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import dspy
@@ -18,7 +19,7 @@ from dspy_gepa.program.faults import bug
 from dspy_gepa.runtime.dispatcher import Dispatcher
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.types import Candidate, Rollout, Row, Usage
-from tests.support import OneHop, Prompt, is_right, knows_words, learns_words, scripted_lm
+from tests.support import OneHop, Prompt, ScriptedEngine, is_right, knows_words, learns_words, scripted_lm
 from tests.support_runs import TRAIN, VAL, Words
 
 SPOILT = "no answer is found in this"
@@ -87,36 +88,38 @@ def test_a_provider_that_refuses_everything_ends_the_run_at_once(strategy: str) 
     assert not words.reflection.engine.prompts
 
 
-class Silent(dspy.BaseLM):
-    """Answers and reports usage with the first answers only."""
+class Silent(ScriptedEngine):
+    """An engine that reports usage with the first answers only."""
 
-    def __init__(self, reports: int = 0) -> None:
-        super().__init__("silent/model", cache=False)
-        self.asked, self.reports = 0, reports
+    reports = 0
 
-    def forward(self, prompt: Any = None, messages: Any = None, **options: Any) -> Any:
-        self.asked += 1
-        message = dspy.Prediction(content="[[ ## answer ## ]]\nno\n\n[[ ## completed ## ]]", tool_calls=None)
-        choice = dspy.Prediction(message=message, finish_reason="stop")
-        usage = {"prompt_tokens": 100, "completion_tokens": 20} if self.asked <= self.reports else None
-        return dspy.Prediction(choices=[choice], usage=usage, model=self.model)
+    def complete(self, request: Any) -> Any:
+        response = super().complete(request)
+        reported = len(self.prompts) <= self.reports
+        return response if reported else replace(response, usage=dspy.lm15.Usage())
+
+
+def silent_lm(reports: int = 0) -> dspy.LM:
+    engine = Silent(lambda prompt: {"answer": "no"})
+    engine.reports = reports
+    return dspy.LM("silent/model", engine=engine, cache=False, num_retries=0)
 
 
 @pytest.mark.parametrize("limit", [{"max_tokens": 2_000}, {"max_cost": 1.0}])
 def test_a_limit_that_cannot_hold_because_no_usage_is_reported_is_refused(limit: dict[str, Any]) -> None:
-    lm = Silent()
+    lm = silent_lm()
     with pytest.raises(ConfigurationError, match=rf"usage.*{next(iter(limit))}"):
         Words(None).compile(OneHop(), lm=lm, **{"max_metric_calls": None, "num_threads": 1} | limit)
-    assert lm.asked <= 2
+    assert len(lm.engine.prompts) <= 2
 
 
 def test_usage_that_is_left_out_later_is_estimated_counted_and_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     limits = {"max_metric_calls": None, "max_tokens": 9_000, "num_threads": 1}
-    result = Words(None).compile(OneHop(), lm=Silent(reports=3), strategy="adaptive", **limits)
+    result = Words(None).compile(OneHop(), lm=silent_lm(reports=3), strategy="adaptive", **limits)
     usage = sum(result.usage.values(), start=Usage())
-    assert usage.tokens["silent/model"] == (300, 60)
+    assert usage.tokens["silent/model"] == (15, 9)
     assert usage.estimated.keys() == {"silent/model"}
     assert result.total_tokens == usage.spent_tokens < 10_000
     assert "tokens" in result.stop_reason
@@ -125,7 +128,7 @@ def test_usage_that_is_left_out_later_is_estimated_counted_and_reported_once(
 
 
 def test_a_forecast_without_usage_is_estimated_and_says_so() -> None:
-    with dspy.context(lm=Silent()):
+    with dspy.context(lm=silent_lm()):
         found = GEPA(is_right, reflection_lm=scripted_lm(learns_words), auto="light").plan(
             OneHop(), trainset=TRAIN, valset=VAL
         )
@@ -204,6 +207,72 @@ def test_what_a_provider_never_answers_changes_nothing_for_other_threads_or_a_re
     assert result.score > 0.3
     assert sum(result.record.unavailable.values()) > 0
     assert any("set aside" in message for message in caplog.messages)
+
+
+FILTERED_ROWS = re.compile(r"\b\d*[36]: ")
+
+
+class Filtering(ScriptedEngine):
+    """An engine whose answers to prompts with a certain text are ended by a content filter."""
+
+    def complete(self, request: Any) -> Any:
+        response = super().complete(request)
+        found = FILTERED_ROWS.search(repr(request.messages).replace("\\n", " "))
+        return replace(response, finish_reason="content_filter") if found else response
+
+
+def filtering_lm(script: Any) -> dspy.LM:
+    return dspy.LM("scripted/filtering", engine=Filtering(script), cache=False, num_retries=0)
+
+
+@pytest.mark.parametrize("filtered", ["task", "judge"])
+def test_a_rollout_in_which_a_filter_ends_an_answer_has_no_score(filtered: str) -> None:
+    words = Words(None, reflection=learns_words)
+    judge = filtering_lm(lambda prompt: {"verdict": "fine"})
+
+    def judged(gold: Any, pred: Any, trace: Any = None) -> float:
+        dspy.Predict("question -> verdict")(question=gold.question, lm=judge)
+        return is_right(gold, pred)
+
+    if filtered == "task":
+        words.task = filtering_lm(knows_words)
+    metric = is_right if filtered == "task" else judged
+    result = words.compile(strategy="paper", retry=EAGER, metric=metric)
+    named = {row for row in range(len(VAL)) if re.search(r"[36]$", VAL[row].question.split(":")[0])}
+    assert set(result.record.unavailable) == {"FilteredAnswerError"}
+    assert named
+    assert not named & {row for scores in result.val_subscores for row in scores}
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_examples_on_which_a_filter_ends_the_reflection_are_left_out(
+    empty: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answers(prompt: Prompt) -> Any:
+        return "" if empty and FILTERED_ROWS.search(prompt.text) else learns_words(prompt)
+
+    words = Words(None)
+    words.reflection = filtering_lm(answers)
+    result = words.compile(strategy="adaptive", retry=EAGER)
+    assert len(result.candidates) > 1
+    assert any("left out of prompts" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_reflection_that_its_provider_always_fails_is_asked_with_half_the_examples_and_the_run_goes_on(
+    threads: int, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails_later(prompt: Prompt) -> Any:
+        if "know w" in prompt.text and re.search(r"\b[4]: ", prompt.text):
+            raise dspy.LMServerError("internal error", status=500)
+        return learns_words(prompt)
+
+    words = Words(tmp_path, reflection=fails_later)
+    options = {"strategy": "adaptive", "retry": EAGER, "num_threads": threads}
+    first = words.compile(**options)
+    assert len(first.candidates) > 1
+    assert words.compile(**options).texts == first.texts
+    assert any("failed a prompt in every attempt" in message for message in caplog.messages)
 
 
 def filters(rows: str) -> Any:

@@ -56,6 +56,8 @@ class RunStarted(Event):
         candidates: The texts of the original program and of the other initial candidates.
         resumed_steps: Number of steps that earlier sessions in this `log_dir` began.
         seconds_before: Duration of the earlier sessions.
+        guidance: The user's guidance for the reflection model, skills included, by component or pattern.
+        must_pass: Rows that must pass, by name, each with the lowest score that passes.
     """
 
     forecast: Forecast
@@ -70,6 +72,8 @@ class RunStarted(Event):
     candidates: tuple[Candidate, ...]
     resumed_steps: int = 0
     seconds_before: float = 0.0
+    guidance: Mapping[str, str] = field(default_factory=dict)
+    must_pass: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from dspy_gepa.errors import ConfigurationError
@@ -42,3 +43,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(names)}."
+
+
+def is_meant(pattern: str, name: str) -> bool:
+    """Return True if `pattern`, a name or an `fnmatch` pattern, matches the name of a component."""
+    # Names may hold brackets, which have a meaning in patterns.
+    return name == pattern or fnmatchcase(name, pattern)

@@ -25,6 +25,7 @@ from dspy import (
 
 from dspy_gepa.errors import GEPAError, InternalError
 from dspy_gepa.program.redaction import describe
+from dspy_gepa.program.usage import FilteredAnswerError
 from dspy_gepa.types import Fault
 
 # Errors that a retry cannot fix.
@@ -122,8 +123,11 @@ def is_too_long(error: BaseException) -> bool:
 
 
 def is_filtered(error: BaseException) -> bool:
-    """Return True if a provider's filter refused the content of a prompt."""
-    return any(_refuses(cause) and _FILTERED.search(str(cause)) for cause in causes_of(error))
+    """Return True if a provider's filter refused the content of a prompt, or ended the answer to it."""
+    return any(
+        isinstance(cause, FilteredAnswerError) or (_refuses(cause) and _FILTERED.search(str(cause)))
+        for cause in causes_of(error)
+    )
 
 
 def is_about_content(message: str) -> bool:

@@ -190,8 +190,10 @@ class RolloutRunner:
             outcome = score(attempt, gold, trace_steps(attempt), self._metric, self._failure_score)
         log.raise_own_error()
         self._warn_of_tools(log)
-        if isinstance(outcome, Outcome) and log.unanswered_error is not None:  # the metric caught it
-            outcome = fault_of(log.unanswered_error)
+        # The program or the metric caught the one, and nobody raised the other.
+        unanswered = log.unanswered_error or attempt.meter.filtered_answer()
+        if isinstance(outcome, Outcome) and unanswered is not None:
+            outcome = fault_of(unanswered)
         return attempt.meter.with_usage(outcome)
 
     def _warn_of_tools(self, log: CallLog) -> None:

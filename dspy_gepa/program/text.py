@@ -26,23 +26,30 @@ class Text(Parameter):
         self.rules = dspy_gepa.Text("Be brief.", desc="house rules, shown to the model before every question")
 
     Attributes:
-        value: The text; read it where it is used, in each rollout.
+        value: The text; read it where it is used, in each rollout. None if there is none yet: `GEPA` has the
+            reflection LM write it from `desc`, before anything is run. Until then it is read as empty.
         desc: Its purpose in words, for the reflection LM.
         kind: ``"text"``, or ``"code"`` for Python source: only source that parses is tried. This package
             never runs it.
 
     Raises:
-        ConfigurationError: The text or its description is not a string, or the kind is unknown.
+        ConfigurationError: The text or its description is not a string, the kind is unknown, or there is
+            neither a text nor a description to write it from.
     """
 
-    def __init__(self, value: str, *, desc: str = "", kind: Written = "text") -> None:
-        for name, given in (("value", value), ("desc", desc)):
+    def __init__(self, value: str | None, *, desc: str = "", kind: Written = "text") -> None:
+        for name, given in (("value", value or ""), ("desc", desc)):
             if not isinstance(given, str):
                 raise ConfigurationError(
                     f"Text({name}={given!r}) is {type(given).__name__}; it must be a string: str({name})."
                 )
         if kind not in get_args(Written):
             raise ConfigurationError(f"Text(kind={kind!r}) is not known. Known are: 'text' and 'code'.")
+        if value is None and not desc.strip():
+            raise ConfigurationError(
+                "Text(None) has no text, and no description that one could be written from. Say what it is "
+                "for: Text(None, desc=...), or optimize_text(None, ..., objective=...)."
+            )
         self._value = value
         self.desc = desc
         self.kind: Written = kind
@@ -53,11 +60,16 @@ class Text(Parameter):
         reads = dspy.settings.get(TEXTS_READ)
         if reads is not None:
             reads.append(self)
-        return self._value
+        return self._value or ""
 
     @value.setter
     def value(self, text: str) -> None:
         self._value = text
+
+    @property
+    def is_missing(self) -> bool:
+        """True if there is no text yet."""
+        return self._value is None
 
     def __str__(self) -> str:
         return self.value
@@ -67,7 +79,7 @@ class Text(Parameter):
 
     def dump_state(self, json_mode: bool = True) -> dict[str, Any]:
         """Return the state that ``module.save`` keeps: the text. The description belongs to the code."""
-        return {"text": self._value}
+        return {"text": self._value or ""}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take the text from a state of `dump_state`."""

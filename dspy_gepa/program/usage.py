@@ -17,6 +17,14 @@ from dspy_gepa.types import Fault, Outcome, Reflection, Usage
 # English has about four bytes per token in current vocabularies, Chinese about three.
 BYTES_OF_A_TOKEN = 4
 
+
+class FilteredAnswerError(Exception):
+    """A provider's content filter ended an answer, or took its place; the request itself was accepted."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"the content filter of {model}'s provider ended its answer")
+
+
 Used = TypeVar("Used", "Outcome", "Reflection", "Outcome | Fault", "Reflection | Fault", "Fault")
 
 
@@ -30,6 +38,7 @@ class Call:
         cost: US dollars, None if no price is known; from the cache as above.
         cached: True if DSPy's cache answered, so that nothing was used.
         cut_off: True if the provider ended the answer at its length limit.
+        filtered: True if the provider's content filter ended the answer, or took its place.
         model: Name of the model.
         length: Length of prompt and answer in bytes, for an estimate of tokens that are not reported.
     """
@@ -38,6 +47,7 @@ class Call:
     cost: float | None
     cached: bool
     cut_off: bool = False
+    filtered: bool = False
     model: str = ""
     length: tuple[int, int] = (0, 0)
 
@@ -50,23 +60,23 @@ class Call:
 class _Tracker(UsageTracker):
     """A tracker that threads share: DSPy deep-copies it for each thread of a `dspy.Parallel`.
 
-    DSPy tells it of each answer of a provider, with or without usage, right before the entry in the history.
+    DSPy calls it for each answer of a provider, with or without usage, right before the entry in the history.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._told = threading.local()
+        self._notified = threading.local()
 
     def add_usage(self, lm: str, usage_entry: dict[str, Any]) -> None:
         """Add an answer's usage."""
-        self._told.now = True
+        self._notified.now = True
         super().add_usage(lm, usage_entry)
 
-    def was_told(self) -> bool:
+    def was_notified(self) -> bool:
         """Return True if the answer that this thread notes now came from a provider, not from a cache."""
-        told = getattr(self._told, "now", False)
-        self._told.now = False
-        return bool(told)
+        notified = getattr(self._notified, "now", False)
+        self._notified.now = False
+        return bool(notified)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Tracker:
         return self
@@ -90,7 +100,8 @@ class _CallHistory:
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Read an entry of DSPy's."""
-        answered = self._tracker.was_told() or bool(entry.get("usage"))  # told may be a tracker of the user's
+        # DSPy may have called a tracker of the user's instead.
+        answered = self._tracker.was_notified() or bool(entry.get("usage"))
         self.calls.append(_call(entry, cached=not answered))
         if self._forgets:
             forget_call(entry)
@@ -143,6 +154,11 @@ class UsageMeter:
         """Return every answered call so far, in order."""
         return tuple(self._history.calls)
 
+    def filtered_answer(self) -> FilteredAnswerError | None:
+        """Return the error for the first answer that a content filter ended; None without one."""
+        call = next((call for call in self._history.calls if call.filtered), None)
+        return None if call is None else FilteredAnswerError(call.model)
+
     def usage(self) -> Usage:
         """Return the calls, tokens and known costs so far."""
         # The tracker also knows the tokens of calls that failed after an answer came.
@@ -187,6 +203,7 @@ def _call(entry: Mapping[str, Any], *, cached: bool) -> Call:
         entry.get("cost"),
         cached=cached,
         cut_off=_was_cut_off(response),
+        filtered="content_filter" in _ends_of(response),
         model=entry["model"],
         length=(_bytes([entry.get("prompt"), entry.get("messages")]), _bytes(entry.get("outputs")))
         if total is None
@@ -203,9 +220,21 @@ def _bytes(value: Any) -> int:
 
 def _was_cut_off(response: Any) -> bool:
     """Return True if a provider says so, in any of the forms of its answers."""
+    ends = _ends_of(response)
+    if "length" in ends:
+        return True
+    incomplete = any(read_key(part, "status") == "incomplete" for part in _parts_of(response))
+    return incomplete and "content_filter" not in ends
+
+
+def _ends_of(response: Any) -> list[Any]:
+    """Return the reasons for the end of an answer, in any of the forms of providers' answers."""
     parts = list(_parts_of(response))
-    ends = [read_key(part, "finish_reason") for part in parts]
-    return "length" in ends or any(read_key(part, "status") == "incomplete" for part in parts)
+    details = [read_key(part, "incomplete_details") for part in parts]
+    return [
+        *(read_key(part, "finish_reason") for part in parts),
+        *(read_key(detail, "reason") for detail in details if detail is not None),
+    ]
 
 
 def _parts_of(response: Any) -> Iterator[Any]:

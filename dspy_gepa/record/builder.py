@@ -44,6 +44,7 @@ class RecordBuilder:
         self._started: Mapping[str, Any] = {}
         self._ended: Finished | Failed | None = None
         self._members: list[MemberRecord] = []
+        self._candidates: set[str] = set()
         self._evidence: dict[tuple[str, Row], Evidence] = {}
         self._trials: list[Trial] = []
         self._curve: list[Point] = []
@@ -63,6 +64,7 @@ class RecordBuilder:
                     MemberRecord(index=index, candidate=candidate.id, texts=dict(candidate))
                     for index, candidate in enumerate(event.candidates)
                 ]
+                self._candidates = {member.candidate for member in self._members}
             case StepPlanned():
                 self._check_members(event.members)
                 self._planned[event.step] = event
@@ -215,13 +217,13 @@ class RecordBuilder:
             member=event.member,
         )
         self._trials.append(trial)
-        known = {member.candidate for member in self._members}
-        if candidate is not None and event.member is None and candidate.id not in known:
+        if candidate is not None and event.member is None and candidate.id not in self._candidates:
             for row in proposal.trial_rows:  # nobody will reflect on its rollouts
                 self._evidence.pop((candidate.id, row), None)
         if trial.kind == "mutation":
             self._evaluate(parents[0], {e.row: e.score for e in trial.evidence})
         if event.member is not None and candidate is not None:
+            self._candidates.add(candidate.id)
             self._members.append(
                 MemberRecord(
                     index=event.member,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dspy_gepa.program.media import elide
 
 
@@ -23,11 +26,11 @@ class Edit:
     effect: str
 
 
-def most_informative(gains: Sequence[float], most: int) -> list[int]:
+def most_informative(gains: NDArray[np.float64], most: int) -> list[int]:
     """Return the places of up to `most` edits, oldest first: the most harmful and the most helpful ones."""
     if len(gains) <= most:
         return list(range(len(gains)))
-    ranked = sorted(range(len(gains)), key=lambda place: (gains[place], -place))
+    ranked = np.lexsort((-np.arange(len(gains)), gains)).tolist()
     helped = most // 2
     return sorted(ranked[: most - helped] + ranked[len(ranked) - helped :])
 

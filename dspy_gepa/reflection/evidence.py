@@ -68,6 +68,13 @@ def split_examples(evidence: str) -> list[str]:
     return [part for part in _EXAMPLE.split(evidence) if part.strip()]
 
 
+def halve_evidence(evidence: str) -> list[str]:
+    """Return the two halves of the examples; none if there is only one."""
+    examples = split_examples(evidence)
+    middle = len(examples) // 2
+    return ["".join(examples[:middle]).strip(), "".join(examples[middle:]).strip()] if middle else []
+
+
 def evidence_records(component: Component, outcomes: Sequence[Outcome]) -> str:
     """Return the calls of one component as JSON, with the keys that `dspy.GEPA` passes to proposers."""
     records = [

@@ -2,6 +2,7 @@
 
 A prompt consists of a signature's instructions and these fields, in this order:
     program                 `describe_program`, once per run
+    guidance                the user's rules, `ReflectionSettings.guidance_for`
     component, current text of the component, as they are in the program
     subject, context        `describe_subject`, `describe_context`
     examples_with_feedback  `evidence.render_evidence`
@@ -12,6 +13,7 @@ A prompt consists of a signature's instructions and these fields, in this order:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dspy
@@ -19,6 +21,11 @@ import dspy
 from dspy_gepa.program.media import disarm, elide, mended
 from dspy_gepa.program.objectives import MEASURES
 from dspy_gepa.types import Component, Reflect, TextKind
+
+GUIDANCE = (
+    "Rules of the program's author. They hold for every text that you write, whatever the examples show. "
+    "They are for you: the component does not see them. Copy of them only what the component has to know"
+)
 
 
 class RewriteInstruction(dspy.Signature):
@@ -41,6 +48,7 @@ class RewriteInstruction(dspy.Signature):
     """
 
     program: str = dspy.InputField(desc="The components of the program, each with its inputs and outputs")
+    guidance: str = dspy.InputField(desc=GUIDANCE)
     component: str = dspy.InputField(desc="The component whose instruction text you rewrite")
     current_instruction: str = dspy.InputField(desc="Its instruction text today")
     examples_with_feedback: str = dspy.InputField(desc="Calls of this component, scored, with feedback")
@@ -53,6 +61,7 @@ class RewriteText(dspy.Signature):
     """Rewrite one text of a language model program."""  # what sort of text and how, is in `GUIDES`
 
     program: str = dspy.InputField(desc="The components of the program, each with its inputs and outputs")
+    guidance: str = dspy.InputField(desc=GUIDANCE)
     component: str = dspy.InputField(desc="The name of what you rewrite")
     subject: str = dspy.InputField(desc="What it is")
     context: str = dspy.InputField(desc="What you have to know to write it")
@@ -61,6 +70,23 @@ class RewriteText(dspy.Signature):
     earlier_edits: str = dspy.InputField(desc="What was added (+) and removed (-) before, and what it did")
     objection: str = dspy.InputField(desc="Why your previous answer could not be used")
     new_text: str = dspy.OutputField(desc="All of what takes its place and nothing else")
+
+
+class DraftText(dspy.Signature):
+    """Write the first version of one text.
+
+    `subject` says what it is and what it is for. Nothing was tried yet: it will be measured, and later
+    versions will be made by what is seen then. Meet what is asked for in the plainest way that can work, say
+    what a reader needs, and invent no facts. Where it is source code, write it complete and valid.
+    """
+
+    program: str = dspy.InputField(desc="The texts of the program that it belongs to")
+    guidance: str = dspy.InputField(desc=GUIDANCE)
+    component: str = dspy.InputField(desc="The name of what you write")
+    subject: str = dspy.InputField(desc="What it is")
+    context: str = dspy.InputField(desc="What you have to know to write it")
+    objection: str = dspy.InputField(desc="Why your previous answer could not be used")
+    new_text: str = dspy.OutputField(desc="All of the text and nothing else")
 
 
 _LEARN = """
@@ -151,7 +177,10 @@ def build_prompt(request: Reflect) -> tuple[Any, dict[str, str]]:
     fields = _fields(request)
     signature: Any = RewriteInstruction
     if request.kind == "instructions" and request.context:
-        signature = signature.insert(2, "context", RewriteText.input_fields["context"], str)
+        signature = signature.insert(3, "context", RewriteText.input_fields["context"], str)
+    elif not request.evidence:
+        signature = DraftText
+        del fields["current_text"]
     elif request.kind != "instructions":
         signature = RewriteText.with_instructions(GUIDES[request.kind])
     for name in signature.input_fields:
@@ -168,6 +197,7 @@ def _fields(request: Reflect) -> dict[str, str]:
     current = "current_instruction" if request.kind == "instructions" else "current_text"
     fields = {
         "program": request.program,
+        "guidance": request.guidance,
         "component": request.component,
         "subject": request.subject,
         "context": request.context,
@@ -204,7 +234,10 @@ def describe_components(components: Iterable[Component]) -> str:
     lines = []
     for c in components:
         purpose = elide(" ".join(c.purpose.split()), 300)
-        what = describe_subject(c) or f"{_describe_fields(c.inputs)} -> {_describe_fields(c.outputs)}"
+        what = (
+            describe_subject(replace(c, purpose=purpose))
+            or f"{_describe_fields(c.inputs)} -> {_describe_fields(c.outputs)}"
+        )
         lines.append(f"- {c.name}: {what}" + (f". {purpose}" if purpose and purpose not in what else ""))
     return "\n".join(lines)
 

@@ -20,7 +20,8 @@ ProposalFn = Callable[[dict[str, str], Mapping[str, list[dict[str, Any]]], list[
 """Receives the parent's texts, the evidence by component (dicts with ``Inputs``, ``Generated Outputs`` and
 ``Feedback``, with images, audio and files as DSPy's types) and the components to update; returns new texts by
 component. As in `dspy.GEPA` the arguments are passed by the names ``candidate``, ``reflective_dataset`` and
-``components_to_update`` if the function has them, else in this order."""
+``components_to_update`` if the function has them, else in this order. A function with a parameter
+``guidance`` also receives the guidance for the component, or "", by this name."""
 
 
 CodeProposalFn = Callable[
@@ -53,7 +54,10 @@ class ProposerRunner:
 
     def __call__(self, request: Reflect) -> Reflection | Fault:
         """Ask once; never raises. A function that raises gives a `Reflection` with an error."""
-        if (self._propose_code if request.kind == "module" else self._propose) is None:
+        propose = self._propose_code if request.kind == "module" else self._propose
+        if (
+            propose is None or not request.evidence
+        ):  # proposers rewrite texts; the first one they cannot write
             return self._default(request)
         meter = UsageMeter()
         own = {} if self._lm is None else {"lm": self._lm}
@@ -70,7 +74,7 @@ class ProposerRunner:
     def _ask(self, request: Reflect, given: Mapping[str, Any]) -> Any:
         propose = self._propose_code if request.kind == "module" else self._propose
         assert propose is not None
-        return call_proposer(propose, given)
+        return call_proposer(propose, given, request.guidance)
 
 
 def arguments_of(request: Reflect) -> dict[str, Any]:
@@ -87,13 +91,25 @@ def arguments_of(request: Reflect) -> dict[str, Any]:
     return given
 
 
-def call_proposer(propose: Callable[..., Any], given: Mapping[str, Any]) -> Any:
-    """Call a proposer as `dspy.GEPA` does, by name; or by position if its parameters have other names."""
+def takes_guidance(propose: Callable[..., Any]) -> bool:
+    """Return True if a proposer has a parameter for the guidance, which those of `dspy.GEPA` have not."""
     try:
-        inspect.signature(propose).bind(**given)
+        return "guidance" in inspect.signature(propose).parameters
+    except (TypeError, ValueError):  # written in C, without a signature
+        return False
+
+
+def call_proposer(propose: Callable[..., Any], given: Mapping[str, Any], guidance: str = "") -> Any:
+    """Call a proposer as `dspy.GEPA` does, by name; or by position if its parameters have other names.
+
+    The guidance is passed by name, to a function that takes it.
+    """
+    rules = {"guidance": guidance} if takes_guidance(propose) else {}
+    try:
+        inspect.signature(propose).bind(**given, **rules)
     except (TypeError, ValueError):  # other names; or written in C, without a signature
-        return propose(*given.values())
-    return propose(**given)
+        return propose(*given.values(), **rules)
+    return propose(**given, **rules)
 
 
 def _with_types(data: Any) -> Any:

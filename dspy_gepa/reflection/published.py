@@ -2,7 +2,8 @@
 
 One message: the current instructions, then the examples, both between fences; then the request, what to learn
 from inputs, answers and feedback, and that the new instructions go between fences. An example is one call of
-the component with its inputs, outputs and feedback. Neither scores nor the program are shown.
+the component with its inputs, outputs and feedback. Neither scores nor the program are shown. The user's
+guidance, which the artifact has not, comes before the request.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ UNREADABLE = "(This answer did not have the fields that were asked for. It was:)
 
 _OPENING = "I let an assistant work on a task. These are the instructions it has to go by:"
 _EXAMPLES = "This is how it fared: what it was given, what it answered, and feedback on each answer."
+_GUIDANCE = """These rules of mine hold for whatever you write, whatever the examples show. They are for you:
+the assistant does not see them. Copy of them only what it has to know."""
 _REQUEST = f"""Please write better instructions for it.
 
 Look at the inputs first. Say how they are laid out, and describe the task that they pose as fully as you
@@ -40,6 +43,7 @@ def published_prompt(request: Reflect) -> str:
         _fenced(disarm(request.current_text)),
         _EXAMPLES,
         _fenced(request.evidence),
+        f"{_GUIDANCE}\n\n{disarm(request.guidance)}" if request.guidance else "",
         _REQUEST,
         f"Your answer before this could not be used. {request.objection}" if request.objection else "",
     ]

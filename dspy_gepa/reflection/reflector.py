@@ -11,6 +11,7 @@ from typing import Any
 
 import dspy
 
+from dspy_gepa.program.build import bypass_cache
 from dspy_gepa.program.dspy_api import OneMessage, adapter_in_use
 from dspy_gepa.program.faults import (
     fault_of,
@@ -22,9 +23,9 @@ from dspy_gepa.program.faults import (
 )
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.program.redaction import describe, hide_keys_of
-from dspy_gepa.program.usage import UsageMeter
+from dspy_gepa.program.usage import FilteredAnswerError, UsageMeter
 from dspy_gepa.reflection.answer import EMPTY, Answer, read_answer
-from dspy_gepa.reflection.evidence import split_examples
+from dspy_gepa.reflection.evidence import halve_evidence
 from dspy_gepa.reflection.prompts import build_prompt
 from dspy_gepa.reflection.published import published_prompt, read_published
 from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
@@ -43,18 +44,23 @@ class _Question:
         fields: Values of the input fields.
         adapter: Lays it out; None for the adapter in use.
         read: Reads the completion.
+        past_cache: True to ask the provider, whatever DSPy's cache holds.
     """
 
     signature: Any
     fields: Mapping[str, Any]
     adapter: Any
     read: Callable[[str], Answer]
+    past_cache: bool
 
     def ask(self) -> str:
         """Return the completion."""
         (output,) = self.signature.output_fields
+        predict = dspy.Predict(self.signature)
+        if self.past_cache:
+            bypass_cache(predict)
         with dspy.context(adapter=self.adapter or dspy.settings.adapter):
-            return str(dspy.Predict(self.signature)(**self.fields)[output] or "")
+            return str(predict(**self.fields)[output] or "")
 
 
 class ReflectionRunner:
@@ -87,7 +93,7 @@ class ReflectionRunner:
             asked = prompts.pop()
             question = _question(asked)
             try:
-                completion = question.ask()
+                completion = _complete(question, meter)
             except dspy.AdapterParseError as empty:
                 return meter.with_usage(Reflection(error=EMPTY.objection, cause=type(empty).__name__))
             except Exception as refusal:
@@ -116,6 +122,25 @@ class ReflectionRunner:
             _log.warning("%s The reflection LM said: %s", why, describe(error, 300))
 
 
+def _complete(question: _Question, meter: UsageMeter) -> str:
+    """Return the completion.
+
+    Raises:
+        FilteredAnswerError: A content filter ended it, or took its place.
+        Exception: Whatever else the model's provider or DSPy raises.
+    """
+    asked = len(meter.calls())
+    try:
+        completion, error = question.ask(), None
+    except dspy.AdapterParseError as empty:
+        completion, error = "", empty
+    if any(call.filtered for call in meter.calls()[asked:]):
+        raise FilteredAnswerError(meter.calls()[-1].model) from error
+    if error is not None:
+        raise error
+    return completion
+
+
 class _Verbatim:
     """Makes an adapter hand on the completion as it came, for `read_answer` to read."""
 
@@ -140,11 +165,13 @@ def _without_grammar(adapter: Any) -> Any:
 def _question(request: Reflect) -> _Question:
     if request.published:
         fields = {"prompt": published_prompt(request)}
-        return _Question(dspy.Signature("prompt -> text"), fields, OneMessage(), read_published)
+        return _Question(
+            dspy.Signature("prompt -> text"), fields, OneMessage(), read_published, request.past_cache
+        )
     signature, fields = build_prompt(request)
     (output,) = signature.output_fields
     read = partial(read_answer, field=output, echoed=tuple(signature.input_fields))
-    return _Question(signature, fields, None, read)
+    return _Question(signature, fields, None, read, request.past_cache)
 
 
 def _smaller(request: Reflect, error: Exception) -> tuple[str, list[Reflect]]:
@@ -152,7 +179,7 @@ def _smaller(request: Reflect, error: Exception) -> tuple[str, list[Reflect]]:
     evidence = request.evidence
     if is_filtered(error):
         why = "The content filter of the reflection LM refused some examples; they are left out of prompts."
-        return why, [replace(request, evidence=part) for part in _halves(evidence)]
+        return why, [replace(request, evidence=part) for part in halve_evidence(evidence)]
     if is_refusal(error) and MEDIA_START in evidence:
         why = "The reflection LM refused images or other media; such prompts are sent again without them."
         return why, [replace(request, evidence=with_media(evidence, 0))]
@@ -162,10 +189,3 @@ def _smaller(request: Reflect, error: Exception) -> tuple[str, list[Reflect]]:
         why = "The reflection LM refused a prompt; such prompts are sent again with half the evidence."
         return why, [replace(request, evidence=elide(evidence, len(evidence) // 2))]
     return "", []
-
-
-def _halves(evidence: str) -> list[str]:
-    """Return the two halves of the examples; none if there is only one."""
-    examples = split_examples(evidence)
-    middle = len(examples) // 2
-    return ["".join(examples[:middle]).strip(), "".join(examples[middle:]).strip()] if middle else []

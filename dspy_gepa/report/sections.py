@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.types import Usage
-from dspy_gepa.views.words import amount, duration, trials_text
+from dspy_gepa.views.words import amount, duration, must_pass_text, trials_text
 
 TOGETHER = "all together"
 # Probabilities nearer to 0 or 1 than this are shown as bounds.
@@ -133,6 +133,8 @@ def facts(record: RunRecord) -> list[Fact]:
     times = " ".join(filter(None, [_limit("seconds", limits.get("seconds")), sessions]))
     found.append(Fact("Time", duration(record.seconds), times))
     found.append(Fact("Candidates", f"{len(record.members):,}", trials_text(record)))
+    if said := must_pass_text(record):
+        found.append(Fact("Rows that must pass", f"{len(record.guarded):,}", said))
     return found
 
 
@@ -198,7 +200,14 @@ def settings_in_words(record: RunRecord) -> list[str]:
         f"Strategy: {strategy['name']}, with {strategy.get('minibatch_size')} rows for each reflection and "
         + (f"at most {merges} merges." if merges else "no merges."),
         f"Random seed {started['seed']}; {_steps(width)} at a time, on {threads} threads.",
+        *_guidance_in_words(started.get("guidance", {})),
     ]
+
+
+def _guidance_in_words(guidance: Mapping[str, str]) -> Iterator[str]:
+    for pattern, text in guidance.items():
+        whom = "all components" if pattern == "*" else pattern
+        yield f"Guidance of the reflection model for {whom}: {len(text):,} characters, below."
 
 
 def _steps(width: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 # A limit of this many rollouts means no limit.
 UNLIMITED = 10**9
@@ -26,7 +26,12 @@ class Spending:
     cost: float = 0.0
 
     def __add__(self, other: Spending) -> Spending:
-        return Spending(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Spending(
+            self.rollouts + other.rollouts,
+            self.reflections + other.reflections,
+            self.tokens + other.tokens,
+            self.cost + other.cost,
+        )
 
 
 @dataclass(frozen=True)
@@ -71,11 +76,12 @@ class Budget:
         self.spent = Spending()
         self._elapsed = elapsed
         self._reserved: dict[int, Spending] = {}
+        self._committed = Spending()  # spent or reserved: hundreds of steps may be in flight
 
     @property
     def room(self) -> int:
         """Number of rollouts neither spent nor reserved by a step in flight."""
-        return self.limits.rollouts - self._committed().rollouts
+        return self.limits.rollouts - self._committed.rollouts
 
     def refusal(self, need: Spending, keep: float = 0.0) -> str | None:
         """Return the reason why a step with this need cannot start; None if it can.
@@ -84,7 +90,7 @@ class Budget:
             need: Maximum spending of the step.
             keep: Share of every limit that is kept for later.
         """
-        limits, total, whole = self.limits.scaled(1 - keep), self._committed() + need, self.limits
+        limits, total, whole = self.limits.scaled(1 - keep), self._committed + need, self.limits
         if total.rollouts > limits.rollouts:
             spent = f"{self.spent.rollouts} of {whole.rollouts} rollouts"
             return _reason(spent, f"{self.room} were", keep, f"the next step may need {need.rollouts}")
@@ -108,11 +114,12 @@ class Budget:
         Raises:
             ValueError: A limit on rollouts or reflections would not hold. Check `refusal` first.
         """
-        total = self._committed() + need
+        total = self._committed + need
         maximum = self.limits.reflections
         if total.rollouts > self.limits.rollouts or (maximum is not None and total.reflections > maximum):
             raise ValueError(f"step {step} may need {need}, but only {self.room} rollouts are left")
         self._reserved[step] = need
+        self._committed = total
 
     def settle(self, step: int, spent: Spending) -> None:
         """Record what a step spent and release its reservation.
@@ -124,9 +131,12 @@ class Budget:
         if spent.rollouts > reserved.rollouts or spent.reflections > reserved.reflections:
             raise ValueError(f"step {step} spent {spent} but had reserved {reserved}")
         self.spent += spent
+        self._committed = sum(self._reserved.values(), start=self.spent)
 
-    def _committed(self) -> Spending:
-        return sum(self._reserved.values(), start=self.spent)
+    def charge(self, spent: Spending) -> None:
+        """Record what was spent without a reservation, before the first step."""
+        self.spent += spent
+        self._committed += spent
 
 
 def _reason(spent: str, left: str, keep: float, why: str) -> str:

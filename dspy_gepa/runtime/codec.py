@@ -133,6 +133,7 @@ def _reflection_data(reflection: Reflection) -> dict[str, Any]:
         "truncated": reflection.truncated,
         "error": reflection.error,
         "cause": reflection.cause,
+        **({"unavailable": True} if reflection.unavailable else {}),
         "usage": _usage_data(reflection.usage),
     }
 
@@ -143,6 +144,7 @@ def _reflection(data: Mapping[str, Any]) -> Reflection:
         truncated=data["truncated"],
         error=data["error"],
         cause=data["cause"],
+        unavailable=data.get("unavailable", False),
         usage=_usage(data["usage"]),
     )
 

@@ -21,7 +21,7 @@ from dspy_gepa.errors import InfrastructureError, InternalError
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
-from dspy_gepa.types import Effect, Fault, Outcome, Result, Rollout, Row, Usage
+from dspy_gepa.types import Effect, Fault, Outcome, Reflection, Result, Rollout, Row, Usage
 
 Submit = Callable[[Effect], "Future[Result | Fault]"]
 
@@ -61,7 +61,8 @@ class _Job:
         effect: The effect.
         attempts: Number of attempts.
         timeouts: Number of timeouts while other rollouts finished.
-        answers: Number of rollouts that had been answered when this job failed last; -1 if it never did.
+        answers: Number of effects of its kind that had been answered when this job failed last; -1 if it
+            never did.
         lost: Language model use of failed and abandoned attempts.
         fault: The last failure.
         running: Attempts that may still answer.
@@ -104,7 +105,7 @@ class Dispatcher:
         policy: When to retry and when to give up.
         clock: Source of time; tests pass their own.
         on_failure: Called with every failed attempt's effect and fault.
-        rows: Rows of the data, from which to choose a rollout that tells whether the provider is up.
+        rows: Rows of the data, from which to choose a rollout that shows whether the provider is up.
     """
 
     def __init__(
@@ -132,8 +133,8 @@ class Dispatcher:
         self._durations: deque[float] = deque(maxlen=200)
         self._straggling_after: float | None = None
         self._failures_in_a_row: Counter[type[Effect]] = Counter()  # since the last success
-        self._answered: Rollout | None = None  # the last
-        self._answers = 0
+        self._answered: dict[type[Effect], Effect] = {}  # the last
+        self._answers: Counter[type[Effect]] = Counter()
         self._bad: set[Row | str] = set()  # rows, and ids of candidates
         self._suspects: list[_Job] = []  # they failed in every attempt
         self._probe: _Job | None = None
@@ -161,12 +162,11 @@ class Dispatcher:
         self._start_ready()
 
     def replayed(self, effect: Effect, result: Result) -> None:
-        """Learn from an earlier session's result which rollouts are answered."""
-        if isinstance(effect, Rollout) and isinstance(result, Outcome):
-            if result.status == "unavailable":
-                self._bad.add(effect.row)
-            else:
-                self._answered = effect
+        """Learn from an earlier session's result what is answered."""
+        if not is_unavailable(result):
+            self._answered[type(effect)] = effect
+        elif isinstance(effect, Rollout):
+            self._bad.add(effect.row)
 
     def wake(self) -> None:
         """Make a waiting `next` return None soon, or end `drain`. May be called from a signal handler."""
@@ -282,27 +282,31 @@ class Dispatcher:
             job.lost += result.usage
         if isinstance(job.effect, Rollout):
             self._time(seconds)
-            # Without tokens a cache may have answered, unless there is no model or the cache was passed by.
-            is_proof = is_probe or bool(result.usage.spent_tokens) or not result.usage.calls
-            self._note_answer(job.effect, is_proof=is_proof)
+        # Without tokens a cache may have answered, unless there is no model or the cache was passed by.
+        is_proof = is_probe or bool(result.usage.spent_tokens) or not result.usage.calls
+        self._note_answer(job.effect, is_proof=is_proof)
         return None if is_probe else self._finish(job, result, seconds)
 
-    def _note_answer(self, rollout: Rollout, *, is_proof: bool) -> None:
-        """Note that a rollout succeeded; if this proves the provider up, try the suspects once more."""
-        self._answered = replace(rollout, past_cache=False)
-        self._bad -= {rollout.row, rollout.candidate.id}
-        if not is_proof:
-            if self._suspects:
-                self._doubt(self._suspects[0])
-            return
-        self._prove()
+    def _note_answer(self, effect: Effect, *, is_proof: bool) -> None:
+        """Note that an effect succeeded; if this proves its provider up, try the suspects once more."""
+        self._answered[type(effect)] = replace(effect, past_cache=False)
+        if isinstance(effect, Rollout):
+            self._bad -= {effect.row, effect.candidate.id}
+        if is_proof:
+            self._prove(type(effect))
+        elif suspects := self._suspects_of(type(effect)):
+            self._doubt(suspects[0])
 
-    def _prove(self) -> None:
-        """Note that the provider is up, and try the suspects once more."""
-        self._answers += 1
-        self._ready.extendleft(reversed(self._suspects))
-        self._suspects.clear()
-        if self._probe is not None:
+    def _suspects_of(self, kind: type[Effect]) -> list[_Job]:
+        return [job for job in self._suspects if isinstance(job.effect, kind)]
+
+    def _prove(self, kind: type[Effect]) -> None:
+        """Note that the provider of such effects is up, and try their suspects once more."""
+        self._answers[kind] += 1
+        proven = self._suspects_of(kind)
+        self._ready.extendleft(reversed(proven))
+        self._suspects = [job for job in self._suspects if job not in proven]
+        if self._probe is not None and isinstance(self._probe.effect, kind):
             self._end_probe(self._probe)
 
     def _end_probe(self, probe: _Job) -> None:
@@ -312,6 +316,8 @@ class Dispatcher:
         self._delayed = [entry for entry in self._delayed if not entry[2].finished]
         heapq.heapify(self._delayed)
         self._lose(probe, probe.lost)
+        if self._suspects:  # of the other kind
+            self._doubt(self._suspects[0])
 
     def _lose(self, job: _Job, usage: Usage) -> None:
         """Keep the usage of an attempt without a result, for its job's result or else for a later one."""
@@ -346,7 +352,8 @@ class Dispatcher:
         job.fault = fault
         job.timeouts += fault.timeout and self._others_finish(attempt)
         self._count(attempt, fault)
-        answered, job.answers = 0 <= job.answers < self._answers, self._answers
+        answers = self._answers[type(job.effect)]
+        answered, job.answers = 0 <= job.answers < answers, answers
         self._on_failure(job.effect, fault)
         if job.running:  # a straggler's other attempt may still answer
             return None
@@ -362,11 +369,10 @@ class Dispatcher:
             return None
         if not fault.refused and job.attempts < self._attempts_at(job.effect):
             self._repeat(job, fault)
-        elif not isinstance(job.effect, Rollout):
-            raise self._error(job)
         elif answered or fault.refused:  # to refuse is to answer
-            self._bad |= {job.effect.row, job.effect.candidate.id}
-            return self._finish(job, _unavailable(fault), 0.0)
+            if isinstance(job.effect, Rollout):
+                self._bad |= {job.effect.row, job.effect.candidate.id}
+            return self._finish(job, _unavailable(job.effect, fault), 0.0)
         else:
             self._suspects.append(job)
         self._doubt(job)
@@ -388,9 +394,9 @@ class Dispatcher:
 
     def _repeat_probe(self, probe: _Job, fault: Fault) -> None:
         """Repeat a probe that failed, until there are too many failures in a row."""
-        in_a_row = self._failures_in_a_row[Rollout]
+        in_a_row = self._failures_in_a_row[type(probe.effect)]
         if fault.refused:
-            self._prove()
+            self._prove(type(probe.effect))
         elif in_a_row >= self._policy.failures_in_a_row:
             raise self._error(probe, in_a_row)
         else:
@@ -399,27 +405,32 @@ class Dispatcher:
     def _doubt(self, failed: _Job) -> None:
         """Find out, where it is open, whether the provider is down or always fails on a row or a text.
 
-        For this the rollout that succeeded last is run again, past DSPy's cache. If it fails too, the run
-        stops. If it succeeds, rollouts that failed in all attempts and fail once more are set aside.
+        For this the rollout, or the reflection, that succeeded last is run again, past DSPy's cache. If it
+        fails too, the run stops. If it succeeds, effects that failed in all attempts and fail once more are
+        set aside.
 
         Raises:
             InfrastructureError: There is nothing to run again, and too much failed.
         """
-        in_a_row = self._failures_in_a_row[type(failed.effect)]
-        if isinstance(failed.effect, Rollout) and self._probe is None:
-            is_alone = not (self._attempts or self._ready or self._delayed)
-            effect = self._answered or (self._elsewhere(failed.effect) if is_alone else None)
-            is_open = self._suspects or in_a_row >= max(1, self._policy.failures_in_a_row // 2)
+        kind = type(failed.effect)
+        in_a_row = self._failures_in_a_row[kind]
+        if self._probe is None:
+            is_alone = kind is not Rollout or not (self._attempts or self._ready or self._delayed)
+            effect = self._answered.get(kind) or (self._elsewhere(failed.effect) if is_alone else None)
+            suspected = bool(self._suspects_of(kind))
+            is_open = suspected or in_a_row >= max(1, self._policy.failures_in_a_row // 2)
             if is_open and effect is not None:
                 self._probe = _Job("", replace(effect, past_cache=True))
                 self._ready.append(self._probe)
-            elif is_alone:
+            elif is_alone and suspected:
                 raise self._error(failed)
         if in_a_row >= self._policy.failures_in_a_row and self._probe is None:
             raise self._error(failed, in_a_row)
 
-    def _elsewhere(self, failed: Rollout) -> Rollout | None:
+    def _elsewhere(self, failed: Effect) -> Rollout | None:
         """Return the same candidate's rollout on another row, if there is one."""
+        if not isinstance(failed, Rollout):
+            return None
         return next((replace(failed, row=row) for row in self._rows if row != failed.row), None)
 
     def _error(self, job: _Job, in_a_row: int = 0) -> InfrastructureError:
@@ -532,9 +543,16 @@ def _result_of(future: Future[Result | Fault]) -> Result | Fault:
     return Fault(type(error).__name__, f"the worker died: {describe(error)}")
 
 
-def _unavailable(fault: Fault) -> Outcome:
-    """Return the outcome of a rollout that a provider failed in all attempts: it has no score."""
-    return Outcome("unavailable", score=math.nan, error=fault.error, cause=fault.cause)
+def _unavailable(effect: Effect, fault: Fault) -> Result:
+    """Return the result of an effect that a provider failed in all attempts: no score, or no text."""
+    if isinstance(effect, Rollout):
+        return Outcome("unavailable", score=math.nan, error=fault.error, cause=fault.cause)
+    return Reflection(error=fault.error, cause=fault.cause, unavailable=True)
+
+
+def is_unavailable(result: Result) -> bool:
+    """Return True if a provider failed an effect in every attempt while it answered others."""
+    return result.unavailable if isinstance(result, Reflection) else result.status == "unavailable"
 
 
 def _timed_out(fault: Fault, score: float) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from dspy_gepa.types import Outcome, Rollout, Row
+from dspy_gepa.types import Outcome, Reflection, Rollout, Row
 
 # Failures are reported once they are more than this share of the rollouts, of this many or more.
 REPORTED_SHARE, LEAST_ROLLOUTS = 0.5, 8
@@ -45,6 +45,16 @@ class FailedRollouts:
             "failed",
             f"{failed} of {self._rollouts} rollouts failed ({render_causes(self._failures)}), the last with "
             f"{outcome.error}",
+        )
+
+    def add_reflection(self, reflection: Reflection) -> str | None:
+        """Add the result of a reflection; return a warning, or None."""
+        if not reflection.unavailable:
+            return None
+        return self._once(
+            "reflection",
+            "the provider of the reflection LM failed a prompt in every attempt while it answered others. "
+            f"Such steps are rejected, and the search goes on. The error: {reflection.error}",
         )
 
     def objection(self, rollout: Rollout, outcome: Outcome) -> str | None:

@@ -8,14 +8,16 @@ so the findings of a run do not depend on timing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from dspy_gepa.errors import InfrastructureError, RunInterrupted
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
 from dspy_gepa.steps import Evaluation, Proposal, Step
 from dspy_gepa.types import Effect, Outcome, Result, Rollout
+
+T = TypeVar("T")
 
 
 class Memory(Protocol):
@@ -74,12 +76,15 @@ class _Flight:
     """A started step and the batch of results it waits for."""
 
     number: int
-    step: Step
+    step: Generator[Sequence[Effect], Sequence[Any], Any]
     results: list[Result | None] | None = None
     missing: int = 0
     reflections: int = 0
-    result: Proposal | Evaluation | None = None
+    result: Any = None
 
+
+# Number of the step before all others, in the journal.
+AHEAD = -1
 
 # A place in the batch of a step in flight.
 _Slot = tuple[_Flight, int]
@@ -135,6 +140,23 @@ class Scheduler:
         self._flights.append(flight)
         self.started += 1
         self._advance(flight)
+
+    def ahead(self, work: Generator[Sequence[Effect], Sequence[Any], T]) -> tuple[T, list[Done]]:
+        """Run a step before all others, and return its result and those of its effects, not yet reported.
+
+        Raises:
+            InfrastructureError, RunInterrupted: As `finish`.
+        """
+        held: list[Done] = []
+        report, self._on_result = self._on_result, lambda done, step: held.append(done)
+        try:
+            flight = _Flight(AHEAD, work)
+            self._flights.append(flight)
+            self._advance(flight)
+            self.finish()
+        finally:
+            self._on_result = report
+        return flight.result, held
 
     def finish(self) -> FinishedStep:
         """Wait for the oldest step in flight, remove it and return it.

@@ -28,11 +28,12 @@ from dspy_gepa.search.choices.parents import (
     mixed,
     robust_frontier,
 )
-from dspy_gepa.search.choices.rows import chosen_rows, failures_first
+from dspy_gepa.search.choices.rows import chosen_rows, failures_first, trial_rows
 from dspy_gepa.search.crossover import cross, find_crossover
-from dspy_gepa.search.evaluation import evaluation, first_evaluation
+from dspy_gepa.search.evaluation import evaluation_step, first_evaluation
 from dspy_gepa.search.finals import best_by_belief, contenders, finals
 from dspy_gepa.search.merge import Merge
+from dspy_gepa.search.must_pass import MustPass, best_not_failing, guarding_rows, unchecked, with_regressions
 from dspy_gepa.search.mutation import Mutation, edits_to_show, most_spent, mutate
 from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
@@ -41,7 +42,6 @@ from dspy_gepa.search.sampling import (
     shared_order,
     stream,
     training_order,
-    trial_rows,
     validation_order,
 )
 from dspy_gepa.search.strategy import (
@@ -138,9 +138,9 @@ class Adaptive(Strategy):
             return 1
         return max(1, int(self.price(train_size, val_size).steps(rollouts)) // GENERATIONS)
 
-    def waves(self, val_size: int, threads: int) -> float:
+    def rounds(self, val_size: int, threads: int) -> float:
         """Return the rounds of a reflection and a trial; the parent's rollouts are known."""
-        return 1 + -(-self.most_trial_size // threads)
+        return 1 + math.ceil(self.most_trial_size / threads)
 
     def parent_choices(self) -> Mapping[str, ParentChoice]:
         """Return the choices by name. Members are not validated, so all of them go by the posterior."""
@@ -186,26 +186,33 @@ class AdaptiveSearch:
             rows = decision.rows
             work, need = cross(Merge.decided(pool, decision), pool, rows), Spending(rollouts=len(rows))
             return PlannedStep("merge", work, need, parents=decision.members, decision=decision)
-        return evaluation(self.problem, pool, decision)
+        return evaluation_step(self.problem, pool, decision)
 
     def evaluation(self, pool: Pool, in_flight: InFlight) -> PlannedStep | None:
         """Return the first rollouts of what the pool begins with, and later top-ups of the current best."""
         begun = {step.evaluates for step in in_flight.values()}
         if pool.has_begun:
-            decision = self._top_up(pool, begun)
+            decision = self._check(pool, begun) or self._top_up(pool, begun)
             return None if decision is None else self.step(pool, decision)
-        rows = self._shared.rows[: self.options.first_rows]
+        first = self._shared.rows[: self.options.first_rows]
+        guarding = tuple(dict.fromkeys([*first, *self.problem.must_pass]))
         # The original goes first and alone: it shows whether program and metric work.
         for member in pool.members if pool.is_run(0) else pool.members[:1]:
             if not pool.is_run(member.index) and member.index not in begun:
-                return self.step(pool, first_evaluation(member, rows))
+                return self.step(pool, first_evaluation(member, first if member.index else guarding))
         return None
+
+    def _check(self, pool: Pool, begun: set[int | None]) -> Decision | None:
+        """Return the run of the best member on the rows that must pass, as far as they are not known."""
+        best = best_not_failing(pool, self.problem.must_pass) if self.problem.must_pass else 0
+        rows = unchecked(pool, self.problem.must_pass, best) if best and best not in begun else ()
+        return Decision("top-up", (best,), rows) if rows else None
 
     def _top_up(self, pool: Pool, begun: set[int | None]) -> Decision | None:
         after, trials = self.options.champion_after, pool.trials
         if not after or trials < after:
             return None
-        champion = int(pool.belief.mean.argmax())
+        champion = best_not_failing(pool, self.problem.must_pass)
         run, exposure = ~np.isnan(pool.table.line(champion)), pool.exposures[champion]
         run[[column for member, column in pool.unavailable if member == champion]] = True
         wanted = self.options.first_rows + trials - int(run.sum())
@@ -218,20 +225,21 @@ class AdaptiveSearch:
         """Return a mutation, or a crossover as every fourth trial if merging is turned on."""
         trials = trials_in_flight(in_flight)
         number = pool.trials + len(trials) + 1
-        merges = pool.merges + sum(len(parents) == 2 for parents in trials)
+        merges = pool.merges + sum(step.kind == "merge" for step in trials)
         crossing = merges < self.options.max_merges and number % MERGE_EVERY == 0
         found = self._crossover(pool, number) if crossing else None
         return self.step(pool, found or self._mutation(pool, number, trials))
 
-    def _mutation(self, pool: Pool, number: int, trials: Sequence[tuple[int, ...]]) -> Decision:
+    def _mutation(self, pool: Pool, number: int, trials: Sequence[PlannedStep]) -> Decision:
         parent = chosen_parent(self.options.choose_parent, pool, stream(self.seed, number, "parent"))
         rows = self._reflected_rows(pool, parent.index, number)
+        beside = sum(step.parents == (parent.index,) for step in trials)
         return Decision(
             "mutation",
             (parent.index,),
             rows,
             trial_rows=self._trial_rows(pool, (parent.index,), rows, number),
-            turn=pool.turns[parent.index] + trials.count((parent.index,)),
+            turn=pool.turns[parent.index] + beside,
             edits=edits_to_show(self.problem, self.options, pool),
         )
 
@@ -250,7 +258,8 @@ class AdaptiveSearch:
             return chosen_rows(options.choose_rows, pool, parent, options.minibatch_size, rng)
         perfect = options.perfect_in(pool)
         limit = math.inf if perfect is None else perfect
-        return failures_first(pool, parent, options.minibatch_size, limit, rng)
+        rows = failures_first(pool, parent, options.minibatch_size, limit, rng)
+        return with_regressions(pool, self.problem.must_pass, parent, rows)
 
     def _trial_rows(
         self, pool: Pool, parents: tuple[int, ...], reflected: Sequence[Row], number: int
@@ -271,12 +280,15 @@ class AdaptiveSearch:
 
         None if there are no such sentences, or too few rows for a trial.
         """
-        share, champion = self.options.trim_share, int(pool.belief.mean.argmax())
+        must_pass = self.problem.must_pass
+        share, champion = self.options.trim_share, best_not_failing(pool, must_pass)
         if not share or champion == 0:
             return None
         run = ~np.isnan(pool.table.line(champion))
         most = min(int(share * room), self.options.size_of_trial(pool.trials + 1))
-        rows = self._training.where(run).rows[:most]
+        known = self._training.where(run).rows
+        first = [row for row in guarding_rows(pool, must_pass) if row in known]
+        rows = tuple(dict.fromkeys([*first, *known]))[:most]
         if len(rows) < LEAST_ROWS_OF_A_TRIM:
             return None
         reflection = self.problem.reflection
@@ -284,7 +296,7 @@ class AdaptiveSearch:
         found = find_trim(pool, champion, worded, self.problem.examples(), reflection.rules.keep)
         if found is None:
             return None
-        work, need = trim(found, pool, rows), Spending(rollouts=len(rows))
+        work, need = trim(found, pool, rows, must_pass), Spending(rollouts=len(rows))
         return PlannedStep("trim", work, need, parents=(champion,))
 
     def finals(self, pool: Pool, room: int) -> PlannedStep | None:
@@ -296,14 +308,23 @@ class AdaptiveSearch:
         if not self.options.finalists or room <= 0:
             return None
         wanted = max(self.options.finalists, room // len(pool.val_rows) - 1)
-        members = contenders(pool, min(wanted, max(1, room // ROWS_OF_A_FINALIST - 1)))
+        must_pass = self.problem.must_pass
+        members = contenders(pool, min(wanted, max(1, room // ROWS_OF_A_FINALIST - 1)), must_pass)
+        members = _with_room(pool, members, must_pass, room // 2)
+        checks = [row for m in members for row in unchecked(pool, must_pass, m) if row not in pool.val_rows]
         most = sum(int(np.isnan(pool.table.line(m)[: len(pool.val_rows)]).sum()) for m in members)
         if len(pool) == 1 and not most:
             return None
-        need = Spending(rollouts=min(room, most))
-        work = finals(pool, members, validation_order(pool, self.seed), need.rollouts)
+        need = Spending(rollouts=min(room, most + len(checks)))
+        work = finals(pool, members, validation_order(pool, self.seed), need.rollouts, must_pass)
         return PlannedStep("finals", work, need, evaluates=members[-1], finalists=tuple(members))
 
     def choice(self, pool: Pool, finalists: Sequence[int] = ()) -> Choice:
         """Return the member believed best; the original unless another is better with confidence."""
-        return best_by_belief(pool, self.options.tie, finalists)
+        return best_by_belief(pool, self.options.tie, finalists, self.problem.must_pass)
+
+
+def _with_room(pool: Pool, members: Sequence[int], must_pass: MustPass, room: int) -> list[int]:
+    """Return the first members, at least two, whose open rows that must pass take up to `room` rollouts."""
+    costs = np.cumsum([len(unchecked(pool, must_pass, member)) for member in members])
+    return [m for m, cost in zip(members, costs.tolist(), strict=True) if cost <= room or m in members[:2]]

@@ -6,14 +6,13 @@ does: the difference between a child and its parent, over all rows of either, is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from dspy_gepa.reflection.edit_history import Edit, most_informative
+from dspy_gepa.search.edits import NONE
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import added_sentences, removed_sentences
 
 # Digits of the estimates.
@@ -36,31 +35,21 @@ class KnownEdit(NamedTuple):
 
 def known_edits(pool: Pool, component: str, most: int) -> tuple[KnownEdit, ...]:
     """Return up to `most` edits of a component that were evaluated, the most informative, oldest first."""
-    members = {member.trial: member.index for member in pool.members}
-    trials = [
-        number
-        for number, proposal in enumerate(pool.proposals)
-        if proposal.kind == "mutation" and component in proposal.changed and proposal.after
-    ]
-    gains = [_gain(pool, pool.proposals[number], members.get(number)) for number in trials]
+    edits = pool.edits.get(component, NONE)
+    if not len(edits):
+        return ()
+    gains = edits.gains(pool.belief.mean)
+    shown = most_informative(gains, most)
+    kept = [(int(edits.children[place]), int(edits.parents[place])) for place in shown]
+    better = iter(pool.belief.probabilities_better([(child, up) for child, up in kept if child >= 0]))
     return tuple(
-        _known(pool, trials[place], gains[place], members.get(trials[place]))
-        for place in most_informative(gains, most)
+        KnownEdit(
+            int(edits.trials[place]),
+            round(float(gains[place]), DIGITS),
+            round(next(better), DIGITS) if child >= 0 else None,
+        )
+        for place, (child, _) in zip(shown, kept, strict=True)
     )
-
-
-def _gain(pool: Pool, proposal: Proposal, child: int | None) -> float:
-    if child is None:
-        return (math.fsum(proposal.after) - math.fsum(proposal.before)) / len(proposal.after)
-    (parent,) = proposal.parents
-    return float(pool.belief.mean[child] - pool.belief.mean[parent])
-
-
-def _known(pool: Pool, trial: int, gain: float, child: int | None) -> KnownEdit:
-    if child is None:
-        return KnownEdit(trial, round(gain, DIGITS), None)
-    (parent,) = pool.proposals[trial].parents
-    return KnownEdit(trial, round(gain, DIGITS), round(pool.belief.probability_better(child, parent), DIGITS))
 
 
 def edits_of(pool: Pool, component: str, known: Sequence[KnownEdit]) -> list[Edit]:

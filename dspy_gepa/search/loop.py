@@ -158,10 +158,17 @@ class Search:
             )
         return found
 
+    def drafted(self, problem: Problem, results: Sequence[tuple[Effect, Result]]) -> Search:
+        """Return the search on a problem whose missing texts were written, and charge their reflections."""
+        spent, usage = self._charge(results)
+        self.budget.charge(spent)
+        return replace(self, problem=problem, usage=usage)
+
     def ask(self) -> PlannedStep | None:
         """Begin the next step and return it.
 
-        None means that a step in flight has to be told first or, if there is none, that the search is over.
+        None means that `tell` must get the result of a step in flight first or, if there is none, that the
+        search is over.
 
         Raises:
             ReflectionError: The reflection model gave too many unusable answers in a row.
@@ -169,7 +176,8 @@ class Search:
         if self._unusable_answers >= UNUSABLE_ANSWERS:
             raise ReflectionError(
                 f"The reflection model gave {self._unusable_answers} unusable answers in a row, the last: "
-                f"{self._last_reason.rstrip('.')}. Try a stronger model or a larger max_tokens."
+                f"{self._last_reason.rstrip('.')}. Try another reflection model, "
+                "or a larger max_tokens where answers are cut off."
             )
         planned = self._next_step()
         if planned is None:
@@ -182,7 +190,8 @@ class Search:
         return step
 
     def tell(self, step: PlannedStep, result: Proposal | Evaluation) -> Committed:
-        """Commit a step's result to the pool. Steps that were begun earlier have to be told earlier."""
+        """Commit a step's result to the pool. `tell` must get earlier steps first."""
+        before = self.pool
         del self._in_flight[step.number]
         results = self._used.pop(step.number)
         spent, usage = self._charge(results)
@@ -195,6 +204,7 @@ class Search:
         else:
             result = self._commit_trial(self._unless_too_late(result, step), spent)
         self._follow_worst_score(results)
+        before.forget()
         self.committed += 1
         self.course = next_course(self.course, step.number, result)
         return Committed(step, result, spent, usage, tuple(self._release(result, results)))
@@ -204,9 +214,11 @@ class Search:
 
         A step that was begun before a candidate was rejected may find the same texts and have them accepted.
         """
-        candidate = result.candidate if isinstance(result, Proposal) else None
-        if candidate is not None and all(member.candidate != candidate for member in self.pool.members):
-            own = [e.key for e, _ in used if isinstance(e, Rollout) and e.candidate == candidate]
+        rejected = None
+        if isinstance(result, Proposal) and result.verdict != "accepted":
+            rejected = result.candidate
+        if rejected is not None and not self.pool.holds(rejected):
+            own = [e.key for e, _ in used if isinstance(e, Rollout) and e.candidate == rejected]
             self._rejected.append((self._begun, own))
         while self._rejected and self._rejected[0][0] <= self.committed:
             yield from self._rejected.popleft()[1]
@@ -297,7 +309,7 @@ class Search:
 
     @property
     def _patience(self) -> int:
-        steps_per_epoch = -(-self.problem.train_size // self.strategy.minibatch_size)
+        steps_per_epoch = math.ceil(self.problem.train_size / self.strategy.minibatch_size)
         return max(20, steps_per_epoch)
 
     def _unless_too_late(self, proposal: Proposal, step: PlannedStep) -> Proposal:
@@ -336,7 +348,10 @@ class Search:
             self.pool = self.pool.with_failure_score(worst, self._failed)
 
     def _charge(self, used: Sequence[tuple[Effect, Result]]) -> tuple[Spending, dict[str, Usage]]:
-        """Return the spending of a step and its language model use by phase; no rollout is charged twice."""
+        """Return the spending of a step and its language model use by phase; no rollout is charged twice.
+
+        Every rollout that was executed counts. In the artifact those of perfect minibatches do not.
+        """
         rollouts = reflections = 0
         usage: dict[str, Usage] = {}
         for effect, result in used:

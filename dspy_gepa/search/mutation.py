@@ -16,6 +16,7 @@ from dspy_gepa.program.media import with_media
 from dspy_gepa.reflection.edit_history import render_edits
 from dspy_gepa.reflection.evidence import (
     evidence_records,
+    halve_evidence,
     has_evidence,
     render_evidence,
     training_texts,
@@ -29,6 +30,7 @@ from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.choices.acceptance import Acceptance
 from dspy_gepa.search.choices.components import ComponentContext, most_rewritten
 from dspy_gepa.search.edit_history import KnownEdit, edits_of, known_edits
+from dspy_gepa.search.must_pass import show_regressions
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
@@ -49,7 +51,7 @@ class Mutation:
         rows: Train rows to reflect on.
         trial_rows: Rows to run the child on.
         edits: By component, the earlier edits that the reflection model is shown.
-        published: Draws the calls that the published prompt shows; None for the prompt of this package.
+        call_rng: Draws the calls that the published prompt shows; None for the prompt of this package.
     """
 
     parent: Member
@@ -57,7 +59,7 @@ class Mutation:
     rows: tuple[Row, ...]
     trial_rows: tuple[Row, ...]
     edits: Mapping[str, tuple[KnownEdit, ...]] = field(default_factory=dict)
-    published: Random | None = None
+    call_rng: Random | None = None
 
 
 def edits_to_show(problem: Problem, strategy: Strategy, pool: Pool) -> dict[str, tuple[KnownEdit, ...]]:
@@ -72,7 +74,7 @@ def most_spent(problem: Problem, strategy: Strategy, pool: Pool, mutation: Mutat
     """Return the maximum spending of a mutation; rollouts that the pool knows are not paid again."""
     reflected = pool.columns(mutation.rows)
     unknown = int(np.isnan(pool.table.at(mutation.parent.index, reflected)).sum())
-    # Each component may be asked for twice, see `_reflect`.
+    # Each component may be asked for twice, see `reflect`.
     asked = 2 * most_rewritten(strategy.choose_components, problem.components)
     return Spending(rollouts=unknown + len(mutation.trial_rows), reflections=asked)
 
@@ -113,13 +115,14 @@ def mutate(
 
     context = ComponentContext(problem.components, mutation.turn, before, parent, pool)
     chosen = _chosen(strategy, context)  # Alg. 1, line 8
-    shown = before if reflection.show_failures else without_failures(before)
+    shown = yield from show_regressions(pool, problem.must_pass, rows, before)
+    shown = shown if reflection.show_failures else without_failures(shown)
     requests = _requests(mutation, chosen, shown, reflection, pool)
     if not requests:
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"
         return replace(blank, verdict="rejected", reason=reason)
     judge = partial(_judge, parent=parent, pool=pool, rules=reflection.rules, shown=training_texts(before))
-    texts, objections, answers = yield from _reflect(requests, judge)  # Alg. 1, line 11
+    texts, objections, answers = yield from reflect(requests, judge, mutation.turn)  # Alg. 1, line 11
     blank = replace(
         blank,
         reflections=len(answers),
@@ -193,7 +196,7 @@ def _requests(
     reflection: ReflectionSettings,
     pool: Pool,
 ) -> list[Reflect]:
-    parent, edits, published = mutation.parent, mutation.edits, mutation.published
+    parent, edits, call_rng = mutation.parent, mutation.edits, mutation.call_rng
     return [
         Reflect(
             component=about.name,
@@ -201,24 +204,25 @@ def _requests(
             program=reflection.program,
             evidence=(
                 render_evidence(about, outcomes, reflection.limits)
-                if published is None or about.kind != "instructions"
-                else render_published(about, outcomes, published)
+                if call_rng is None or about.kind != "instructions"
+                else render_published(about, outcomes, call_rng)
             ),
-            published=published is not None and about.kind == "instructions",
+            published=call_rng is not None and about.kind == "instructions",
             history=render_edits(edits_of(pool, about.name, edits.get(about.name, ()))),
             texts=parent.candidate if reflection.with_records else None,
             records=evidence_records(about, outcomes) if reflection.with_records else "",
             kind=about.kind,
             subject=describe_subject(about),
             context=describe_context(about),
+            guidance=reflection.guidance_for(about.name),
         )
         for about in map(reflection.about, components)
         if has_evidence(about, outcomes)
     ]
 
 
-def _reflect(
-    requests: Sequence[Reflect], judge: Judge
+def reflect(
+    requests: Sequence[Reflect], judge: Judge, turn: int
 ) -> Generator[Sequence[Effect], Sequence[Any], Reflected]:
     """Ask for all components at once, and once more, with the reason, where an answer cannot be used.
 
@@ -229,13 +233,26 @@ def _reflect(
     texts, objections = judge(requests, answers)
     if texts:
         objections = {name: why for name, why in objections.items() if why != UNCHANGED}
-    again = [replace(r, objection=objections[r.component]) for r in requests if r.component in objections]
-    if not again:
-        return texts, [], answers
-    more_answers = yield again
-    more, objections = judge(again, more_answers)
-    ordered = {r.component: (texts | more)[r.component] for r in requests if r.component in texts | more}
-    return ordered, [f"{name}: {why}" for name, why in objections.items()], [*answers, *more_answers]
+    unusable = [(r, a) for r, a in zip(requests, answers, strict=True) if r.component in objections]
+    again = [more for r, a in unusable if (more := _again(r, a, objections[r.component], turn))]
+    if again:
+        more_answers = yield again
+        more_texts, still = judge(again, more_answers)
+        texts, answers = texts | more_texts, [*answers, *more_answers]
+        objections = {name: why for name, why in objections.items() if name not in more_texts} | still
+    ordered = {r.component: texts[r.component] for r in requests if r.component in texts}
+    return ordered, [f"{name}: {why}" for name, why in objections.items()], answers
+
+
+def _again(request: Reflect, answer: Reflection, objection: str, turn: int) -> Reflect | None:
+    """Return the request to make after an answer that cannot be used; None if there is none.
+
+    A provider that fails a prompt in every attempt may be failing on one of its examples.
+    """
+    if not answer.unavailable:
+        return replace(request, objection=objection)
+    halves = halve_evidence(request.evidence)
+    return replace(request, evidence=halves[turn % 2]) if halves else None
 
 
 def _judge(

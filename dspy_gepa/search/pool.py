@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,8 +17,9 @@ from dspy_gepa.search.belief.bounded import UNBOUNDED, Range, within
 from dspy_gepa.search.belief.estimate import estimate
 from dspy_gepa.search.belief.rows import EVEN, RowWeights
 from dspy_gepa.search.belief.scales import Scales, fit_scales
+from dspy_gepa.search.edits import NONE, Edits
 from dspy_gepa.search.frontier import Scores
-from dspy_gepa.search.table import UNKNOWN, Table
+from dspy_gepa.search.table import Table
 from dspy_gepa.steps import Evaluation, Proposal, available, objectives_of
 from dspy_gepa.types import Candidate, Outcome, Row
 
@@ -28,6 +30,8 @@ Objectives = Mapping[str, Table]
 # Up to this many scores the scales of the belief are fitted at every commit. Later ones are fitted to scores
 # that grew by a share: they hardly move, and to fit them costs more than all else.
 FITTED_ALWAYS, FITTED_GROWTH = 1000, 1.1
+# What a pool derives from its attributes and keeps, where it is large.
+DERIVED = ("scores", "exposure", "all_objectives", "objectives", "belief", "objective_beliefs")
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Pool:
         unavailable: Member and column of each evaluation that a provider failed for good; it has no score.
         failure_score: Score of failed rollouts: the worst score seen, 0 at most; None if the user set one.
         score_range: Range of the metric by the user's account.
+        edits: By component its edits that were put to the test.
         fitted: The earlier pool whose scales this one's beliefs have; None if they are its own.
     """
 
@@ -92,6 +97,7 @@ class Pool:
     unavailable: frozenset[tuple[int, int]] = frozenset()
     failure_score: float | None = None
     score_range: Range = UNBOUNDED
+    edits: Mapping[str, Edits] = field(default_factory=dict)
     fitted: Pool | None = field(default=None, repr=False)
 
     @classmethod
@@ -116,7 +122,7 @@ class Pool:
             members=tuple(
                 Member(i, root, parents=(), trial=i, discovered_at=0) for i, root in enumerate(roots)
             ),
-            table=Table((UNKNOWN,) * len(roots), width),
+            table=Table.unknown(len(roots), width),
             exposures=(np.zeros(width, dtype=np.int32),) * len(roots),
             means=(math.nan,) * len(roots),
             proposals=tuple(
@@ -161,10 +167,21 @@ class Pool:
 
     @property
     def comparable_scores(self) -> Scores:
-        """Weighted `val_scores` on the validation rows that no member lacks because of a provider."""
+        """Weighted `val_scores` on the columns in `comparable_columns`."""
+        return self.row_weights.weighted(self.val_scores)[:, self.comparable_columns]
+
+    @property
+    def comparable_columns(self) -> list[int]:
+        """Columns of the validation rows that no member lacks because of a provider."""
         lacking = {column for _, column in self.unavailable}
-        columns = [column for column in range(len(self.val_rows)) if column not in lacking]
-        return self.row_weights.weighted(self.val_scores)[:, columns]
+        return [column for column in range(len(self.val_rows)) if column not in lacking]
+
+    def comparable_mean(self, index: int) -> float:
+        """Return the weighted mean of a member on the columns in `comparable_columns`; NaN without any."""
+        line = np.full(self.table.width, math.nan)
+        columns = self.comparable_columns
+        line[columns] = self.table.at(index, columns)
+        return self.row_weights.mean(line)
 
     @property
     def train_scores(self) -> Scores:
@@ -236,7 +253,17 @@ class Pool:
         refits = known <= FITTED_ALWAYS or known >= FITTED_GROWTH * fitted.table.known
         return replace(self, fitted=None if refits else fitted)
 
-    @property
+    def forget(self) -> None:
+        """Free the memory of what was derived from the pool; it is derived again when somebody asks.
+
+        A step in flight keeps the pool that it began with, and hundreds of steps may be in flight.
+        """
+        for name in DERIVED:
+            vars(self).pop(name, None)
+        for table in (self.table, *self.objective_tables.values()):
+            table.forget()
+
+    @cached_property
     def trimmed(self) -> tuple[int, ...]:
         """Indices of the members that are their parent without some sentences."""
         return tuple(m.index for m in self.members if self.proposals[m.trial].kind == "trim")
@@ -251,6 +278,10 @@ class Pool:
     def knows(self, candidate: Candidate) -> bool:
         """Return True if a member or an earlier proposal has exactly these texts."""
         return candidate.id in self.known
+
+    def holds(self, candidate: Candidate) -> bool:
+        """Return True if a member has exactly these texts."""
+        return self.knows(candidate) and any(member.candidate == candidate for member in self.members)
 
     def column(self, row: Row) -> int:
         """Return the column of a row in `scores`."""
@@ -327,9 +358,14 @@ class Pool:
         return self.row_weights.mean(table.line(member)[: len(self.val_rows)])
 
     @property
+    def roots(self) -> list[Member]:
+        """The members that the pool began with."""
+        return list(takewhile(lambda member: not member.parents, self.members))
+
+    @property
     def trials(self) -> int:
         """Number of proposals made, skipped ones included."""
-        return sum(proposal.kind != "original" for proposal in self.proposals)
+        return len(self.proposals) - len(self.roots)
 
     @property
     def merges(self) -> int:
@@ -344,7 +380,7 @@ class Pool:
     @property
     def has_begun(self) -> bool:
         """True if all members the pool began with were run."""
-        return all(self.is_run(member.index) for member in self.members if not member.parents)
+        return all(self.is_run(member.index) for member in self.roots)
 
     def commit(self, proposal: Proposal, *, spent: int, skips_take_turns: bool = False) -> Pool:
         """Return the pool after a trial; an accepted candidate becomes a member (Algorithm 1, line 15).
@@ -356,7 +392,11 @@ class Pool:
             spent: Rollouts executed in the run so far, including the trial's.
             skips_take_turns: A skipped minibatch uses up the turn of the component that was next.
         """
-        if proposal.verdict == "accepted" and any(m.candidate == proposal.candidate for m in self.members):
+        if (
+            proposal.verdict == "accepted"
+            and proposal.candidate is not None
+            and self.holds(proposal.candidate)
+        ):
             proposal = replace(proposal, verdict="rejected", reason="a step beside it found the same texts")
         table, objectives = self.table, self.objective_tables
         if len(proposal.parents) == 1 and proposal.rows:
@@ -371,10 +411,26 @@ class Pool:
             turns=_next_turns(self.turns, proposal, skips_take_turns),
             known=self.known | ({proposal.candidate.id} if proposal.candidate else set()),
             merge_due=False,
+            edits=self._with_edits_of(proposal),
         )
         if proposal.verdict != "accepted" or proposal.candidate is None:
             return pool._after(self)
         return pool._with_member(proposal.candidate, proposal, spent)._after(self)
+
+    def _with_edits_of(self, proposal: Proposal) -> Mapping[str, Edits]:
+        if proposal.kind != "mutation" or not proposal.after:
+            return self.edits
+        change = (math.fsum(proposal.after) - math.fsum(proposal.before)) / len(proposal.after)
+        child = len(self.members) if proposal.verdict == "accepted" else -1
+        return {
+            **self.edits,
+            **{
+                name: self.edits.get(name, NONE).with_edit(
+                    len(self.proposals), child, proposal.parents[0], change
+                )
+                for name in proposal.changed
+            },
+        }
 
     def _with_member(self, candidate: Candidate, proposal: Proposal, spent: int) -> Pool:
         member = Member(
@@ -452,7 +508,7 @@ def _filled_in(
     filled = dict(objectives)
     for name in dict.fromkeys(name for one in found for name in one):
         known = [(column, one[name]) for column, one in zip(columns, found, strict=False) if name in one]
-        before = filled.get(name, Table((UNKNOWN,) * len(table.lines), table.width))
+        before = filled.get(name, Table.unknown(*table.shape))
         filled[name] = before.with_scores(member, *zip(*known, strict=True))
     return filled
 

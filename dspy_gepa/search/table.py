@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,6 +27,17 @@ class KnownScores(NamedTuple):
     columns: Indices
     scores: Scores
 
+    @classmethod
+    def of(cls, scores: Scores) -> KnownScores:
+        """Return the known scores of a line, NaN where a score is unknown."""
+        columns = np.flatnonzero(~np.isnan(scores))
+        return cls(columns, scores[columns])
+
+    @property
+    def highest(self) -> float:
+        """The highest of them; minus infinity without any."""
+        return float(self.scores.max(initial=-math.inf))
+
 
 class Entries(NamedTuple):
     """All known scores, by member and then by column.
@@ -40,6 +51,14 @@ class Entries(NamedTuple):
     members: Indices
     columns: Indices
     scores: Scores
+
+    def with_line(self, member: int, line: KnownScores) -> Entries:
+        """Return the entries with this line of a member."""
+        begin, end = np.searchsorted(self.members, [member, member + 1]).tolist()
+        new = (np.full(len(line.columns), member), *line)
+        return Entries(
+            *(np.concatenate([old[:begin], own, old[end:]]) for old, own in zip(self, new, strict=True))
+        )
 
 
 UNKNOWN = KnownScores(np.zeros(0, dtype=np.intp), np.zeros(0))
@@ -55,15 +74,25 @@ class Table:
     Attributes:
         lines: The known scores of each member.
         width: Number of columns.
+        known: Number of known scores.
+        highest: The highest of them; minus infinity without any.
     """
 
     lines: tuple[KnownScores, ...]
     width: int
+    known: int = 0
+    highest: float = -math.inf
 
     @classmethod
     def of(cls, scores: Scores) -> Table:
         """Return the table of a matrix of shape (members, columns), NaN where a score is unknown."""
-        return cls(tuple(map(_line, scores)), scores.shape[1])
+        lines = tuple(map(KnownScores.of, scores))
+        return cls(lines, scores.shape[1], sum(len(line.columns) for line in lines), _highest(lines))
+
+    @classmethod
+    def unknown(cls, members: int, width: int) -> Table:
+        """Return a table without a known score."""
+        return cls((UNKNOWN,) * members, width)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -97,7 +126,7 @@ class Table:
 
     def with_line(self, scores: Scores) -> Table:
         """Return the table with a further member. Shape (columns,), NaN where a score is unknown."""
-        return replace(self, lines=(*self.lines, _line(scores)))
+        return self._with(len(self.lines), KnownScores.of(scores))
 
     def with_scores(self, member: int, columns: Sequence[int], scores: Sequence[float] | Scores) -> Table:
         """Return the table with these scores of a member; NaN makes one unknown."""
@@ -105,17 +134,20 @@ class Table:
             return self
         line = self.line(member)
         line[list(columns)] = scores
-        return replace(self, lines=(*self.lines[:member], _line(line), *self.lines[member + 1 :]))
+        return self._with(member, KnownScores.of(line))
 
-    @cached_property
-    def known(self) -> int:
-        """Number of known scores."""
-        return sum(len(columns) for columns, _ in self.lines)
-
-    @cached_property
-    def highest(self) -> float:
-        """The highest known score; minus infinity without any."""
-        return max((float(scores.max()) for _, scores in self.lines if len(scores)), default=-math.inf)
+    def _with(self, member: int, line: KnownScores) -> Table:
+        """Return the table with this line of a member; the next member is a further one."""
+        before = self.lines[member] if member < len(self.lines) else UNKNOWN
+        lines = (*self.lines[:member], line, *self.lines[member + 1 :])
+        highest = max(self.highest, line.highest)
+        if before.highest == highest > line.highest:
+            highest = _highest(lines)
+        known = self.known + len(line.columns) - len(before.columns)
+        table = Table(lines, self.width, known, highest)
+        if (entries := vars(self).get("entries")) is not None:  # else nobody asked for them yet
+            vars(table)["entries"] = entries.with_line(member, line)
+        return table
 
     @cached_property
     def entries(self) -> Entries:
@@ -133,7 +165,10 @@ class Table:
         """Number of members known in each column. Shape (columns,)."""
         return np.bincount(self.entries.columns, minlength=self.width)
 
+    def forget(self) -> None:
+        """Free the memory of `entries`; they are listed again when somebody asks."""
+        vars(self).pop("entries", None)
 
-def _line(scores: Scores) -> KnownScores:
-    columns = np.flatnonzero(~np.isnan(scores))
-    return KnownScores(columns, scores[columns])
+
+def _highest(lines: Sequence[KnownScores]) -> float:
+    return max((line.highest for line in lines), default=-math.inf)

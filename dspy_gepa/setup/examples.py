@@ -20,7 +20,7 @@ def read_examples(name: str, given: Any) -> list[Example]:
         ConfigurationError: It is none or is empty, or with the first row that is not an example with declared
             inputs.
     """
-    examples = _listed(name, given)
+    examples = listed(name, given)
     if not examples:
         raise ConfigurationError(f"{name} is empty. Pass a list of dspy.Example with inputs set.")
     for index, example in enumerate(examples):
@@ -37,7 +37,12 @@ def read_examples(name: str, given: Any) -> list[Example]:
     return examples
 
 
-def _listed(name: str, given: Any) -> list[Any]:
+def listed(name: str, given: Any) -> list[Any]:
+    """Return the rows of a data set, whatever each of them is.
+
+    Raises:
+        ConfigurationError: It is no ordered collection, or has too many rows.
+    """
     what = type(given).__name__
     if hasattr(given, "to_dict") and hasattr(given, "columns"):
         raise ConfigurationError(

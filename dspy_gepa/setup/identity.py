@@ -43,10 +43,12 @@ def identify(
         width: Trials in flight.
     """
     weights, groups = problem.row_weights.weights, problem.row_weights.groups
-    strategy = options.search
+    strategy, guidance = options.search, dict(problem.reflection.guidance)
+    must_pass = {str(row): low for row, low in problem.must_pass.items()}
     return {
         "program": _describe_program(student),
         "instructions": dict(problem.original),
+        "texts": _digest_texts(problem),
         "optimize": list(options.selection.optimize),
         "freeze": list(options.selection.freeze),
         "task model": _models(student),
@@ -72,6 +74,9 @@ def identify(
             for propose in (options.instruction_proposer, options.code_proposer)
         ],
         "initial candidates": [candidate.id for candidate in problem.initial],
+        # Absent in journals from before there were these, which a run without any resumes.
+        **({"guidance": _digest(guidance)} if guidance else {}),
+        **({"must_pass": f"{len(must_pass)} rows, {_digest(must_pass)}"} if must_pass else {}),
     }
 
 
@@ -86,6 +91,13 @@ def _describe_program(student: Module) -> dict[str, Any]:
         for name, predictor in student.named_predictors()
     }
     return {"type": type(student).__qualname__, "predictors": predictors}
+
+
+def _digest_texts(problem: Problem) -> str | None:
+    """Return the digest of kinds and purposes of the program's `Text` objects; None without any."""
+    known = [problem.reflection.about(name) for name in problem.components]
+    own = [[c.name, c.kind, c.purpose, c.missing] for c in known if c.kind in ("text", "code")]
+    return _digest(own) if own else None
 
 
 def _described(field: Any) -> str:

@@ -21,7 +21,7 @@ from dspy_gepa.program.usage import price_per_token
 from dspy_gepa.record.file import FILE_NAME, UNREADABLE, read_journal
 from dspy_gepa.record.read import noted
 from dspy_gepa.reflection.prompts import describe_program
-from dspy_gepa.reflection.proposer import reflections_of
+from dspy_gepa.reflection.proposer import reflections_of, takes_guidance
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.report.live import ReportKeeper
 from dspy_gepa.result import DETAILS, deliver
@@ -32,8 +32,10 @@ from dspy_gepa.runtime.worker import Worker
 from dspy_gepa.search.choices.components import most_rewritten
 from dspy_gepa.search.strategy import Problem
 from dspy_gepa.setup.data import Data
+from dspy_gepa.setup.guidance import read_guidance
 from dspy_gepa.setup.identity import identify
 from dspy_gepa.setup.options import Options
+from dspy_gepa.texts import name_of
 from dspy_gepa.types import Candidate, Component, Row
 from dspy_gepa.views.choice import choose_views
 from dspy_gepa.views.log import LogEvents
@@ -127,6 +129,7 @@ def _read_problem(options: Options, student: Module, data: Data) -> Problem:
         failure_score=0.0 if options.failure_score is None else None,
         score_range=options.score_range,
         examples=data.train_inputs,
+        must_pass=data.must_pass(options.must_pass, options.perfect_score),
     )
 
 
@@ -138,13 +141,28 @@ def _reflection(
     competing = () if options.frontier_type == "instance" else options.objectives
     listed = tuple(found for text in original.values() for found in PLACEHOLDER.findall(text))
     rules = options.rules
+    guidance = read_guidance(options.guidance, options.skills, list(original))
+    if guidance:
+        _warn_of_proposers(options)
     return ReflectionSettings(
         describe_program(predictors, components, competing),
         rules=replace(rules, keep=(*rules.keep, *listed)),
         show_failures=options.add_format_failure_as_feedback,
         with_records=bool(options.instruction_proposer or options.code_proposer),
         components={component.name: component for component in components},
+        guidance=guidance,
     )
+
+
+def _warn_of_proposers(options: Options) -> None:
+    """Warn of proposers of the user's own that guidance cannot reach."""
+    for option in ("instruction_proposer", "code_proposer"):
+        propose = getattr(options, option)
+        if propose is not None and not takes_guidance(propose):
+            log_warning(
+                f"{option}={name_of(propose)} has no parameter `guidance`, so that guidance and skills have "
+                "no effect on what it writes. Add the parameter, which receives them as one text."
+            )
 
 
 def _candidate_of(given: Mapping[str, str] | Module, original: Candidate, selection: Selection) -> Candidate:
@@ -169,6 +187,7 @@ def _rollouts(options: Options, problem: Problem, data: Data) -> int:
         ConfigurationError: It does not cover the rows that the first members are run on.
     """
     limit, origin, sizes = UNLIMITED, "", _sizes(problem)
+    price = options.search.guarded_price(*sizes, tuple(problem.must_pass))
     if options.max_metric_calls is not None:
         limit, origin = options.max_metric_calls, f"max_metric_calls={options.max_metric_calls}"
     elif options.max_full_evals is not None:
@@ -176,14 +195,18 @@ def _rollouts(options: Options, problem: Problem, data: Data) -> int:
         origin = f"max_full_evals={options.max_full_evals}"
     elif options.auto is not None:
         limit = options.search.auto_rollouts(options.auto, *sizes, components=len(problem.components))
-    first = options.search.price(*sizes).first * (1 + len(problem.initial))
+        limit = (
+            price.rollouts(round(options.search.price(*sizes).steps(limit))) if problem.must_pass else limit
+        )
+    first = price.first + options.search.price(*sizes).first * len(problem.initial)
     if limit < first:
+        guarding = " and those of must_pass" if problem.must_pass else ""
         who = "the program and each initial candidate are" if problem.initial else "the program itself is"
         raise ConfigurationError(
             f"{origin} allows {limit} rollouts, fewer than the {first} that it takes before the search, when "
-            f"{who} run on the first rows. Raise it to {10 * first} or so."
+            f"{who} run on the first rows{guarding}. Raise it to {10 * first} or so."
         )
-    if options.search.price(*sizes).steps(limit) < 1:
+    if price.steps(limit) < 1:
         log_warning(
             f"the budget ({origin or f'auto={options.auto!r}'}, {limit} rollouts) has no room for a proposal "
             f"after the first {first} rollouts. Raise it to {10 * first} or so."
@@ -205,16 +228,18 @@ def _width_to_extend(options: Options, log_dir: Path | None) -> int:
 def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> Shape:
     """Return the sizes that decide the cost of a run, for its forecast."""
     strategy = options.search
-    cost = strategy.price(*_sizes(problem))
+    rows = tuple(problem.must_pass)
+    bare, cost = strategy.price(*_sizes(problem)), strategy.guarded_price(*_sizes(problem), rows)
     return Shape(
         first=cost.first,
         step=cost.average(rollouts),
-        waves=strategy.waves(len(problem.val_rows), threads),
+        rounds=strategy.rounds(len(problem.val_rows), threads),
         evidence=strategy.minibatch_size,
         components=len(problem.components),
         rewritten=most_rewritten(strategy.choose_components, problem.components),
         threads=threads,
         kept=cost.kept,
+        must_pass=(cost.first - bare.first, cost.step - bare.step),
         reflection_price=price_per_token(options.reflection_lm),
     )
 

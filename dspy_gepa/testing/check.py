@@ -418,7 +418,7 @@ def _proposing(contract: _Contract, kind: TextKind, deterministic: bool) -> _Wat
     """Watch a proposer, which is called by name or by position, and raise nothing that a run objects to."""
 
     def call(**given: Any) -> Any:
-        return call_proposer(contract.part, copy.deepcopy(given))
+        return call_proposer(contract.part, copy.deepcopy(given), guidance="Be plain.")
 
     def verify(contract: _Contract, case: str, answer: Any, **given: Any) -> dict[str, str]:
         (name,) = given["components_to_update"]

@@ -96,3 +96,13 @@ def test_the_table_of_auto_budgets_has_the_rollouts_that_they_stand_for() -> Non
             for name, trials in AUTO_TRIALS.items()
         }
         assert shown == found
+
+
+def test_the_skill_file_of_its_page_is_improved(names: dict[str, Any]) -> None:
+    page = ROOT / "docs" / "text.md"
+    first, drafted, *_ = python_blocks(page.read_text(encoding="utf-8"))
+    exec(compile(first, page, "exec", dont_inherit=True), names)
+    assert stage.RULE in names["result"].text
+    assert names["result"].interval[0] > 0.7
+    exec(compile(drafted, page, "exec", dont_inherit=True), names)
+    assert names["result"].text == stage.RULE.strip()

@@ -104,3 +104,16 @@ def test_what_dspy_does_to_all_parameters_does_not_trip_over_texts() -> None:
 def test_what_is_no_text_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Text(**arguments)
+
+
+def test_a_text_that_is_not_written_yet_is_empty_until_it_is_set() -> None:
+    text = Text(None, desc="house rules")
+    assert text.is_missing
+    assert (text.value, f"{text}", text.dump_state()) == ("", "", {"text": ""})
+    text.value = "Be brief."
+    assert not text.is_missing
+
+
+def test_nobody_could_write_a_text_that_has_no_description() -> None:
+    with pytest.raises(ConfigurationError, match="desc"):
+        Text(None)

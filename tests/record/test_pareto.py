@@ -9,6 +9,8 @@ from typing import Any
 
 import dspy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dspy_gepa import GEPAResult, RunInterrupted
 from dspy_gepa.events import StepCommitted
@@ -60,7 +62,7 @@ def test_without_objectives_and_groups_a_record_has_no_levels() -> None:
     assert (record.objectives, record.groups, record.group_intervals) == ({}, {}, {})
 
 
-def test_of_a_run_that_was_interrupted_levels_are_told_up_to_there(tmp_path: Path) -> None:
+def test_of_a_run_that_was_interrupted_levels_are_shown_up_to_there(tmp_path: Path) -> None:
     limit = 60
 
     def stop(event: Any) -> None:
@@ -82,6 +84,16 @@ def test_of_a_run_that_was_interrupted_levels_are_told_up_to_there(tmp_path: Pat
     assert again.objectives["length"][0] == record.objectives["length"][0]
     assert again.objectives["length"][-1] is None
     assert again.trade_offs
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0.0, 0.5, 1.0, math.nan])] * 3), max_size=12))
+def test_the_front_is_what_no_point_beats(points: list[tuple[float, float, float]]) -> None:
+    def beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+        pairs = list(zip(one, other, strict=True))
+        return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+    expected = [i for i, point in enumerate(points) if not any(beats(other, point) for other in points)]
+    assert pareto_front(points) == expected
 
 
 def test_a_point_that_another_one_beats_is_no_trade_off() -> None:

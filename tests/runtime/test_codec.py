@@ -47,7 +47,7 @@ OUTCOMES = st.builds(
     metric_failed=st.booleans(),
     usage=USAGES,
 )
-REFLECTIONS = st.builds(Reflection, TEXTS, st.booleans(), TEXTS, TEXTS, USAGES)
+REFLECTIONS = st.builds(Reflection, TEXTS, st.booleans(), TEXTS, TEXTS, st.booleans(), USAGES)
 
 
 @given(OUTCOMES | REFLECTIONS)

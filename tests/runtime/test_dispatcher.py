@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.errors import InfrastructureError
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.types import Candidate, Effect, Fault, Rollout, Usage
+from dspy_gepa.types import Candidate, Effect, Fault, Reflect, Reflection, Rollout, Usage
 from tests.runtime.support_world import (
     FORBIDDEN,
     NEVER,
@@ -90,7 +90,7 @@ def test_a_failed_attempt_is_repeated_after_a_delay_that_doubles() -> None:
     assert 12.5 <= third <= 25
 
 
-def test_the_provider_is_not_asked_again_before_it_said() -> None:
+def test_the_provider_is_not_asked_again_before_the_time_it_named() -> None:
     world = World(scripted(Fault("LMRateLimitError", "429", retry_after=300.0), seconds=0))
     dispatcher = dispatcher_in(world)
     request_rollouts(dispatcher, 1)
@@ -155,7 +155,7 @@ def test_an_executor_that_takes_no_work_ends_the_run_with_its_words() -> None:
     assert dispatcher.running == 0
 
 
-def test_every_failed_attempt_is_told() -> None:
+def test_every_failed_attempt_is_reported() -> None:
     told: list[tuple[Effect, Fault]] = []
     world = World(scripted(OUT_OF_ORDER, OVERLOADED))
     dispatcher = dispatcher_in(world, on_failure=lambda effect, fault: told.append((effect, fault)))
@@ -367,7 +367,7 @@ def test_the_straggler_itself_may_answer_first() -> None:
     assert (done.result, dispatcher.running) == (scored(0.1), 0)
 
 
-def test_a_straggler_and_its_twin_are_one_effect_in_hand() -> None:
+def test_a_straggler_and_its_second_attempt_are_one_effect() -> None:
     world, dispatcher = straggling(NEVER, NEVER)
     world.at(world.now() + 12, dispatcher.wake)
     assert dispatcher.next() is None
@@ -381,13 +381,13 @@ def test_both_answers_of_a_straggler_are_one_result() -> None:
     assert collect(dispatcher, 1)[0].key == "another"
 
 
-def test_a_straggler_gets_no_twin_when_every_worker_is_busy() -> None:
+def test_a_straggler_gets_no_second_attempt_when_every_worker_is_busy() -> None:
     world, dispatcher = straggling(100.0, 1.0, workers=1)
     collect(dispatcher, 1)
     assert (dispatcher.duplicates, world.most_running) == (0, 1)
 
 
-def test_a_straggler_whose_twin_fails_is_waited_for() -> None:
+def test_a_straggler_whose_second_attempt_fails_is_waited_for() -> None:
     def behave(effect: Any, attempt: int) -> tuple[float, Answer]:
         if effect.row.position < 20:
             return 1.0, answer_of(effect)
@@ -569,7 +569,7 @@ def test_a_content_filter_on_another_row_shows_that_the_provider_is_up() -> None
     assert collect(dispatcher, 1)[0].result.status == "unavailable"
 
 
-def test_what_an_earlier_session_found_answered_tells_a_bad_row_from_a_provider_that_is_down() -> None:
+def test_answers_of_an_earlier_session_distinguish_a_bad_row_from_a_provider_that_is_down() -> None:
     world = World(only_fails_on(3))
     dispatcher = dispatcher_in(world)
     dispatcher.replayed(rollout(1), scored())
@@ -592,6 +592,62 @@ def test_what_is_set_aside_does_not_depend_on_the_number_of_workers(
     request_rollouts(dispatcher, 12)
     found = {d.effect.row.position: d.result.status for d in collect(dispatcher, 12)}
     assert {position for position, status in found.items() if status == "unavailable"} == failing
+
+
+def only_fails_to_reflect_on(*texts: str, fault: Fault = OUT_OF_ORDER) -> Behaviour:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        failing = isinstance(effect, Reflect) and effect.current_text in texts
+        return 1.0, fault if failing else replace(answer_of(effect), usage=USED)
+
+    return behave
+
+
+@pytest.mark.parametrize(("fault", "asked"), [(OUT_OF_ORDER, RetryPolicy().attempts), (FILTERED, 1)])
+def test_a_prompt_that_always_fails_is_set_aside_if_the_last_that_was_answered_is_answered_again(
+    fault: Fault, asked: int
+) -> None:
+    world = World(only_fails_to_reflect_on("bad", fault=fault))
+    dispatcher = dispatcher_in(world)
+    for text in ("good", "bad"):
+        dispatcher.request(reflect(text), text)
+        (done,) = collect(dispatcher, 1)
+    assert (done.result.unavailable, done.result.text, done.result.cause) == (True, "", fault.cause)
+    assert [effect.current_text for _, effect in world.starts].count("bad") == asked
+    repeated = [effect.current_text for _, effect in world.starts if effect.past_cache]
+    assert repeated == ["good"] * (fault is OUT_OF_ORDER)
+
+
+def test_a_row_and_a_prompt_that_fail_at_the_same_time_are_both_set_aside() -> None:
+    def behave(effect: Effect, attempt: int) -> tuple[float, Answer]:
+        failing = only_fails_on(3) if isinstance(effect, Rollout) else only_fails_to_reflect_on("bad")
+        return failing(effect, attempt)
+
+    dispatcher = dispatcher_in(World(behave), workers=2)
+    dispatcher.replayed(reflect("good"), Reflection(text="x"))
+    request_rollouts(dispatcher, 6)
+    dispatcher.request(reflect("bad"), "bad")
+    found = {d.key: d.result for d in collect(dispatcher, 7)}
+    assert found.pop("bad").unavailable
+    assert [r.status for r in found.values()].count("unavailable") == 1
+
+
+def test_a_reflection_model_that_never_answered_ends_the_run() -> None:
+    dispatcher = dispatcher_in(World(only_fails_to_reflect_on("bad")))
+    request_rollouts(dispatcher, 3)
+    dispatcher.request(reflect("bad"), "bad")
+    with pytest.raises(InfrastructureError, match="A reflection failed for good after 6 attempts"):
+        collect(dispatcher, 4)
+
+
+def test_a_reflection_model_that_dies_ends_the_run() -> None:
+    world = World(lambda effect, attempt: (1.0, OUT_OF_ORDER if world.now() >= 1 else answer_of(effect)))
+    dispatcher = dispatcher_in(world)
+    dispatcher.request(reflect("good"), "good")
+    collect(dispatcher, 1)
+    for text in "abcdefgh":
+        dispatcher.request(reflect(text), text)
+    with pytest.raises(InfrastructureError, match="HTTP 500"):
+        collect(dispatcher, 8)
 
 
 def test_a_provider_that_dies_is_not_taken_for_a_bad_row() -> None:

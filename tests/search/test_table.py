@@ -38,7 +38,12 @@ def test_a_change_is_that_of_the_matrix_and_leaves_the_table_as_it_was(
     new = data.draw(st.lists(st.sampled_from([NAN, 0.5]), min_size=len(columns), max_size=len(columns)))
     changed = scores.copy()
     changed[member, columns] = new
+    if data.draw(st.booleans()):
+        assert before.entries  # listed before the change, or only after it
     after = before.with_scores(member, columns, new)
+    assert (after.known, after.highest) == (Table.of(changed).known, Table.of(changed).highest)
+    for told, expected in zip(after.entries, Table.of(changed).entries, strict=True):
+        np.testing.assert_array_equal(told, expected)
     np.testing.assert_array_equal(after.dense(), changed)
     np.testing.assert_array_equal(after.with_line(scores[0]).dense(), np.vstack([changed, scores[:1]]))
     np.testing.assert_array_equal(before.dense(), scores)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 import dspy
 
 from dspy_gepa.errors import ConfigurationError
-from dspy_gepa.program.checks import nearest, pick, require_several
+from dspy_gepa.program.checks import is_meant, nearest, pick, require_several
 from dspy_gepa.program.components import fields, flex, instructions, texts, tools
 from dspy_gepa.program.components.place import TextAccess, TextPlace
 
@@ -83,8 +82,7 @@ def write_texts(program: dspy.Module, candidate: Mapping[str, str]) -> None:
 def _frozen(patterns: Sequence[str], names: Sequence[str]) -> set[str]:
     frozen: set[str] = set()
     for pattern in patterns:
-        # Names may hold brackets, which have a meaning in patterns.
-        matched = {name for name in names if name == pattern or fnmatchcase(name, pattern)}
+        matched = {name for name in names if is_meant(pattern, name)}
         if not matched:
             raise ConfigurationError(
                 f"freeze={pattern!r} matches no component that would be optimized. {nearest(pattern, names)} "

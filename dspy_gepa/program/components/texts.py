@@ -24,5 +24,7 @@ def write(program: dspy.Module, texts: Mapping[str, str]) -> None:
 
 
 def _place(name: str, text: Text) -> TextPlace:
-    component = Component(name, inputs={}, outputs={}, purpose=text.desc, kind=text.kind)
+    component = Component(
+        name, inputs={}, outputs={}, purpose=text.desc, kind=text.kind, missing=text.is_missing
+    )
     return TextPlace(component, text.value, name)

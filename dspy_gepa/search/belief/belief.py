@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from statistics import NormalDist
+from typing import TypeAlias
 
 import numpy as np
 
 from dspy_gepa.search.belief.bounded import UNBOUNDED, Bounded, Range
 from dspy_gepa.search.belief.scales import Array, Scales
+
+Pairs: TypeAlias = Sequence[tuple[int, int]]
+"""Pairs of a member and another that it is compared with."""
 
 
 class Belief(ABC):
@@ -34,6 +39,10 @@ class Belief(ABC):
     @abstractmethod
     def variance(self, member: int, other: int | None = None) -> float:
         """Return the variance of a member's expected score, or of its difference to that of `other`."""
+
+    @abstractmethod
+    def variances_of_gains(self, pairs: Pairs) -> Array:
+        """Return the variance of the difference of each pair, at less cost than one by one."""
 
     @abstractmethod
     def variances(self) -> Array:
@@ -62,10 +71,16 @@ class Belief(ABC):
 
     def probability_better(self, member: int, other: int) -> float:
         """Return the probability that `member` is better than `other`; 0.5 if nothing separates them."""
-        gain, variance = self._gain(member, other), self.variance(member, other)
-        if variance <= 0:
-            return 0.5 + 0.5 * float(np.sign(gain))
-        return NormalDist().cdf(gain / math.sqrt(variance))
+        return self.probabilities_better([(member, other)])[0]
+
+    def probabilities_better(self, pairs: Pairs) -> list[float]:
+        """Return for each pair the probability that the first is better, at less cost than one by one."""
+        return [
+            NormalDist().cdf(gain / math.sqrt(variance)) if variance > 0 else 0.5 + 0.5 * float(np.sign(gain))
+            for gain, variance in zip(
+                (self._gain(*pair) for pair in pairs), self.variances_of_gains(pairs).tolist(), strict=True
+            )
+        ]
 
     def _bounded(self, mean: float, variance: float) -> Bounded:
         return Bounded(mean, math.sqrt(variance), self.bounds)
@@ -96,6 +111,10 @@ class DenseBelief(Belief):
             return max(0.0, float(self.covariance[member, member]))
         line = self.covariance[member] - self.covariance[other]
         return max(0.0, float(line[member] - line[other]))
+
+    def variances_of_gains(self, pairs: Pairs) -> Array:
+        """Return the variance of the difference of each pair."""
+        return np.array([self.variance(member, other) for member, other in pairs])
 
     def variances(self) -> Array:
         """Return the variance of every member's expected score. Shape (members,)."""

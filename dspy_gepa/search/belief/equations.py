@@ -29,7 +29,7 @@ TRIMMED = 0.25
 
 
 class Sparse:
-    """A sparse matrix that multiplies vectors.
+    """A sparse matrix that multiplies vectors, one or a line of many each.
 
     Args:
         lines: The line of each entry, ascending.
@@ -44,15 +44,15 @@ class Sparse:
         self._begins, self._filled = begins, lines[begins]
 
     def __matmul__(self, vector: Array) -> Array:
-        """Return the product with a vector."""
-        entries = vector.take(self._columns)
+        """Return the product with a vector, or with each line of a matrix."""
+        entries = vector.take(self._columns, axis=-1)
         if self._values is not None:
             entries *= self._values
-        if len(self._filled) == self._height:
-            return np.add.reduceat(entries, self._begins) if self._height else np.zeros(0)
-        product = np.zeros(self._height)
-        if len(entries):
-            product[self._filled] = np.add.reduceat(entries, self._begins)
+        if self._height and len(self._filled) == self._height:
+            return np.asarray(np.add.reduceat(entries, self._begins, axis=-1))
+        product = np.zeros((*vector.shape[:-1], self._height))
+        if len(self._begins):
+            product[..., self._filled] = np.add.reduceat(entries, self._begins, axis=-1)
         return product
 
 
@@ -113,8 +113,9 @@ class Lineage:
         """Return L' times a vector."""
         return _sums(self.unknowns, self.factors * values[self.lines], len(self.shifts))
 
+    @cached_property
     def entries(self) -> tuple[Indices, Indices, Array]:
-        """Return the entries of L' V^-1 L: lines, columns and values, some for the same place."""
+        """The entries of L' V^-1 L: lines, columns and values, some for the same place."""
         begins = np.searchsorted(self.lines, self.lines, side="left")
         sizes = np.searchsorted(self.lines, self.lines, side="right") - begins
         # Each entry meets all of its line.
@@ -183,7 +184,7 @@ class Equations:
     @cached_property
     def diagonal(self) -> Array:
         """The diagonal of P."""
-        lines, columns, values = self._lineage.entries()
+        lines, columns, values = self._lineage.entries
         own = lines == columns
         diagonal = _sums(lines[own], values[own], self.size)
         each = (self._share * (1 - self._weight))[self._rows] / self.scales.noise**2
@@ -191,7 +192,7 @@ class Equations:
 
     @cached_property
     def _products(self) -> tuple[Array, Sparse, Sparse, Sparse, Array]:
-        lines, columns, values = self._lineage.entries()
+        lines, columns, values = self._lineage.entries
         apart = lines != columns
         diagonal = _sums(lines[~apart], values[~apart], self.size)
         shares = _sums(self._members, self._share[self._rows], self.size)
@@ -204,13 +205,13 @@ class Equations:
         return diagonal + shares / noise2, family, by_row, by_member, self._weight * self._share / noise2
 
     def times(self, vector: Array) -> Array:
-        """Return P times a vector."""
+        """Return P times a vector, or times each line of a matrix."""
         diagonal, family, by_row, by_member, weight = self._products
         return diagonal * vector + family @ vector - by_member @ (weight * (by_row @ vector))
 
     def dense(self) -> Array:
         """Return P as a matrix."""
-        lines, columns, values = self._lineage.entries()
+        lines, columns, values = self._lineage.entries
         matrix = np.zeros((self.size, self.size))
         np.add.at(matrix, (lines, columns), values)
         root = np.sqrt(self._weight * self._share) / self.scales.noise

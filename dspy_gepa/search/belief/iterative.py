@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 
-from dspy_gepa.search.belief.belief import Belief
+from dspy_gepa.search.belief.belief import Belief, Pairs
 from dspy_gepa.search.belief.bounded import UNBOUNDED, Range
 from dspy_gepa.search.belief.equations import Equations
 from dspy_gepa.search.belief.scales import Array
@@ -30,16 +30,26 @@ class IterativeBelief(Belief):
         self._equations = equations
         self.bounds = bounds
         self.scales = equations.scales
-        self.mean = equations.centre + self._solve(equations.pull, MEAN)[:-1]
+        self.mean = equations.centre + self._solve(equations.pull[None], MEAN)[0, :-1]
 
     def variance(self, member: int, other: int | None = None) -> float:
         """Return the variance of a member's expected score, or of its difference to that of `other`."""
-        contrast = np.zeros(self._equations.size)
-        contrast[member] += 1.0
+        contrast = np.zeros((1, self._equations.size))
+        contrast[0, member] += 1.0
         if other is not None:
-            contrast[other] -= 1.0
-        # A member has no difference to itself.
-        return float(contrast @ self._solve(contrast, VARIANCE)) if contrast.any() else 0.0
+            contrast[0, other] -= 1.0
+        return float(self._variances(contrast)[0])
+
+    def variances_of_gains(self, pairs: Pairs) -> Array:
+        """Return the variance of the difference of each pair: one solution with many right sides."""
+        contrasts, places = np.zeros((len(pairs), self._equations.size)), np.arange(len(pairs))
+        members, others = np.array(pairs, dtype=np.intp).reshape(len(pairs), 2).T
+        contrasts[places, members] += 1.0
+        contrasts[places, others] -= 1.0
+        return self._variances(contrasts)
+
+    def _variances(self, contrasts: Array) -> Array:
+        return np.asarray(np.einsum("ij,ij->i", contrasts, self._solve(contrasts, VARIANCE)))
 
     def variances(self) -> Array:
         """Return the variance of every member's expected score. Shape (members,)."""
@@ -48,25 +58,37 @@ class IterativeBelief(Belief):
     def draw(self, rng: Random, count: int = 1) -> Array:
         """Return joint draws of the members' expected scores. Shape (count, members)."""
         generator = np.random.default_rng(rng.getrandbits(128))
-        draws = [self._solve(self._equations.perturbed(generator), DRAW)[:-1] for _ in range(count)]
-        return self.mean + np.array(draws).reshape(count, len(self.mean))
+        normal = [self._equations.perturbed(generator) for _ in range(count)]
+        errors = np.array(normal).reshape(count, self._equations.size)
+        return self.mean + self._solve(errors, DRAW)[:, :-1]
 
-    def _solve(self, right: Array, tolerance: float) -> Array:
-        """Return the solution by conjugate gradients, preconditioned by the diagonal."""
+    def _solve(self, rights: Array, tolerance: float) -> Array:
+        """Return the solutions by conjugate gradients, preconditioned by the diagonal; a line for each.
+
+        A line ends with its own residual: it is the same whatever lines are beside it.
+        """
         times, diagonal = self._equations.times, self._equations.diagonal
-        solution, residual = np.zeros_like(right), right.copy()
+        solutions, places, residual = np.zeros_like(rights), np.arange(len(rights)), rights.copy()
         scaled = residual / diagonal
-        direction, size = scaled.copy(), float(residual @ scaled)
+        direction, size = scaled.copy(), _dots(residual, scaled)
         enough = tolerance * tolerance * size
         for _ in range(PATIENCE):
-            if size <= enough:
-                return solution
+            if not (left := size > enough).all():
+                places, size, enough = places[left], size[left], enough[left]
+                residual, direction = residual[left], direction[left]
+            if not len(places):
+                return solutions
             image = times(direction)
-            length = size / float(direction @ image)
-            solution += length * direction
+            length = (size / _dots(direction, image))[:, None]
+            solutions[places] += length * direction
             residual -= length * image
             scaled = residual / diagonal
-            before, size = size, float(residual @ scaled)
-            direction *= size / before
+            before, size = size, _dots(residual, scaled)
+            direction *= (size / before)[:, None]
             direction += scaled
-        return np.asarray(np.linalg.solve(self._equations.dense(), right))
+        solutions[places] = np.linalg.solve(self._equations.dense(), rights[places].T).T
+        return solutions
+
+
+def _dots(lines: Array, others: Array) -> Array:
+    return np.asarray(np.einsum("ij,ij->i", lines, others))

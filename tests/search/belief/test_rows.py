@@ -20,7 +20,7 @@ from dspy_gepa.search.belief.frontier import FrontierType, observed_tracks, trac
 from dspy_gepa.search.belief.rows import EVEN, RowWeights, interleaved
 from dspy_gepa.search.choices.acceptance import improves
 from dspy_gepa.search.choices.parents import current_best, pareto, robust_frontier
-from dspy_gepa.search.choices.rows import failures_first, minibatch
+from dspy_gepa.search.choices.rows import failures_first, minibatch, trial_rows
 from dspy_gepa.search.merge import Merge, merge
 from dspy_gepa.search.mutation import Mutation, mutate
 from dspy_gepa.search.pool import Pool, columns_of
@@ -28,7 +28,6 @@ from dspy_gepa.search.sampling import (
     RowOrder,
     shared_order,
     training_order,
-    trial_rows,
     validation_order,
 )
 from dspy_gepa.search.strategy import NOTHING_IN_FLIGHT
@@ -199,7 +198,7 @@ def mutated(weights: Sequence[float], before: Sequence[float], after: Sequence[f
     return proposal
 
 
-def test_a_child_passes_the_gate_by_weighted_scores() -> None:
+def test_the_acceptance_of_a_child_goes_by_weighted_scores() -> None:
     before, after = (1.0, 1.0, 0.0), (0.0, 0.0, 1.0)
     assert mutated((1.0, 1.0, 1.0), before, after).verdict == "rejected"
     passed = mutated((1.0, 1.0, 4.0), before, after)
@@ -207,7 +206,7 @@ def test_a_child_passes_the_gate_by_weighted_scores() -> None:
     assert (passed.before, passed.after) == (before, after)  # what was observed
 
 
-def test_a_merge_passes_its_gate_by_weighted_scores() -> None:
+def test_the_acceptance_of_a_merge_goes_by_weighted_scores() -> None:
     pool = pool_of(*SPLIT, Entry({"a": "2"}, (0.0, 0.0, 1.0), (0,)))
     found = Merge(1, 2, 0, (1,), Candidate.of({"a": "3"}))
 
