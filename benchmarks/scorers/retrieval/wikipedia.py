@@ -142,9 +142,9 @@ def needed(directory: Path, *, download: bool) -> str:
     kept, disk = DISK * millions, (DISK + DISK_MEANWHILE) * millions
     minutes = SECONDS * millions / 60
     told = (
-        f"To index {EXPECTED:,} passages takes at most {MEMORY / 1e9:.0f} GB of memory, {disk / 1e9:.1f} GB of "
-        f"disk in {directory}, where {kept / 1e9:.1f} GB stay, and {minutes:.0f} minutes of a processor, once. "
-        "To search it takes less than 4 GB of memory."
+        f"To index {EXPECTED:,} passages takes at most {MEMORY / 1e9:.0f} GB of memory, {disk / 1e9:.1f} GB "
+        f"of disk in {directory}, where {kept / 1e9:.1f} GB stay, and {minutes:.0f} minutes of a processor, "
+        "once. To search it takes less than 4 GB of memory."
     )
     if download:
         told = f"To download: {DOWNLOAD / 1e6:,.0f} MB. {told}"
