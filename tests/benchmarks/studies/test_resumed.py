@@ -56,7 +56,9 @@ def test_a_killed_cell_ends_like_one_that_was_not(optimizer: str, tmp_path: Path
     assert (found.again < whole) == (optimizer == "gepa")
 
 
-def test_a_cell_that_fails_is_an_error_with_its_name(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_cell_that_fails_is_an_error_with_its_name(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (cell,) = chosen(["hover"], [], Path("none"))
     with pytest.raises(RuntimeError, match="hover-gepa-48-seed0 ended with status"):
         compared(cell, tmp_path, str(tmp_path / "nothing here"))
