@@ -347,7 +347,9 @@ def test_a_signal_ends_the_run_with_the_program_and_the_way_to_go_on(tmp_path: P
         "TwoHops The run was interrupted. Every finished rollout and reflection is on record."
     )
     assert f"log_dir={str(tmp_path)!r}" in said
-    assert re.search(r"error\.program is .+ \(best validation mean, [\d.]+\)\.$", said.strip())
+    assert re.search(
+        r"error\.program is .+ \(best mean on all \d+ validation rows, [\d.]+\)\.$", said.strip()
+    )
     with read_journal(tmp_path) as db:
         assert db.execute("SELECT ended FROM sessions").fetchall() == [("interrupted",)]
     words = Words(tmp_path)

@@ -229,7 +229,7 @@ def instant_search(rollouts: int, log_dir: Path | None) -> tuple[float, int]:
     settings = RunSettings(
         deliver=lambda search, record: dict(search.pool.members[search.choice.member].candidate),
         examples={},
-        shape=Shape(first=50, step=21.0, waves=1.0, evidence=3, components=4, rewritten=1, threads=1),
+        shape=Shape(first=50, step=21.0, rounds=1.0, evidence=3, components=4, rewritten=1, threads=1),
         problem=Problem(
             original=Candidate.of(dict.fromkeys(components, "Answer.")),
             components=components,

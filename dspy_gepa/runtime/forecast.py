@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Shape:
     Attributes:
         first: Number of rows on which the original program is run first.
         step: Mean number of rollouts of a step.
-        waves: Number of rollout durations a step takes; a reflection counts as one.
+        rounds: Number of rollout durations a step takes; a reflection counts as one.
         evidence: Number of rollouts shown in a reflection.
         components: Number of components of the program.
         rewritten: Number of components that one mutation rewrites.
@@ -58,7 +59,7 @@ class Shape:
 
     first: int
     step: float
-    waves: float
+    rounds: float
     evidence: int
     components: int
     rewritten: int
@@ -200,7 +201,7 @@ def _run_of(rollouts: int, shape: Shape, sample: Sample | None) -> Forecast:
     reflecting = reflections * (evidence + REFLECTION_TOKENS)
     priced = sample.cost is not None and shape.reflection_price is not None
     cost = rollouts * (sample.cost or 0.0) + reflecting * (shape.reflection_price or 0.0) if priced else None
-    seconds = sample.seconds * (-(-shape.first // shape.threads) + steps * shape.waves)
+    seconds = sample.seconds * (math.ceil(shape.first / shape.threads) + steps * shape.rounds)
     return Forecast(
         steps=round(steps),
         rollouts=rollouts,

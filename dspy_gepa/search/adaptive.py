@@ -28,9 +28,9 @@ from dspy_gepa.search.choices.parents import (
     mixed,
     robust_frontier,
 )
-from dspy_gepa.search.choices.rows import chosen_rows, failures_first
+from dspy_gepa.search.choices.rows import chosen_rows, failures_first, trial_rows
 from dspy_gepa.search.crossover import cross, find_crossover
-from dspy_gepa.search.evaluation import evaluation, first_evaluation
+from dspy_gepa.search.evaluation import evaluation_step, first_evaluation
 from dspy_gepa.search.finals import best_by_belief, contenders, finals
 from dspy_gepa.search.merge import Merge
 from dspy_gepa.search.mutation import Mutation, edits_to_show, most_spent, mutate
@@ -41,7 +41,6 @@ from dspy_gepa.search.sampling import (
     shared_order,
     stream,
     training_order,
-    trial_rows,
     validation_order,
 )
 from dspy_gepa.search.strategy import (
@@ -138,9 +137,9 @@ class Adaptive(Strategy):
             return 1
         return max(1, int(self.price(train_size, val_size).steps(rollouts)) // GENERATIONS)
 
-    def waves(self, val_size: int, threads: int) -> float:
+    def rounds(self, val_size: int, threads: int) -> float:
         """Return the rounds of a reflection and a trial; the parent's rollouts are known."""
-        return 1 + -(-self.most_trial_size // threads)
+        return 1 + math.ceil(self.most_trial_size / threads)
 
     def parent_choices(self) -> Mapping[str, ParentChoice]:
         """Return the choices by name. Members are not validated, so all of them go by the posterior."""
@@ -186,7 +185,7 @@ class AdaptiveSearch:
             rows = decision.rows
             work, need = cross(Merge.decided(pool, decision), pool, rows), Spending(rollouts=len(rows))
             return PlannedStep("merge", work, need, parents=decision.members, decision=decision)
-        return evaluation(self.problem, pool, decision)
+        return evaluation_step(self.problem, pool, decision)
 
     def evaluation(self, pool: Pool, in_flight: InFlight) -> PlannedStep | None:
         """Return the first rollouts of what the pool begins with, and later top-ups of the current best."""
@@ -218,20 +217,21 @@ class AdaptiveSearch:
         """Return a mutation, or a crossover as every fourth trial if merging is turned on."""
         trials = trials_in_flight(in_flight)
         number = pool.trials + len(trials) + 1
-        merges = pool.merges + sum(len(parents) == 2 for parents in trials)
+        merges = pool.merges + sum(step.kind == "merge" for step in trials)
         crossing = merges < self.options.max_merges and number % MERGE_EVERY == 0
         found = self._crossover(pool, number) if crossing else None
         return self.step(pool, found or self._mutation(pool, number, trials))
 
-    def _mutation(self, pool: Pool, number: int, trials: Sequence[tuple[int, ...]]) -> Decision:
+    def _mutation(self, pool: Pool, number: int, trials: Sequence[PlannedStep]) -> Decision:
         parent = chosen_parent(self.options.choose_parent, pool, stream(self.seed, number, "parent"))
         rows = self._reflected_rows(pool, parent.index, number)
+        beside = sum(step.parents == (parent.index,) for step in trials)
         return Decision(
             "mutation",
             (parent.index,),
             rows,
             trial_rows=self._trial_rows(pool, (parent.index,), rows, number),
-            turn=pool.turns[parent.index] + trials.count((parent.index,)),
+            turn=pool.turns[parent.index] + beside,
             edits=edits_to_show(self.problem, self.options, pool),
         )
 

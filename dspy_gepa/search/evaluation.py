@@ -28,7 +28,7 @@ def first_evaluation(member: Member, rows: Sequence[Row]) -> Decision:
     return Decision(kind, (member.index,), tuple(rows))
 
 
-def evaluation(problem: Problem, pool: Pool, decision: Decision) -> PlannedStep:
+def evaluation_step(problem: Problem, pool: Pool, decision: Decision) -> PlannedStep:
     """Return the step that runs a member on the rows of the decision."""
     member, rows = pool.members[decision.members[0]], decision.rows
     first = decision.kind == "original"
@@ -102,7 +102,7 @@ def _refuse_unmeasurable(objectives: Sequence[str], outcomes: Sequence[Outcome])
     for name in objectives if scored else ():
         if not any(name in outcome.objectives for outcome in scored):
             raise ConfigurationError(
-                f"objectives= names {name!r}, which cannot be told of this program's runs. Why: "
+                f"objectives= names {name!r}, which cannot be measured for this program. Why: "
                 f"{MEASURES[name].remedy}"
             )
 

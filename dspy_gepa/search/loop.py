@@ -167,7 +167,8 @@ class Search:
     def ask(self) -> PlannedStep | None:
         """Begin the next step and return it.
 
-        None means that a step in flight has to be told first or, if there is none, that the search is over.
+        None means that `tell` must get the result of a step in flight first or, if there is none, that the
+        search is over.
 
         Raises:
             ReflectionError: The reflection model gave too many unusable answers in a row.
@@ -189,7 +190,7 @@ class Search:
         return step
 
     def tell(self, step: PlannedStep, result: Proposal | Evaluation) -> Committed:
-        """Commit a step's result to the pool. Steps that were begun earlier have to be told earlier."""
+        """Commit a step's result to the pool. `tell` must get earlier steps first."""
         before = self.pool
         del self._in_flight[step.number]
         results = self._used.pop(step.number)
@@ -308,7 +309,7 @@ class Search:
 
     @property
     def _patience(self) -> int:
-        steps_per_epoch = -(-self.problem.train_size // self.strategy.minibatch_size)
+        steps_per_epoch = math.ceil(self.problem.train_size / self.strategy.minibatch_size)
         return max(20, steps_per_epoch)
 
     def _unless_too_late(self, proposal: Proposal, step: PlannedStep) -> Proposal:
@@ -347,7 +348,10 @@ class Search:
             self.pool = self.pool.with_failure_score(worst, self._failed)
 
     def _charge(self, used: Sequence[tuple[Effect, Result]]) -> tuple[Spending, dict[str, Usage]]:
-        """Return the spending of a step and its language model use by phase; no rollout is charged twice."""
+        """Return the spending of a step and its language model use by phase; no rollout is charged twice.
+
+        Every rollout that was executed counts. In the artifact those of perfect minibatches do not.
+        """
         rollouts = reflections = 0
         usage: dict[str, Usage] = {}
         for effect, result in used:

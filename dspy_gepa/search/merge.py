@@ -127,7 +127,7 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
     )
 
 
-def merge_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
+def choose_merge_rows(pool: Pool, first: int, second: int, size: int, rng: Random) -> tuple[Row, ...]:
     """Return the validation rows of a merge's trial.
 
     Up to a third each, rounded up, where one parent is better and where the other is; what is missing from

@@ -50,7 +50,7 @@ class Mutation:
         rows: Train rows to reflect on.
         trial_rows: Rows to run the child on.
         edits: By component, the earlier edits that the reflection model is shown.
-        published: Draws the calls that the published prompt shows; None for the prompt of this package.
+        call_rng: Draws the calls that the published prompt shows; None for the prompt of this package.
     """
 
     parent: Member
@@ -58,7 +58,7 @@ class Mutation:
     rows: tuple[Row, ...]
     trial_rows: tuple[Row, ...]
     edits: Mapping[str, tuple[KnownEdit, ...]] = field(default_factory=dict)
-    published: Random | None = None
+    call_rng: Random | None = None
 
 
 def edits_to_show(problem: Problem, strategy: Strategy, pool: Pool) -> dict[str, tuple[KnownEdit, ...]]:
@@ -194,7 +194,7 @@ def _requests(
     reflection: ReflectionSettings,
     pool: Pool,
 ) -> list[Reflect]:
-    parent, edits, published = mutation.parent, mutation.edits, mutation.published
+    parent, edits, call_rng = mutation.parent, mutation.edits, mutation.call_rng
     return [
         Reflect(
             component=about.name,
@@ -202,10 +202,10 @@ def _requests(
             program=reflection.program,
             evidence=(
                 render_evidence(about, outcomes, reflection.limits)
-                if published is None or about.kind != "instructions"
-                else render_published(about, outcomes, published)
+                if call_rng is None or about.kind != "instructions"
+                else render_published(about, outcomes, call_rng)
             ),
-            published=published is not None and about.kind == "instructions",
+            published=call_rng is not None and about.kind == "instructions",
             history=render_edits(edits_of(pool, about.name, edits.get(about.name, ()))),
             texts=parent.candidate if reflection.with_records else None,
             records=evidence_records(about, outcomes) if reflection.with_records else "",

@@ -167,10 +167,21 @@ class Pool:
 
     @property
     def comparable_scores(self) -> Scores:
-        """Weighted `val_scores` on the validation rows that no member lacks because of a provider."""
+        """Weighted `val_scores` on the columns in `comparable_columns`."""
+        return self.row_weights.weighted(self.val_scores)[:, self.comparable_columns]
+
+    @property
+    def comparable_columns(self) -> list[int]:
+        """Columns of the validation rows that no member lacks because of a provider."""
         lacking = {column for _, column in self.unavailable}
-        columns = [column for column in range(len(self.val_rows)) if column not in lacking]
-        return self.row_weights.weighted(self.val_scores)[:, columns]
+        return [column for column in range(len(self.val_rows)) if column not in lacking]
+
+    def comparable_mean(self, index: int) -> float:
+        """Return the weighted mean of a member on the columns in `comparable_columns`; NaN without any."""
+        line = np.full(self.table.width, math.nan)
+        columns = self.comparable_columns
+        line[columns] = self.table.at(index, columns)
+        return self.row_weights.mean(line)
 
     @property
     def train_scores(self) -> Scores:

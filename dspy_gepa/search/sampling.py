@@ -73,21 +73,6 @@ class RowOrder:
         return tuple(self.rows[i] for i in best.tolist())
 
 
-def trial_rows(
-    pool: Pool, parents: Sequence[int], reflected: Sequence[Row], size: int, order: RowOrder
-) -> tuple[Row, ...]:
-    """Return rows to try a child on: those that fewest members of its lineage were run on.
-
-    As long as there are such rows, the child is tried on rows that none of its lineage was run on. On the
-    others its lineage failed, and the reflector saw it, or passed, so that they are easy for this child:
-    children tried on these alone looked 0.05 to 0.2 too good in simulated runs. Validation rows are left for
-    the finals and are used only if there are too few train rows.
-    """
-    exposure = pool.exposure_of(parents)
-    exposure[pool.columns(reflected)] += 1
-    return order.least(exposure, size)
-
-
 def spread(pool: Pool, rows: Sequence[Row]) -> list[Row]:
     """Return the rows with each group spread evenly over them."""
     return interleaved(rows, lambda row: pool.row_weights.group(pool.column(row)))

@@ -102,9 +102,9 @@ InFlight = Mapping[int, PlannedStep]
 NOTHING_IN_FLIGHT: InFlight = MappingProxyType({})
 
 
-def trials_in_flight(in_flight: InFlight) -> list[tuple[int, ...]]:
-    """Return the parents of each trial in flight. They count as merges tried and as turns taken."""
-    return [step.parents for step in in_flight.values() if step.evaluates is None]
+def trials_in_flight(in_flight: InFlight) -> list[PlannedStep]:
+    """Return the trials in flight. They count as merges tried and as turns taken."""
+    return [step for step in in_flight.values() if step.evaluates is None]
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ class Strategy(ABC):
         """Return the number of trials in flight for a budget."""
 
     @abstractmethod
-    def waves(self, val_size: int, threads: int) -> float:
+    def rounds(self, val_size: int, threads: int) -> float:
         """Return the average number of rounds of `threads` effects that a step waits for."""
 
     def parents(self, kind: FrontierType = "instance") -> dict[str, ParentChoice]:

@@ -226,7 +226,7 @@ def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> S
     return Shape(
         first=cost.first,
         step=cost.average(rollouts),
-        waves=strategy.waves(len(problem.val_rows), threads),
+        rounds=strategy.rounds(len(problem.val_rows), threads),
         evidence=strategy.minibatch_size,
         components=len(problem.components),
         rewritten=most_rewritten(strategy.choose_components, problem.components),

@@ -12,7 +12,7 @@ from dspy_gepa.runtime.budget import Limits
 from dspy_gepa.runtime.forecast import Sample, Shape, forecast
 
 SHAPE = Shape(
-    first=50, step=21.0, waves=5.1, evidence=3, components=4, rewritten=1, threads=8, reflection_price=1e-6
+    first=50, step=21.0, rounds=5.1, evidence=3, components=4, rewritten=1, threads=8, reflection_price=1e-6
 )
 SAMPLE = Sample(tokens=1_000, cost=0.001, seconds=2.0)
 
@@ -20,7 +20,7 @@ SHAPES = st.builds(
     Shape,
     first=st.integers(1, 500),
     step=st.floats(1, 200),
-    waves=st.floats(1, 50),
+    rounds=st.floats(1, 50),
     evidence=st.integers(1, 20),
     kept=st.floats(0, 0.5),
     components=st.integers(1, 10),

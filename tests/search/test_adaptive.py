@@ -81,4 +81,4 @@ def test_breadth_comes_with_the_budget() -> None:
 
 
 def test_a_step_waits_for_a_reflection_and_the_trial() -> None:
-    assert Adaptive(most_trial_size=16).waves(300, threads=8) == 3
+    assert Adaptive(most_trial_size=16).rounds(300, threads=8) == 3

@@ -82,7 +82,9 @@ MEASURED = replace(FINE, objectives={"cost": -0.1, "latency": -2.0})
 def test_an_objective_that_cannot_be_measured_stops_the_run_after_one_row() -> None:
     step = evaluate_original(SEED, val_rows(3), ["latency", "cost"])
     step.send(None)  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match=r"names 'cost', which cannot be told .* No price is known"):
+    with pytest.raises(
+        ConfigurationError, match=r"names 'cost', which cannot be measured .* No price is known"
+    ):
         step.send([replace(FINE, objectives={"latency": -2.0})])
 
 

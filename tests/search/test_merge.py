@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.search.crossover import cross, find_crossover
 from dspy_gepa.search.frontier import frontier
-from dspy_gepa.search.merge import Merge, find_merge, merge, merge_rows
+from dspy_gepa.search.merge import Merge, choose_merge_rows, find_merge, merge
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal
 from dspy_gepa.types import Candidate, Effect, Outcome, Rollout
@@ -191,7 +191,7 @@ def test_a_merge_is_one_that_algorithm_4_allows(pool: Pool, seed: int) -> None:
 def test_trial_rows_are_distinct_validation_rows_as_many_as_there_are(
     pool: Pool, size: int, seed: int
 ) -> None:
-    rows = merge_rows(pool, 0, len(pool) - 1, size, Random(seed))
+    rows = choose_merge_rows(pool, 0, len(pool) - 1, size, Random(seed))
     assert len(rows) == len(set(rows)) == min(size, len(pool.val_rows))
     assert set(rows) <= set(pool.val_rows)
 
@@ -201,7 +201,7 @@ def test_a_trial_looks_at_rows_where_either_parent_is_better_and_where_neither_i
     pool = pool_of(
         Entry({"a": "0"}, (*better, *worse, *worse)), Entry({"a": "1"}, (*worse, *better, *worse), (0,))
     )
-    kinds = [row.position // 10 for row in merge_rows(pool, 0, 1, 5, Random(0))]
+    kinds = [row.position // 10 for row in choose_merge_rows(pool, 0, 1, 5, Random(0))]
     assert sorted(kinds) == [0, 0, 1, 1, 2]
 
 
@@ -209,7 +209,7 @@ def test_what_is_missing_from_one_kind_comes_from_the_ties() -> None:
     pool = pool_of(
         Entry({"a": "0"}, (1.0,) * 10 + (0.5,) * 10), Entry({"a": "1"}, (0.0,) * 10 + (0.5,) * 10, (0,))
     )
-    kinds = [row.position // 10 for row in merge_rows(pool, 0, 1, 5, Random(0))]
+    kinds = [row.position // 10 for row in choose_merge_rows(pool, 0, 1, 5, Random(0))]
     assert kinds == [0, 0, 1, 1, 1]
 
 
@@ -225,7 +225,7 @@ def test_pairs_are_drawn_in_rounds_until_a_new_child_is_found() -> None:
 
 def test_rows_of_one_kind_fill_a_trial_when_there_are_no_others() -> None:
     pool = pool_of(Entry({"a": "0"}, (1.0,) * 8), Entry({"a": "1"}, (1.0,) * 8, (0,)))
-    assert len(merge_rows(pool, 0, 1, 5, Random(0))) == 5
+    assert len(choose_merge_rows(pool, 0, 1, 5, Random(0))) == 5
 
 
 def run_merge(child_scores: tuple[float, ...]) -> tuple[Proposal, list[list[Effect]]]:

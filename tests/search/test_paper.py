@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,10 +22,11 @@ from dspy_gepa.search import (
     Strategy,
 )
 from dspy_gepa.search.belief.belief import DenseBelief
+from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.belief.scales import Scales
 from dspy_gepa.search.frontier import frontier
-from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Reflect, Rollout, Row
+from dspy_gepa.steps import Evaluation, Proposal
+from dspy_gepa.types import Candidate, Outcome, Reflect, Rollout, Row
 from tests.support import Entry, HashWorld, drive, pool_of, train_rows, val_rows
 from tests.support_search import (
     ORIGINAL,
@@ -216,12 +218,36 @@ def test_the_best_validation_mean_is_returned_whatever_is_believed() -> None:
     choice = choice_of(pool)
     assert (choice.member, choice.score, choice.interval) == (1, 0.3, pool.belief.score(1).interval())
     assert choice.better_than_original == pool.belief.probability_better(1, 0) < 0.5
-    assert choice.reason == "best validation mean, 0.7500"
+    assert choice.reason == "best mean on all 2 validation rows, 0.7500"
 
 
 def test_of_equal_validation_means_the_earliest_is_returned() -> None:
     assert choice_of(scored((0.0, 0.0), (1.0, 0.5), (0.5, 1.0))).member == 1
     assert choice_of(scored((0.5, 0.5), (1.0, 0.0))).member == 0
+
+
+def test_the_mean_in_the_reason_is_over_the_rows_that_every_candidate_has() -> None:
+    pool = scored((0.5, 0.0, 0.0), (0.5, 1.0, 0.5), (1.0, 0.5, 1.0))
+    row = val_rows(3)[2]
+    unknown = Evaluation({1: {row: Outcome("unavailable", score=NAN)}})
+    pool = replace(pool.evaluated(unknown), row_weights=RowWeights(np.array([1.5, 0.5] + [1.0] * 10)))
+    choice = choice_of(pool)
+    assert choice.member == 2
+    assert choice.reason.startswith(
+        "best mean on the 2 of 3 validation rows with a score for every candidate, "
+    )
+    assert choice.reason.endswith(f", {(1.5 * 1.0 + 0.5 * 0.5) / 2:.4f}")
+    assert pool.mean(2) != pool.comparable_mean(2)
+
+
+def test_without_a_row_that_every_candidate_has_the_original_is_returned() -> None:
+    pool = scored((0.5,), (1.0,))
+    pool = pool.evaluated(Evaluation({0: {val_rows(1)[0]: Outcome("unavailable", score=NAN)}}))
+    choice = choice_of(pool)
+    assert choice.member == 0
+    assert choice.reason.startswith(
+        "best mean on the 0 of 1 validation rows with a score for every candidate, "
+    )
 
 
 def test_a_mean_over_some_rows_only_is_no_validation_mean() -> None:
@@ -255,6 +281,6 @@ def test_the_paper_is_sequential() -> None:
 def test_a_step_waits_for_parent_reflection_and_child_and_now_and_then_for_a_validation(
     size: int, val: int, threads: int
 ) -> None:
-    waves = Paper(minibatch_size=size).waves(val, threads)
-    rounds = -(-size // threads)
-    assert 2 * rounds + 1 < waves < 2 * rounds + 1 + -(-val // threads)
+    rounds = Paper(minibatch_size=size).rounds(val, threads)
+    trial = 2 * math.ceil(size / threads) + 1
+    assert trial < rounds < trial + math.ceil(val / threads)

@@ -1,7 +1,8 @@
-"""Choosing the train rows that a mutation reflects on."""
+"""Choosing the train rows that a mutation reflects on, and the rows that its child is tried on."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
@@ -11,7 +12,7 @@ import numpy as np
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.search.belief.rows import interleaved
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.search.sampling import spread
+from dspy_gepa.search.sampling import RowOrder, spread
 from dspy_gepa.types import Row
 
 RowChoice = Callable[[Pool, int, int, Random], Sequence[int]]
@@ -52,7 +53,7 @@ def minibatch(
         groups: Group of each train row; groups are spread evenly over the epoch. Empty without groups.
     """
     size = min(size, train_size)
-    per_epoch = -(-train_size // size)
+    per_epoch = math.ceil(train_size / size)
     epoch, position = divmod(step, per_epoch)
     order = Random(f"{seed}/epoch/{epoch}").sample(range(train_size), train_size)
     if groups:
@@ -84,7 +85,22 @@ def failures_first(pool: Pool, parent: int, size: int, perfect_score: float, rng
         return tuple(spread(pool, [pool.train_rows[i] for i in failed])[:size])
     unknown = np.flatnonzero(np.isnan(mine)).tolist()
     useful = _useful(pool, unknown, perfect_score, chance)
-    return tuple(spread(pool, [pool.train_rows[i] for i in useful])[: -(-size // 2)])
+    return tuple(spread(pool, [pool.train_rows[i] for i in useful])[: math.ceil(size / 2)])
+
+
+def trial_rows(
+    pool: Pool, parents: Sequence[int], reflected: Sequence[Row], size: int, order: RowOrder
+) -> tuple[Row, ...]:
+    """Return rows to try a child on: those that fewest members of its lineage were run on.
+
+    As long as there are such rows, the child is tried on rows that none of its lineage was run on. On the
+    others its lineage failed, and the reflector saw it, or passed, so that they are easy for this child:
+    children tried on these alone looked 0.05 to 0.2 too good in simulated runs. Validation rows are left for
+    the finals and are used only if there are too few train rows.
+    """
+    exposure = pool.exposure_of(parents)
+    exposure[pool.columns(reflected)] += 1
+    return order.least(exposure, size)
 
 
 def _useful(pool: Pool, unknown: Sequence[int], perfect_score: float, chance: Sequence[float]) -> list[int]:

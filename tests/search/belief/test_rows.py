@@ -20,7 +20,7 @@ from dspy_gepa.search.belief.frontier import FrontierType, observed_tracks, trac
 from dspy_gepa.search.belief.rows import EVEN, RowWeights, interleaved
 from dspy_gepa.search.choices.acceptance import improves
 from dspy_gepa.search.choices.parents import current_best, pareto, robust_frontier
-from dspy_gepa.search.choices.rows import failures_first, minibatch
+from dspy_gepa.search.choices.rows import failures_first, minibatch, trial_rows
 from dspy_gepa.search.merge import Merge, merge
 from dspy_gepa.search.mutation import Mutation, mutate
 from dspy_gepa.search.pool import Pool, columns_of
@@ -28,7 +28,6 @@ from dspy_gepa.search.sampling import (
     RowOrder,
     shared_order,
     training_order,
-    trial_rows,
     validation_order,
 )
 from dspy_gepa.search.strategy import NOTHING_IN_FLIGHT
