@@ -1,7 +1,8 @@
 """dspy_gepa: reflective prompt evolution (GEPA, arXiv 2507.19457) as a DSPy optimizer.
 
-`GEPA` is the optimizer; ``help(dspy_gepa.GEPA)`` describes its options. `read_run` reads a run back. Other
-names are in modules to import, such as ``from dspy_gepa.events import StepCommitted``:
+`GEPA` is the optimizer; ``help(dspy_gepa.GEPA)`` describes its options. `optimize_text` needs no
+program. `read_run` reads a run back. Other names are in modules to import, such as
+``from dspy_gepa.events import StepCommitted``:
 
 - ``dspy_gepa.events``: what callbacks receive.
 - ``dspy_gepa.search``: `Strategy`, with `Adaptive` and `Paper`; the types of functions that decide,
@@ -38,6 +39,7 @@ if _TYPE_CHECKING:
     from dspy_gepa.record.read import read_run
     from dspy_gepa.result import GEPAResult
     from dspy_gepa.run import RunState
+    from dspy_gepa.runtime.batch import BatchExecutor
     from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor
     from dspy_gepa.runtime.forecast import Forecast
     from dspy_gepa.runtime.policy import RetryPolicy
@@ -47,6 +49,7 @@ if _TYPE_CHECKING:
 __all__ = [
     "GEPA",
     "AsyncExecutor",
+    "BatchExecutor",
     "Candidate",
     "ConfigurationError",
     "Forecast",
@@ -74,6 +77,7 @@ __all__ = [
 _HOME = {
     "GEPA": "gepa",
     "AsyncExecutor": "runtime.executors",
+    "BatchExecutor": "runtime.batch",
     "Candidate": "types",
     "Forecast": "runtime.forecast",
     "GEPAResult": "result",

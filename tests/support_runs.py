@@ -51,8 +51,8 @@ class Words:
         return len(prompts_of(self.task)) + len(prompts_of(self.reflection))
 
 
-def told(result: GEPAResult) -> dict[str, Any]:
-    """All that a result says, except where its files lie."""
+def contents(result: GEPAResult) -> dict[str, Any]:
+    """Return all that a result holds, except where its files are."""
     return result.to_dict() | {"log_dir": None}
 
 

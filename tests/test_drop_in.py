@@ -36,7 +36,7 @@ EFFECTS = {
     "reflection_lm": "test_the_reflection_lm_keeps_its_own_settings",
     "skip_perfect_score": "test_perfect_minibatches_are_skipped_on_demand",
     "add_format_failure_as_feedback": (
-        "test_outputs_that_could_not_be_parsed_are_evidence_unless_told_otherwise"
+        "test_outputs_that_could_not_be_parsed_are_evidence_unless_turned_off"
     ),
     "instruction_proposer": "test_the_references_own_proposer_can_be_handed_over",
     "code_proposer": ("test_a_code_proposer_writes_the_sources_and_the_reflection_lm_the_rest"),
@@ -48,12 +48,12 @@ EFFECTS = {
     "perfect_score": "test_perfect_score_says_what_is_perfect",
     "log_dir": "test_a_run_that_crashes_anywhere_goes_on_as_if_it_had_not",
     "track_stats": "test_results_are_attached_on_demand_only",
-    "use_wandb": "test_wandb_is_told_everything_once_per_step",
+    "use_wandb": "test_wandb_receives_everything_once_per_step",
     "wandb_api_key": "test_the_key_goes_nowhere_else",
     "wandb_init_kwargs": ("test_with_arguments_of_its_own_a_run_is_opened_beside_the_active_one"),
     "track_best_outputs": "test_the_best_outputs_have_the_best_score",
     "warn_on_score_mismatch": ("test_a_metric_that_scores_otherwise_with_pred_name_is_warned_of_once"),
-    "use_mlflow": "test_mlflow_is_told_everything_once_per_step",
+    "use_mlflow": "test_mlflow_receives_everything_once_per_step",
     "seed": "test_another_seed_is_another_search",
     "gepa_kwargs": "test_keys_of_gepa_kwargs_with_an_equivalent_are_translated",
 }
@@ -168,7 +168,7 @@ def optimizer(**options: Any) -> GEPA:
     return GEPA(is_right, max_metric_calls=30, reflection_lm=ScriptedLM(learns_words), **options)
 
 
-def test_the_parameters_are_told_as_teleprompters_tell_them() -> None:
+def test_the_parameters_are_named_as_teleprompters_name_them() -> None:
     gepa = optimizer(seed=3, wandb_api_key="secret-0123456789")
     assert isinstance(gepa, Teleprompter)
     params = gepa.get_params()

@@ -131,7 +131,7 @@ def test_reflections_are_counted(run: Run) -> None:
     assert run.result.reflection_calls == len(prompts_of(run.reflection))
 
 
-def test_usage_is_told_by_phase_and_model_and_adds_up(learned: Run) -> None:
+def test_usage_is_reported_by_phase_and_model_and_adds_up(learned: Run) -> None:
     usage = learned.result.usage
     assert set(usage) == {"reflection", "train rollouts", "validation rollouts"}
     assert set(usage["reflection"].tokens) == {"scripted/reflection"}

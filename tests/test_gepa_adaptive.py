@@ -48,7 +48,7 @@ def compile_words(
     return program, program.detailed_results, len(prompts_of(task)) // 2
 
 
-def told(result: GEPAResult) -> dict[str, Any]:
+def contents(result: GEPAResult) -> dict[str, Any]:
     return result.to_dict() | {"log_dir": None}
 
 
@@ -69,7 +69,7 @@ def test_the_budget_is_never_exceeded(budget: int, width: int, seed: int) -> Non
 @pytest.mark.parametrize("width", [1, 3])
 def test_threads_change_nothing(width: int) -> None:
     results = [
-        told(compile_words(reflection=forgets_words, num_threads=threads, width=width)[1])
+        contents(compile_words(reflection=forgets_words, num_threads=threads, width=width)[1])
         for threads in (1, 16)
     ]
     assert results[0] == results[1]
@@ -78,7 +78,7 @@ def test_threads_change_nothing(width: int) -> None:
 def test_a_finished_run_is_answered_from_its_journal(tmp_path: Path) -> None:
     log_dir = str(tmp_path)
     first, second = (compile_words(reflection=forgets_words, log_dir=log_dir) for _ in range(2))
-    assert told(first[1]) == told(second[1])
+    assert contents(first[1]) == contents(second[1])
     assert second[2] == 0
 
 
@@ -148,7 +148,7 @@ def test_merges_are_made_when_asked_for() -> None:
         ({"auto": "light"}, 145),
     ],
 )
-def test_a_size_is_so_many_rollouts(options: dict[str, Any], rollouts: int) -> None:
+def test_a_size_is_a_number_of_rollouts(options: dict[str, Any], rollouts: int) -> None:
     valset = options.pop("valset", VAL)
     optimizer = GEPA(is_right, reflection_lm=scripted_lm(learns_words), **options)
     with dspy.context(lm=scripted_lm(knows_words)):
@@ -161,7 +161,7 @@ def test_a_budget_below_the_first_rows_is_refused_with_both_numbers() -> None:
 
 
 @pytest.mark.parametrize("choice", ["pareto", "current_best", "thompson", "mixed"])
-def test_parents_are_chosen_as_told(choice: str) -> None:
+def test_parents_are_chosen_by_the_given_rule(choice: str) -> None:
     _, result, _ = compile_words(reflection=forgets_words, candidate_selection_strategy=choice)
     assert len(result.candidates) > 3
 

@@ -51,7 +51,7 @@ def test_feedback_of_the_whole_reaches_every_reflection() -> None:
     assert "Awaited feedback." in compile_words(metric=awaited, max_metric_calls=40).evidence
 
 
-def test_without_feedback_the_reflector_is_told_score_expected_and_given_fields() -> None:
+def test_without_feedback_the_reflector_is_shown_score_expected_and_given_fields() -> None:
     evidence = compile_words(max_metric_calls=40).evidence
     assert 'The score of this output is 0. Expected: answer = "right". Given: answer = "wrong".' in evidence
 

@@ -62,7 +62,7 @@ def test_what_is_only_measured_changes_nothing_in_what_is_found(strategy: str) -
 
 
 @STRATEGIES
-def test_the_levels_are_in_the_units_that_are_told(strategy: str) -> None:
+def test_the_levels_are_in_the_units_that_are_named(strategy: str) -> None:
     result = result_of(strategy=strategy, objectives=["tokens", "latency", "length"])
     assert result.val_aggregate_subscores is not None
     for texts, levels in zip(result.texts, result.val_aggregate_subscores, strict=True):
@@ -89,14 +89,14 @@ def test_members_that_compete_by_length_stay_parents_for_being_short(strategy: s
 
 
 @pytest.mark.parametrize(("kind", "told"), [("instance", False), ("hybrid", True)])
-def test_the_reflector_is_told_what_members_compete_by(kind: str, told: bool) -> None:
+def test_the_reflector_is_shown_what_members_compete_by(kind: str, told: bool) -> None:
     lm = scripted_lm(forgets_words)
     result_of(reflection=lm, frontier_type=kind, objectives=["length"], max_metric_calls=40)
     asked = [prompt for prompt in prompts_of(lm) if prompt.asks_for_reflection]
     assert {"characters of all texts together" in prompt.text for prompt in asked} == {told}
 
 
-def test_without_ready_objectives_the_reflector_is_told_nothing_of_them() -> None:
+def test_without_ready_objectives_the_reflector_is_shown_nothing_of_them() -> None:
     def metric(gold: Any, pred: Any) -> dict[str, Any]:
         return {"score": is_right(gold, pred), "objective_scores": {"own": 1.0}}
 
@@ -160,7 +160,7 @@ def test_a_cost_is_in_dollars_of_the_program_and_not_of_its_judge(strategy: str)
     assert "Objectives: cost" in result.to_markdown()
 
 
-def test_a_cost_that_cannot_be_told_ends_the_run_after_one_rollout() -> None:
+def test_a_cost_that_cannot_be_measured_ends_the_run_after_one_rollout() -> None:
     with pytest.raises(ConfigurationError, match=r"names 'cost'.* No price is known .*'tokens' needs"):
         result_of(objectives=["cost"])
 

@@ -104,7 +104,7 @@ class Twins(dspy.Module):
         return self.one(question=f"for one: {question}")
 
 
-def test_reflections_on_twin_predictors_see_their_own_calls_only() -> None:
+def test_reflections_on_equal_predictors_see_their_own_calls_only() -> None:
     run = compile_words(Twins(), max_metric_calls=60)
     seen = {p.field("component"): p.field("examples_with_feedback") for p in prompts_of(run.reflection)}
     assert "for one" in seen["one"]
@@ -185,7 +185,7 @@ class Listener(BaseCallback):
         self.seen.append((instance.model, threading.current_thread().name))
 
 
-def test_callbacks_of_the_context_hear_the_calls_on_worker_threads() -> None:
+def test_callbacks_of_the_context_receive_the_calls_on_worker_threads() -> None:
     listener = Listener()
     with dspy.context(callbacks=[listener]):
         run = compile_words(max_metric_calls=40)

@@ -204,7 +204,7 @@ def test_the_program_of_a_run_that_died_is_the_best_so_far() -> None:
     assert re.search(r"know w\d", read_candidate(caught.value.program)["b"])
 
 
-def test_without_a_log_dir_the_user_is_told_how_the_next_run_can_be_resumed() -> None:
+def test_without_a_log_dir_the_user_reads_how_the_next_run_can_be_resumed() -> None:
     dying = death("task", 0, "500")
     with dying.server, pytest.raises(InfrastructureError, match=r"kept no journal. With GEPA\(log_dir=...\)"):
         dying.compile()
@@ -320,5 +320,5 @@ def test_services_out_of_reach_are_to_blame_and_impossible_addresses_are_not() -
     assert not is_infrastructure(httpx.UnsupportedProtocol("gopher"))
 
 
-def test_what_a_busy_service_asks_for_is_heard() -> None:
+def test_the_waiting_time_that_a_busy_service_names_is_kept_to() -> None:
     assert fault_of(refused_by_httpx(429, **{"Retry-After": "7"})).retry_after == 7.0

@@ -7,13 +7,13 @@ import pytest
 from tests.support import (
     forgets_words,
 )
-from tests.support_runs import compile_words, told
+from tests.support_runs import compile_words, contents
 
 
 @pytest.mark.parametrize("width", [1, 3])
 def test_the_outcome_does_not_depend_on_the_number_of_threads(width: int) -> None:
     one, eight, again = (
-        told(compile_words(reflection=forgets_words, seed=1, num_threads=threads, width=width).result)
+        contents(compile_words(reflection=forgets_words, seed=1, num_threads=threads, width=width).result)
         for threads in (1, 8, 8)
     )
     assert len(one["candidates"]) > 2

@@ -21,10 +21,15 @@ PHRASES = re.compile(
     r"|believed to (?:be worth|score)|reported less true)\b",
     re.IGNORECASE,
 )
+# Words in names of tests for which there is a plain one: reported, shown, received, reserved, N.
+PRIVATE = re.compile(
+    r"_(told|tells|foretold|said|heard|hears?|promised|hopeless|in_hand|so_many|c[ao]mes?_to)(?=_|$)"
+)
 # docs/style.md quotes the phrases; the history of measurements is kept as it was written at the time.
 PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "notebooks/README.md", "benchmarks/README.md")),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "style.md"),
+    *sorted((ROOT / "skills").rglob("*.md")),
     *sorted((ROOT / "notebooks" / "sources").glob("*.py")),
     *sorted((PACKAGE / "report" / "assets").iterdir()),
 ]
@@ -85,6 +90,30 @@ def test_pages_are_plain_english(page: Path) -> None:
     assert [found[0] for found in PHRASES.finditer(" ".join(text.split()))] == []
     assert len(text.split()) <= MOST_WORDS.get(page.name, 10_000)
     assert "pip install 'dspy-gepa" not in text, "it is in no package index: pip install '.[report]'"
+
+
+def private_names(source: str) -> list[str]:
+    """The names of tests that have a private word."""
+    return [name for name in re.findall(r"def (test_\w+)", source) if PRIVATE.search(name)]
+
+
+def test_names_of_tests_are_plain_english() -> None:
+    tests = sorted((ROOT / "tests").rglob("test_*.py"))
+    assert [name for file in tests for name in private_names(file.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("test_the_reason_is_told", True),
+        ("test_a_sum_comes_to_nothing", True),
+        ("test_the_page_says_why", False),
+        ("test_ask_and_tell_take_turns", False),
+        ("test_retold_stories", False),
+    ],
+)
+def test_a_private_word_in_a_name_is_found(name: str, found: bool) -> None:
+    assert bool(private_names(f"def {name}() -> None:")) is found
 
 
 @pytest.mark.parametrize(

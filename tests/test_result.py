@@ -155,7 +155,7 @@ def test_a_lineage_begins_with_the_seed_and_holds_all_parents(result: GEPAResult
         assert all(p in line for i in line for p in result.parents[i] if p is not None)
 
 
-def test_what_was_rejected_is_told_with_the_reason(result: GEPAResult) -> None:
+def test_what_was_rejected_is_shown_with_the_reason(result: GEPAResult) -> None:
     assert len(result.rejected) + len(result.candidates) == len(result.proposals)
     assert all(proposal.reason for proposal in result.rejected)
 
@@ -260,7 +260,7 @@ def test_other_validation_rows_are_rows_of_their_own(valset: list[dspy.Example])
 # Out again ------------------------------------------------------------------------------------------------
 
 
-def test_json_is_strict_and_tells_what_to_dict_tells(result: GEPAResult) -> None:
+def test_json_is_strict_and_holds_what_to_dict_holds(result: GEPAResult) -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
@@ -276,7 +276,7 @@ def test_numbers_that_json_does_not_know_are_null(result: GEPAResult) -> None:
     assert json.loads(odd.to_json())["val_aggregate_scores"] == [None, None, *known]
 
 
-def test_markdown_tells_gain_cost_stop_reason_and_the_final_texts() -> None:
+def test_markdown_shows_gain_cost_stop_reason_and_the_final_texts() -> None:
     found = result_of(
         compiled(reflection=lambda p: {"new_instruction": learns_words(p)["new_instruction"] + "\n```\n# x"})
     )

@@ -1,4 +1,4 @@
-"""From a pool to what is told of it."""
+"""From a pool to the levels that a result holds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pool_with(*members: list[Mapping[str, float]]) -> Pool:
     return pool
 
 
-def test_without_objectives_nothing_is_told() -> None:
+def test_without_objectives_nothing_is_shown() -> None:
     assert (by_member({}), best_by_level({})) == ([], {})
     assert means_by_objective(pool_with([{}, {}]), validates_all=True) == Levels()
 

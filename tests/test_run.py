@@ -37,7 +37,7 @@ from tests.support import (
     scripted_lm,
     word_rows,
 )
-from tests.support_runs import TRAIN, VAL, Words, told
+from tests.support_runs import TRAIN, VAL, Words, contents
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,7 +48,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.parametrize("width", [1, 3, 8])
 def test_the_number_of_threads_changes_nothing(tmp_path: Path, width: int) -> None:
     results = [
-        told(Words(tmp_path / str(threads)).compile(width=width, num_threads=threads))
+        contents(Words(tmp_path / str(threads)).compile(width=width, num_threads=threads))
         for threads in (1, 4, 32)
     ]
     assert results[0] == results[1] == results[2]
@@ -61,8 +61,8 @@ import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import tests.conftest
-from tests.support_runs import Words, told
-print(json.dumps(told(Words(Path(sys.argv[2])).compile(width=2, num_threads=4)), sort_keys=True))
+from tests.support_runs import Words, contents
+print(json.dumps(contents(Words(Path(sys.argv[2])).compile(width=2, num_threads=4)), sort_keys=True))
 """
     processes = [
         subprocess.Popen(
@@ -76,16 +76,16 @@ print(json.dumps(told(Words(Path(sys.argv[2])).compile(width=2, num_threads=4)),
     said = [process.communicate()[0] for process in processes]
     assert said[0] == said[1] != ""
     words = Words(tmp_path / "0")  # neither does a journal of another hash seed
-    assert json.dumps(told(words.compile(width=2, num_threads=4)), sort_keys=True) == said[0].strip()
+    assert json.dumps(contents(words.compile(width=2, num_threads=4)), sort_keys=True) == said[0].strip()
     assert words.calls == 0
 
 
 @settings(max_examples=3)
 @given(order=st.randoms(use_true_random=False), width=st.integers(1, 8))
 def test_the_order_in_which_an_executor_answers_changes_nothing(order: Any, width: int) -> None:
-    calm = told(Words(None).compile(width=width, num_threads=1))
+    calm = contents(Words(None).compile(width=width, num_threads=1))
     executor = Shuffling(order)
-    assert told(Words(None).compile(width=width, num_threads=6, executor=executor)) == calm
+    assert contents(Words(None).compile(width=width, num_threads=6, executor=executor)) == calm
     executor.shutdown()
 
 
@@ -268,7 +268,7 @@ def test_max_seconds_ends_a_run_after_the_step_in_which_they_pass() -> None:
     assert result.stop_reason == "budget: 1e-06 of 1e-06 seconds are spent, and no step starts after them"
 
 
-def test_limits_hold_together_and_the_first_one_reached_is_told() -> None:
+def test_limits_hold_together_and_the_first_one_reached_is_named() -> None:
     result = Words(None).compile(max_metric_calls=60, max_tokens=10**6, max_reflections=3)
     assert "reflections are spent" in result.stop_reason
     result = Words(None).compile(max_metric_calls=60, max_tokens=10**6, max_reflections=300)
@@ -316,7 +316,7 @@ def test_a_plan_runs_one_rollout_and_nothing_else(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_the_forecast_is_told_once_after_the_first_rollout(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_forecast_is_reported_once_after_the_first_rollout(caplog: pytest.LogCaptureFixture) -> None:
     rollouts: list[int] = []
 
     class Handler(logging.Handler):
@@ -339,7 +339,7 @@ def test_the_forecast_is_told_once_after_the_first_rollout(caplog: pytest.LogCap
 # The journal in the run -----------------------------------------------------------------------------------
 
 
-def test_every_rollout_and_reflection_is_on_record_once_and_every_step_is_told(tmp_path: Path) -> None:
+def test_every_rollout_and_reflection_is_on_record_once_and_every_step_is_reported(tmp_path: Path) -> None:
     result = Words(tmp_path).compile(width=3, num_threads=4)
     with read_journal(tmp_path) as db:
         count = dict(db.execute("SELECT kind, count(*) FROM effects GROUP BY kind").fetchall())
@@ -372,7 +372,7 @@ def test_a_journal_that_cannot_be_written_ends_the_run_with_the_program(
         Words(tmp_path).compile()
     assert isinstance(caught.value.program, TwoHops)
     monkeypatch.undo()
-    assert told(Words(tmp_path).compile()) == told(Words(None).compile())
+    assert contents(Words(tmp_path).compile()) == contents(Words(None).compile())
 
 
 def test_a_second_compile_in_the_same_place_waits_for_nobody(tmp_path: Path) -> None:
@@ -422,7 +422,7 @@ def test_an_interrupt_before_the_first_scores_leaves_no_program_and_says_nothing
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C there")
-def test_ctrl_c_is_heard_while_a_record_is_replayed(tmp_path: Path) -> None:
+def test_ctrl_c_is_noticed_while_a_record_is_replayed(tmp_path: Path) -> None:
     Words(tmp_path).compile(max_metric_calls=60)
     commits: list[StepCommitted] = []
 

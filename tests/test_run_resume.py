@@ -27,7 +27,7 @@ from tests.support import (
     scripted_lm,
     word_rows,
 )
-from tests.support_runs import TRAIN, Words, told
+from tests.support_runs import TRAIN, Words, contents
 
 ROOT = Path(__file__).parent.parent
 
@@ -76,13 +76,13 @@ def test_a_run_that_crashes_anywhere_goes_on_as_if_it_had_not(
     crashes: list[int], width: int, threads: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     calm = Words(None)
-    expected = told(calm.compile(width=width, num_threads=threads))
+    expected = contents(calm.compile(width=width, num_threads=threads))
     words = Words(tmp_path_factory.mktemp("run"))
     for crash in sorted(crashes):
         with crashing_after(crash) as record, pytest.raises(DEATHS):
             words.compile(width=width, num_threads=threads)
         assert record.count <= crash
-    assert told(words.compile(width=width, num_threads=threads)) == expected
+    assert contents(words.compile(width=width, num_threads=threads)) == expected
 
 
 class crashing_after:  # noqa: N801  # used like a function
@@ -129,7 +129,7 @@ def test_a_finished_run_that_is_compiled_again_runs_nothing_and_says_the_same(tm
     words = Words(tmp_path)
     first = words.compile()
     asked = words.calls
-    assert told(words.compile()) == told(first)
+    assert contents(words.compile()) == contents(first)
     assert words.calls == asked
 
 
@@ -139,7 +139,7 @@ def test_extending_a_run_equals_the_larger_budget_from_the_start(tmp_path: Path,
     words.compile(max_metric_calls=60, width=width)
     longer = words.compile(max_metric_calls=140, width=width, resume="extend")
     other = Words(None)
-    assert told(longer) == told(other.compile(max_metric_calls=140, width=width))
+    assert contents(longer) == contents(other.compile(max_metric_calls=140, width=width))
 
 
 @pytest.mark.parametrize("width", [1, 3])
@@ -160,7 +160,7 @@ def test_a_run_is_extended_at_the_width_that_it_had(tmp_path: Path) -> None:
     words, narrow = Words(tmp_path), {"strategy": "adaptive", "max_metric_calls": 300}
     words.compile(strategy="adaptive", max_metric_calls=150)
     longer = words.compile(**narrow, resume="extend")
-    assert told(longer)["candidates"] == told(Words(None).compile(**narrow, width=1))["candidates"]
+    assert contents(longer)["candidates"] == contents(Words(None).compile(**narrow, width=1))["candidates"]
     with pytest.raises(JournalError, match="width was 1 and is now 2"):
         words.compile(**narrow, width=2, resume="extend")
 
@@ -189,7 +189,7 @@ def test_a_run_whose_time_is_up_is_resumed_with_all_it_had_found(tmp_path: Path)
     assert first.total_metric_calls >= 70
     assert len(first.texts) > 1
     asked = words.calls
-    assert told(words.compile(max_seconds=10_000, max_metric_calls=400)) == told(first)
+    assert contents(words.compile(max_seconds=10_000, max_metric_calls=400)) == contents(first)
     assert words.calls == asked
 
 
@@ -353,7 +353,7 @@ def test_a_signal_ends_the_run_with_the_program_and_the_way_to_go_on(tmp_path: P
     with read_journal(tmp_path) as db:
         assert db.execute("SELECT ended FROM sessions").fetchall() == [("interrupted",)]
     words = Words(tmp_path)
-    assert told(words.compile()) == told(Words(None).compile())
+    assert contents(words.compile()) == contents(Words(None).compile())
 
 
 @pytest.mark.slow
@@ -367,4 +367,4 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     assert re.search(
         r"TwoHops The run was interrupted; \d that were still running were not waited for\.", said
     )
-    assert told(Words(tmp_path).compile()) == told(Words(None).compile())
+    assert contents(Words(tmp_path).compile()) == contents(Words(None).compile())

@@ -11,7 +11,7 @@ from dspy_gepa import ConfigurationError, RunState
 from dspy_gepa.events import StepPlanned
 from tests.support import TwoHops
 from tests.support_recorder import Recorder
-from tests.support_runs import Words, told
+from tests.support_runs import Words, contents
 
 
 def after(trials: int) -> Any:
@@ -46,7 +46,7 @@ def test_a_stopper_is_asked_before_every_trial_with_where_the_run_stands() -> No
 
 
 def test_a_stopper_that_never_stops_changes_nothing() -> None:
-    assert told(Words(None).compile(stop=lambda state: None)) == told(Words(None).compile())
+    assert contents(Words(None).compile(stop=lambda state: None)) == contents(Words(None).compile())
 
 
 def test_trials_in_flight_are_brought_to_their_end() -> None:
@@ -68,18 +68,18 @@ def test_a_stopper_that_stops_is_not_asked_again() -> None:
 
 def test_a_stopped_run_that_is_compiled_again_ends_where_it_ended(tmp_path: Path) -> None:
     words = Words(tmp_path)
-    first, calls = told(words.compile(stop=after(3))), words.calls
-    assert told(words.compile(stop=after(3))) == first
+    first, calls = contents(words.compile(stop=after(3))), words.calls
+    assert contents(words.compile(stop=after(3))) == first
     assert words.calls == calls
 
 
 def test_a_stopped_run_goes_on_when_the_rule_allows_more(tmp_path: Path) -> None:
     words = Words(tmp_path)
     words.compile(stop=after(3), strategy="adaptive")
-    assert told(words.compile(stop=after(5), strategy="adaptive")) == told(
+    assert contents(words.compile(stop=after(5), strategy="adaptive")) == contents(
         Words(None).compile(stop=after(5), strategy="adaptive")
     )
-    assert told(words.compile(strategy="adaptive")) == told(Words(None).compile(strategy="adaptive"))
+    assert contents(words.compile(strategy="adaptive")) == contents(Words(None).compile(strategy="adaptive"))
 
 
 def test_a_rule_that_depends_on_time_does_not_undo_what_was_paid(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_sentences_end_at_lines_and_full_stops(text: str, sentences: list[str]) 
     assert split_sentences(text) == sentences
 
 
-def test_what_an_edit_added_and_removed_is_told_by_sentence() -> None:
+def test_what_an_edit_added_and_removed_is_shown_by_sentence() -> None:
     before, after = "Be brief. Be kind. Be kind.", "Be kind.\nBe exact."
     assert added_sentences(before, after) == ["Be exact."]
     assert removed_sentences(before, after) == ["Be brief.", "Be kind."]

@@ -72,7 +72,7 @@ def test_a_candidate_cannot_be_changed() -> None:
         Candidate.of({"a": "x"})["a"] = "y"  # type: ignore[index]
 
 
-def test_a_rollout_is_told_apart_by_candidate_and_row() -> None:
+def test_a_rollout_is_distinguished_by_candidate_and_row() -> None:
     one, other = Candidate.of({"a": "x"}), Candidate.of({"a": "y"})
     keys = {
         Rollout(candidate, row).key

@@ -24,6 +24,7 @@ from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.dispatcher import Done
 from dspy_gepa.search.belief.bounded import Bounded
 from dspy_gepa.search.loop import Committed, Search
+from dspy_gepa.search.must_pass import failing
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
 from dspy_gepa.steps import Evaluation, Proposal, available
@@ -179,17 +180,17 @@ def _values(search: Search) -> Sequence[float]:
 
 
 def _score(search: Search, member: int) -> MemberScore:
-    return _told(search, member, search.pool.belief.score(member))
+    return _member_score(search, member, search.pool.belief.score(member))
 
 
 def _scores(search: Search) -> tuple[MemberScore, ...]:
     if not search.pool.is_run(0):
         return ()
     every = search.pool.belief.all_scores()
-    return tuple(_told(search, member, believed) for member, believed in enumerate(every))
+    return tuple(_member_score(search, member, believed) for member, believed in enumerate(every))
 
 
-def _told(search: Search, member: int, believed: Bounded) -> MemberScore:
+def _member_score(search: Search, member: int, believed: Bounded) -> MemberScore:
     validated = search.strategy.validates_all
     score = _known(search.pool.means[member]) if validated else believed.expected
     return MemberScore(score, believed.interval(), believed.expected)
@@ -200,8 +201,8 @@ def _gain(pool: Pool, member: int) -> float:
 
 
 def _contender(search: Search, best: int) -> int | None:
-    values = _values(search)
-    known = [member for member, value in enumerate(values) if not math.isnan(value)]
+    values, barred = _values(search), failing(search.pool, search.problem.must_pass)
+    known = [m for m, value in enumerate(values) if not math.isnan(value) and m not in barred]
     top = max(known, key=lambda member: values[member], default=best)
     if top == best or values[top] <= values[best]:
         return None

@@ -19,6 +19,7 @@ from dspy.utils import BaseCallback
 
 __all__ = [
     "FLEX_PRIMITIVES",
+    "LM",
     "TESTED",
     "Adapter",
     "BaseCallback",

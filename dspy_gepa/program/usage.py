@@ -60,23 +60,23 @@ class Call:
 class _Tracker(UsageTracker):
     """A tracker that threads share: DSPy deep-copies it for each thread of a `dspy.Parallel`.
 
-    DSPy tells it of each answer of a provider, with or without usage, right before the entry in the history.
+    DSPy calls it for each answer of a provider, with or without usage, right before the entry in the history.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._told = threading.local()
+        self._notified = threading.local()
 
     def add_usage(self, lm: str, usage_entry: dict[str, Any]) -> None:
         """Add an answer's usage."""
-        self._told.now = True
+        self._notified.now = True
         super().add_usage(lm, usage_entry)
 
-    def was_told(self) -> bool:
+    def was_notified(self) -> bool:
         """Return True if the answer that this thread notes now came from a provider, not from a cache."""
-        told = getattr(self._told, "now", False)
-        self._told.now = False
-        return bool(told)
+        notified = getattr(self._notified, "now", False)
+        self._notified.now = False
+        return bool(notified)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Tracker:
         return self
@@ -100,7 +100,8 @@ class _CallHistory:
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Read an entry of DSPy's."""
-        answered = self._tracker.was_told() or bool(entry.get("usage"))  # told may be a tracker of the user's
+        # DSPy may have called a tracker of the user's instead.
+        answered = self._tracker.was_notified() or bool(entry.get("usage"))
         self.calls.append(_call(entry, cached=not answered))
         if self._forgets:
             forget_call(entry)

@@ -105,7 +105,7 @@ class Dispatcher:
         policy: When to retry and when to give up.
         clock: Source of time; tests pass their own.
         on_failure: Called with every failed attempt's effect and fault.
-        rows: Rows of the data, from which to choose a rollout that tells whether the provider is up.
+        rows: Rows of the data, from which to choose a rollout that shows whether the provider is up.
     """
 
     def __init__(

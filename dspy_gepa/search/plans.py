@@ -119,8 +119,8 @@ def next_course(course: str, step: int, result: Proposal | Evaluation) -> str:
             for member, outcomes in result.outcomes.items()
             for row, outcome in outcomes.items()
         ]
-    told = json.dumps([course, step, facts])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    text = json.dumps([course, step, facts])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _rows(rows: tuple[Row, ...]) -> list[str]:

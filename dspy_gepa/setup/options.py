@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields, replace
@@ -20,6 +21,7 @@ from dspy_gepa.record.journal import Resume
 from dspy_gepa.reflection.proposer import CodeProposalFn, ProposalFn
 from dspy_gepa.reflection.rules import TextRules
 from dspy_gepa.run import Stopper
+from dspy_gepa.runtime.batch import BatchExecutor
 from dspy_gepa.runtime.budget import Limits
 from dspy_gepa.runtime.policy import RetryPolicy
 from dspy_gepa.search import (
@@ -46,7 +48,7 @@ from dspy_gepa.setup.checks import (
     require_stats,
     require_whole,
 )
-from dspy_gepa.setup.data import Reading, check_reading
+from dspy_gepa.setup.data import MustPassRows, Reading, check_must_pass, check_reading
 from dspy_gepa.setup.guidance import check_guidance, check_skills
 from dspy_gepa.setup.reference import reference_selector, translate
 from dspy_gepa.setup.user_functions import guarded
@@ -134,6 +136,7 @@ class Options:
     objectives: Sequence[str] = field(metadata=_several(str, "names, such as 'cost'"))
     weights: Reading | None = field(metadata=_READING)
     groups: Reading | None = field(metadata=_READING)
+    must_pass: MustPassRows | None = field(metadata={"check": check_must_pass})
 
     optimize: Sequence[str]
     freeze: Sequence[str]
@@ -200,6 +203,12 @@ class Options:
             pick("objectives", name, MEASURES)
         if "" in self.keep:
             raise ConfigurationError("keep holds an empty text, which every text contains. Leave it out.")
+        if isinstance(self.executor, BatchExecutor) and self.retry_policy.timeout is not None:
+            raise ConfigurationError(
+                "A rollout that waits for a batch may take hours, and its time limit is "
+                f"{self.retry_policy.timeout:g} seconds. Leave out rollout_timeout and "
+                "RetryPolicy(timeout=), or use another executor."
+            )
         require_stats(self.track_stats, self.track_best_outputs)
         require_rich(self.progress)
         check_callbacks(self.listeners)
@@ -236,7 +245,11 @@ class Options:
         """The retry policy, with `rollout_timeout` and `failure_score` put into it."""
         policy = self.retry or RetryPolicy()
         timeout = policy.timeout if self.rollout_timeout is None else self.rollout_timeout
-        return replace(policy, timeout=timeout, timeout_score=self.failure_score or 0.0)
+        # A rollout that waits for a batch is no straggler: a second one would be paid and wait, too.
+        doubling = math.inf if isinstance(self.executor, BatchExecutor) else policy.straggler_seconds
+        return replace(
+            policy, timeout=timeout, timeout_score=self.failure_score or 0.0, straggler_seconds=doubling
+        )
 
     @property
     def score_range(self) -> Range:

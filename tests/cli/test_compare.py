@@ -111,7 +111,7 @@ def test_the_best_are_compared_on_the_rows_that_both_were_run_on(
         ({"weights": "abc"}, "the weights differ (none and abc)"),
     ],
 )
-def test_runs_with_another_metric_or_other_data_are_said_to_be_incomparable(
+def test_runs_with_another_metric_or_other_data_are_marked_as_incomparable(
     change: dict[str, Any], said: str, call: Call, runs: Path, tmp_path: Path
 ) -> None:
     settings = read_settings(runs / "second") | change
@@ -134,7 +134,7 @@ def test_a_validation_set_left_out_is_the_train_set_itself() -> None:
     assert obstacles(by_default, {"metric": "m", "train rows": "x", "validation rows": "9 rows, ab"}) == []
 
 
-def test_settings_are_told_apart_one_by_one_and_long_ones_cut() -> None:
+def test_settings_are_distinguished_one_by_one_and_long_ones_cut() -> None:
     first = {
         "strategy": {"name": "paper", "tie": 1},
         "program": {"a": 1},

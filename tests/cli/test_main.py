@@ -73,7 +73,7 @@ def test_a_misspelt_run_is_refused_with_the_one_that_was_meant(
     assert said in " ".join(result.output.split())
 
 
-def test_where_there_is_no_run_anywhere_near_that_is_said(
+def test_without_a_run_anywhere_near_the_error_says_so(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_written_is_named_with_the_reason(
 @pytest.mark.parametrize(
     "line", ["--help", "--version", "show --help", "runs .", "show first", "export first"]
 )
-def test_an_output_that_is_full_is_said_in_a_line(line: str, runs: Path) -> None:
+def test_an_output_that_is_full_is_reported_in_a_line(line: str, runs: Path) -> None:
     with FULL.open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "dspy_gepa", *line.split()],
@@ -190,7 +190,7 @@ def test_completion_is_there_for_every_shell(shell: str, call: Call) -> None:
     assert f"_DSPY_GEPA_COMPLETE={shell}_complete" in result.output
 
 
-def test_a_shell_is_told_commands_and_options(runs: Path) -> None:
+def test_a_shell_completes_commands_and_options(runs: Path) -> None:
     def completed(words: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "dspy_gepa"],

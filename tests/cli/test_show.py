@@ -16,7 +16,7 @@ FAILED = json.dumps(
 )
 
 
-def test_it_tells_the_figures_of_the_run_and_its_best_texts(call: Call, runs: Path) -> None:
+def test_it_shows_the_figures_of_the_run_and_its_best_texts(call: Call, runs: Path) -> None:
     record = read_run(runs / "first")
     last = record.last
     assert last is not None
@@ -111,7 +111,7 @@ def test_a_run_that_goes_on_is_shown_with_how_to_watch_it(call: Call, tmp_path: 
     assert f"  dspy-gepa watch {tmp_path}\n" in shown[0]
 
 
-def test_a_score_on_the_very_rows_that_were_reflected_on_is_told_as_that(
+def test_a_score_on_the_very_rows_that_were_reflected_on_is_marked_as_that(
     call: Call, runs: Path, tmp_path: Path
 ) -> None:
     run = changed(
@@ -124,7 +124,7 @@ def test_a_score_on_the_very_rows_that_were_reflected_on_is_told_as_that(
     assert warning not in " ".join(call("show", runs / "first").output.split())
 
 
-def test_failures_are_told_by_cause(call: Call, runs: Path, tmp_path: Path) -> None:
+def test_failures_are_shown_by_cause(call: Call, runs: Path, tmp_path: Path) -> None:
     limited = "INSERT INTO failures VALUES ('LMRateLimitError', 'rollout', 'slow down', 1.0)"
     run = changed(runs / "first", tmp_path / "run", limited, limited)
     assert "2 failed attempts, never scored: LMRateLimitError 2" in " ".join(call("show", run).output.split())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import dspy
@@ -57,8 +59,30 @@ def rows(start: int) -> list[dspy.Example]:
     ]
 
 
+def write_traces() -> None:
+    """Traces that a page reads, in the form of MLflow: every message was said to be low, and users object."""
+    traces = [
+        {
+            "trace_id": f"tr-{number}",
+            "state": "OK",
+            "request": {"message": row.message},
+            "response": {"urgency": "low"},
+            "assessments": [
+                {
+                    "assessment_name": "thumbs",
+                    "feedback": {"value": row.urgency == "low"},
+                    "rationale": "" if row.urgency == "low" else "I could not work all day!",
+                }
+            ],
+        }
+        for number, row in enumerate(rows(0) + rows(8))
+    ]
+    Path("traces.jsonl").write_text("\n".join(map(json.dumps, traces)), encoding="utf-8")
+
+
 def names_of_examples() -> dict[str, Any]:
     """What a page takes for granted. Called while `dspy.LM` is `model`."""
+    write_traces()
     lm, program = model("reflection"), dspy.Predict("message -> urgency")
     trainset, valset = rows(0), rows(8)
     received: list[tuple[float, Event]] = []

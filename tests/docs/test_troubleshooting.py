@@ -32,7 +32,7 @@ def test_every_message_of_the_page_is_made_here() -> None:
 
 
 @pytest.mark.parametrize(("symptom", "quoted"), QUOTED, ids=[heading for heading, _ in QUOTED])
-def test_the_page_quotes_what_is_said(symptom: str, quoted: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_page_quotes_the_messages(symptom: str, quoted: str, caplog: pytest.LogCaptureFixture) -> None:
     assert " ".join(quoted.split()) in " ".join(said_by(symptom, caplog).split())
 
 

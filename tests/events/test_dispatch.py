@@ -25,7 +25,7 @@ from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.steps import Proposal
 from tests.support import TwoHops
 from tests.support_recorder import Recorder
-from tests.support_runs import Words, told
+from tests.support_runs import Words, contents
 
 STARTED = ForecastMade(Forecast(1, 1, 1))
 PLANNED = StepPlanned(0, "original", (0,), Spending())
@@ -89,7 +89,7 @@ def test_an_object_is_called_by_the_names_of_events() -> None:
     assert listens.heard == [PLANNED, COMMITTED]
 
 
-def test_methods_of_an_object_hear_a_real_run() -> None:
+def test_methods_of_an_object_receive_the_events_of_a_real_run() -> None:
     class Listens:
         members: list[int] = []  # noqa: RUF012
 
@@ -106,7 +106,7 @@ def test_methods_of_an_object_hear_a_real_run() -> None:
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "rejected", "skipped"])
-def test_a_commit_is_also_heard_under_its_verdict_or_as_an_evaluation(verdict: Any) -> None:
+def test_a_commit_also_calls_the_method_of_its_verdict_or_of_evaluations(verdict: Any) -> None:
     class Listens:
         def __init__(self) -> None:
             self.heard: list[str] = []
@@ -186,7 +186,7 @@ def test_failures_in_a_row_are_also_counted_for_each_kind_of_event(caplog: pytes
 def test_a_callback_that_always_fails_changes_nothing_in_the_run() -> None:
     fails = Fails(*range(1000))
     result = Words(None).compile(callbacks=[fails])
-    assert told(result) == told(Words(None).compile())
+    assert contents(result) == contents(Words(None).compile())
     assert fails.count == 3
 
 
@@ -213,7 +213,7 @@ def test_a_keyboard_interrupt_in_a_callback_stops_the_run_as_ctrl_c_does(
     assert heard.events[-1].to_dict()["error"] == "RunInterrupted"
     assert isinstance(caught.value.program, TwoHops) == (kind is not RunStarted)
     rollouts, calls = len(heard.of(RolloutDone)), words.calls
-    assert told(words.compile()) == told(Words(None).compile())
+    assert contents(words.compile()) == contents(Words(None).compile())
     again = Words(None)
     again.compile()
     assert words.calls == again.calls, "nothing was paid twice"
@@ -246,7 +246,7 @@ def test_a_run_that_has_finished_cannot_be_interrupted_any_more() -> None:
     assert heard.events[-1] is heard.one(Finished)
 
 
-def test_all_callbacks_hear_an_event_on_which_one_interrupts() -> None:
+def test_all_callbacks_receive_an_event_on_which_one_interrupts() -> None:
     def interrupts(event: Event) -> None:
         raise KeyboardInterrupt
 
@@ -272,6 +272,6 @@ class NoEvents:
         ([Recorder], r"callbacks\[0\] is the class Recorder\. Pass an object of it"),
     ],
 )
-def test_what_can_hear_no_event_is_refused(callbacks: Any, message: str) -> None:
+def test_what_can_receive_no_event_is_refused(callbacks: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Words(None).compile(callbacks=callbacks)

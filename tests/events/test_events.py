@@ -90,7 +90,7 @@ def test_the_forecast_is_made_again_after_the_first_rollout(paper: Any) -> None:
     assert heard.one(ForecastMade).forecast.tokens > 0
 
 
-def test_every_rollout_and_reflection_is_told_once_with_its_usage(paper: Any) -> None:
+def test_every_rollout_and_reflection_is_reported_once_with_its_usage(paper: Any) -> None:
     heard, result, words = paper
     rollouts, reflections = heard.of(RolloutDone), heard.of(ReflectionDone)
     assert len({(event.row, event.candidate) for event in rollouts}) == len(rollouts)
@@ -103,7 +103,7 @@ def test_every_rollout_and_reflection_is_told_once_with_its_usage(paper: Any) ->
     assert all(event.attempts == 1 and event.seconds > 0 for event in [*rollouts, *reflections])
 
 
-def test_a_rollout_tells_row_candidate_and_score(paper: Any) -> None:
+def test_a_rollout_shows_row_candidate_and_score(paper: Any) -> None:
     heard, result, _ = paper
     seed = heard.one(RunStarted).candidates[0].id
     scores = {
@@ -115,7 +115,7 @@ def test_a_rollout_tells_row_candidate_and_score(paper: Any) -> None:
 
 
 @pytest.mark.parametrize("run", ["paper", "adaptive"])
-def test_every_proposal_is_told_with_its_verdict_and_its_member(
+def test_every_proposal_is_reported_with_its_verdict_and_its_member(
     run: str, request: pytest.FixtureRequest
 ) -> None:
     heard, result, _ = request.getfixturevalue(run)
@@ -144,7 +144,7 @@ def test_a_trial_in_which_nothing_is_proposed_is_skipped() -> None:
     assert all(e.proposal.candidate is None and "perfect" in e.proposal.reason for e in skipped)
 
 
-def test_validations_tell_the_scores_of_all_rows(paper: Any) -> None:
+def test_validations_report_the_scores_of_all_rows(paper: Any) -> None:
     heard, result, _ = paper
     first, *later = evaluations(heard)
     assert (first.kind, {event.kind for event in later}) == ("original", {"validation"})
@@ -192,7 +192,7 @@ def test_with_the_adaptive_strategy_there_are_top_ups_and_finals(adaptive: Any) 
     assert len(evaluations(heard)[-1].evaluated) > 1
 
 
-def test_initial_candidates_are_told_at_the_start_and_when_they_are_run() -> None:
+def test_initial_candidates_are_reported_at_the_start_and_when_they_are_run() -> None:
     heard, _, _ = listened(initial_candidates=[{"a": "Other."}])
     assert heard.one(RunStarted).candidates[1]["a"] == "Other."
     assert [event.kind for event in evaluations(heard)][:2] == ["original", "initial"]
@@ -264,7 +264,7 @@ def test_the_message_of_a_failure_holds_no_keys() -> None:
     assert "sk-abcdef" not in json.dumps(heard.one(Failed).to_dict())
 
 
-def test_a_run_that_has_to_stop_tells_what_it_waits_for_and_waits_for_all_of_it(tmp_path: Path) -> None:
+def test_a_run_that_has_to_stop_names_what_it_waits_for_and_waits_for_all_of_it(tmp_path: Path) -> None:
     heard = Insists()
     with pytest.raises(RunInterrupted) as raised:
         Words(tmp_path).compile(callbacks=[heard], num_threads=4)
@@ -325,7 +325,7 @@ def test_callbacks_are_called_on_the_callers_thread() -> None:
 # Resumed runs ---------------------------------------------------------------------------------------------
 
 
-def test_a_resumed_run_tells_what_is_replayed_and_what_is_fresh(tmp_path: Path) -> None:
+def test_a_resumed_run_shows_what_is_replayed_and_what_is_fresh(tmp_path: Path) -> None:
     class Stops(Recorder):
         def __call__(self, event: Any) -> None:
             super().__call__(event)
@@ -392,7 +392,7 @@ class Calls(BaseCallback):
         self.seen["compile"] += 1
 
 
-def test_dspys_own_callbacks_hear_the_program_beside_ours() -> None:
+def test_dspys_own_callbacks_receive_the_program_beside_ours() -> None:
     calls = Calls()
     with dspy.context(callbacks=[calls]):
         heard, result, words = listened()

@@ -191,7 +191,7 @@ def test_without_examples_there_is_a_single_task_whose_score_is_known() -> None:
     assert result.result.total_metric_calls == 5
 
 
-def test_a_score_of_one_ends_a_run_only_where_it_was_said_to_be_perfect() -> None:
+def test_a_score_of_one_ends_a_run_only_where_it_is_the_perfect_score() -> None:
     def speed(text: str) -> float:
         return float(len(text.split()))
 

@@ -110,7 +110,7 @@ def test_usage_is_counted_whole_whatever_is_tracked(tracking: bool) -> None:
     assert sum(total["prompt_tokens"] for total in totals) == asked
 
 
-def test_the_compiled_program_tells_its_usage() -> None:
+def test_the_compiled_program_reports_its_usage() -> None:
     run = study(Answers(), ROWS, is_yes, answers(YES, NO), settings={"track_usage": True})
     with dspy.context(lm=answers(YES, NO), track_usage=True):
         used = run.program(question="is it?").get_lm_usage()

@@ -138,7 +138,7 @@ def test_typed_outputs_are_compared_by_the_metric_and_shown_as_data() -> None:
     assert "### urgency low" in shown
 
 
-def test_an_output_of_a_wrong_type_is_a_failure_that_tells_the_format() -> None:
+def test_an_output_of_a_wrong_type_is_a_failure_that_shows_the_format() -> None:
     run = study(
         dspy.Predict(Sort), rows_of(), lambda gold, pred: 1.0, answers(sorted_as("high"), sorted_as("so-so"))
     )

@@ -89,7 +89,7 @@ def test_feedback_gives_equal_scores_in_other_words_and_shows_them_to_the_reflec
     assert "A better one leads from what is known to" in shown
 
 
-def test_anatomy_draws_and_tells_what_the_events_told(play: Play) -> None:
+def test_anatomy_draws_and_prints_what_the_events_hold(play: Play) -> None:
     found = play("03_anatomy")
     result, scores = found["result"], found["scores"]
     assert scores.shape == (len(result.texts), 70)

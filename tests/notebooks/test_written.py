@@ -68,7 +68,7 @@ def test_a_notebook_is_small(source: Path) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=names)
-def test_a_notebook_tells_nothing_of_the_machine_it_was_run_on(source: Path) -> None:
+def test_a_notebook_shows_nothing_of_the_machine_it_was_run_on(source: Path) -> None:
     found = "\n".join(text_of(cell) for cell in written(source).cells)
     assert not LOCAL.findall(found)
     for name in (socket.gethostname(), getpass.getuser()):
@@ -76,7 +76,7 @@ def test_a_notebook_tells_nothing_of_the_machine_it_was_run_on(source: Path) -> 
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=names)
-def test_every_score_is_said_to_be_of_a_simulated_lm(source: Path) -> None:
+def test_every_score_is_marked_as_of_a_simulated_lm(source: Path) -> None:
     unsaid = [
         text
         for cell in written(source).cells

@@ -89,7 +89,7 @@ def test_an_error_that_hides_its_origin_stands_for_itself() -> None:
     assert not is_infrastructure(error)
 
 
-def test_errors_that_refer_to_each_other_come_to_an_end() -> None:
+def test_errors_that_refer_to_each_other_end() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
     assert not is_infrastructure(one)

@@ -256,14 +256,14 @@ def test_a_metric_with_a_program_trace_gets_it_at_scoring_alone(named: bool) -> 
         assert seen[1] == (calls, "a", None)
 
 
-def test_default_feedback_tells_score_expected_and_given_fields() -> None:
+def test_default_feedback_shows_score_expected_and_given_fields() -> None:
     gold = dspy.Example(question="q", answer="yes", why=["é"]).with_inputs("question")
     assert default_feedback(gold, PRED, 0.5) == (
         'The score of this output is 0.5. Expected: answer = "yes"; why = ["é"]. Given: answer = "no".'
     )
 
 
-def test_default_feedback_without_labels_tells_no_expectation() -> None:
+def test_default_feedback_without_labels_shows_no_expectation() -> None:
     gold = dspy.Example(question="q").with_inputs("question")
     assert default_feedback(gold, PRED, 0) == 'The score of this output is 0. Given: answer = "no".'
 

@@ -60,7 +60,7 @@ def test_a_cost_is_unknown_when_one_price_is() -> None:
     assert set(taken(FRESH, UNPRICED)) == {"tokens", "latency", "length"}
 
 
-def test_tokens_are_unknown_when_one_call_does_not_tell_them() -> None:
+def test_tokens_are_unknown_when_one_call_does_not_report_them() -> None:
     assert set(taken(FRESH, UNCOUNTED)) == {"cost", "length"}
 
 

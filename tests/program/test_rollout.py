@@ -88,7 +88,7 @@ def test_components_are_the_predictors_of_nested_modules_by_path() -> None:
     assert list(read_candidate(Nested())) == names
 
 
-def test_a_component_tells_its_fields_and_their_descriptions() -> None:
+def test_a_component_shows_its_fields_and_their_descriptions() -> None:
     class Ask(dspy.Signature):
         """Answer."""
 
@@ -169,14 +169,14 @@ class Styles(dspy.Module):
         return dspy.Prediction(answer=found[0].style)
 
 
-def test_a_whole_run_tells_which_texts_it_read_in_whatever_thread() -> None:
+def test_a_whole_run_reports_which_texts_it_read_in_whatever_thread() -> None:
     for question, read in (("why", "quiet"), ("WHY", "loud")):
         row = dspy.Example(question=question, answer="x").with_inputs("question")
         step = run(Styles(), rows=[row]).trace[0]
         assert (step.component, step.texts) == (PROGRAM, (read,))
 
 
-def test_a_run_that_failed_tells_what_it_had_read() -> None:
+def test_a_run_that_failed_reports_what_it_had_read() -> None:
     class Failing(Styles):
         def forward(self, question: str) -> dspy.Prediction:
             raise ValueError(str(self.quiet))

@@ -74,7 +74,7 @@ def effects(dated: tuple[Dated, ...]) -> list[RolloutDone | ReflectionDone]:
     return [d.event for d in dated if isinstance(d.event, (RolloutDone, ReflectionDone))]
 
 
-def test_look_by_look_it_tells_what_it_tells_at_once(tmp_path: Path) -> None:
+def test_look_by_look_it_reports_what_it_reports_at_once(tmp_path: Path) -> None:
     looks = Looks(tmp_path)
     result = practice_run(log_dir=str(tmp_path), callbacks=[looks])
     looks.look()
@@ -84,7 +84,7 @@ def test_look_by_look_it_tells_what_it_tells_at_once(tmp_path: Path) -> None:
     piece_by_piece = [told for news in looks.news for told in news.events]
     whole = at_once(tmp_path)
     assert whole.state == looks.news[-1].state == "finished"
-    # The forecast is made on the way; who comes later is told it first.
+    # The forecast is made on the way; who comes later receives it first.
     started = (RunStarted, ForecastMade)
     assert in_order(t for t in piece_by_piece if not isinstance(t.event, started)) == in_order(
         t for t in whole.events if not isinstance(t.event, started)
@@ -101,7 +101,7 @@ def test_look_by_look_it_tells_what_it_tells_at_once(tmp_path: Path) -> None:
     assert [t.at for t in whole.events] == sorted(t.at for t in whole.events)
 
 
-def test_a_new_session_is_told_from_the_beginning(tmp_path: Path) -> None:
+def test_a_new_session_is_followed_from_the_beginning(tmp_path: Path) -> None:
     looks = Looks(tmp_path, stop_after=20)
     with pytest.raises(RunInterrupted):
         practice_run(log_dir=str(tmp_path), callbacks=[looks])
@@ -123,7 +123,7 @@ def test_a_new_session_is_told_from_the_beginning(tmp_path: Path) -> None:
     assert replayed[False] > 0
 
 
-def test_that_a_run_has_to_stop_is_told_once_and_forgotten_by_the_next_session(tmp_path: Path) -> None:
+def test_that_a_run_has_to_stop_is_reported_once_and_forgotten_by_the_next_session(tmp_path: Path) -> None:
     looks, heard = Looks(tmp_path), Insists()
 
     def look(event: Event) -> None:
@@ -155,7 +155,7 @@ def test_a_run_that_goes_on_has_not_finished_though_it_had_before(tmp_path: Path
     assert isinstance(looks.news[-1].events[-1].event, Finished)
 
 
-def test_failed_attempts_are_told_once(tmp_path: Path) -> None:
+def test_failed_attempts_are_reported_once(tmp_path: Path) -> None:
     practice_run(log_dir=str(tmp_path), max_metric_calls=30)
 
     def fail(message: str) -> None:
@@ -175,7 +175,7 @@ def test_failed_attempts_are_told_once(tmp_path: Path) -> None:
         assert follower.look().events == ()
 
 
-def test_what_is_told_another_way_is_told_from_the_beginning(tmp_path: Path) -> None:
+def test_a_record_that_changed_is_followed_from_the_beginning(tmp_path: Path) -> None:
     practice_run(log_dir=str(tmp_path), max_metric_calls=30)
     with read_journal(tmp_path) as db:
         follower = Follower(db, tmp_path)

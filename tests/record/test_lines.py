@@ -152,7 +152,7 @@ def test_a_first_line_with_a_gap_is_refused(name: str) -> None:
         EventLines().read(data)
 
 
-def test_the_standing_is_read_before_its_event_is_written_again() -> None:
+def test_the_scores_of_a_commit_are_read_before_its_event_is_written_again() -> None:
     texts, _ = lines(COMMIT, replace(COMMIT, step=8))
     log = EventLines()
     for text, event in zip(texts, (COMMIT, replace(COMMIT, step=8)), strict=True):

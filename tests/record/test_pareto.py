@@ -62,7 +62,7 @@ def test_without_objectives_and_groups_a_record_has_no_levels() -> None:
     assert (record.objectives, record.groups, record.group_intervals) == ({}, {}, {})
 
 
-def test_of_a_run_that_was_interrupted_levels_are_told_up_to_there(tmp_path: Path) -> None:
+def test_of_a_run_that_was_interrupted_levels_are_shown_up_to_there(tmp_path: Path) -> None:
     limit = 60
 
     def stop(event: Any) -> None:

@@ -157,7 +157,7 @@ def test_a_result_counts_for_its_step_alone(numbers: list[int], results: list[tu
 
 
 @pytest.mark.parametrize("strategy", ["paper", "adaptive"])
-def test_the_journal_tells_another_process_the_same(tmp_path: Path, strategy: str) -> None:
+def test_another_process_reads_the_same_in_the_journal(tmp_path: Path, strategy: str) -> None:
     heard = Recorder()
     Words(tmp_path).compile(callbacks=[heard], strategy=strategy)
     here, there = ProgressBuilder(str(tmp_path)), ProgressBuilder(str(tmp_path))
@@ -251,13 +251,13 @@ def test_time_stands_still_when_the_run_is_over() -> None:
     assert progress.elapsed(now=100.0) == 12.0
 
 
-def test_before_anything_is_known_no_time_is_told() -> None:
+def test_before_anything_is_known_no_time_is_shown() -> None:
     assert built(STARTED).seconds_left(5.0) is None
     assert Progress().seconds_left(5.0) is None
     assert Progress().elapsed(5.0) == 0.0
 
 
-def test_at_first_the_forecast_tells_the_time_left() -> None:
+def test_at_first_the_forecast_shows_the_time_left() -> None:
     assert built(STARTED, FORECAST).seconds_left(1.0) == pytest.approx(200)
 
 
@@ -290,7 +290,7 @@ def test_no_more_time_is_left_than_the_limit_allows() -> None:
     assert progress.share(now=45.0) == pytest.approx(0.75)
 
 
-def test_the_limit_that_is_nearest_tells_how_much_is_spent() -> None:
+def test_the_limit_that_is_nearest_shows_how_much_is_spent() -> None:
     progress = built(replace(STARTED, limits=Limits(100, cost=1.0)), rollout())
     assert progress.share(now=0.0) == pytest.approx(0.5)
 

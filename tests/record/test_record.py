@@ -118,7 +118,7 @@ def test_rows_are_train_rows_where_these_are_the_validation_rows() -> None:
     assert set(record.frontier) <= set(record.val_rows)
 
 
-def test_a_run_that_was_interrupted_is_told_as_far_as_it_came_and_then_to_its_end(tmp_path: Path) -> None:
+def test_a_run_that_was_interrupted_is_followed_as_far_as_it_came_and_then_to_its_end(tmp_path: Path) -> None:
     def stop(event: Any) -> None:
         if isinstance(event, StepCommitted) and event.spent.rollouts > 30:
             raise KeyboardInterrupt
@@ -138,7 +138,7 @@ def test_a_run_that_was_interrupted_is_told_as_far_as_it_came_and_then_to_its_en
     assert told.trials == whole.trials
 
 
-def test_what_a_larger_budget_changes_takes_the_place_of_what_was_told_before(tmp_path: Path) -> None:
+def test_what_a_larger_budget_changes_takes_the_place_of_what_was_shown_before(tmp_path: Path) -> None:
     compiled(tmp_path, max_metric_calls=40)
     longer = compiled(tmp_path, max_metric_calls=80, resume="extend").record
     told = read_run(tmp_path)

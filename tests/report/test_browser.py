@@ -127,7 +127,7 @@ def test_the_best_member_is_shown_at_first(visit: Callable[..., Page]) -> None:
         assert text.split("\n")[0] in page.inner_text("#texts")
 
 
-def test_a_node_of_the_tree_tells_what_changed_and_opens_its_member(visit: Callable[..., Page]) -> None:
+def test_a_node_of_the_tree_shows_what_changed_and_opens_its_member(visit: Callable[..., Page]) -> None:
     page = visit("plain")
     page.hover('.node[data-member="1"]')
     assert page.is_visible("#tip")
@@ -159,7 +159,7 @@ def test_the_tree_is_walked_by_keyboard(visit: Callable[..., Page]) -> None:
     assert page.evaluate("document.activeElement.id") == "card"
 
 
-def test_a_cell_of_the_heat_map_tells_its_row_and_score_and_opens_its_member(
+def test_a_cell_of_the_heat_map_shows_its_row_and_score_and_opens_its_member(
     visit: Callable[..., Page],
 ) -> None:
     page = visit("plain")
@@ -185,7 +185,7 @@ def test_a_cell_of_the_heat_map_tells_its_row_and_score_and_opens_its_member(
 
 
 @pytest.mark.parametrize("name", ["plain", "far", "below"])
-def test_a_score_is_told_alike_in_tree_table_and_card_and_fits_into_its_node(
+def test_a_score_is_shown_alike_in_tree_table_and_card_and_fits_into_its_node(
     visit: Callable[..., Page], name: str
 ) -> None:
     page = visit(name)
@@ -210,7 +210,7 @@ def test_the_heat_map_begins_with_rows_that_someone_was_run_on(visit: Callable[.
     assert "1 of 14 candidates" in page.inner_text("#heat-left")
 
 
-def test_the_course_tells_what_made_the_step(visit: Callable[..., Page]) -> None:
+def test_the_plot_tooltip_names_the_step(visit: Callable[..., Page]) -> None:
     page = visit("plain")
     page.locator(".plot").scroll_into_view_if_needed()
     page.hover(".plot .area", position={"x": 700, "y": 20})
@@ -224,7 +224,7 @@ def test_the_course_tells_what_made_the_step(visit: Callable[..., Page]) -> None
     assert page.inner_text("#card h3").startswith(f"Candidate {BEST}")
 
 
-def test_a_passage_of_the_final_text_tells_the_failures_it_came_from(visit: Callable[..., Page]) -> None:
+def test_a_passage_of_the_final_text_shows_the_failures_it_came_from(visit: Callable[..., Page]) -> None:
     page = visit("plain")
     assert page.locator("#texts article >> nth=0").locator(".pane.seed").is_visible()
     page.click("#texts article >> nth=0 >> text=Origins")

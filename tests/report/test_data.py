@@ -29,7 +29,7 @@ def test_every_member_and_every_trial_is_there_with_its_texts() -> None:
         assert (told["verdict"], told["reason"], told["member"]) == (done.verdict, done.reason, done.member)
 
 
-def test_a_validation_mean_is_told_beside_what_is_believed_where_the_strategy_has_means() -> None:
+def test_a_validation_mean_is_shown_beside_what_is_believed_where_the_strategy_has_means() -> None:
     record = practice_run(strategy="paper", max_metric_calls=200).record
     for one, told in zip(record.members, payload(record)["members"], strict=True):
         assert told["mean"] == pytest.approx(one.score, rel=1e-5)

@@ -12,7 +12,7 @@ TEXTS = st.text(alphabet="ab .A\n漢👩", max_size=60)
 
 
 @given(TEXTS, TEXTS)
-def test_what_is_kept_and_gone_is_the_old_text_and_what_is_kept_and_new_is_the_new_one(
+def test_kept_and_removed_words_are_the_old_text_and_kept_and_added_ones_the_new_text(
     old: str, new: str
 ) -> None:
     found = segments(old, new)

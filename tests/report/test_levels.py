@@ -39,7 +39,7 @@ def test_a_run_that_did_not_finish_has_returned_nothing() -> None:
     assert found.lines[1].role == "the best so far"
 
 
-def test_where_the_seed_is_the_best_it_is_told_once() -> None:
+def test_where_the_seed_is_the_best_it_is_shown_once() -> None:
     record = dataclasses.replace(RUN, best=0)
     found = objectives(record)
     assert found is not None
@@ -47,7 +47,7 @@ def test_where_the_seed_is_the_best_it_is_told_once() -> None:
     assert groups(record)[0].members == (0,)
 
 
-def test_of_many_trade_offs_those_with_the_highest_scores_are_told() -> None:
+def test_of_many_trade_offs_those_with_the_highest_scores_are_shown() -> None:
     run = made_up_run(members=60, rows=4)
     ranks = sorted(m.index for m in run.members)
     record = dataclasses.replace(run, objectives={"worse": [-(run.members[i].score or 0.0) for i in ranks]})

@@ -1,4 +1,4 @@
-"""The report that trackers get: that of the run they were told of."""
+"""The report that trackers get: that of the run whose events they received."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def timeless(page: str) -> str:
     return re.sub(r"\d+(\.\d+)? s\b", "a while", page)
 
 
-def test_it_is_the_report_of_the_run_that_was_heard(tmp_path: Path) -> None:
+def test_it_is_the_report_of_the_run_whose_events_it_received(tmp_path: Path) -> None:
     keeper = ReportKeeper(tmp_path)
     result = practice_run(callbacks=[keeper], max_metric_calls=30)
     record = replace(result.record, log_dir=str(tmp_path))

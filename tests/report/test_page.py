@@ -132,7 +132,7 @@ def test_what_no_encoding_knows_does_not_stop_a_page_from_being_written(tmp_path
     assert "<title>" in (tmp_path / "new" / "page.html").read_text("utf-8")
 
 
-def test_the_page_says_what_the_run_came_to() -> None:
+def test_the_page_shows_the_result_of_the_run() -> None:
     said = " ".join("".join(Elements(PAGE).said).split())
     last = RUN.last
     assert last is not None
@@ -242,7 +242,7 @@ def test_the_page_of_a_long_run_stays_small() -> None:
     assert len(page.encode()) < 3_000_000
 
 
-def test_without_jinja2_the_error_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_jinja2_the_error_shows_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ConfigurationError, match=re.escape("pip install jinja2")):
         render_html(RUN)
@@ -271,7 +271,7 @@ def test_a_run_that_goes_on_may_still_gain_something(state: RunStatus) -> None:
     assert "<title>GEPA run</title>" in ended
 
 
-def test_what_is_on_record_is_all_that_is_said_not_to_be_paid_again(tmp_path: Path) -> None:
+def test_only_what_is_on_record_is_reported_as_not_paid_again(tmp_path: Path) -> None:
     run = RunRecord(state="killed", log_dir=str(tmp_path))
     assert "what is on record is not paid again" in render_html(run)
 
@@ -287,7 +287,7 @@ def test_what_is_on_record_is_all_that_is_said_not_to_be_paid_again(tmp_path: Pa
         (-1e300, "\u22121.00e300"),
     ],
 )
-def test_large_numbers_are_told_in_short(gain: float, told: str) -> None:
+def test_large_numbers_are_shown_in_short(gain: float, told: str) -> None:
     members = (member(0, {"a": "x"}), member(1, {"a": "y"}, [0]))
     run = RunRecord(state="finished", members=members, curve=(point(5, 0.5, best=1, gain=gain),), best=1)
     assert f'<span class="big">{told}</span>' in render_html(run)

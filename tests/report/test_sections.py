@@ -73,7 +73,7 @@ def test_what_was_spent_is_set_against_its_limit() -> None:
     assert told["Candidates"] == ("8", trials_text(RUN))
 
 
-def test_a_cost_without_prices_is_not_told_as_nothing() -> None:
+def test_a_cost_without_prices_is_not_shown_as_nothing() -> None:
     free = RunRecord(state="finished", members=(member(0, {"a": "x"}),), curve=(point(5, 0.5),))
     told = {fact.label: (fact.value, fact.note) for fact in facts(free)}
     assert told["Cost"] == ("unknown", "no prices are known")
@@ -99,7 +99,7 @@ def test_a_run_that_was_not_recorded_says_what_would_have_helped() -> None:
     assert advice(RUN) == ""
 
 
-def test_costs_are_told_by_phase_and_model_and_each_phase_once() -> None:
+def test_costs_are_shown_by_phase_and_model_and_each_phase_once() -> None:
     usage = {
         "reflection": Usage(3, {"m": (10, 2), "n": (5, 1)}, {"m": 0.5}),
         "train rollouts": Usage(2),
@@ -146,7 +146,7 @@ def test_a_cost_names_the_models_that_are_not_in_it(
     assert told == ("Cost", value, note)
 
 
-def test_settings_are_told_one_by_one_without_what_was_not_set() -> None:
+def test_settings_are_shown_one_by_one_without_what_was_not_set() -> None:
     told = dict(settings(RUN))
     assert told["strategy: minibatch size"] == "3"
     assert told["in sample"] == "no"
@@ -154,7 +154,7 @@ def test_settings_are_told_one_by_one_without_what_was_not_set() -> None:
     assert not {"candidates", "limits: tokens", "event"} & set(told)
 
 
-def test_settings_are_told_in_words_first() -> None:
+def test_settings_are_shown_in_words_first() -> None:
     started = {
         "train_rows": 20,
         "val_rows": 20,
@@ -181,11 +181,11 @@ def test_steps_that_were_begun_are_named() -> None:
     assert in_flight(RUN) == ""
 
 
-def test_probabilities_are_told_without_false_precision() -> None:
+def test_probabilities_are_shown_without_false_precision() -> None:
     assert [chance(p) for p in (1.0, 0.9734, 0.0002)] == ["> 0.999", "0.973", "< 0.001"]
 
 
-def test_a_time_is_told_with_its_limit_and_its_sessions() -> None:
+def test_a_time_is_shown_with_its_limit_and_its_sessions() -> None:
     limits = {**RUN.started["limits"], "seconds": 7200}
     record = dataclasses.replace(RUN, started={**RUN.started, "limits": limits}, sessions=2)
     told = {fact.label: (fact.value, fact.note) for fact in facts(record)}

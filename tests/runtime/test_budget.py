@@ -1,4 +1,4 @@
-"""Limits hold over whatever is planned, promised and spent."""
+"""Limits hold over whatever is planned, reserved and spent."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_rollouts_of_one_size_never_use_more_tokens_than_allowed_after_the_first
     assert budget.spent.tokens <= max(tokens, first.tokens)
 
 
-def test_what_is_promised_cannot_be_promised_again() -> None:
+def test_what_is_reserved_cannot_be_reserved_again() -> None:
     budget = Budget(Limits(10))
     budget.reserve(0, Spending(6))
     assert (budget.room, budget.refusal(Spending(5)) is None) == (4, False)
@@ -166,13 +166,13 @@ def test_what_is_kept_for_later_is_refused_now(
     assert budget.refusal(Spending(3), keep=0.25) is None
 
 
-def test_of_reflections_nothing_is_kept() -> None:
+def test_no_reflections_are_reserved_for_the_finals() -> None:
     budget = spent(Limits(100, reflections=10), Spending(8, reflections=9))
     assert budget.refusal(Spending(3, reflections=1), keep=0.8) is None
     assert budget.refusal(Spending(3, reflections=2), keep=0.0) == "9 of 10 reflections are spent"
 
 
-def test_what_was_kept_can_be_promised_in_the_end() -> None:
+def test_what_was_kept_can_be_reserved_in_the_end() -> None:
     budget = spent(Limits(100), Spending(80))
     assert budget.refusal(Spending(1), keep=0.2) is not None
     assert budget.room == 20

@@ -60,7 +60,7 @@ def compiled(student: dspy.Module, metric: Any = is_right, **options: Any) -> ds
         return GEPA(metric, **options).compile(student, **data)
 
 
-def told(student: dspy.Module, metric: Any = is_right, **options: Any) -> tuple[Any, ...]:
+def contents(student: dspy.Module, metric: Any = is_right, **options: Any) -> tuple[Any, ...]:
     """All that a run found, and the program."""
     program = compiled(student, metric, **options)
     return program.detailed_results.to_dict(), dict(read_candidate(program))
@@ -68,7 +68,7 @@ def told(student: dspy.Module, metric: Any = is_right, **options: Any) -> tuple[
 
 @pytest.fixture(scope="module")
 def by_threads() -> tuple[Any, ...]:
-    return told(TwoHops())
+    return contents(TwoHops())
 
 
 # The executors --------------------------------------------------------------------------------------------
@@ -134,12 +134,12 @@ def ray() -> Iterator[Executor]:
 
 def test_an_event_loop_finds_what_threads_find(by_threads: tuple[Any, ...]) -> None:
     with AsyncExecutor() as loop:
-        assert told(TwoHops(), executor=loop) == by_threads
+        assert contents(TwoHops(), executor=loop) == by_threads
 
 
 def test_a_pool_of_threads_finds_what_threads_find(by_threads: tuple[Any, ...]) -> None:
     with ThreadPoolExecutor(4) as pool:
-        assert told(TwoHops(), executor=pool) == by_threads
+        assert contents(TwoHops(), executor=pool) == by_threads
 
 
 # A cluster takes long to start, and tests of one file may be spread over processes: one test for each.
@@ -164,7 +164,7 @@ def test_a_cluster_does_what_threads_do_and_survives_the_loss_of_a_worker(
 
 def find_the_same_and_get_the_work_rarely(executor: Executor, by_threads: tuple[Any, ...]) -> None:
     counting = Counting(executor)
-    assert told(TwoHops(), executor=counting) == by_threads
+    assert contents(TwoHops(), executor=counting) == by_threads
     assert counting.tasks > 100
     # Up to 4 at a time for each process that has not got it yet; a busy cluster starts more than its 2.
     assert counting.payloads < counting.tasks / 4
@@ -247,9 +247,9 @@ class DiesOnce(OneHop):
 
 
 def survive_the_loss_of_a_worker(executor: Executor, tmp_path: Path) -> None:
-    found = told(DiesOnce(tmp_path), executor=executor, max_metric_calls=40, **B_ROWS)
+    found = contents(DiesOnce(tmp_path), executor=executor, max_metric_calls=40, **B_ROWS)
     assert (tmp_path / "dead").exists()
-    assert found == told(OneHop(), max_metric_calls=40, **B_ROWS)
+    assert found == contents(OneHop(), max_metric_calls=40, **B_ROWS)
 
 
 def test_a_process_pool_that_breaks_ends_the_run_which_a_new_pool_finishes(tmp_path: Path) -> None:
@@ -261,8 +261,8 @@ def test_a_process_pool_that_breaks_ends_the_run_which_a_new_pool_finishes(tmp_p
     assert "run the same compile again" in str(caught.value)
     assert caught.value.causes == {"BrokenProcessPool": 1}
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        found = told(DiesOnce(tmp_path), executor=pool, **options)
-    assert found[1] == told(OneHop(), **options | {"log_dir": None})[1]
+        found = contents(DiesOnce(tmp_path), executor=pool, **options)
+    assert found[1] == contents(OneHop(), **options | {"log_dir": None})[1]
 
 
 # What Dask does with futures ------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_a_failed_attempt_is_repeated_after_a_delay_that_doubles() -> None:
     assert 12.5 <= third <= 25
 
 
-def test_the_provider_is_not_asked_again_before_it_said() -> None:
+def test_the_provider_is_not_asked_again_before_the_time_it_named() -> None:
     world = World(scripted(Fault("LMRateLimitError", "429", retry_after=300.0), seconds=0))
     dispatcher = dispatcher_in(world)
     request_rollouts(dispatcher, 1)
@@ -155,7 +155,7 @@ def test_an_executor_that_takes_no_work_ends_the_run_with_its_words() -> None:
     assert dispatcher.running == 0
 
 
-def test_every_failed_attempt_is_told() -> None:
+def test_every_failed_attempt_is_reported() -> None:
     told: list[tuple[Effect, Fault]] = []
     world = World(scripted(OUT_OF_ORDER, OVERLOADED))
     dispatcher = dispatcher_in(world, on_failure=lambda effect, fault: told.append((effect, fault)))
@@ -367,7 +367,7 @@ def test_the_straggler_itself_may_answer_first() -> None:
     assert (done.result, dispatcher.running) == (scored(0.1), 0)
 
 
-def test_a_straggler_and_its_twin_are_one_effect_in_hand() -> None:
+def test_a_straggler_and_its_second_attempt_are_one_effect() -> None:
     world, dispatcher = straggling(NEVER, NEVER)
     world.at(world.now() + 12, dispatcher.wake)
     assert dispatcher.next() is None
@@ -381,13 +381,13 @@ def test_both_answers_of_a_straggler_are_one_result() -> None:
     assert collect(dispatcher, 1)[0].key == "another"
 
 
-def test_a_straggler_gets_no_twin_when_every_worker_is_busy() -> None:
+def test_a_straggler_gets_no_second_attempt_when_every_worker_is_busy() -> None:
     world, dispatcher = straggling(100.0, 1.0, workers=1)
     collect(dispatcher, 1)
     assert (dispatcher.duplicates, world.most_running) == (0, 1)
 
 
-def test_a_straggler_whose_twin_fails_is_waited_for() -> None:
+def test_a_straggler_whose_second_attempt_fails_is_waited_for() -> None:
     def behave(effect: Any, attempt: int) -> tuple[float, Answer]:
         if effect.row.position < 20:
             return 1.0, answer_of(effect)
@@ -569,7 +569,7 @@ def test_a_content_filter_on_another_row_shows_that_the_provider_is_up() -> None
     assert collect(dispatcher, 1)[0].result.status == "unavailable"
 
 
-def test_what_an_earlier_session_found_answered_tells_a_bad_row_from_a_provider_that_is_down() -> None:
+def test_answers_of_an_earlier_session_distinguish_a_bad_row_from_a_provider_that_is_down() -> None:
     world = World(only_fails_on(3))
     dispatcher = dispatcher_in(world)
     dispatcher.replayed(rollout(1), scored())

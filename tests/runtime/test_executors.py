@@ -76,7 +76,7 @@ def test_work_sees_the_callers_context_and_cannot_change_it(
     assert colour.get() == "blue"
 
 
-def test_a_thread_that_is_told_to_exit_reports_it() -> None:
+def test_a_thread_that_calls_exit_reports_it() -> None:
     assert isinstance(ThreadExecutor().submit(exits).exception(PATIENCE), SystemExit)
 
 

@@ -44,9 +44,7 @@ def test_more_rollouts_never_mean_less_of_anything(shape: Shape, sample: Sample 
 
 
 @given(SHAPES, SAMPLES, st.integers(0, 10**6))
-def test_the_rollouts_foretold_never_exceed_the_limit(
-    shape: Shape, sample: Sample | None, extra: int
-) -> None:
+def test_forecast_rollouts_never_exceed_the_limit(shape: Shape, sample: Sample | None, extra: int) -> None:
     limits = Limits(shape.first + extra)
     assert forecast(limits, shape, sample).rollouts <= limits.rollouts
 

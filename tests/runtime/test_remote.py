@@ -234,7 +234,7 @@ def test_what_cannot_be_pickled_is_named_before_anything_is_sent(work: Any, name
 # What comes back ------------------------------------------------------------------------------------------
 
 
-def test_results_are_told_of_on_arrival_and_faults_are_not() -> None:
+def test_results_are_reported_on_arrival_and_faults_are_not() -> None:
     told: list[Result] = []
     answers: list[Result | Fault] = [OUTCOME, Fault("LMRateLimitError", "slow down", overload=True), OUTCOME]
     for answer in answers:

@@ -158,7 +158,7 @@ def test_what_is_remembered_is_not_executed() -> None:
 
 @settings(max_examples=50)
 @given(st.data(), PLANS, st.integers(1, 4))
-def test_a_run_with_any_part_of_its_memory_comes_to_the_same(
+def test_a_run_with_any_part_of_its_memory_has_the_same_result(
     data: st.DataObject, plans: Sequence[Batches], width: int
 ) -> None:
     memory = Notes()
@@ -228,7 +228,7 @@ def test_an_interrupted_run_records_what_was_running_and_starts_nothing_more() -
     assert world.now() == 10
 
 
-def test_an_interruption_is_heard_where_nothing_has_to_be_waited_for() -> None:
+def test_an_interruption_is_noticed_where_nothing_has_to_be_waited_for() -> None:
     world, memory = World(slow_first), Notes()
     for i in range(3):
         memory.record(rollout(i).key, "rollout", 0, scored(), attempts=1, seconds=1.0)
@@ -246,7 +246,7 @@ def test_an_interruption_is_heard_where_nothing_has_to_be_waited_for() -> None:
     assert world.now() == 0
 
 
-def test_an_interruption_is_heard_within_a_step_that_replays_many_results() -> None:
+def test_an_interruption_is_noticed_within_a_step_that_replays_many_results() -> None:
     world, many = World(slow_first), [rollout(i) for i in range(50)]
     dispatcher = dispatcher_in(world, workers=2)
     recalled: list[str] = []
@@ -273,7 +273,7 @@ def test_released_rollouts_keep_all_but_their_traces() -> None:
     assert memory.recall("released") == Outcome("scored", score=0.5, output={"r": "!"})
 
 
-def test_an_interruption_that_was_heard_does_not_end_the_wait_for_what_is_running() -> None:
+def test_an_interruption_that_was_noticed_does_not_end_the_wait_for_what_is_running() -> None:
     world, memory = World(slow_first), Notes()
     dispatcher = dispatcher_in(world, workers=2)
     scheduler = Scheduler(dispatcher, memory)
@@ -320,7 +320,7 @@ def test_what_is_running_when_a_provider_fails_for_good_is_recorded_too() -> Non
     assert set(memory.known) == {rollout(1).key, rollout(2).key}
 
 
-def test_what_is_waited_for_is_told_before_the_waiting_begins() -> None:
+def test_what_is_waited_for_is_shown_before_the_waiting_begins() -> None:
     world, told = World(slow_first), []
     dispatcher = dispatcher_in(world, workers=2)
     scheduler = Scheduler(

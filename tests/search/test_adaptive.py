@@ -51,7 +51,7 @@ def test_nobody_is_run_on_more_rows_before_that_or_when_it_is_turned_off() -> No
         assert next_evaluation(pool, problem(60, 3), replace(ADAPTIVE, champion_after=after), seed=4) is None
 
 
-def test_a_champion_that_was_run_on_every_row_is_left_alone() -> None:
+def test_a_best_candidate_that_was_run_on_every_row_is_left_alone() -> None:
     tiny = replace(ADAPTIVE, champion_after=1)
     pool = searched(replace(ADAPTIVE, champion_after=0), 10, train=8)
     while (plan := next_evaluation(pool, problem(8, 3), tiny, seed=4)) is not None:

@@ -272,7 +272,7 @@ def test_the_seed_is_returned_when_it_is_the_best() -> None:
     assert choose(believing(field_of(1, 1), [0.9]), confidence=0.9, tie=1.0).member == 0
 
 
-def test_exactly_as_sure_as_is_asked_is_sure_enough() -> None:
+def test_a_probability_equal_to_the_threshold_is_enough() -> None:
     pool = believing(field_of(2, 1), [0.5, 0.6])
     better = pool.belief.probability_better(1, 0)
     assert choose(pool, better, tie=0.0).member == 1
@@ -339,9 +339,7 @@ LENGTHS = {0: "seed, rather long", 1: "the longest of all texts", 2: "shorter", 
 
 
 @pytest.mark.parametrize(("tie", "chosen"), [(0.0, 1), (0.5, 1), (1.0, 2), (3.0, 2), (5.0, 3)])
-def test_of_members_within_so_many_standard_errors_of_the_best_the_shortest_is_returned(
-    tie: float, chosen: int
-) -> None:
+def test_of_members_within_the_tie_of_the_best_the_shortest_is_returned(tie: float, chosen: int) -> None:
     # The standard error of a difference is 0.1: the second lies 0.8 and the third 4 behind the best.
     pool = believing(field_of(4, 1, LENGTHS.__getitem__), [0.0, 0.9, 0.82, 0.5], sd=0.1 / 2**0.5)
     assert choose(pool, confidence=0.9, tie=tie).member == chosen

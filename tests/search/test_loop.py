@@ -73,7 +73,7 @@ def test_at_width_one_a_child_is_validated_before_the_next_trial(seed: int) -> N
 
 @pytest.mark.parametrize("strategy", [PAPER, ADAPTIVE], ids=lambda strategy: strategy.name)
 @pytest.mark.parametrize("width", [1, 2, 5])
-def test_so_many_steps_are_in_flight_evaluations_included(width: int, strategy: Strategy) -> None:
+def test_width_counts_evaluations_in_flight_too(width: int, strategy: Strategy) -> None:
     beside = max(search(200, width=width, seed=seed, strategy=strategy)[3] for seed in range(5))
     assert beside == width - 1
 

@@ -306,7 +306,7 @@ def test_what_neither_changed_stays_as_it_was() -> None:
     assert dict(found.candidate) == {"a": "1", "b": "0", "c": "1"}
 
 
-def test_what_counts_as_changed_is_told_by_the_nearest_common_ancestor() -> None:
+def test_what_counts_as_changed_goes_by_the_nearest_common_ancestor() -> None:
     pool = pool_of(
         ORIGIN,
         Entry({"a": "1", "b": "1", "c": "1"}, (0.0, 0.0), (0,)),

@@ -204,7 +204,7 @@ def test_a_component_without_a_usable_text_does_not_hold_up_the_others() -> None
         ("x" * 51, "has 51 characters; at most 50"),
     ],
 )
-def test_without_any_usable_text_no_child_is_run_and_the_reason_is_told(
+def test_without_any_usable_text_no_child_is_run_and_the_reason_is_reported(
     answer: Reflection | str, reason: str
 ) -> None:
     proposal, asked = run(World(answers=(answer,)), rules=TextRules(max_chars=50))
@@ -223,7 +223,7 @@ def test_a_child_that_was_tried_before_is_not_run_again() -> None:
     assert shape(asked) == ["parent on 3 train", "reflect on 1", "reflect on 1"]
 
 
-def test_the_reflector_is_told_the_program_the_text_and_the_evidence() -> None:
+def test_the_reflector_is_shown_the_program_the_text_and_the_evidence() -> None:
     world = World()
     run(world)
     request = world.requests[0]

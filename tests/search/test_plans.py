@@ -64,7 +64,7 @@ def search(
     return found, asked
 
 
-def told(found: Search) -> tuple[object, ...]:
+def outcome_of(found: Search) -> tuple[object, ...]:
     return found.pool.proposals, found.pool.means, found.choice, found.budget.spent, found.stop_reason
 
 
@@ -78,7 +78,7 @@ def test_a_search_that_was_stopped_anywhere_goes_on_from_its_record(
     plans = Plans()
     search(plans, strategy, width=width, seed=seed, steps=stopped)
     again, _ = search(plans, strategy, width=width, seed=seed)
-    assert told(again) == told(calm)
+    assert outcome_of(again) == outcome_of(calm)
     assert again.course == calm.course
 
 
@@ -89,7 +89,7 @@ def test_what_is_on_record_is_not_decided_again(strategy: Strategy, width: int) 
     first, decided = search(plans, strategy, width=width)
     recorded = dict(plans)
     again, decided_again = search(plans, strategy, width=width)
-    assert told(again) == told(first)
+    assert outcome_of(again) == outcome_of(first)
     assert plans == recorded
     assert decided_again <= width + 1 < decided
 
@@ -112,7 +112,7 @@ def test_after_other_results_the_record_is_void(strategy: Strategy) -> None:
     straight = Plans()
     expected, _ = search(straight, strategy, world=1)
     other, _ = search(plans, strategy, world=1)
-    assert told(other) == told(expected)
+    assert outcome_of(other) == outcome_of(expected)
     assert plans == straight
 
 
@@ -134,7 +134,7 @@ def test_a_decision_that_no_search_makes_does_not_fit(decision: Decision) -> Non
     assert not decision.fits(found.pool)
     expected, _ = search(Plans(), Paper())
     plans = Plans({0: Plan(decision, 0, "")})
-    assert told(search(plans, Paper())[0]) == told(expected)
+    assert outcome_of(search(plans, Paper())[0]) == outcome_of(expected)
 
 
 def test_courses_differ_as_soon_as_a_result_does() -> None:

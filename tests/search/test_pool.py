@@ -146,7 +146,7 @@ def test_a_child_goes_on_from_its_parents_turn_and_a_merged_one_from_the_larger_
     assert pool.commit(child, spent=4).turns == (4, 2, 4)
 
 
-def test_a_child_goes_on_where_its_parent_stands() -> None:
+def test_a_child_continues_with_the_turn_of_its_parent() -> None:
     pool = seeded().commit(mutation("rejected"), spent=4).commit(mutation(), spent=10)
     assert pool.turns == (2, 2)
 
@@ -245,29 +245,29 @@ def test_a_member_that_was_run_on_nothing_is_not_run() -> None:
     assert not Pool.of(SEED, val_rows(2), 3).is_run(0)
 
 
-def test_the_rows_that_a_parent_was_run_on_are_met_by_its_child_and_not_by_itself() -> None:
+def test_the_rows_that_a_parent_was_run_on_are_exposure_of_its_child_and_not_its_own() -> None:
     pool = written(seeded(), (0,), train_rows(9)[2:4])
     assert met_rows(pool, 0) == {}
     assert met_rows(pool, 1) == {Row("train", 2): 1, Row("train", 3): 1}
 
 
-def test_the_rows_of_a_trial_are_not_met_before_it() -> None:
+def test_the_rows_of_a_trial_are_no_exposure_before_it() -> None:
     pool = seeded().commit(mutation(trial_rows=train_rows(5)[3:], after=(1.0, 0.0)), spent=0)
     assert set(met_rows(pool, 1)) == set(train_rows(3))
 
 
-def test_what_a_parent_met_its_child_has_met_too_and_once_more_where_the_parent_was_run() -> None:
+def test_a_child_has_the_exposure_of_its_parent_and_one_more_where_the_parent_was_run() -> None:
     pool = written(seeded(), (0,), train_rows(2))
     pool = written(pool, (1,), train_rows(9)[1:5])
     assert met_rows(pool, 2) == {Row("train", i): times for i, times in enumerate((1, 2, 1, 1, 1))}
 
 
-def test_what_a_parent_is_run_on_later_its_child_has_not_met() -> None:
+def test_what_a_parent_is_run_on_later_is_no_exposure_of_its_child() -> None:
     pool = written(seeded(), (0,), train_rows(2))
     assert met_rows(pool.evaluated(with_train({Row("train", 7): 1.0})), 1) == met_rows(pool, 1)
 
 
-def test_a_merge_has_met_what_either_parent_met_in_the_longer_of_the_lines() -> None:
+def test_the_exposure_of_a_merge_is_that_of_the_longer_line() -> None:
     pool = written(seeded(), (0,), train_rows(2))
     pool = written(written(pool, (1,), train_rows(1)), (0,), train_rows(9)[4:6])
     pool = written(pool, (2, 3), val_rows(2), trial_rows=val_rows(2), after=(1.0, 1.0), ancestor=0)
@@ -276,7 +276,7 @@ def test_a_merge_has_met_what_either_parent_met_in_the_longer_of_the_lines() -> 
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "skipped"])
-def test_a_child_that_is_not_kept_leaves_no_trace_in_what_members_met(verdict: str) -> None:
+def test_a_rejected_child_leaves_no_trace_in_the_exposure_of_members(verdict: str) -> None:
     pool = written(seeded(), (0,), train_rows(2), verdict=verdict)
     assert pool.exposure.shape == (1, 11)
     assert not pool.exposure.any()

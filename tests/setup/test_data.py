@@ -93,7 +93,7 @@ def test_groups_are_named_by_the_text_of_what_is_read() -> None:
     assert read(groups="kind").groups == ("x", "7", "None")
 
 
-def test_nothing_said_is_nothing_known() -> None:
+def test_without_weights_and_groups_there_are_none() -> None:
     assert (read().weights, read().groups) == (None, ())
 
 
@@ -183,7 +183,7 @@ def first_rows(rows: list[Row], event: Any) -> None:
 
 
 @STRATEGIES
-def test_scores_are_told_by_group(strategy: str) -> None:
+def test_scores_are_shown_by_group(strategy: str) -> None:
     program, result = compiled(groups=word_of, strategy=strategy)
     assert result.group_scores is not None
     assert result.group_intervals is not None
@@ -213,7 +213,7 @@ def test_where_all_are_validated_a_groups_score_is_the_mean_over_its_validation_
             assert level == pytest.approx(np.average([scores[row] for row in rows], weights=weights))
 
 
-def test_without_groups_nothing_is_told_by_group() -> None:
+def test_without_groups_nothing_is_shown_by_group() -> None:
     result = compiled(max_metric_calls=30)[1]
     assert (result.group_scores, result.group_intervals) == (None, None)
     assert "By group" not in result.to_markdown()

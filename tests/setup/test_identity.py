@@ -69,7 +69,7 @@ def test_sampling_parameters_of_a_model_make_a_difference(option: dict[str, Any]
     )
 
 
-def test_models_are_told_per_predictor_where_they_differ() -> None:
+def test_models_are_shown_per_predictor_where_they_differ() -> None:
     student = TwoHops()
     student.a.lm = scripted_lm(knows_words, "scripted/own")
     assert identity()["task model"] == "scripted/task"

@@ -279,7 +279,9 @@ def test_a_proposer_needs_no_reflection_lm() -> None:
     ("answer", "words"),
     [({}, "gave no text for"), ("text", "gave str, not a mapping"), (ZeroDivisionError("oh"), "oh")],
 )
-def test_a_proposer_that_gives_no_text_is_told_why_its_proposal_was_rejected(answer: Any, words: str) -> None:
+def test_a_proposer_that_gives_no_text_is_shown_why_its_proposal_was_rejected(
+    answer: Any, words: str
+) -> None:
     calls = iter(range(100))
 
     def proposer(candidate: Any, dataset: Any, names: list[str]) -> Any:
@@ -294,7 +296,7 @@ def test_a_proposer_that_gives_no_text_is_told_why_its_proposal_was_rejected(ans
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_outputs_that_could_not_be_parsed_are_evidence_unless_told_otherwise(shown: bool) -> None:
+def test_outputs_that_could_not_be_parsed_are_evidence_unless_turned_off(shown: bool) -> None:
     def speaks_no_format(prompt: Prompt) -> Any:
         if "needs w1" in prompt.user:
             return "I would rather not use your format"

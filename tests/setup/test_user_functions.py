@@ -57,7 +57,7 @@ def test_an_error_ends_the_run_with_the_name_of_the_part_and_the_best_program(op
 
 
 @pytest.mark.parametrize("option", GOOD)
-def test_a_provider_that_a_part_asked_in_vain_is_told_as_such(option: str, tmp_path: Any) -> None:
+def test_a_provider_that_a_part_asked_in_vain_is_reported_as_such(option: str, tmp_path: Any) -> None:
     def refuses() -> Any:
         raise dspy.LMRateLimitError("slow down", model="m", provider="p")
 
@@ -86,7 +86,7 @@ def test_an_answer_of_another_form_ends_the_run_too(option: str, answer: Any, wo
     assert caught.value.program is not None
 
 
-def test_a_run_is_told_from_another_by_the_names_of_its_parts(tmp_path: Any) -> None:
+def test_a_run_is_distinguished_from_another_by_the_names_of_its_parts(tmp_path: Any) -> None:
     def one(before: Any, after: Any) -> bool:
         return True
 

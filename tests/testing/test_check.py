@@ -457,7 +457,7 @@ def test_a_judge_passes_under_a_scripted_model() -> None:
         check("metric", AsksAModel(), **CASE)
 
 
-def test_dspys_metric_passes_when_it_is_told_what_it_cannot_do() -> None:
+def test_dspys_metric_passes_when_its_limits_are_declared() -> None:
     metric = dspy.evaluate.answer_exact_match
     check("metric", metric, **CASE, feedback=False, odd=["", "a b"])
     refused("metric", metric, "no feedback", **CASE)
@@ -608,7 +608,7 @@ def test_callbacks_of_every_form_pass(make: Any) -> None:
     check("callbacks", make())
 
 
-def test_a_callback_hears_runs_that_end_well_and_one_that_fails() -> None:
+def test_a_callback_receives_runs_that_end_well_and_one_that_fails() -> None:
     recorder = EventRecorder()
     check("callbacks", recorder)
     assert [type(event) for event in recorder.of(Finished, Failed)] == [Finished, Finished, Failed]

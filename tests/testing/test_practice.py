@@ -72,7 +72,7 @@ def test_a_recorder_keeps_the_events_of_a_run_in_order() -> None:
     assert len(recorder.threads) == 1
 
 
-def test_a_recorder_says_what_it_heard_where_one_event_was_expected() -> None:
+def test_a_recorder_names_what_it_received_where_one_event_was_expected() -> None:
     recorder = EventRecorder()
     with pytest.raises(AssertionError, match="0 events Finished were heard, not one; heard: nothing"):
         recorder.one(Finished)

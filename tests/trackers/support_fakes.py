@@ -1,4 +1,4 @@
-"""Stand-ins for MLflow and Weights & Biases that keep what they are told."""
+"""Stand-ins for MLflow and Weights & Biases that keep what they receive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What trackers are told, with stand-ins for the services."""
+"""What trackers receive, with stand-ins for the services."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from dspy_gepa.trackers.tracker import as_markdown, failure_of, metrics_of
 from dspy_gepa.trackers.wandb import OpenWandb
 from tests.support import Prompt, is_right, knows_words, learns_words, scripted_lm
 from tests.support_recorder import Recorder
-from tests.support_runs import Words, told
+from tests.support_runs import Words, contents
 from tests.trackers.support_fakes import FakeMLflow, FakeSettings, FakeWandb, FakeWandbRun
 
 KEY = "wandb-key-0123456789abcdef"
@@ -94,7 +94,7 @@ def test_prompts_are_one_document_per_member() -> None:
 # MLflow ---------------------------------------------------------------------------------------------------
 
 
-def test_mlflow_is_told_everything_once_per_step(mlflow: FakeMLflow) -> None:
+def test_mlflow_receives_everything_once_per_step(mlflow: FakeMLflow) -> None:
     heard = Recorder()
     result = Words(None).compile(use_mlflow=True, callbacks=[heard])
     (run,) = mlflow.runs.values()
@@ -107,7 +107,7 @@ def test_mlflow_is_told_everything_once_per_step(mlflow: FakeMLflow) -> None:
     assert (run.status, run.parent, mlflow.stack) == ("FINISHED", None, [])
 
 
-def test_a_step_with_more_numbers_than_a_server_takes_at_once_is_told_in_several_requests(
+def test_a_step_with_more_numbers_than_a_server_takes_at_once_is_sent_in_several_requests(
     mlflow: FakeMLflow,
 ) -> None:
     run = mlflow.start_run()
@@ -187,7 +187,7 @@ def test_names_of_metrics_hold_nothing_that_a_tracker_refuses() -> None:
     assert failure_of(event) == "failures/module._locals_.My_Error"
 
 
-def test_a_server_that_opens_no_run_is_told_of_before_anything_is_spent(mlflow: FakeMLflow) -> None:
+def test_a_server_that_opens_no_run_is_reported_before_anything_is_spent(mlflow: FakeMLflow) -> None:
     mlflow.broken = ConnectionError("no route to tracking.example")
     words = Words(None)
     with pytest.raises(ConfigurationError, match=r"use_mlflow=True, but .*no route to tracking\.example"):
@@ -200,7 +200,7 @@ def test_a_server_that_breaks_later_does_not_break_the_run(
 ) -> None:
     mlflow.broken_from = 3
     result = Words(None).compile(use_mlflow=True)
-    assert told(result) == told(Words(None).compile())
+    assert contents(result) == contents(Words(None).compile())
     (run,) = mlflow.runs.values()
     assert [step for step, _ in run.metrics] == [0, 1, 2]
     assert "the callback Tracker failed on" in caplog.text
@@ -234,7 +234,7 @@ def test_a_resumed_run_writes_all_its_steps_again(mlflow: FakeMLflow, tmp_path: 
 # Weights & Biases -----------------------------------------------------------------------------------------
 
 
-def test_wandb_is_told_everything_once_per_step(wandb: FakeWandb) -> None:
+def test_wandb_receives_everything_once_per_step(wandb: FakeWandb) -> None:
     heard = Recorder()
     result = Words(None).compile(
         use_wandb=True, wandb_init_kwargs={"project": "prompts", "mode": "offline"}, callbacks=[heard]

@@ -73,7 +73,7 @@ def history_of(records: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def test_what_wandb_holds_is_what_the_run_told(offline: Path) -> None:
+def test_what_wandb_holds_is_what_the_run_reported(offline: Path) -> None:
     heard = Recorder()
     result = Words(offline / "run").compile(
         use_wandb=True, wandb_api_key=KEY, wandb_init_kwargs={"project": "prompts"}, callbacks=[heard]

@@ -53,7 +53,7 @@ def test_a_resumed_run_says_so_and_what_it_replays(tmp_path: Path, caplog: pytes
     assert " replayed on val/0 scored" in caplog.text
 
 
-def test_what_is_waited_for_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_waited_for_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "dspy_gepa")
     with pytest.raises(RunInterrupted):
         Words(None).compile(callbacks=[Insists()], num_threads=4)
@@ -64,7 +64,7 @@ def test_what_is_waited_for_is_said(caplog: pytest.LogCaptureFixture) -> None:
     )
 
 
-def test_an_error_that_ends_the_run_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_that_ends_the_run_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "dspy_gepa")
     with pytest.raises(ReflectionError):
         Words(None, reflection=lambda prompt: "no fields").compile()

@@ -86,7 +86,7 @@ def test_the_bar_is_as_long_as_what_is_spent() -> None:
     assert line.split()[1] == "━" * 10 + "─" * 10
 
 
-def test_the_time_is_told_once() -> None:
+def test_the_time_is_shown_once() -> None:
     limited = recorded(BUSY, started={"limits": {"seconds": 600}})
     assert sum("2 min 00 s" in line for line in drawn(BUSY)) == 1
     assert next(line for line in drawn(limited) if "2 min 00 s" in line).startswith("time")
@@ -129,7 +129,7 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     assert any(hostile in line for line in drawn(refused(hostile), colors="standard"))
 
 
-def test_the_end_tells_why_and_what_to_do_next() -> None:
+def test_the_end_shows_why_and_what_to_do_next() -> None:
     ended = recorded(
         BUSY,
         "finished",

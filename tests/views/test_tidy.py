@@ -49,7 +49,7 @@ def test_a_long_name_shows_both_its_ends(name: str, most: int) -> None:
     assert line.endswith(short[cut + 3 :])
 
 
-def test_names_that_differ_in_their_ends_are_told_apart() -> None:
+def test_names_that_differ_in_their_ends_are_distinguished() -> None:
     first, second = (f"a_very_long_name_of_a_module.predictors[{n}].predict" for n in (1, 2))
     assert short_name(first) == "a_very_long_na...tors[1].predict"
     assert short_name(second) != short_name(first)

@@ -47,7 +47,7 @@ from tests.support_progress import POINT, RUNNING, WAIT, limited, recorded, step
         (-1, "0 s"),
     ],
 )
-def test_a_time_is_said_as_people_do(seconds: float, text: str) -> None:
+def test_a_time_is_written_as_people_do(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
@@ -109,7 +109,7 @@ def test_no_score_is_less_than_zero_by_a_digit_that_is_not_shown() -> None:
     assert seed_text(progress) == "0.00, gain +0.00"
 
 
-def test_the_best_is_told_with_its_probability_and_at_the_end_with_the_reason() -> None:
+def test_the_best_is_shown_with_its_probability_and_at_the_end_with_the_reason() -> None:
     assert (
         best_text(RUNNING)
         == "candidate 3, better than your program with probability 0.97; 5 candidates in all"
@@ -126,7 +126,7 @@ MEMBERS = (
 CONTESTED = replace(recorded(members=MEMBERS), contender=4)
 
 
-def test_a_member_that_may_be_better_is_told_while_it_is_not_sure() -> None:
+def test_a_member_that_may_be_better_is_shown_while_it_is_not_sure() -> None:
     told = contender_text(CONTESTED)
     assert told == "candidate 4 may reach 0.80 (0.60 to 0.90), which is not certain yet"
     assert contender_text(recorded(CONTESTED, "finished")) == contender_text(RUNNING) == ""
@@ -142,7 +142,7 @@ def test_a_run_that_ends_before_its_finals_says_how_to_get_who_may_be_better(sta
     assert contender_text(recorded(ended, log_dir=None)).endswith("not certain yet")
 
 
-def test_a_step_tells_what_it_tries_and_how_far_it_is() -> None:
+def test_a_step_shows_what_it_tries_and_how_far_it_is() -> None:
     mutation = step(7, "mutation", (3,), most=14, rollouts=5, reflections=1)
     assert step_text(mutation) == "mutation of candidate 3: 5 of at most 14 rollouts, 1 reflection"
     merge = step(8, "merge", (1, 4), most=5)
@@ -215,7 +215,7 @@ def changed(before: str, after: str) -> list[str]:
     return change_text(recorded(members=members, trials=(made, trial("rejected"))))
 
 
-def test_a_change_is_told_before_where_it_is_and_why() -> None:
+def test_a_change_is_shown_before_where_it_is_and_why() -> None:
     where = "hop.query: scored 3 on 6 rows"
     assert changed("Answer. Be kind.", "Answer. Be kind. Be exact.") == ['+ "Be exact."', where]
     assert changed("Answer. Be kind.", "Answer.") == ['- "Be kind."', where]
@@ -230,13 +230,13 @@ def test_a_text_is_compared_with_that_of_its_parent() -> None:
     assert change_text(recorded(members=members, trials=(second,)))[0] == '+ "Be exact."'
 
 
-def test_the_last_rejection_is_told_with_its_reason_on_one_line() -> None:
+def test_the_last_rejection_is_shown_with_its_reason_on_one_line() -> None:
     made = with_trials(trial("rejected", reason="went\nfrom 3 to 2"), trial("accepted"))
     assert rejection_text(made) == "went from 3 to 2"
     assert rejection_text(Progress()) == ""
 
 
-def test_trouble_is_told_only_where_there_is_some() -> None:
+def test_trouble_is_shown_only_where_there_is_some() -> None:
     assert trouble_text(Progress()) == ""
     assert trouble_text(Progress(retries=1)) == "1 repeated attempt"
     failed = recorded(
@@ -246,7 +246,7 @@ def test_trouble_is_told_only_where_there_is_some() -> None:
     assert told == "2 failed attempts, never scored; the last: Timeout: sl ow"
 
 
-def test_time_left_is_told_only_where_it_is_known() -> None:
+def test_time_left_is_shown_only_where_it_is_known() -> None:
     assert left_text(RUNNING, 120.0) == "about 2 min"
     assert left_text(replace(recorded(state="finished"), ended_at=90.0), 120.0) == ""
 
@@ -294,7 +294,7 @@ def test_a_run_that_waits_says_for_what_how_long_and_how_not_to(changes: dict[st
     assert line_of(replace(RUNNING, wait=replace(WAIT, **changes)), 120.0) == line
 
 
-def test_a_line_for_a_log_is_ascii_and_tells_all_that_matters() -> None:
+def test_a_line_for_a_log_is_ascii_and_shows_all_that_matters() -> None:
     line = line_of(RUNNING, 120.0)
     assert line == (
         "GEPA searching: 300 of 600 rollouts, $0.41 of $5.00, 12 reflections, 45 k tokens; "

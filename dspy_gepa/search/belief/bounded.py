@@ -59,7 +59,7 @@ class Bounded:
             return self._nearest
         return self._inside(self.mean + self._sign * self.sd * _STANDARD.inv_cdf(below + share * mass))
 
-    # Far from the mean only the lower tail of a normal can be told from 0 in a float. The mirror image is
+    # Far from the mean only the lower tail of a normal differs from 0 in a float. The mirror image is
     # computed where the mean lies under the range.
     @property
     def _sign(self) -> int:

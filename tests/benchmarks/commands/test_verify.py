@@ -81,7 +81,7 @@ def test_a_check_passes_when_all_its_cases_do_and_there_are_some() -> None:
     assert not Check("x", 0, 0).ok
 
 
-def test_files_are_counted_and_told_from_those_known(data: Path) -> None:
+def test_files_are_counted_and_distinguished_from_those_known(data: Path) -> None:
     reports = {report.path: report for report in report_files(data, "aime")}
     assert reports["aime/train.jsonl"].rows == 45
     assert reports["aime/train.jsonl"].state == "other rows"
@@ -106,7 +106,7 @@ def test_a_failing_check_fails_the_command(data: Path) -> None:
     assert re.search(r"[1-9]\d* checks failed", done.output)
 
 
-def test_missing_data_is_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_data_is_reported_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = CliRunner().invoke(verify, ["hover", "--data", str(tmp_path)])
     assert done.exit_code == 1
     assert "lacks train.jsonl" in done.output

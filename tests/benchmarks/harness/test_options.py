@@ -77,6 +77,6 @@ def test_names_keep_their_order_and_each_is_there_once() -> None:
     assert chosen("b, a,b", ["a", "b", "c"], "--arms") == ["b", "a"]
 
 
-def test_one_seed_is_not_said_to_be_without_error() -> None:
+def test_one_seed_has_no_standard_error() -> None:
     assert mean_of([0.5]) == "test score 50.0% (one seed, which has no standard error)"
     assert mean_of([0.5, 0.7]) == "mean test score 60.0% (standard error 10.0%, 2 runs)"

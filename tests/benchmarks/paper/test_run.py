@@ -103,7 +103,7 @@ def test_a_result_with_other_rows_is_not_taken_for_the_cell(matrix: tuple[Path, 
     assert "test 5, not 4" in done.output.replace("\n", " ")
 
 
-def test_a_dry_run_tells_every_cell_and_runs_none(tmp_path: Path) -> None:
+def test_a_dry_run_shows_every_cell_and_runs_none(tmp_path: Path) -> None:
     price = ["--price", "simulated/task=1,2", "--price", "simulated/reflection=1,2"]
     names = "gepa,gepa-paper,gepa-paper+merge,dspy-gepa,miprov2,miprov2-zeroshot,simba,bootstrap"
     done = command("easy", "--optimizer", names, *TINY, *price, "--dry-run", "--out", str(tmp_path / "none"))
@@ -203,7 +203,7 @@ def test_a_result_of_other_data_or_another_prompt_is_not_known(tmp_path: Path) -
         mine.stored(tmp_path)
 
 
-def test_a_result_tells_where_its_data_is_from(tmp_path: Path) -> None:
+def test_a_result_shows_where_its_data_is_from(tmp_path: Path) -> None:
     done = command("easy", "--optimizer", "baseline", *TINY, "--out", str(tmp_path))
     assert done.exit_code == 0, done.output
     assert "easy, data: made up here; rows and corpus " in done.output
@@ -212,7 +212,7 @@ def test_a_result_tells_where_its_data_is_from(tmp_path: Path) -> None:
     assert found["data"] == {"source": "", "searched": "", "substitute": ""}
 
 
-def test_a_corpus_that_stands_in_for_the_papers_is_refused_by_its_budget_and_told_otherwise(
+def test_a_corpus_in_place_of_the_papers_is_refused_by_its_budget_and_named_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = load("easy")
@@ -227,7 +227,7 @@ def test_a_corpus_that_stands_in_for_the_papers_is_refused_by_its_budget_and_tol
         refuse_substitute(replace(honest, substitute="a toy corpus"), paper=True)
 
 
-def test_the_papers_budgets_are_told_beside_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_papers_budgets_are_shown_beside_the_published_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     pupa = Rollout({}, predictors=2, val=111, test=221, train=111)
     aime = Rollout({}, predictors=1, val=45, test=150, train=45)
     rollouts = Rollouts(Models(), 150, None, None, price_list())
@@ -316,7 +316,7 @@ def flat(done: Result) -> str:
     return " ".join(done.output.split())
 
 
-def test_a_provider_that_fails_before_the_first_cell_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_provider_that_fails_before_the_first_cell_is_reported_in_a_line(tmp_path: Path) -> None:
     with SimulatedServer({"task": load("easy").task_lm().engine}, FaultPlan.of(Between("401"))) as server:
         where = ["--task-lm", "openai/task", "--reflection-lm", "openai/task", "--api-base", server.url]
         done = command("easy", *TINY, *where, "--dry-run", "--out", str(tmp_path))

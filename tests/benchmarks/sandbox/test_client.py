@@ -116,7 +116,7 @@ def _server_of(sandbox: Sandbox) -> int:
     return server._process.pid
 
 
-def test_what_it_cannot_answer_for_is_its_own_fault_alone(sandbox: Sandbox) -> None:
+def test_code_cannot_disturb_the_next_report(sandbox: Sandbox) -> None:
     """Whatever descriptor it writes to, the next report is right."""
     flood = (
         "\nfor place in range(3, 12):\n    try:\n        os.write(place, b'{}' * 9)\n"

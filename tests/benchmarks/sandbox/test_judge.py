@@ -120,7 +120,7 @@ def test_modules_for_computing_can_be_imported(module: str) -> None:
     assert report(f"import {module}\n{REFERENCE}").error == ""
 
 
-def test_what_a_case_raises_is_told_with_its_line() -> None:
+def test_what_a_case_raises_is_reported_with_its_line() -> None:
     told = said("def twice(x):\n    y = x[0]\n    return x * 2\n")
     assert told["none"].startswith("raised IndexError: ")
     assert told["none"].endswith(" in line 2")
@@ -145,7 +145,7 @@ def test_what_is_timed_has_to_be_right_too() -> None:
     assert said(source)["the larger input"] == "raised ValueError: too long in line 3"
 
 
-def test_a_failure_while_it_is_timed_is_told() -> None:
+def test_a_failure_while_it_is_timed_is_reported() -> None:
     source = (
         "calls = []\ndef twice(x):\n    calls.append(x)\n"
         "    return x * 2 if len(x) < 5 or len(calls) > 2 else 1 // 0\n"
@@ -194,7 +194,7 @@ def test_words_from_untrusted_code_are_cut_and_cleaned() -> None:
         ),
     ],
 )
-def test_differences_are_told_in_words(found: object, expected: object, fault: str) -> None:
+def test_differences_are_shown_in_words(found: object, expected: object, fault: str) -> None:
     assert difference(found, expected) == fault
 
 

@@ -125,7 +125,7 @@ def test_an_argument_is_spelled_as_its_description_asks(
     assert well_spelled(known) < 0.7 < 0.8 < well_spelled({**known, f"react/tools/{component}": text})
 
 
-def test_units_and_calendars_are_told_apart_by_descriptions() -> None:
+def test_units_and_calendars_are_distinguished_by_descriptions() -> None:
     best = task().best_instructions
 
     def sources(texts: Mapping[str, str]) -> list[str]:

@@ -28,7 +28,7 @@ def test_a_delayed_engine_answers_what_the_engine_behind_it_answers() -> None:
     assert DelayedEngine(reader(), QUICK).complete(request_of()) == reader().complete(request_of())
 
 
-def test_the_asynchronous_twin_says_the_same() -> None:
+def test_the_asynchronous_engine_completes_alike() -> None:
     twin = AsyncDelayedEngine(DelayedEngine(reader(), QUICK))
     assert asyncio.run(twin.complete(request_of())) == reader().complete(request_of())
 

@@ -40,7 +40,7 @@ def solved(habits: frozenset[str]) -> float:
     return sum(shortfall("integer", row, habits, "0") <= 0 for row in ROWS) / len(ROWS)
 
 
-def test_the_kind_is_told_by_the_questions_words() -> None:
+def test_the_kind_is_recognized_by_the_questions_words() -> None:
     assert kind_of(CHOICE) == "choice"
     assert kind_of("Give an integer of exactly 3 digits.") == "three digits"
     assert kind_of("Match the formulae to the tags <missing 1>.") == "list"

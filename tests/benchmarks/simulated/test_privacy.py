@@ -78,7 +78,7 @@ def test_harmful_habits_leak_everything_or_say_nothing() -> None:
     assert len(request(QUERY, CASE, ALL | {"vague"}, "0")) < 80
 
 
-def test_the_outside_model_uses_only_what_it_was_told() -> None:
+def test_the_outside_model_uses_only_what_it_was_shown() -> None:
     told = help_with(request(QUERY, CASE, ALL, "0"), CASE)
     assert not mentions(told, "quillon varga")
     assert "Dear [DETAIL 1]" in told

@@ -173,13 +173,15 @@ def test_every_fault_arrives_as_the_error_it_is_and_is_judged_rightly(kind: Faul
 
 @pytest.mark.parametrize("road", ROADS)
 @pytest.mark.parametrize("kind", ["429", "503"])
-def test_what_an_overloaded_provider_asks_for_is_heard_on_both_roads(kind: FaultKind, road: str) -> None:
+def test_the_waiting_time_that_an_overloaded_provider_names_is_kept_to_on_both_roads(
+    kind: FaultKind, road: str
+) -> None:
     fault = fault_of(error_of(kind, road))
     assert (fault.retry_after, fault.overload) == (0.25, kind == "429")
 
 
 @pytest.mark.parametrize("road", ROADS)
-def test_a_key_that_the_provider_repeats_is_not_told_on(road: str) -> None:
+def test_a_key_that_the_provider_repeats_is_not_passed_on(road: str) -> None:
     error = error_of("401", road)
     assert KEY in str(error)
     assert KEY not in describe(error)
@@ -237,7 +239,7 @@ def test_a_slow_server_is_slow() -> None:
 # The table ------------------------------------------------------------------------------------------------
 
 
-def test_the_table_of_faults_tells_what_became_of_the_runs(tmp_path: Path) -> None:
+def test_the_table_of_faults_shows_what_became_of_the_runs(tmp_path: Path) -> None:
     bench = Bench.build("auto", threads=8)
     sound = bench.run(tmp_path / "sound")
     line, message = show_fault(bench, "500", sound, tmp_path / "500")

@@ -12,7 +12,7 @@ def test_the_same_seed_gives_the_same_world() -> None:
     assert build_world(3) != build_world(4)
 
 
-def test_it_has_the_promised_size() -> None:
+def test_it_has_the_declared_size() -> None:
     world = build_world()
     assert len(world.articles) == 240
     assert len(world.questions) == len({question.text for question in world.questions}) == 300

@@ -84,7 +84,7 @@ def test_drafts_speak_of_the_query_and_differ_by_salt() -> None:
 
 
 @pytest.mark.parametrize("code", PROSE)
-def test_prose_in_a_language_is_told_as_that_language(code: str) -> None:
+def test_prose_in_a_language_is_marked_as_that_language(code: str) -> None:
     assert check("language:response_language", PROSE[code], {"language": code})
 
 
@@ -104,7 +104,7 @@ def test_a_writer_takes_care_of_what_it_has_the_habit_for() -> None:
     assert sum(with_care) >= 7
 
 
-def test_without_being_told_a_writer_opens_with_a_remark() -> None:
+def test_without_an_order_a_writer_opens_with_a_remark() -> None:
     assert write("Speak of the sea", (), frozenset(), "row").startswith(OPENINGS)
     assert not write("Speak of the sea", (), frozenset({"only"}), "row").startswith(OPENINGS)
 
@@ -114,7 +114,7 @@ def test_going_over_mends_what_is_broken_and_leaves_what_is_right() -> None:
     assert ensure("One two.", NO_COMMA, ALL_GOOD, "row") == "One two."
 
 
-def test_going_over_without_being_told_to_keep_adds_words_that_may_break_something() -> None:
+def test_going_over_without_an_order_to_keep_adds_words_that_may_break_something() -> None:
     ends = (("startend:end_checker", {"end_phrase": "sea"}),)
     assert check_loosely("startend:end_checker", ensure("By the sea", ends, ALL_GOOD, "row"), ends[0][1])
     careless = ensure("By the sea", ends, ALL_GOOD - {"keep"}, "row")
@@ -179,7 +179,7 @@ def test_the_role_survives_a_journey_through_json() -> None:
         ({"question", "answer"}, None),
     ],
 )
-def test_a_stage_is_told_by_its_fields(names: set[str], stage: str | None) -> None:
+def test_a_stage_is_recognized_by_its_fields(names: set[str], stage: str | None) -> None:
     assert stage_of_fields(names) == stage
 
 

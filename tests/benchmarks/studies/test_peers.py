@@ -62,7 +62,7 @@ def test_the_command_runs_arms_and_writes_results_a_table_and_pictures(tmp_path:
     assert len(picture) < 100_000
 
 
-def test_a_cell_that_raises_is_told_and_the_others_run(
+def test_a_cell_that_raises_is_reported_and_the_others_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(setting: Setting, metric: CountingMetric) -> Found:

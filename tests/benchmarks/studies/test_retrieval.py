@@ -66,7 +66,7 @@ def test_the_command_writes_both_tables(tmp_path: Path) -> None:
     assert "| 61 | HotpotQA's local corpus |" in text
 
 
-def test_data_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
+def test_data_that_is_not_there_is_reported_in_a_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(retrieval, ["--data", str(tmp_path)])
     assert done.exit_code == 1
     assert "lacks train.jsonl" in " ".join(done.output.split())

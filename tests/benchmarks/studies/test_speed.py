@@ -63,7 +63,7 @@ def test_a_target_that_an_arm_missed_has_no_time() -> None:
 
 
 @pytest.mark.slow
-def test_the_target_may_be_the_best_of_an_arm_and_the_own_work_is_told() -> None:
+def test_the_target_may_be_the_best_of_an_arm_and_the_own_work_is_shown() -> None:
     runs = [
         run(BASELINE, 20.0, ((1.0, 0.2), (10.0, 0.6))),
         replace(run("quick", 5.0, ((0.5, 0.2), (4.0, 0.7))), gaps=(0.002, 0.004, 0.1)),

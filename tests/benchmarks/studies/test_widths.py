@@ -64,7 +64,7 @@ def test_the_command_runs_widths_and_writes_results_a_table_and_a_figure(tmp_pat
     assert other.exit_code == 1
 
 
-def test_a_cell_that_raises_is_told_and_the_others_run(
+def test_a_cell_that_raises_is_reported_and_the_others_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = study.run_cell
@@ -111,7 +111,7 @@ def test_differences_are_between_runs_of_the_same_world_and_seed() -> None:
     assert gap.error == pytest.approx(0.0, abs=1e-9)
 
 
-def test_the_table_tells_score_seconds_and_what_the_default_is() -> None:
+def test_the_table_shows_score_seconds_and_what_the_default_is() -> None:
     found = results(
         run("easy", 0, 1, 0.5),
         run("easy", 1, 1, 0.6),

@@ -135,7 +135,7 @@ def test_a_right_course_gets_no_blame() -> None:
     assert good.feedback == "Correct: answered '12.50 EUR', expected '12.50 EUR'."
 
 
-def test_the_predictor_that_answers_is_told_of_the_answer_alone() -> None:
+def test_the_feedback_on_the_predictor_that_answers_is_on_the_answer_alone() -> None:
     calls: Calls = [("find", {"key": "kx204"}, "No entry")]
     assert "Call 1" in judge("cost", "x", calls, "react").feedback
     assert "Call 1" not in judge("cost", "x", calls, "extract.predict").feedback

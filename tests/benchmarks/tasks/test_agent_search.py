@@ -50,7 +50,7 @@ def test_the_agent_answers_more_questions_than_before(task: Task, better: dspy.M
     assert sum(before) + 3 < sum(after)
 
 
-def test_new_descriptions_of_tools_are_what_the_agent_is_told(task: Task, better: dspy.Module) -> None:
+def test_new_descriptions_of_tools_are_what_the_agent_reads(task: Task, better: dspy.Module) -> None:
     kinds = select(task.optimize, ())
     before, after = read_candidate(task.program(), kinds), read_candidate(better, kinds)
     changed = [name for name in after if "/tools/" in name and before[name] != after[name]]
@@ -60,7 +60,7 @@ def test_new_descriptions_of_tools_are_what_the_agent_is_told(task: Task, better
     assert all(text in better.react.signature.instructions for text in told.values())
 
 
-def test_texts_are_told_as_the_model_reads_them_whoever_rewrote_them(task: Task) -> None:
+def test_texts_are_shown_as_the_model_reads_them_whoever_rewrote_them(task: Task) -> None:
     program = task.program()
     agent = program.react
     listing = agent.signature.instructions
@@ -69,7 +69,7 @@ def test_texts_are_told_as_the_model_reads_them_whoever_rewrote_them(task: Task)
     assert task.texts_of(program)["react"] == "Use whatever tool there is."
 
 
-def test_a_step_is_told_in_full_and_the_calls_that_all_saw_once(better: dspy.Module) -> None:
+def test_a_step_is_shown_in_full_and_the_calls_that_all_saw_once(better: dspy.Module) -> None:
     out = Console(file=io.StringIO(), width=110)
     out.print(present.step_story(result_of(better)))
     assert isinstance(out.file, io.StringIO)

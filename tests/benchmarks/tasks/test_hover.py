@@ -93,7 +93,7 @@ def test_a_solved_claim_is_praised() -> None:
         assert feedback(component, found).startswith("Solved")
 
 
-def test_first_half_is_told_of_the_second_search() -> None:
+def test_first_half_of_the_passages_is_shown_to_the_second_search() -> None:
     for component in ("summarize1.predict", "create_query_hop2.predict"):
         text = feedback(component, [*FIRST, *SECOND, "Town 1 | ..."])
         assert "Found before this step's search: 'Harbour at Dusk'." in text
@@ -102,7 +102,7 @@ def test_first_half_is_told_of_the_second_search() -> None:
     assert "the query 'Ilse Maran'" in feedback("create_query_hop2.predict", [*FIRST, *SECOND])
 
 
-def test_second_half_is_told_of_the_third() -> None:
+def test_second_half_is_shown_to_the_third() -> None:
     for component in ("summarize2.predict", "create_query_hop3.predict"):
         text = feedback(component, [*FIRST, *SECOND, "Town 1 | ..."])
         assert "Found before this step's search: 'Harbour at Dusk', 'Ilse Maran'." in text

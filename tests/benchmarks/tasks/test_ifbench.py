@@ -62,7 +62,7 @@ def test_a_failed_run_scores_zero_and_says_so(failed: Any) -> None:
     assert outcome.feedback.startswith("Wrong: there was no response.")
 
 
-def test_feedback_tells_followed_from_missed_in_words() -> None:
+def test_feedback_distinguishes_followed_from_missed_in_words() -> None:
     assert metric(GOLD, answered("A tower, by the sea")).feedback == (
         "Wrong: not all that was asked was done.\n"
         "Followed constraints:\n- The answer ends with 'sea'.\n"

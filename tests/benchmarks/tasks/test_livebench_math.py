@@ -43,7 +43,7 @@ def test_feedback_says_what_was_read_where_and_what_is_wanted() -> None:
     assert outcome(CHOICE, "BBBBB").feedback.startswith("Correct")
 
 
-def test_feedback_tells_an_unreadable_answer_from_none() -> None:
+def test_feedback_distinguishes_an_unreadable_answer_from_none() -> None:
     assert "no answer could be read" in outcome(EXPRESSION, "4x").feedback
     assert "there was no answer" in livebench_math.metric(EXPRESSION, None).feedback
     assert livebench_math.metric(EXPRESSION, None).score == 0.0

@@ -115,7 +115,7 @@ def test_another_number_of_rows_is_refused(
         load(hub=stand_in(tmp_path, hub, rows))
 
 
-def test_a_script_is_told_as_what_it_is(tmp_path: Path) -> None:
+def test_a_script_is_named_as_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(
         DataNotFound, match=r"No rows for hover.* is a loading script.*does not run"
     ) as caught:
@@ -141,7 +141,7 @@ def test_hover_falls_back_to_the_parquet_copy_and_keeps_its_order(
     assert [row.claim for row in task.test] == [row["claim"] for row in hover.hub_splits(rows)["test"]]
 
 
-def test_all_sources_that_failed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_sources_that_failed_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data.urllib.request, "urlopen", _refused)
     with pytest.raises(
         DataNotFound, match=r"(?s)hover-nlp/hover at 39b8469.*network.*loading script"

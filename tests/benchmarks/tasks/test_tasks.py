@@ -106,7 +106,7 @@ def test_feedback_on_a_query_that_missed_shows_the_missed_page() -> None:
     assert "Jana Dunek is from Velholm." in text
 
 
-def test_feedback_on_a_summary_tells_lost_from_caught_from_unseen() -> None:
+def test_feedback_on_a_summary_distinguishes_lost_caught_and_unseen() -> None:
     first = feedback("summarize1.predict")
     assert "Your summary lost:\n- Ostmere Mill: It was built by Jana Dunek." in first
     assert "still to be found:\n- Jana Dunek: Jana Dunek is from Velholm." in first

@@ -158,7 +158,7 @@ def test_nine_in_ten_intervals_hold_the_truth(
 
 
 @pytest.mark.parametrize("kind", ["binary", "graded"])
-def test_the_member_that_looks_best_is_promised_less_than_its_raw_mean_and_is_better(kind: str) -> None:
+def test_the_member_that_looks_best_scores_below_its_raw_mean_and_is_better(kind: str) -> None:
     promised, held, raw, worth, raw_worth = [], [], [], [], []
     for seed in range(80):
         rng = np.random.default_rng(seed)
@@ -240,7 +240,7 @@ def test_early_gains_do_not_make_the_seed_look_better_than_it_is() -> None:
     assert belief.mean[0] == pytest.approx(scores[0].mean(), abs=0.02)
 
 
-def test_a_shared_row_tells_more_about_a_difference_than_two_rows_apart() -> None:
+def test_a_shared_row_shows_more_about_a_difference_than_two_rows_apart() -> None:
     shared = estimate(np.array([[0.0, NAN], [1.0, NAN]]), [(), (0,)], scales=SCALES)
     apart = estimate(np.array([[0.0, NAN], [NAN, 1.0]]), [(), (0,)], scales=SCALES)
     assert shared.probability_better(1, 0) > apart.probability_better(1, 0) > 0.5
@@ -307,7 +307,7 @@ def test_the_winner_of_a_row_is_a_function_of_the_random_state() -> None:
     assert winners == [row_winner(run.scores[:, 3], belief, Random(seed)) for seed in range(20)]
 
 
-def test_members_that_nothing_tells_apart_share_the_rows() -> None:
+def test_members_that_nothing_distinguishes_share_the_rows() -> None:
     scores = np.tile([1.0, 0.0, 1.0, 1.0, 0.0], (4, 4))
     wins = wins_in(scores, estimate(scores, [(), (), (), ()], scales=SCALES), 200)
     np.testing.assert_allclose(wins, 5, atol=0.5)

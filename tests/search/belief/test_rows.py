@@ -198,7 +198,7 @@ def mutated(weights: Sequence[float], before: Sequence[float], after: Sequence[f
     return proposal
 
 
-def test_a_child_passes_the_gate_by_weighted_scores() -> None:
+def test_the_acceptance_of_a_child_goes_by_weighted_scores() -> None:
     before, after = (1.0, 1.0, 0.0), (0.0, 0.0, 1.0)
     assert mutated((1.0, 1.0, 1.0), before, after).verdict == "rejected"
     passed = mutated((1.0, 1.0, 4.0), before, after)
@@ -206,7 +206,7 @@ def test_a_child_passes_the_gate_by_weighted_scores() -> None:
     assert (passed.before, passed.after) == (before, after)  # what was observed
 
 
-def test_a_merge_passes_its_gate_by_weighted_scores() -> None:
+def test_the_acceptance_of_a_merge_goes_by_weighted_scores() -> None:
     pool = pool_of(*SPLIT, Entry({"a": "2"}, (0.0, 0.0, 1.0), (0,)))
     found = Merge(1, 2, 0, (1,), Candidate.of({"a": "3"}))
 

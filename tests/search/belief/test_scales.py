@@ -86,6 +86,6 @@ def test_children_that_fail_where_their_parents_do_make_the_noise_no_smaller(row
     assert fit_scales(run, parents).noise == pytest.approx(np.mean(apart), rel=0.2)
 
 
-def test_a_member_alone_tells_nothing_of_the_noise_but_what_is_usual() -> None:
+def test_the_noise_of_a_member_alone_is_the_usual_one() -> None:
     scales = fit_scales(np.array([[0.0, 1.0, 1.0, 0.0, 1.0, 0.0]]), [()])
     assert scales.noise**2 / (scales.noise**2 + scales.row**2) == pytest.approx(0.7)

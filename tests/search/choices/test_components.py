@@ -74,7 +74,7 @@ def test_a_components_own_feedback_comes_before_that_of_the_rollout() -> None:
     assert blame([told, outcome(0.0, "bad query")]) == ("find.query",)
 
 
-def test_what_the_best_rollouts_are_told_counts_only_when_there_are_no_others() -> None:
+def test_feedback_on_the_best_rollouts_counts_only_when_there_are_no_others() -> None:
     assert blame([outcome(0.0, "bad query"), outcome(1.0, "good verdict")]) == ("find.query",)
     assert blame([outcome(0.5, "verdict unclear")]) == ("answer",)
 

@@ -111,7 +111,7 @@ def test_thompson_takes_each_as_often_as_it_may_be_the_best() -> None:
     assert worse == pytest.approx(1 - better)
 
 
-def test_thompson_takes_the_uncertain_sometimes_and_the_hopeless_never() -> None:
+def test_thompson_takes_the_uncertain_sometimes_and_a_clearly_worse_candidate_never() -> None:
     pool = believing(scored((NAN,), (NAN,), (NAN,)), [0.5, 0.4, 0.4], [0.01, 0.2, 0.01])
     known, uncertain, hopeless = shares("thompson", pool)
     assert 0.2 < uncertain < 0.4

@@ -142,7 +142,7 @@ def test_an_unknown_relation_is_refused() -> None:
 
 
 @pytest.mark.parametrize("id", CONSTRAINTS)
-def test_a_description_tells_the_parameters_that_a_reader_needs(id: str) -> None:
+def test_a_description_shows_the_parameters_that_a_reader_needs(id: str) -> None:
     kwargs = KWARGS[id]
     words = describe(id, kwargs)
     told = {

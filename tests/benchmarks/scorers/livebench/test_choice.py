@@ -51,14 +51,14 @@ def test_other_forms_are_wrong(answer: str) -> None:
     assert score_choice("C", answer, QUESTION).score == 0.0
 
 
-def test_what_was_read_of_a_wrong_answer_is_told() -> None:
+def test_what_was_read_of_a_wrong_answer_is_shown() -> None:
     wrong = score_choice("C", r"AAAAA, so \boxed{B}", QUESTION)
     assert wrong.found is not None
     assert (wrong.score, wrong.found.text, wrong.found.place) == (0.0, "A", "the repeated letter")
     assert score_choice("C", "I cannot say.", QUESTION).found is None
 
 
-def test_an_option_without_a_value_is_right_whatever_is_said() -> None:
+def test_an_option_without_a_value_is_right_whatever_is_answered() -> None:
     assert value_of("E", QUESTION) == NO_VALUE
     blank = QUESTION.replace(r"(E)}$", r"(E)} ~\qquad $")
     assert value_of("E", blank) == ""

@@ -42,7 +42,7 @@ def test_expressions_are_equal_if_their_difference_is_next_to_nothing(
     assert compare(truth, answer) == outcome
 
 
-def test_what_cannot_be_read_is_told_apart() -> None:
+def test_what_cannot_be_read_is_distinguished() -> None:
     assert "truth" in compare(r"\{1,2\}", "1")
     assert "LaTeX" in compare("1", r"\{1,2\}")
 

@@ -19,7 +19,7 @@ def test_anything_else_does_not(answer: str) -> None:
     assert score_whole_number("047", answer).score == 0.0
 
 
-def test_what_was_read_is_told() -> None:
+def test_what_was_read_is_reported() -> None:
     verdict = score_whole_number("047", "It may be 12 or 048")
     assert verdict.found is not None
     assert verdict.found.text == "048"

@@ -41,7 +41,7 @@ def built(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
-def test_what_was_built_is_counted_and_its_checksum_told(tmp_path: Path) -> None:
+def test_what_was_built_is_counted_and_its_checksum_shown(tmp_path: Path) -> None:
     result = build(archive(tmp_path / "wiki.tar.gz"), tmp_path / "index")
     assert result.passages == len(PAGES)
     assert result.sha256 == hashlib.sha256(LINES).hexdigest()
@@ -118,7 +118,7 @@ def test_an_index_knows_what_it_was_built_from(built: Path) -> None:
     )
 
 
-def test_memory_disk_and_time_are_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_disk_and_time_are_shown_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wikipedia, "_free_disk", lambda directory: 10**9)
     monkeypatch.setattr(wikipedia, "_free_memory", lambda: 8 * 10**9)
     told = wikipedia.needed(tmp_path, download=True)
