@@ -36,7 +36,7 @@ _TEXT = "text"
 _NOTHING: Mapping[str, Any] = {"proposal": None, "member": None, "evaluated": {}, "val_means": {}}
 
 
-class Line(NamedTuple):
+class WrittenEvent(NamedTuple):
     """An event as a journal keeps it.
 
     Attributes:
@@ -67,7 +67,7 @@ class EventLines:
         self._lasting: dict[str, Any] = {}
         self._scores: dict[int, MemberScore] = {}
 
-    def write(self, event: Event) -> Line:
+    def write(self, event: Event) -> WrittenEvent:
         """Return the line of an event."""
         texts: dict[str, str] = {}
         data = event.to_dict()
@@ -78,7 +78,7 @@ class EventLines:
             data = self._commit_data(event, data)
             texts = _shorten(data)
         self._note(event)
-        return Line(data, texts)
+        return WrittenEvent(data, texts)
 
     def _commit_data(self, event: StepCommitted, data: dict[str, Any]) -> dict[str, Any]:
         if event.proposal is not None:
