@@ -28,7 +28,7 @@ from dspy_gepa.types import SCORE_SLACK, Candidate, Effect, Result, Row
 
 # Average share of steps after which a candidate is run on the rows that must pass: one that is validated with
 # the published algorithm, else one that has become the best (benchmarks/results/history.md).
-CHECKED = {True: 0.3, False: 0.3}
+CHECKED = {True: 0.3, False: 0.1}
 
 AUTO_SIZES = ("light", "medium", "heavy")
 
