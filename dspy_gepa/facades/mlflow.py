@@ -28,17 +28,19 @@ try:
     import mlflow
     from mlflow.genai.optimize.optimizers import BasePromptOptimizer
     from mlflow.genai.optimize.types import PromptOptimizerOutput
+    from mlflow.utils.autologging_utils import AUTOLOGGING_INTEGRATIONS
 except ImportError as missing:
     raise ImportError(
         f"PromptOptimizer needs MLflow 3.5 or newer, which cannot be imported ({missing}). Install the extra "
         "mlflow: pip install 'dspy-gepa[mlflow]'."
     ) from missing
 
-# MLflow imports these, where their libraries are loaded, under a lock of its own when an evaluation begins; a
-# thread of MLflow that imports anything at that moment and it would wait for each other, for ever.
+# For each evaluation MLflow turns on the tracing of every library that is loaded, and imports under a lock of
+# its own. A thread of MLflow that imports something at that moment and this one then wait for each other, for
+# ever. What this package loads is left out, unless the user turned it on.
 for _library in ("dspy", "litellm", "openai"):
-    if _library in sys.modules:
-        import_module(f"mlflow.{_library}")
+    if _library in sys.modules and _library not in AUTOLOGGING_INTEGRATIONS:
+        import_module(f"mlflow.{_library}").autolog(disable=True, silent=True)
 
 Records: TypeAlias = Sequence[Mapping[str, Any]]
 Evaluate: TypeAlias = "Callable[[dict[str, str], list[Any]], list[Any]]"
