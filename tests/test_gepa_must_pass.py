@@ -10,6 +10,7 @@ import dspy
 import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, GEPAResult, JournalError
+from dspy_gepa.cli.show import summary
 from dspy_gepa.events import StepCommitted
 from dspy_gepa.record.read import read_run
 from dspy_gepa.report.sections import facts
@@ -226,6 +227,7 @@ def test_record_report_and_summary_show_it(tmp_path: Path) -> None:
         (fact,) = [fact for fact in facts(record) if fact.label == "Rows that must pass"]
         assert f"{lost[0][0]} ({lost[0][1][0]}" in fact.note
         assert f"passes all {len(guards(result))} rows that must pass" in summary_text(record)
+        assert fact.note == dict(summary(record))["must pass"]
     assert "Rows that must pass" in result.to_markdown()
     assert "Rows that must pass" in result.report().to_html()
     assert json.loads(result.to_json())["regressions"] == result.regressions

@@ -10,6 +10,7 @@ import dspy
 import pytest
 
 from dspy_gepa import GEPA, ConfigurationError, GEPAResult, JournalError, RunInterrupted
+from dspy_gepa.cli.show import summary
 from dspy_gepa.events import Finished, RolloutDone
 from dspy_gepa.record.read import read_run
 from dspy_gepa.report.sections import facts, settings_in_words
@@ -114,6 +115,7 @@ def test_record_report_and_summary_show_it(tmp_path: Path) -> None:
         assert [fact.value for fact in facts(record) if fact.label == "Test set"] == ["10 rows"]
         assert any("10 test rows" in line for line in settings_in_words(record))
         assert record.usage["test rollouts"].calls == 4 * len(TEST)
+        assert "on 10 test rows" in dict(summary(record))["test set"]
     assert "on 10 test rows" in result.to_markdown()
     assert "on 10 test rows" in result.report().to_html()
     assert json.loads(result.to_json())["test"]["score"] == result.test.score

@@ -16,7 +16,7 @@ from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.texts import IN_SAMPLE, candidate_name, render_estimate
-from dspy_gepa.views.words import amount, duration, measured_text, trials_text
+from dspy_gepa.views.words import amount, duration, measured_text, must_pass_text, test_text, trials_text
 
 # Settings that a user gave by name; the others follow from program and data.
 _NAMED = ("metric", "task model", "reflection model", "adapter", "seed", "width")
@@ -73,6 +73,8 @@ def _result(record: RunRecord) -> Iterator[tuple[str, str]]:
         + IN_SAMPLE * bool(record.started.get("in_sample")),
     )
     yield "measured", measured_text(record)
+    yield "test set", test_text(record)
+    yield "must pass", must_pass_text(record)
     if record.best == 0:
         yield "gain", f"none; {record.choice_reason or 'your program is the best so far'}"
     else:

@@ -27,7 +27,8 @@ OUTPUT_CHARS = 1_000
 
 def guarding_rows(pool: Pool, must_pass: MustPass) -> tuple[Row, ...]:
     """Return the rows that the original passes."""
-    return tuple(row for row in must_pass if _passes(pool, must_pass, 0, row))
+    scores = pool.table.at(0, pool.columns(tuple(must_pass)))
+    return tuple(row for row, s in zip(must_pass, scores, strict=True) if s >= must_pass[row] - SCORE_SLACK)
 
 
 def regressions(pool: Pool, must_pass: MustPass, member: int) -> tuple[Row, ...]:
@@ -50,7 +51,11 @@ def unchecked(pool: Pool, must_pass: MustPass, member: int) -> tuple[Row, ...]:
 
 def holds(pool: Pool, must_pass: MustPass, member: int) -> bool:
     """Return True if a member is known to pass every guarded row, so that it may be returned."""
-    return all(_passes(pool, must_pass, member, row) for row in guarding_rows(pool, must_pass))
+    if not must_pass or member == 0:
+        return True
+    rows = guarding_rows(pool, must_pass)
+    scores = pool.table.at(member, pool.columns(rows))
+    return all(s >= must_pass[row] - SCORE_SLACK for row, s in zip(rows, scores, strict=True))
 
 
 def failing(pool: Pool, must_pass: MustPass) -> set[int]:
@@ -80,10 +85,11 @@ def show_regressions(
 
     The feedback says that the row must pass, and how the original answered it, which is on record.
     """
+    guarding = guarding_rows(pool, must_pass)
     lost = [
         row
         for row, outcome in zip(rows, outcomes, strict=True)
-        if _passes(pool, must_pass, 0, row) and outcome.score < must_pass[row] - SCORE_SLACK
+        if row in guarding and outcome.score < must_pass[row] - SCORE_SLACK
     ]
     if not lost:
         return tuple(outcomes)
@@ -94,13 +100,6 @@ def show_regressions(
         _noted(outcome, notes[row]) if row in notes else outcome
         for row, outcome in zip(rows, outcomes, strict=True)
     )
-
-
-def _passes(pool: Pool, must_pass: MustPass, member: int, row: Row) -> bool:
-    if row not in must_pass:
-        return False
-    (score,) = pool.table.at(member, [pool.column(row)])
-    return bool(score >= must_pass[row] - SCORE_SLACK)
 
 
 def _note(original: Outcome) -> str:
