@@ -16,6 +16,7 @@ from benchmarks.commands.demo import demo
 from benchmarks.commands.score import score
 from benchmarks.commands.serve import serve
 from benchmarks.commands.verify import verify
+from benchmarks.paper.costs import costs
 from benchmarks.paper.report import report
 from benchmarks.paper.run import run
 from benchmarks.scorers.retrieval.wikipedia import wikipedia
@@ -26,6 +27,7 @@ from benchmarks.studies.forecasts import forecasts
 from benchmarks.studies.overhead import overhead
 from benchmarks.studies.peers import peers
 from benchmarks.studies.real import real
+from benchmarks.studies.resumed import resumed
 from benchmarks.studies.retrieval import retrieval
 from benchmarks.studies.scale import scale
 from benchmarks.studies.speed import speed
@@ -40,6 +42,7 @@ def main() -> None:
 
 
 main.add_command(calibrate)
+main.add_command(costs)
 main.add_command(demo)
 main.add_command(run)
 main.add_command(report)
@@ -55,6 +58,7 @@ main.add_command(peers)
 main.add_command(real)
 main.add_command(widths)
 main.add_command(verify)
+main.add_command(resumed)
 main.add_command(retrieval)
 main.add_command(wikipedia)
 

@@ -1,7 +1,8 @@
 """dspy_gepa: reflective prompt evolution (GEPA, arXiv 2507.19457) as a DSPy optimizer.
 
-`GEPA` is the optimizer; ``help(dspy_gepa.GEPA)`` describes its options. `read_run` reads a run back. Other
-names are in modules to import, such as ``from dspy_gepa.events import StepCommitted``:
+`GEPA` is the optimizer; ``help(dspy_gepa.GEPA)`` describes its options. `optimize_text` needs no
+program. `read_run` reads a run back. Other names are in modules to import, such as
+``from dspy_gepa.events import StepCommitted``:
 
 - ``dspy_gepa.events``: what callbacks receive.
 - ``dspy_gepa.search``: `Strategy`, with `Adaptive` and `Paper`; the types of functions that decide,

@@ -91,6 +91,8 @@ class GEPA(Teleprompter):
             ``"latency"``, ``"length"``. They affect the search only through `frontier_type`.
         weights: Weight of an example, above 0: the name of a field, or a function. Default: equal weights.
         groups: Group of an example, read likewise. Rows are drawn from all groups, scores reported by group.
+        must_pass: Rows that the returned program may not fail if yours passes them: `Example` objects; or a
+            field or function that gives True, or the lowest score that passes.
         optimize: Kinds of text to rewrite: ``"instructions"``, ``"fields"`` and ``"tools"`` (descriptions).
             `dspy_gepa.Text` objects and sources of `dspy.Flex` are always rewritten.
         freeze: Components to leave unchanged, by name or `fnmatch` pattern.
@@ -160,6 +162,7 @@ class GEPA(Teleprompter):
         objectives: Sequence[str] = (),
         weights: Reading | None = None,
         groups: Reading | None = None,
+        must_pass: Reading | Sequence[dspy.Example] | None = None,
         # Texts
         optimize: Sequence[str] = ("instructions",),
         freeze: Sequence[str] = (),
@@ -224,6 +227,7 @@ class GEPA(Teleprompter):
                 objectives=objectives,
                 weights=weights,
                 groups=groups,
+                must_pass=must_pass,
                 optimize=optimize,
                 freeze=freeze,
                 initial_candidates=initial_candidates,

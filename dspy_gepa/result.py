@@ -39,7 +39,7 @@ from dspy_gepa.texts import (
     render_report,
 )
 from dspy_gepa.types import Candidate, Row, Usage
-from dspy_gepa.views.words import measured_text, summary_text
+from dspy_gepa.views.words import measured_text, must_pass_text, summary_text
 
 T = TypeVar("T")
 
@@ -94,6 +94,8 @@ class GEPAResult:
             those of answers without usage are estimated, see `Usage.estimated`.
         total_cost: US dollars, for the models whose prices are known.
         usage: The same by phase: `reflection`, `train rollouts` and `validation rollouts`.
+        regressions: For each candidate, the rows of `must_pass` that it fails and your program passes, by
+            name (``train/3``); None for one that was not run on all of them. None without `must_pass`.
         failed_rollouts: Number of rollouts that gave no answer, by cause: an exception of the program, or a
             provider's that failed in every attempt.
         stop_reason: Reason for the end of the search.
@@ -132,6 +134,7 @@ class GEPAResult:
     total_tokens: int
     total_cost: float
     usage: dict[str, Usage]
+    regressions: list[list[str] | None] | None
     failed_rollouts: dict[str, int]
     stop_reason: str
     record: RunRecord
@@ -179,6 +182,7 @@ class GEPAResult:
             total_tokens=spent.tokens,
             total_cost=spent.cost,
             usage=dict(search.usage),
+            regressions=_regressions(record),
             failed_rollouts=dict(record.failed_rollouts),
             stop_reason=search.stop_reason,
             record=record,
@@ -361,6 +365,7 @@ class GEPAResult:
                 render_estimate(self.score, self.interval) + (IN_SAMPLE if self.score_is_in_sample else ""),
             ),
             ("Measured", measured_text(self.record)),
+            ("Rows that must pass", must_pass_text(self.record)),
             ("By group", render_against_original(self.group_scores, self.best_idx)),
             ("Objectives", render_against_original(self.val_aggregate_subscores, self.best_idx)),
             ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),
@@ -394,6 +399,13 @@ def best_by_level(levels: Mapping[str, Sequence[float]]) -> dict[str, set[int]]:
         name: {member for member, level in enumerate(reached) if level == highest[name]}
         for name, reached in levels.items()
     }
+
+
+def _regressions(record: RunRecord) -> list[list[str] | None] | None:
+    if not record.started.get("must_pass"):
+        return None
+    found = [record.regressions(member.index) for member in record.members]
+    return [None if rows is None else list(rows) for rows in found]
 
 
 def by_member(named: Mapping[str, Sequence[T]]) -> list[dict[str, T]]:

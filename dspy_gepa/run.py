@@ -272,6 +272,7 @@ def _start_of(settings: RunSettings, problem: Problem, journal: Journal | None) 
         resumed_steps=0 if journal is None else journal.last_step + 1,
         seconds_before=0.0 if journal is None else journal.seconds_before,
         guidance=dict(problem.reflection.guidance),
+        must_pass={str(row): low for row, low in problem.must_pass.items()},
     )
 
 

@@ -25,6 +25,9 @@ TextKind: TypeAlias = Literal["instructions", "field", "tool", "argument", "text
 # Maximum absolute score: beyond it, sums of squares overflow.
 LARGEST_SCORE = 1e100
 
+# Scores may miss or exceed a limit by this much, from rounding.
+SCORE_SLACK = 1e-6
+
 # `TraceStep.component` of the step that stands for the whole program.
 PROGRAM = ""
 

@@ -29,6 +29,7 @@ PRIVATE = re.compile(
 PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "notebooks/README.md", "benchmarks/README.md")),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "style.md"),
+    *sorted((ROOT / "skills").rglob("*.md")),
     *sorted((ROOT / "notebooks" / "sources").glob("*.py")),
     *sorted((PACKAGE / "report" / "assets").iterdir()),
 ]

@@ -19,7 +19,7 @@ import click
 import numpy as np
 
 from benchmarks.scorers.retrieval.passages import StoredPassages, write_passages
-from benchmarks.scorers.retrieval.retriever import build_index
+from benchmarks.scorers.retrieval.storing import store_index
 from benchmarks.scorers.retrieval.wikipedia import INDEX, StoredRetriever
 
 WORDS_PER_PASSAGE = 70
@@ -44,9 +44,8 @@ def build(directory: Path, passages: int, corpus: Path | None) -> None:
     count = write_passages(_read(corpus) if corpus else made_up(passages), directory)
     texts = StoredPassages(directory)
     started = time.process_time()
-    index = build_index(texts)
+    store_index(texts, directory / INDEX)
     seconds = time.process_time() - started
-    index.save(directory / INDEX)
     size = sum(path.stat().st_size for path in (directory / INDEX).iterdir())
     _print(passages=count, seconds=seconds, megabytes=_most_memory(), disk=size / 1e6)
 

@@ -24,6 +24,7 @@ from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.dispatcher import Done
 from dspy_gepa.search.belief.bounded import Bounded
 from dspy_gepa.search.loop import Committed, Search
+from dspy_gepa.search.must_pass import failing
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
 from dspy_gepa.steps import Evaluation, Proposal, available
@@ -199,8 +200,8 @@ def _gain(pool: Pool, member: int) -> float:
 
 
 def _contender(search: Search, best: int) -> int | None:
-    values = _values(search)
-    known = [member for member, value in enumerate(values) if not math.isnan(value)]
+    values, barred = _values(search), failing(search.pool, search.problem.must_pass)
+    known = [m for m, value in enumerate(values) if not math.isnan(value) and m not in barred]
     top = max(known, key=lambda member: values[member], default=best)
     if top == best or values[top] <= values[best]:
         return None

@@ -57,6 +57,7 @@ class RunStarted(Event):
         resumed_steps: Number of steps that earlier sessions in this `log_dir` began.
         seconds_before: Duration of the earlier sessions.
         guidance: The user's guidance for the reflection model, skills included, by component or pattern.
+        must_pass: Rows that must pass, by name, each with the lowest score that passes.
     """
 
     forecast: Forecast
@@ -72,6 +73,7 @@ class RunStarted(Event):
     resumed_steps: int = 0
     seconds_before: float = 0.0
     guidance: Mapping[str, str] = field(default_factory=dict)
+    must_pass: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.pareto import pareto_front
-from dspy_gepa.types import Usage
+from dspy_gepa.types import SCORE_SLACK, Usage
 
 RunStatus: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
 """State of a run; all but ``finished`` ones can be resumed. ``killed``: no process, and no end on record."""
@@ -208,6 +208,19 @@ class RunRecord:
         """Rows on which members are compared, in order; the train rows if there is no validation set."""
         split = "train" if self.started.get("in_sample") else "val"
         return tuple(f"{split}/{position}" for position in range(self.started.get("val_rows", 0)))
+
+    @property
+    def guarded(self) -> tuple[str, ...]:
+        """Rows that must pass and that the original passes."""
+        known = self.members[0].scores if self.members else {}
+        must_pass = self.started.get("must_pass", {})
+        return tuple(row for row, low in must_pass.items() if known.get(row, -math.inf) >= low - SCORE_SLACK)
+
+    def regressions(self, member: int) -> tuple[str, ...] | None:
+        """Return the guarded rows that a member fails; None if none so far, and not all were run."""
+        known, must_pass = self.members[member].scores, self.started.get("must_pass", {})
+        lost = [row for row in self.guarded if row in known and known[row] < must_pass[row] - SCORE_SLACK]
+        return tuple(lost) if lost or all(row in known for row in self.guarded) else None
 
     @property
     def frontier(self) -> Mapping[str, tuple[int, ...]]:

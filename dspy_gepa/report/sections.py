@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.types import Usage
-from dspy_gepa.views.words import amount, duration, trials_text
+from dspy_gepa.views.words import amount, duration, must_pass_text, trials_text
 
 TOGETHER = "all together"
 # Probabilities nearer to 0 or 1 than this are shown as bounds.
@@ -133,6 +133,8 @@ def facts(record: RunRecord) -> list[Fact]:
     times = " ".join(filter(None, [_limit("seconds", limits.get("seconds")), sessions]))
     found.append(Fact("Time", duration(record.seconds), times))
     found.append(Fact("Candidates", f"{len(record.members):,}", trials_text(record)))
+    if said := must_pass_text(record):
+        found.append(Fact("Rows that must pass", f"{len(record.guarded):,}", said))
     return found
 
 

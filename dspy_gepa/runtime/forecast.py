@@ -55,6 +55,8 @@ class Shape:
         threads: Number of rollouts at a time.
         kept: Share of the budget that is kept for the finals.
         reflection_price: US dollars per token of the reflection LM, or None if unknown.
+        must_pass: Rollouts on rows that must pass: of the original, and of a step on average. They are part
+            of `first` and `step`.
     """
 
     first: int
@@ -66,6 +68,7 @@ class Shape:
     threads: int
     kept: float = 0.0
     reflection_price: float | None = None
+    must_pass: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Forecast:
         cost: US dollars.
         seconds: Wall-clock seconds.
         tokens_estimated: True if the model reports no tokens, so that `tokens` rests on lengths of texts.
+        must_pass: Number of the rollouts that are spent on rows that must pass.
     """
 
     steps: int
@@ -89,9 +93,11 @@ class Forecast:
     cost: float | None = None
     seconds: float | None = None
     tokens_estimated: bool = False
+    must_pass: int = 0
 
     def __str__(self) -> str:
         parts = [f"about {self.steps} steps", f"at most {self.rollouts:,} rollouts"]
+        parts += [f"about {self.must_pass:,} of them on rows that must pass"] if self.must_pass else []
         parts.append(f"about {self.reflections:,} reflections")
         how = " (estimated from lengths: the model reports none)" if self.tokens_estimated else ""
         parts += [f"{self.tokens:,} tokens{how}"] if self.tokens is not None else []
@@ -195,8 +201,9 @@ def _fits(found: Forecast, limits: Limits) -> bool:
 def _run_of(rollouts: int, shape: Shape, sample: Sample | None) -> Forecast:
     steps = max(0.0, rollouts * (1 - shape.kept) - shape.first) / shape.step
     reflections = steps * shape.rewritten
+    must_pass = round(shape.must_pass[0] + steps * shape.must_pass[1])
     if sample is None:
-        return Forecast(round(steps), rollouts, round(reflections))
+        return Forecast(round(steps), rollouts, round(reflections), must_pass=must_pass)
     evidence = shape.evidence * sample.tokens / shape.components
     reflecting = reflections * (evidence + REFLECTION_TOKENS)
     priced = sample.cost is not None and shape.reflection_price is not None
@@ -210,4 +217,5 @@ def _run_of(rollouts: int, shape: Shape, sample: Sample | None) -> Forecast:
         cost=cost,
         seconds=seconds,
         tokens_estimated=sample.is_estimated,
+        must_pass=must_pass,
     )

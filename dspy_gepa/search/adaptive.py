@@ -33,6 +33,7 @@ from dspy_gepa.search.crossover import cross, find_crossover
 from dspy_gepa.search.evaluation import evaluation_step, first_evaluation
 from dspy_gepa.search.finals import best_by_belief, contenders, finals
 from dspy_gepa.search.merge import Merge
+from dspy_gepa.search.must_pass import MustPass, best_not_failing, guarding_rows, unchecked, with_regressions
 from dspy_gepa.search.mutation import Mutation, edits_to_show, most_spent, mutate
 from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
@@ -191,20 +192,27 @@ class AdaptiveSearch:
         """Return the first rollouts of what the pool begins with, and later top-ups of the current best."""
         begun = {step.evaluates for step in in_flight.values()}
         if pool.has_begun:
-            decision = self._top_up(pool, begun)
+            decision = self._check(pool, begun) or self._top_up(pool, begun)
             return None if decision is None else self.step(pool, decision)
-        rows = self._shared.rows[: self.options.first_rows]
+        first = self._shared.rows[: self.options.first_rows]
+        guarding = tuple(dict.fromkeys([*first, *self.problem.must_pass]))
         # The original goes first and alone: it shows whether program and metric work.
         for member in pool.members if pool.is_run(0) else pool.members[:1]:
             if not pool.is_run(member.index) and member.index not in begun:
-                return self.step(pool, first_evaluation(member, rows))
+                return self.step(pool, first_evaluation(member, first if member.index else guarding))
         return None
+
+    def _check(self, pool: Pool, begun: set[int | None]) -> Decision | None:
+        """Return the run of the best member on the rows that must pass, as far as they are not known."""
+        best = best_not_failing(pool, self.problem.must_pass) if self.problem.must_pass else 0
+        rows = unchecked(pool, self.problem.must_pass, best) if best and best not in begun else ()
+        return Decision("top-up", (best,), rows) if rows else None
 
     def _top_up(self, pool: Pool, begun: set[int | None]) -> Decision | None:
         after, trials = self.options.champion_after, pool.trials
         if not after or trials < after:
             return None
-        champion = int(pool.belief.mean.argmax())
+        champion = best_not_failing(pool, self.problem.must_pass)
         run, exposure = ~np.isnan(pool.table.line(champion)), pool.exposures[champion]
         run[[column for member, column in pool.unavailable if member == champion]] = True
         wanted = self.options.first_rows + trials - int(run.sum())
@@ -250,7 +258,8 @@ class AdaptiveSearch:
             return chosen_rows(options.choose_rows, pool, parent, options.minibatch_size, rng)
         perfect = options.perfect_in(pool)
         limit = math.inf if perfect is None else perfect
-        return failures_first(pool, parent, options.minibatch_size, limit, rng)
+        rows = failures_first(pool, parent, options.minibatch_size, limit, rng)
+        return with_regressions(pool, self.problem.must_pass, parent, rows)
 
     def _trial_rows(
         self, pool: Pool, parents: tuple[int, ...], reflected: Sequence[Row], number: int
@@ -271,12 +280,15 @@ class AdaptiveSearch:
 
         None if there are no such sentences, or too few rows for a trial.
         """
-        share, champion = self.options.trim_share, int(pool.belief.mean.argmax())
+        must_pass = self.problem.must_pass
+        share, champion = self.options.trim_share, best_not_failing(pool, must_pass)
         if not share or champion == 0:
             return None
         run = ~np.isnan(pool.table.line(champion))
         most = min(int(share * room), self.options.size_of_trial(pool.trials + 1))
-        rows = self._training.where(run).rows[:most]
+        known = self._training.where(run).rows
+        first = [row for row in guarding_rows(pool, must_pass) if row in known]
+        rows = tuple(dict.fromkeys([*first, *known]))[:most]
         if len(rows) < LEAST_ROWS_OF_A_TRIM:
             return None
         reflection = self.problem.reflection
@@ -284,7 +296,7 @@ class AdaptiveSearch:
         found = find_trim(pool, champion, worded, self.problem.examples(), reflection.rules.keep)
         if found is None:
             return None
-        work, need = trim(found, pool, rows), Spending(rollouts=len(rows))
+        work, need = trim(found, pool, rows, must_pass), Spending(rollouts=len(rows))
         return PlannedStep("trim", work, need, parents=(champion,))
 
     def finals(self, pool: Pool, room: int) -> PlannedStep | None:
@@ -296,14 +308,23 @@ class AdaptiveSearch:
         if not self.options.finalists or room <= 0:
             return None
         wanted = max(self.options.finalists, room // len(pool.val_rows) - 1)
-        members = contenders(pool, min(wanted, max(1, room // ROWS_OF_A_FINALIST - 1)))
+        must_pass = self.problem.must_pass
+        members = contenders(pool, min(wanted, max(1, room // ROWS_OF_A_FINALIST - 1)), must_pass)
+        members = _with_room(pool, members, must_pass, room // 2)
+        checks = [row for m in members for row in unchecked(pool, must_pass, m) if row not in pool.val_rows]
         most = sum(int(np.isnan(pool.table.line(m)[: len(pool.val_rows)]).sum()) for m in members)
         if len(pool) == 1 and not most:
             return None
-        need = Spending(rollouts=min(room, most))
-        work = finals(pool, members, validation_order(pool, self.seed), need.rollouts)
+        need = Spending(rollouts=min(room, most + len(checks)))
+        work = finals(pool, members, validation_order(pool, self.seed), need.rollouts, must_pass)
         return PlannedStep("finals", work, need, evaluates=members[-1], finalists=tuple(members))
 
     def choice(self, pool: Pool, finalists: Sequence[int] = ()) -> Choice:
         """Return the member believed best; the original unless another is better with confidence."""
-        return best_by_belief(pool, self.options.tie, finalists)
+        return best_by_belief(pool, self.options.tie, finalists, self.problem.must_pass)
+
+
+def _with_room(pool: Pool, members: Sequence[int], must_pass: MustPass, room: int) -> list[int]:
+    """Return the first members, at least two, whose open rows that must pass take up to `room` rollouts."""
+    costs = np.cumsum([len(unchecked(pool, must_pass, member)) for member in members])
+    return [m for m, cost in zip(members, costs.tolist(), strict=True) if cost <= room or m in members[:2]]

@@ -8,39 +8,56 @@ from typing import Any
 
 import numpy as np
 
+from dspy_gepa.search.must_pass import NOTHING_GUARDED, MustPass, failing, holds, regressions, unchecked
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Choice
 from dspy_gepa.steps import Evaluation, Step
 from dspy_gepa.types import Effect, Outcome, Rollout, Row
 
+# Number of rows that a reason names.
+MOST_NAMED = 5
 # Number of members, the best by their means, that `choose` compares: each costs the variance of a difference.
 MOST_COMPARED = 32
 
 
-def contenders(pool: Pool, count: int) -> list[int]:
+def contenders(pool: Pool, count: int, must_pass: MustPass = NOTHING_GUARDED) -> list[int]:
     """Return the original and the `count` other members with the highest posterior means.
 
-    A member whose trimmed version was accepted leaves its place to it.
+    A member whose trimmed version was accepted leaves its place to it once that passes all rows that must
+    pass. Members that fail such a row are left out.
     """
-    out = {0, *(pool.members[shorter].parents[0] for shorter in pool.trimmed)}
+    shorter = [member for member in pool.trimmed if holds(pool, must_pass, member)]
+    out = {0, *(pool.members[member].parents[0] for member in shorter), *failing(pool, must_pass)}
     ranked = np.argsort(-pool.belief.mean, kind="stable").tolist()
     return [0, *[member for member in ranked if member not in out][:count]]
 
 
-def finals(pool: Pool, members: Sequence[int], order: Sequence[Row], rollouts: int) -> Step:
+def finals(
+    pool: Pool,
+    members: Sequence[int],
+    order: Sequence[Row],
+    rollouts: int,
+    must_pass: MustPass = NOTHING_GUARDED,
+) -> Step:
     """Run sequential halving: all members run on some more validation rows, and the better half goes on.
 
     The original stays to the end, because the winner has to be better than it. Rollouts that are left when
     the last members have no rows left go to the others, best first. Only a remainder too small for one row
-    each is not spent.
+    each is not spent. Before all this, members are run on the rows that must pass, and those that fail one
+    drop out.
 
     Args:
         pool: The current pool.
         members: The members that take part, the original first.
         order: The validation rows, in the order in which they are used.
         rollouts: Maximum number of rollouts.
+        must_pass: Rows that must pass.
     """
     outcomes: dict[int, dict[Row, Outcome]] = {member: {} for member in members}
+    checks = [(member, row) for member in members for row in unchecked(pool, must_pass, member)][:rollouts]
+    if checks:
+        pool = yield from _run(pool, checks, outcomes)
+        members = [member for member in members if holds(pool, must_pass, member)]
     field, rounds = list(members), max(1, math.ceil(math.log2(len(members))))
     for number in range(rounds):
         runs = _round(pool, field, order, rollouts - _spent(outcomes), rounds - number)
@@ -101,15 +118,17 @@ def ranked(pool: Pool, members: Sequence[int]) -> list[int]:
     return [members[0], *sorted(members[1:], key=lambda m: -pool.belief.mean[m])]
 
 
-def best_by_belief(pool: Pool, tie: float, among: Sequence[int] = ()) -> Choice:
+def best_by_belief(
+    pool: Pool, tie: float, among: Sequence[int] = (), must_pass: MustPass = NOTHING_GUARDED
+) -> Choice:
     """Return the best member as `choose` does, with the confidence and the tie that the data call for.
 
     If the validation rows are the train rows, the best member on these very rows is wanted, so that neither a
     lucky score nor a long text is held against it. Otherwise it has to be better with confidence.
     """
     if pool.in_sample:
-        return choose(pool, confidence=0.5, tie=0.0, among=among)
-    return choose(pool, confidence_needed(len(pool) - 1), tie, among)
+        return choose(pool, confidence=0.5, tie=0.0, among=among, must_pass=must_pass)
+    return choose(pool, confidence_needed(len(pool) - 1), tie, among, must_pass)
 
 
 def confidence_needed(others: int) -> float:
@@ -120,7 +139,13 @@ def confidence_needed(others: int) -> float:
     return max(0.5, 1 - 1 / max(1, others))
 
 
-def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ()) -> Choice:
+def choose(
+    pool: Pool,
+    confidence: float,
+    tie: float,
+    among: Sequence[int] = (),
+    must_pass: MustPass = NOTHING_GUARDED,
+) -> Choice:
     """Return the member with the highest posterior mean; the original if none is better with confidence.
 
     Among members that are better with confidence and within `tie` standard errors of the best of them, the
@@ -132,9 +157,11 @@ def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ())
         tie: Number of standard errors within which members tie.
         among: The original and the members that were in the finals; empty for all members if there were no
             finals. Too little is known of members that were left out.
+        must_pass: Rows that must pass: only members for which `holds` are returned.
     """
     belief = pool.belief
-    others = ranked(pool, among or range(len(pool)))[1 : 1 + MOST_COMPARED]
+    known = [member for member in among or range(len(pool)) if holds(pool, must_pass, member)]
+    others = ranked(pool, known)[1 : 1 + MOST_COMPARED]
     above = [m for m in others if belief.mean[m] > belief.mean[0]]
     better = belief.probabilities_better([(m, 0) for m in above])
     sure = [m for m, probability in zip(above, better, strict=True) if probability >= confidence]
@@ -151,12 +178,17 @@ def choose(pool: Pool, confidence: float, tie: float, among: Sequence[int] = ())
         score.expected,
         score.interval(),
         belief.probability_better(chosen, 0),
-        "; ".join(_reasons(pool, chosen, confidence, others, close)),
+        "; ".join(_reasons(pool, chosen, confidence, others, close, must_pass)),
     )
 
 
 def _reasons(
-    pool: Pool, chosen: int, confidence: float, others: Sequence[int], close: Sequence[int]
+    pool: Pool,
+    chosen: int,
+    confidence: float,
+    others: Sequence[int],
+    close: Sequence[int],
+    must_pass: MustPass,
 ) -> Iterator[str]:
     """Yield the reasons for the choice: probability, threshold, and the fate of a higher score.
 
@@ -166,9 +198,12 @@ def _reasons(
         confidence: Required probability of being better than the original.
         others: The members that could be returned, without the original.
         close: Those that tie with the best that is better with confidence.
+        must_pass: Rows that must pass.
     """
+    higher = int(pool.belief.mean.argmax())
     if not others:
-        yield "no other candidate was found"
+        why = objection(pool, must_pass, higher)
+        yield f"candidate {higher} {why}" if higher and why else "no other candidate was found"
         return
     best = chosen or others[0]
     shown, asked = distinct(_better(pool, best), confidence)
@@ -178,16 +213,27 @@ def _reasons(
     else:
         yield f"no candidate has a higher expected score (candidate {best}: better with probability {shown})"
     yield f"{asked} is required with {_counted(len(pool) - 1)}"
-    higher = int(pool.belief.mean.argmax())
-    if not chosen or pool.belief.mean[higher] <= pool.belief.mean[chosen]:
+    if pool.belief.mean[higher] <= pool.belief.mean[best]:
         return
-    if higher not in others:
+    if why := objection(pool, must_pass, higher):
+        pass
+    elif not chosen:
+        return
+    elif higher not in others:
         why = "was not in the finals"
     elif higher in close:
         why = "is longer, and the difference is within chance"
     else:
         why = f"is better than your program with probability {_better(pool, higher):.2f} only"
     yield f"candidate {higher}, with the higher score {pool.belief.score(higher).expected:.2f}, {why}"
+
+
+def objection(pool: Pool, must_pass: MustPass, member: int) -> str:
+    """Return why a member may not be returned, as the end of a sentence; "" if it may."""
+    if lost := regressions(pool, must_pass, member):
+        names = ", ".join(map(str, lost[:MOST_NAMED])) + (", ..." if len(lost) > MOST_NAMED else "")
+        return f"fails {len(lost)} of the rows that must pass ({names})"
+    return "" if holds(pool, must_pass, member) else "was not run on all rows that must pass"
 
 
 def distinct(first: float, second: float) -> tuple[str, str]:

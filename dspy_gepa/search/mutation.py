@@ -30,6 +30,7 @@ from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.choices.acceptance import Acceptance
 from dspy_gepa.search.choices.components import ComponentContext, most_rewritten
 from dspy_gepa.search.edit_history import KnownEdit, edits_of, known_edits
+from dspy_gepa.search.must_pass import show_regressions
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
@@ -114,7 +115,8 @@ def mutate(
 
     context = ComponentContext(problem.components, mutation.turn, before, parent, pool)
     chosen = _chosen(strategy, context)  # Alg. 1, line 8
-    shown = before if reflection.show_failures else without_failures(before)
+    shown = yield from show_regressions(pool, problem.must_pass, rows, before)
+    shown = shown if reflection.show_failures else without_failures(shown)
     requests = _requests(mutation, chosen, shown, reflection, pool)
     if not requests:
         reason = f"no rollout called {', '.join(chosen)}" if chosen else "no component was chosen"

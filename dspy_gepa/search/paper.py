@@ -13,14 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+import numpy as np
+
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.search.choices.acceptance import Acceptance, improves
 from dspy_gepa.search.choices.components import ComponentChoice, round_robin
 from dspy_gepa.search.choices.parents import ParentChoice, chosen_parent, pareto
 from dspy_gepa.search.choices.rows import chosen_rows, minibatch
 from dspy_gepa.search.evaluation import evaluation_step, first_evaluation
+from dspy_gepa.search.finals import objection
 from dspy_gepa.search.frontier import best_on_average
 from dspy_gepa.search.merge import Merge, choose_merge_rows, find_merge, merge
+from dspy_gepa.search.must_pass import holds, with_regressions
 from dspy_gepa.search.mutation import Mutation, edits_to_show, most_spent, mutate
 from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
@@ -58,8 +62,13 @@ class PaperSearch:
         begun = {step.evaluates for step in in_flight.values()}
         for member in pool.members if original_is_run else pool.members[:1]:
             if not pool.is_validated(member.index) and member.index not in begun:
-                return self.step(pool, first_evaluation(member, pool.val_rows))
+                return self.step(pool, first_evaluation(member, (*pool.val_rows, *self._guarding_train_rows)))
         return None
+
+    @property
+    def _guarding_train_rows(self) -> tuple[Row, ...]:
+        """The rows that must pass and are no validation rows: every member is run on them too."""
+        return tuple(row for row in self.problem.must_pass if row not in self.problem.val_rows)
 
     def trial(self, pool: Pool, in_flight: InFlight) -> PlannedStep:
         """Return a merge if a mutated child was just validated and one can be made; else a mutation."""
@@ -94,7 +103,8 @@ class PaperSearch:
             return chosen_rows(choose, pool, parent, size, stream(self.seed, trial_number, "rows"))
         groups = [pool.row_weights.group(pool.column(row)) for row in pool.train_rows]
         # Merges count too: like in the artifact, a merge uses up a minibatch.
-        return minibatch(self.seed, trial_number - 1, len(groups), size, groups)
+        rows = minibatch(self.seed, trial_number - 1, len(groups), size, groups)
+        return with_regressions(pool, self.problem.must_pass, parent, rows)
 
     def _mutation_step(self, pool: Pool, decision: Decision) -> PlannedStep:
         (parent,), rows, options = decision.members, decision.rows, self.options
@@ -112,7 +122,9 @@ class PaperSearch:
         work = mutate(self.problem, options, pool, mutation, accept=options.accept)
         # Alg. 1, line 15 is `Pool.commit`. Lines 16 to 18 cost a full validation, less the rows already run.
         # Unlike the artifact, which can exceed the budget by one, a trial begins only with room for it.
-        validation = len(pool.val_rows) - (len(rows) if pool.in_sample else 0)
+        validation = (
+            len(pool.val_rows) - (len(rows) if pool.in_sample else 0) + len(self._guarding_train_rows)
+        )
         return PlannedStep(
             "mutation",
             work,
@@ -138,20 +150,26 @@ class PaperSearch:
             "merge",
             merge(Merge.decided(pool, decision), pool, rows),
             need=Spending(rollouts=len(rows)),
-            follow_up=Spending(rollouts=len(pool.val_rows) - len(rows)),
+            follow_up=Spending(rollouts=len(pool.val_rows) - len(rows) + len(self._guarding_train_rows)),
             parents=decision.members,
             decision=decision,
         )
 
     def choice(self, pool: Pool, finalists: Sequence[int] = ()) -> Choice:
         """Return the member with the best mean on the validation rows."""
-        best = best_on_average(pool.comparable_scores)  # Alg. 1, line 21
+        must_pass, scores = self.problem.must_pass, pool.comparable_scores
+        highest = best_on_average(scores)  # Alg. 1, line 21
+        may_be_returned = [holds(pool, must_pass, member) for member in range(len(pool))]
+        best = best_on_average(np.where(np.array(may_be_returned)[:, None], scores, np.nan))
         rows, every = len(pool.comparable_columns), len(pool.val_rows)
         which = f"all {every} validation rows"
         if rows < every:
             which = f"the {rows} of {every} validation rows with a score for every candidate"
         reason = f"best mean on {which}, {pool.comparable_mean(best):.4f}"
-        # The mean that ranks is that of the luckiest, too. The score reported with it is corrected for that.
+        if best != highest:
+            mean = pool.comparable_mean(highest)
+            reason += f"; candidate {highest}, with {mean:.4f}, {objection(pool, must_pass, highest)}"
+        # The best of many means is also a lucky one; the expected score, which is reported, is not.
         score, better = pool.belief.score(best), pool.belief.probability_better(best, 0)
         return Choice(best, score.expected, score.interval(), better, reason)
 

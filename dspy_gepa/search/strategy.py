@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
@@ -24,10 +24,11 @@ from dspy_gepa.search.choices.rows import RowChoice
 from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Evaluation, Proposal, Step, StepKind, perform
-from dspy_gepa.types import Candidate, Effect, Result, Row
+from dspy_gepa.types import SCORE_SLACK, Candidate, Effect, Result, Row
 
-# Scores may exceed `perfect_score` by this much, from rounding.
-SCORE_SLACK = 1e-6
+# Average share of steps after which a candidate is run on the rows that must pass: one that is validated with
+# the published algorithm, else one that has become the best (benchmarks/results/history.md).
+CHECKED = {True: 0.3, False: 0.3}
 
 AUTO_SIZES = ("light", "medium", "heavy")
 
@@ -49,6 +50,8 @@ class Problem:
         score_range: Lowest and highest possible score by the user's account. It is not relied on once a score
             lies outside.
         examples: Returns the inputs of each train row as text; called only to look for quotes in texts.
+        must_pass: Rows that a returned candidate must not fail if the original passes them, each with the
+            lowest score that passes.
     """
 
     original: Candidate
@@ -62,6 +65,7 @@ class Problem:
     failure_score: float | None = None
     score_range: Range = UNBOUNDED
     examples: Callable[[], Sequence[str]] = tuple
+    must_pass: Mapping[Row, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,16 @@ class Price:
     step: float
     kept: float
 
+    def with_must_pass(self, first: int, step: float) -> Price:
+        """Return the price of a run that also runs rows that must pass.
+
+        Args:
+            first: Further rows that the original is run on.
+            step: Average number of further rollouts of a step.
+        """
+        early = tuple(cost + step for cost in self.early)
+        return replace(self, first=self.first + first, early=early, step=self.step + step)
+
     def steps(self, rollouts: float) -> float:
         """Return the number of steps that fit into this many rollouts."""
         left = max(0.0, rollouts * (1 - self.kept) - self.first)
@@ -186,7 +200,10 @@ class Planner(Protocol):
         """Return the final comparison on up to `room` rollouts, or None."""
 
     def choice(self, pool: Pool, finalists: Sequence[int] = ()) -> Choice:
-        """Return the member to return; `finalists` are the members that were in the finals."""
+        """Return the member to return; `finalists` are the members that were in the finals.
+
+        Only one for which `must_pass.holds`; the original always does.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +254,16 @@ class Strategy(ABC):
     @abstractmethod
     def price(self, train_size: int, val_size: int) -> Price:
         """Return the price of a run with this many rows for training alone and for validation."""
+
+    def guarded_price(self, train_size: int, val_size: int, must_pass: Sequence[Row]) -> Price:
+        """Return the price of a run with rows that must pass.
+
+        With the published algorithm those among the validation rows cost nothing more.
+        """
+        rows = [row for row in must_pass if row.split == "train"] if self.validates_all else must_pass
+        return self.price(train_size, val_size).with_must_pass(
+            len(rows), CHECKED[self.validates_all] * len(rows)
+        )
 
     @abstractmethod
     def auto_rollouts(self, size: str, train_size: int, val_size: int, components: int) -> int:

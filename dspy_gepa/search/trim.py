@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dspy_gepa.search.choices.acceptance import keeps_up
+from dspy_gepa.search.must_pass import NOTHING_GUARDED, MustPass
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
 from dspy_gepa.texts import sentence_parts
-from dspy_gepa.types import Row
+from dspy_gepa.types import SCORE_SLACK, Row
 
 # Text between quotation marks, straight or curly; an apostrophe within a word is not one. The bound on its
 # length keeps the time linear in that of the text.
@@ -82,8 +83,10 @@ def quotes(sentence: str, examples: Sequence[str]) -> bool:
     return any(0 < sum(span in example for example in examples) <= most for span in spans)
 
 
-def trim(found: Trim, pool: Pool, rows: Sequence[Row]) -> Step:
+def trim(found: Trim, pool: Pool, rows: Sequence[Row], must_pass: MustPass = NOTHING_GUARDED) -> Step:
     """Run the shorter candidate on rows its parent was run on; accept it unless it does worse there.
+
+    It is also rejected if it fails a row that must pass and that its parent passes.
 
     Two candidates that differ in idle sentences score alike on most rows, so that a comparison on the same
     rows is more precise than one on others.
@@ -98,7 +101,9 @@ def trim(found: Trim, pool: Pool, rows: Sequence[Row]) -> Step:
     what = "a sentence that quotes an example"
     if found.dropped > 1:
         what = f"{found.dropped} sentences that quote examples"
-    verdict: Verdict = "accepted" if after and keeps_up(was, now) else "rejected"
+    lowest = [must_pass.get(row, -math.inf) - SCORE_SLACK for row in rows]
+    lost = any(a < low <= b for low, b, a in zip(lowest, before, after, strict=True))
+    verdict: Verdict = "accepted" if after and keeps_up(was, now) and not lost else "rejected"
     return Proposal(
         kind="trim",
         parents=(found.parent,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.dspy_api import Example
 from dspy_gepa.program.log import log_warning
+from dspy_gepa.program.media import elide
 from dspy_gepa.program.plain import texts_in, to_plain
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.search.belief.rows import RowWeights
@@ -21,6 +23,11 @@ from dspy_gepa.types import Row
 
 Reading: TypeAlias = str | Callable[[Example], Any]
 """A value read from every example: the name of a field, or a function of the example."""
+
+
+MustPassRows: TypeAlias = Reading | Sequence[Example]
+"""Rows that must pass: examples of either set; or a field or a function that is true of them, or gives the
+lowest score that passes."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,47 @@ class Data:
         named = () if groups is None else [self._value("groups", groups, row) for row in columns]
         return RowWeights(found, tuple(map(str, named)))
 
+    def must_pass(self, given: MustPassRows | None, perfect_score: float) -> dict[Row, float]:
+        """Return the rows that must pass, each with the lowest score that passes.
+
+        Args:
+            given: Examples of either set, or the name of a field or a function that is true of them, or gives
+                the lowest score that passes.
+            perfect_score: The lowest score that passes where none is given.
+
+        Raises:
+            ConfigurationError: An example is in neither set, a value is none of these, or no row must pass.
+        """
+        if given is None:
+            return {}
+        if not isinstance(given, str) and not callable(given):
+            return self._rows_of(given, perfect_score)
+        read = {
+            row: self._value("must_pass", given, row) for row in columns_of(self.val_rows, self.train_size)
+        }
+        found = {row: _threshold(row, value, perfect_score) for row, value in read.items()}
+        kept = {row: low for row, low in found.items() if low is not None}
+        if not kept:
+            raise ConfigurationError(
+                f"must_pass={given!r} is true of no row. Give True, or the lowest score that passes, for the "
+                "rows that must not get worse; or leave it out."
+            )
+        return kept
+
+    def _rows_of(self, given: Sequence[Example], perfect_score: float) -> dict[Row, float]:
+        rows: dict[str, list[Row]] = {}
+        for row, example in self.examples.items():
+            rows.setdefault(fingerprint(example), []).append(row)
+        found: dict[Row, float] = {}
+        for index, example in enumerate(given):
+            if fingerprint(example) not in rows:
+                raise ConfigurationError(
+                    f"must_pass[{index}] is in neither trainset nor valset: {elide(repr(example), 200)}. Add "
+                    "it to one of them: rows of trainset are shown to the reflection LM when they are lost."
+                )
+            found |= dict.fromkeys(rows[fingerprint(example)], perfect_score)
+        return {row: found[row] for row in columns_of(self.val_rows, self.train_size) if row in found}
+
     def train_inputs(self) -> list[str]:
         """Return the inputs of each train row as text, without images and other media."""
         rows = (Row("train", i) for i in range(self.train_size))
@@ -111,6 +159,24 @@ def same_rows(trainset: Sequence[Example], valset: Sequence[Example]) -> bool:
     )
 
 
+def fingerprint(example: Example) -> str:
+    """Return a text that is equal for examples with equal fields, values and inputs."""
+    told = [to_plain(example), sorted(example.inputs().keys())]
+    return json.dumps(told, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def check_must_pass(option: str, value: Any) -> None:
+    """Refuse anything but examples, the name of a field, or a function; None is allowed.
+
+    Raises:
+        ConfigurationError: It is refused.
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        read_examples(option, value)
+        return
+    check_reading(option, value)
+
+
 def check_reading(option: str, reading: Any) -> None:
     """Refuse a value that is neither the name of a field nor a function; None is allowed.
 
@@ -129,6 +195,19 @@ def _weight(row: Row, weight: Any) -> float:
     raise ConfigurationError(
         f"weights= gives {weight!r} for {_place(row)}, and a weight is a number above 0. A row that should "
         "not count is best left out."
+    )
+
+
+def _threshold(row: Row, value: Any, perfect_score: float) -> float | None:
+    """Return the lowest score that passes on a row; None if it need not pass."""
+    if value is None or (isinstance(value, (bool, np.bool_)) and not value):
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return perfect_score
+    if isinstance(value, (int, float, np.number)) and math.isfinite(value):
+        return float(value)
+    raise ConfigurationError(
+        f"must_pass= gives {value!r} for {_place(row)}; give True, False, or the lowest score that passes."
     )
 
 

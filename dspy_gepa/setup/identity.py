@@ -44,6 +44,7 @@ def identify(
     """
     weights, groups = problem.row_weights.weights, problem.row_weights.groups
     strategy, guidance = options.search, dict(problem.reflection.guidance)
+    must_pass = {str(row): low for row, low in problem.must_pass.items()}
     return {
         "program": _describe_program(student),
         "instructions": dict(problem.original),
@@ -73,8 +74,9 @@ def identify(
             for propose in (options.instruction_proposer, options.code_proposer)
         ],
         "initial candidates": [candidate.id for candidate in problem.initial],
-        # Absent in journals from before there was guidance, which a run without any resumes.
+        # Absent in journals from before there were these, which a run without any resumes.
         **({"guidance": _digest(guidance)} if guidance else {}),
+        **({"must_pass": f"{len(must_pass)} rows, {_digest(must_pass)}"} if must_pass else {}),
     }
 
 

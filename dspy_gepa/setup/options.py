@@ -48,7 +48,7 @@ from dspy_gepa.setup.checks import (
     require_stats,
     require_whole,
 )
-from dspy_gepa.setup.data import Reading, check_reading
+from dspy_gepa.setup.data import MustPassRows, Reading, check_must_pass, check_reading
 from dspy_gepa.setup.guidance import check_guidance, check_skills
 from dspy_gepa.setup.reference import reference_selector, translate
 from dspy_gepa.setup.user_functions import guarded
@@ -136,6 +136,7 @@ class Options:
     objectives: Sequence[str] = field(metadata=_several(str, "names, such as 'cost'"))
     weights: Reading | None = field(metadata=_READING)
     groups: Reading | None = field(metadata=_READING)
+    must_pass: MustPassRows | None = field(metadata={"check": check_must_pass})
 
     optimize: Sequence[str]
     freeze: Sequence[str]

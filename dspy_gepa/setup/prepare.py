@@ -129,6 +129,7 @@ def _read_problem(options: Options, student: Module, data: Data) -> Problem:
         failure_score=0.0 if options.failure_score is None else None,
         score_range=options.score_range,
         examples=data.train_inputs,
+        must_pass=data.must_pass(options.must_pass, options.perfect_score),
     )
 
 
@@ -186,6 +187,7 @@ def _rollouts(options: Options, problem: Problem, data: Data) -> int:
         ConfigurationError: It does not cover the rows that the first members are run on.
     """
     limit, origin, sizes = UNLIMITED, "", _sizes(problem)
+    price = options.search.guarded_price(*sizes, tuple(problem.must_pass))
     if options.max_metric_calls is not None:
         limit, origin = options.max_metric_calls, f"max_metric_calls={options.max_metric_calls}"
     elif options.max_full_evals is not None:
@@ -193,14 +195,18 @@ def _rollouts(options: Options, problem: Problem, data: Data) -> int:
         origin = f"max_full_evals={options.max_full_evals}"
     elif options.auto is not None:
         limit = options.search.auto_rollouts(options.auto, *sizes, components=len(problem.components))
-    first = options.search.price(*sizes).first * (1 + len(problem.initial))
+        limit = (
+            price.rollouts(round(options.search.price(*sizes).steps(limit))) if problem.must_pass else limit
+        )
+    first = price.first + options.search.price(*sizes).first * len(problem.initial)
     if limit < first:
+        guarding = " and those of must_pass" if problem.must_pass else ""
         who = "the program and each initial candidate are" if problem.initial else "the program itself is"
         raise ConfigurationError(
             f"{origin} allows {limit} rollouts, fewer than the {first} that it takes before the search, when "
-            f"{who} run on the first rows. Raise it to {10 * first} or so."
+            f"{who} run on the first rows{guarding}. Raise it to {10 * first} or so."
         )
-    if options.search.price(*sizes).steps(limit) < 1:
+    if price.steps(limit) < 1:
         log_warning(
             f"the budget ({origin or f'auto={options.auto!r}'}, {limit} rollouts) has no room for a proposal "
             f"after the first {first} rollouts. Raise it to {10 * first} or so."
@@ -222,7 +228,8 @@ def _width_to_extend(options: Options, log_dir: Path | None) -> int:
 def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> Shape:
     """Return the sizes that decide the cost of a run, for its forecast."""
     strategy = options.search
-    cost = strategy.price(*_sizes(problem))
+    rows = tuple(problem.must_pass)
+    bare, cost = strategy.price(*_sizes(problem)), strategy.guarded_price(*_sizes(problem), rows)
     return Shape(
         first=cost.first,
         step=cost.average(rollouts),
@@ -232,6 +239,7 @@ def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> S
         rewritten=most_rewritten(strategy.choose_components, problem.components),
         threads=threads,
         kept=cost.kept,
+        must_pass=(cost.first - bare.first, cost.step - bare.step),
         reflection_price=price_per_token(options.reflection_lm),
     )
 

@@ -317,8 +317,29 @@ def summary_text(record: RunRecord) -> str:
         score = f"{figure(original, last.interval)} -> {score}"
     else:
         score = f"no gain, your program has {score}"
-    parts = [f"{score} {on_rows(record)}".strip(), _count(last.rollouts, "rollout"), _failed(record)]
+    must_pass = f"passes all {_count(len(record.guarded), 'row')} that must pass" if record.guarded else ""
+    parts = [
+        f"{score} {on_rows(record)}".strip(),
+        must_pass,
+        _count(last.rollouts, "rollout"),
+        _failed(record),
+    ]
     return "; ".join(part for part in [*parts, one_line(record.log_dir or "", 400)] if part)
+
+
+def must_pass_text(record: RunRecord) -> str:
+    """Describe the rows that must pass, and who fails some; "" without such rows."""
+    rows, guarded = record.started.get("must_pass", {}), record.guarded
+    if not rows or record.last is None:
+        return ""
+    lost = {m.index: found for m in record.members if (found := record.regressions(m.index))}
+    passed = f"your program passes {len(guarded):,} of {_count(len(rows), 'row')} that must pass"
+    if not lost:
+        return f"{passed}; no candidate is known to fail one of these"
+    named = ", ".join(f"{index} ({', '.join(found[:3])})" for index, found in list(lost.items())[:5])
+    more = ", ..." if len(lost) > 5 else ""
+    failed = f"{_count(len(lost), 'candidate')} failed some of these and cannot be returned"
+    return f"{passed}; {failed}: {named}{more}"
 
 
 def measured_text(record: RunRecord) -> str:

@@ -64,7 +64,7 @@ def score_expression(
 def read_expression(answer: str) -> Found | None:
     """The expression an answer of one line gives, and where; None without a box and two dollars."""
     box = in_box(answer)
-    if box:
+    if box is not None:  # an empty one, too, is what counts
         return Found(normalise(box), "the box")
     if answer.count("$") < 2:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
@@ -37,6 +37,14 @@ class StoredPassages(Sequence[str]):
         index %= len(self)
         start = int(self._ends[index - 1]) if index else 0
         return self._texts[start : int(self._ends[index])].decode("utf-8")
+
+    def __iter__(self) -> Iterator[str]:
+        """All of them in turn, read past the memory map, which would count as memory of this process."""
+        start = 0
+        with (self._directory / TEXTS).open("rb") as file:
+            for end in self._ends:
+                yield file.read(int(end) - start).decode("utf-8")
+                start = int(end)
 
     def __reduce__(self) -> tuple[type[StoredPassages], tuple[Path]]:
         return StoredPassages, (self._directory,)

@@ -27,10 +27,13 @@ REMEMBERED = 20_000
 def build_index(texts: Sequence[str], *, k1: float = K1, b: float = B, stem: bool = True) -> bm25s.BM25:
     """A BM25 index of `texts`; the defaults are the settings the paper's program searches with."""
     index = bm25s.BM25(k1=k1, b=b)
-    stemmer = Stemmer.Stemmer(LANGUAGE) if stem else None
-    tokens = bm25s.tokenize(list(texts), stopwords="en", stemmer=stemmer, show_progress=False)
-    index.index(tokens, show_progress=False)
+    index.index(tokens_of(texts, Stemmer.Stemmer(LANGUAGE) if stem else None), show_progress=False)
     return index
+
+
+def tokens_of(texts: Sequence[str], stemmer: Stemmer.Stemmer | None) -> bm25s.tokenization.Tokenized:
+    """Tokens of texts without English stop words: numbers by text, and the number of each word."""
+    return bm25s.tokenize(list(texts), stopwords="en", stemmer=stemmer, show_progress=False)
 
 
 class Retriever:

@@ -77,8 +77,12 @@ def test_the_ending_is_compared_character_for_character(answer: str) -> None:
     assert (verdict.score, verdict.found) == (0.0, None)
 
 
-def test_a_wrong_box_is_not_rescued_by_the_ending() -> None:
-    assert score_expression("3", r"\boxed{4} 3", Texts()).score == 0.0
+@pytest.mark.parametrize("answer", [r"\boxed{4} 3", r"\boxed{} 3", r"$3$ \boxed{}", r"\boxed $3$"])
+def test_a_wrong_or_empty_box_is_rescued_neither_by_a_formula_nor_by_the_ending(answer: str) -> None:
+    verdict = score_expression("3", answer, Texts())
+    assert verdict.score == 0.0
+    assert verdict.found is not None
+    assert verdict.found.place == "the box"
 
 
 def test_a_model_is_asked_only_where_no_equality_was_found() -> None:
