@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from operator import index
 from pathlib import Path
-from typing import Any, SupportsIndex, TypeVar
+from typing import Any, SupportsIndex, TypeVar, overload
 
 import numpy as np
 
@@ -47,6 +47,42 @@ T = TypeVar("T")
 DETAILS = "detailed_results"
 
 
+class Programs(Sequence[Module]):
+    """The programs of candidates. Each is built when it is first asked for: a long run has thousands.
+
+    Pickled and copied they are a list.
+
+    Args:
+        candidates: The candidates.
+        build: Makes the program of a candidate.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], build: Callable[[Candidate], Module]) -> None:
+        self._candidates, self._build = candidates, build
+        self._built: dict[int, Module] = {}
+
+    def __len__(self) -> int:
+        return len(self._candidates)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Module]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Module | list[Module]:
+        places = range(len(self))[index]
+        if isinstance(places, range):
+            return [self[place] for place in places]
+        if places not in self._built:
+            self._built.setdefault(places, self._build(self._candidates[places]))
+        return self._built[places]
+
+    def __reduce__(self) -> tuple[type[list[Module]], tuple[list[Module]]]:
+        return list, (list(self),)
+
+    def __repr__(self) -> str:
+        return f"<programs of {len(self)} candidates>"
+
+
 @dataclass(frozen=True)
 class GEPAResult:
     """Everything a run found. Lists are in order of discovery; candidate 0 is the original program.
@@ -55,7 +91,7 @@ class GEPAResult:
     `score_is_in_sample` is True. Copies of a program share the result; it is a record and does not change.
 
     Attributes:
-        candidates: The programs in the pool.
+        candidates: The programs in the pool, each built when it is first asked for.
         texts: Their texts, from component name to text.
         parents: Indices of each candidate's parents; ``[None]`` for the original and initial candidates.
         val_aggregate_scores: Score of each candidate: with ``"paper"`` its mean over the validation rows;
@@ -102,7 +138,7 @@ class GEPAResult:
         record: The course of the run, step by step: the data of its reports.
     """
 
-    candidates: list[Module]
+    candidates: Sequence[Module]
     texts: list[dict[str, str]]
     parents: list[list[int | None]]
     val_aggregate_scores: list[float]
@@ -147,7 +183,7 @@ class GEPAResult:
         scores = pool.scores[:, : len(pool.val_rows)]
         known = ~np.isnan(scores)
         return cls(
-            candidates=[build(m.candidate) for m in pool.members],
+            candidates=Programs([m.candidate for m in pool.members], build),
             texts=[dict(m.candidate) for m in pool.members],
             parents=[list(m.parents) or [None] for m in pool.members],
             val_aggregate_scores=list(stand.scores),

@@ -157,7 +157,9 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         tokens, costs = dict(self.tokens), dict(self.costs)
-        estimated = dict(Counter(self.estimated) + Counter(other.estimated))
+        estimated: dict[str, int] = {}
+        if self.estimated or other.estimated:
+            estimated = dict(Counter(self.estimated) + Counter(other.estimated))
         for model, (asked, answered) in other.tokens.items():
             before = tokens.get(model, (0, 0))
             tokens[model] = (before[0] + asked, before[1] + answered)

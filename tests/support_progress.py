@@ -42,6 +42,7 @@ POINT = Point(
     better_than_original=0.97,
     gain=0.132,
     gain_interval=(0.05, 0.2),
+    estimated_at=300,
 )
 RUNNING = Progress(
     record=RunRecord(

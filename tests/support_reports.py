@@ -187,4 +187,5 @@ def _point(pool: list[MemberRecord], step: int, rollouts: int) -> Point:
         better_than_original=0.5 if best.index == 0 else 0.9999,
         gain=gain,
         gain_interval=(gain - 0.05, gain + 0.05),
+        estimated_at=rollouts,
     )

@@ -107,8 +107,8 @@ def _curve(found: Any) -> list[tuple[int, float]]:
 
 
 def _pool(found: Any) -> tuple[Validated, ...]:
-    pool = zip(found.candidates, found.discovery_eval_counts, found.val_aggregate_scores, strict=True)
-    return tuple(Validated(*member) for member in pool)
+    known = zip(found.discovery_eval_counts, found.val_aggregate_scores, strict=True)
+    return tuple(Validated(found.candidates, place, *member) for place, member in enumerate(known))
 
 
 def best_within(pool: tuple[Validated, ...], val_rows: int, budget: int) -> Validated:

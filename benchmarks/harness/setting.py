@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -48,11 +48,17 @@ class Setting:
 
 
 class Validated(NamedTuple):
-    """A candidate with its validation score. spent: rollouts before its validation began."""
+    """A candidate, its place among all, and its validation. spent: rollouts before that began."""
 
-    program: dspy.Module
+    candidates: Sequence[dspy.Module]
+    place: int
     spent: int
     score: float
+
+    @property
+    def program(self) -> dspy.Module:
+        """Its program, which may be built only now."""
+        return self.candidates[self.place]
 
 
 @dataclass(frozen=True)

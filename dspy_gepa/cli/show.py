@@ -68,7 +68,9 @@ def _result(record: RunRecord) -> Iterator[tuple[str, str]]:
         return
     yield (
         "score",
-        render_estimate(last.score, last.interval) + IN_SAMPLE * bool(record.started.get("in_sample")),
+        render_estimate(last.score, last.interval)
+        + last.as_of
+        + IN_SAMPLE * bool(record.started.get("in_sample")),
     )
     yield "measured", measured_text(record)
     if record.best == 0:

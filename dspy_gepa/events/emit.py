@@ -166,6 +166,7 @@ def _standing(search: Search, concerned: set[int]) -> Standing:
         gain=_gain(pool, choice.member),
         gain_interval=pool.belief.gain(choice.member, 0).interval(),
         contender=contender,
+        estimated_at=search.budget.spent.rollouts,
     )
 
 

@@ -197,17 +197,24 @@ class StepPlanned(Event):
 
 @dataclass(frozen=True)
 class Standing:
-    """The standing of the members after a step: the part of `StepCommitted` that is estimated.
+    """The part of a `StepCommitted` that is estimated.
+
+    Up to 1,000 scores it is worked out at every step, and later when the scores have grown by a tenth. In
+    between it repeats the last estimates without `scores`.
 
     Attributes:
-        scores: As there, with the next ones.
-        best: Index of the member that would be returned.
+        scores: By member, the current score of those the step concerns: the original, the best, the
+            contender, the new member, the parents, and those that were evaluated; beyond 1,000 scores, of
+            those that steps concerned since the last estimate, the 16 believed best.
+        best: Index of the member that would be returned if the run ended now.
         score: Its expected score.
         interval: The interval that contains this with probability 0.9.
         better_than_original: Probability that it is better than the original program.
         gain: Expected difference between its score and the original's.
         gain_interval: The interval that contains the difference with probability 0.9.
-        contender: The member with a higher score than the best one, not yet significantly, or None.
+        contender: The member with the highest score if that exceeds the best one's, not yet significantly;
+            else None.
+        estimated_at: Number of rollouts spent when this was estimated.
     """
 
     scores: Mapping[int, MemberScore]
@@ -218,11 +225,12 @@ class Standing:
     gain: float
     gain_interval: tuple[float, float]
     contender: int | None
+    estimated_at: int
 
 
 @dataclass(frozen=True)
-class StepCommitted(Event):
-    """A step ended, and its result is part of the pool.
+class StepCommitted(Event, Standing):
+    """A step ended, and its result is part of the pool. What is estimated is described at `Standing`.
 
     A trial (a mutation, a merge or a trim) has a `proposal`. All other steps evaluate members: they have
     `evaluated` and `val_means`.
@@ -234,20 +242,7 @@ class StepCommitted(Event):
         member: Index of the new member if the proposal was accepted, or None.
         evaluated: By member, its scores on the rows of this step; empty in a trial.
         val_means: By evaluated member, the mean over all validation rows evaluated so far; None without any.
-        scores: By member, the current score of those the step concerns: the original, the best, the
-            contender, the new member, the parents, and those that were evaluated. Beyond 1,000 scores this
-            and all figures of the best are worked out when the scores have grown by a tenth: in between
-            `scores` is empty and the figures are the last ones, and then it has at most 16 of those that
-            steps concerned in the meantime, the ones believed best.
         members: Size of the pool.
-        best: Index of the member that would be returned if the run ended now.
-        score: Its expected score on examples like these.
-        interval: The interval that contains the expected score with probability 0.9.
-        better_than_original: Probability that it is better than the original program.
-        gain: Expected difference between its score and the original's.
-        gain_interval: The interval that contains the difference with probability 0.9.
-        contender: The member with the highest score if that exceeds the best one's, not yet significantly;
-            else None.
         spent: Spending of all committed steps, earlier sessions included.
     """
 
@@ -257,15 +252,7 @@ class StepCommitted(Event):
     member: int | None
     evaluated: Mapping[int, Mapping[Row, float]]
     val_means: Mapping[int, float | None]
-    scores: Mapping[int, MemberScore]
     members: int
-    best: int
-    score: float
-    interval: tuple[float, float]
-    better_than_original: float
-    gain: float
-    gain_interval: tuple[float, float]
-    contender: int | None
     spent: Spending
 
     @property

@@ -28,6 +28,8 @@ from dspy_gepa.types import Levels, Outcome, Reflection, Row, Usage
 
 # Maximum number of characters of a feedback, and of the inputs of a rollout: enough to recognize the case.
 FEEDBACK, INPUTS = 800, 400
+# Events that change what grows with the run; all others add to counts.
+CHANGE_MEMBERS = (RunStarted, StepCommitted, Finished, Failed)
 # Exceptions that end an interrupted run.
 INTERRUPTS = ("RunInterrupted", "KeyboardInterrupt")
 
@@ -53,9 +55,12 @@ class RecordBuilder:
         self._failures: Counter[str] = Counter()
         self._program_failures: Counter[str] = Counter()
         self._unavailable: Counter[str] = Counter()
+        self._by_commit: dict[str, Any] = {}
 
     def __call__(self, event: Event) -> None:
         """Add an event to the record."""
+        if isinstance(event, CHANGE_MEMBERS):
+            self._by_commit.clear()
         match event:
             case RunStarted():
                 _require(max(event.train_rows, event.val_rows) <= MAX_ROWS, "the number of rows")
@@ -115,25 +120,14 @@ class RecordBuilder:
             sessions: Number of sessions.
             log_dir: Directory of the journal, or None.
         """
-        ended = self._ended
-        finished = ended if isinstance(ended, Finished) else None
-        failed = ended if isinstance(ended, Failed) else None
-        levels = Levels() if ended is None else ended.levels
+        # Most events are results of effects, and they leave what grows with the run as it is.
+        self._by_commit = self._by_commit or self._what_steps_change()
         return RunRecord(
-            state=state or _state(ended),
+            state=state or _state(self._ended),
             started=self._started,
-            members=tuple(self._members),
-            trials=tuple(self._trials),
-            curve=tuple(self._curve),
-            best=finished.best if finished else self._curve[-1].best if self._curve else None,
-            stop_reason=finished.stop_reason if finished else "",
-            choice_reason=finished.choice_reason if finished else "",
-            error=f"{failed.error}: {failed.message}" if failed else "",
-            in_flight=tuple(self._planned.values()) if ended is None else (),
+            in_flight=tuple(self._planned.values()) if self._ended is None else (),
+            **self._by_commit,
             usage=dict(self._usage),
-            objectives=self._by_member(levels.objectives),
-            groups=self._by_member(levels.groups),
-            group_intervals=self._by_member(levels.group_intervals),
             failures=dict(self._failures),
             program_failures=dict(self._program_failures),
             unavailable=dict(self._unavailable),
@@ -141,6 +135,25 @@ class RecordBuilder:
             sessions=sessions,
             log_dir=log_dir,
         )
+
+    def _what_steps_change(self) -> dict[str, Any]:
+        """Return the part of the record that only `CHANGE_MEMBERS` change, by name."""
+        ended = self._ended
+        finished = ended if isinstance(ended, Finished) else None
+        failed = ended if isinstance(ended, Failed) else None
+        levels = Levels() if ended is None else ended.levels
+        return {
+            "members": tuple(self._members),
+            "trials": tuple(self._trials),
+            "curve": tuple(self._curve),
+            "best": finished.best if finished else self._curve[-1].best if self._curve else None,
+            "stop_reason": finished.stop_reason if finished else "",
+            "choice_reason": finished.choice_reason if finished else "",
+            "error": f"{failed.error}: {failed.message}" if failed else "",
+            "objectives": self._by_member(levels.objectives),
+            "groups": self._by_member(levels.groups),
+            "group_intervals": self._by_member(levels.group_intervals),
+        }
 
     def _use(self, phase: str, usage: Usage) -> None:
         self._usage[phase] = self._usage.get(phase, Usage()) + usage
@@ -177,6 +190,7 @@ class RecordBuilder:
                 better_than_original=event.better_than_original,
                 gain=event.gain,
                 gain_interval=event.gain_interval,
+                estimated_at=event.estimated_at,
                 kind=event.kind,
             )
         )
@@ -196,6 +210,7 @@ class RecordBuilder:
                 better_than_original=event.better_than_original,
                 gain=event.gain,
                 gain_interval=event.gain_interval,
+                estimated_at=self._curve[-1].rollouts,
             )
 
     def _add_trial(self, event: StepCommitted, proposal: Proposal) -> None:

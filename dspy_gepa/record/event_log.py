@@ -39,7 +39,7 @@ class EventLog:
     def __init__(self, journal: Journal, course: Callable[[], str]) -> None:
         self._journal = journal
         self._course = course
-        self._lines = EventLines()
+        self._lines = EventLines(journal.text)
         self._written = 0
 
     def standing(self, step: int) -> Standing | None:
@@ -68,9 +68,10 @@ class EventLog:
             at = {"at": self._journal.now()} if isinstance(event, Stopping) else {}
             self._journal.note(event.name(), event.to_dict() | at)
             return
-        line = json.dumps(self._lines.write(event), ensure_ascii=True, separators=(",", ":"))
+        line, texts = self._lines.write(event)
+        data = json.dumps(line, ensure_ascii=True, separators=(",", ":"))
         if isinstance(event, StepCommitted):
-            self._journal.record_event(self._written, line, event.step, self._course())
+            self._journal.record_event(self._written, data, event.step, self._course(), texts.values())
         else:
-            self._journal.record_event(self._written, line)
+            self._journal.record_event(self._written, data)
         self._written += 1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dspy_gepa.errors import JournalError
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 FILE_NAME = "run.sqlite"
 
 _SCHEMA = """

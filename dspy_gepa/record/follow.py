@@ -83,7 +83,7 @@ class Follower:
         self._session = session
         # The writer's clock never goes back, so that after the system's was set back it is ahead of that.
         self._ahead = 0.0 if session is None else max(0.0, session.last_seen - time.time())
-        self._read = EventLines().read
+        self._read = EventLines(self._texts.text).read
         self._event = (-1, 0.0)
         self._seen: dict[str, float] = {}
         self._failure = 0

@@ -183,8 +183,21 @@ class Journal:
         found = self._first("SELECT committed, course, data FROM events WHERE number = ?", number)
         return None if found is None else tuple(found)
 
+    def text(self, digest: str) -> str:
+        """Return the text with a digest, to which a recorded event refers.
+
+        Raises:
+            ValueError: It is not on record.
+        """
+        return self._texts.text(digest)
+
     def record_event(
-        self, number: int, data: str, committed: int | None = None, course: str | None = None
+        self,
+        number: int,
+        data: str,
+        committed: int | None = None,
+        course: str | None = None,
+        texts: Iterable[str] = (),
     ) -> None:
         """Write an event as JSON, for reports.
 
@@ -196,10 +209,13 @@ class Journal:
             data: The event.
             committed: Number of the step that it commits, if it does.
             course: Digest of all results after that, see `dspy_gepa.search.plans.next_course`.
+            texts: The texts that it refers to.
         """
         if self.event(number) == (committed, course, data):
             return
         with self._transaction() as db:
+            for text in texts:
+                self._texts.keep(text)
             db.execute("DELETE FROM events WHERE number >= ?", (number,))
             values = (number, committed, course, data, self.now())
             db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", values)

@@ -1,18 +1,21 @@
 """Events as lines of a journal: JSON data without what is empty, or equal to the line before.
 
 A line stays short however many rows a step has: rows are ranges, and scores with few levels take one
-character each. Texts are there as far as they are new.
+character each. What would make a commit longer than `MOST_CHARS` all the same, such as continuous scores on
+hundreds of rows, is a text of its own that the line refers to. New texts of components are part of the line.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from string import ascii_lowercase, digits
-from typing import Any
+from typing import Any, NamedTuple
 
 from dspy_gepa.events import EVENTS, Event, MemberScore, RunStarted, Standing, StepCommitted, StepPlanned
+from dspy_gepa.program.media import digest_of
 from dspy_gepa.record.conform import check_type
 from dspy_gepa.record.rows import read_rows, rows_text
 from dspy_gepa.runtime.budget import UNLIMITED, Limits, Spending
@@ -25,30 +28,57 @@ _KINDS = {event.name(): event for event in EVENTS}
 # Fields of a commit that are left out if they are equal to those of the commit before.
 _LASTING = ("best", "better_than_original", "gain_interval", "contender")
 _LEVELS = digits + ascii_lowercase
+# Maximum number of characters of a commit without its new texts, and the figures that may leave the line.
+MOST_CHARS = 1900
+_FIGURES = ("evaluated", "val_means", "scores", "rows", "before", "trial_rows", "after")
+# The name that stands before the digest of figures that left the line.
+_TEXT = "text"
 _NOTHING: Mapping[str, Any] = {"proposal": None, "member": None, "evaluated": {}, "val_means": {}}
+
+
+class WrittenEvent(NamedTuple):
+    """An event as a journal keeps it.
+
+    Attributes:
+        data: The line as JSON-like data.
+        texts: The texts that it refers to, by digest.
+    """
+
+    data: dict[str, Any]
+    texts: Mapping[str, str]
+
+
+def _no_text(digest: str) -> str:
+    raise KeyError(digest)
 
 
 class EventLines:
     """Writes events as lines, and reads them, in the order of a run.
 
     Lines build on earlier ones: a proposal has the texts that it changes, a commit the figures that changed.
+
+    Args:
+        text_of: Returns the text with a digest; raises KeyError or ValueError if there is none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, text_of: Callable[[str], str] = _no_text) -> None:
+        self._text_of = text_of
         self._candidates: list[Candidate] = []
         self._lasting: dict[str, Any] = {}
         self._scores: dict[int, MemberScore] = {}
 
-    def write(self, event: Event) -> dict[str, Any]:
-        """Return the line of an event as JSON-like data."""
+    def write(self, event: Event) -> WrittenEvent:
+        """Return the line of an event."""
+        texts: dict[str, str] = {}
         data = event.to_dict()
         if isinstance(event, (StepPlanned, StepCommitted)):
             name = "spent" if isinstance(event, StepCommitted) else "need"
             data[name] = _filled(data[name])
         if isinstance(event, StepCommitted):
             data = self._commit_data(event, data)
+            texts = _shorten(data)
         self._note(event)
-        return data
+        return WrittenEvent(data, texts)
 
     def _commit_data(self, event: StepCommitted, data: dict[str, Any]) -> dict[str, Any]:
         if event.proposal is not None:
@@ -61,6 +91,8 @@ class EventLines:
         for name in _LASTING:
             if name in self._lasting and self._lasting[name] == getattr(event, name):
                 del data[name]
+        if event.estimated_at == event.spent.rollouts:
+            del data["estimated_at"]
         return {
             name: value for name, value in data.items() if name not in _NOTHING or value not in (None, {})
         }
@@ -72,7 +104,7 @@ class EventLines:
             KeyError, TypeError, ValueError: The data is not that of an event.
         """
         kind = _KINDS[data["event"]]
-        before = {**_NOTHING, **self._lasting} if kind is StepCommitted else {}
+        before = {**_NOTHING, **self._known(data)} if kind is StepCommitted else {}
         read = {f.name: self._value(f.name, data[f.name]) for f in fields(kind) if f.name in data}
         event = kind(**{**before, **read})
         check_type(event, kind)
@@ -86,9 +118,13 @@ class EventLines:
             KeyError, TypeError, ValueError: The data is not that of a commit.
         """
         read = {f.name: self._value(f.name, data[f.name]) for f in fields(Standing) if f.name in data}
-        standing = Standing(**{**self._lasting, **read})
+        standing = Standing(**{**self._known(data), **read})
         check_type(standing, Standing)
         return standing
+
+    def _known(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the figures that the line of a commit leaves out."""
+        return {**self._lasting, "estimated_at": data["spent"].get("rollouts", 0)}
 
     def _note(self, event: Event) -> None:
         """Remember what later lines build on."""
@@ -101,6 +137,8 @@ class EventLines:
                 self._candidates[event.member :] = [event.proposal.candidate or self._candidates[0]]
 
     def _value(self, name: str, value: Any) -> Any:
+        if name in _FIGURES and isinstance(value, Mapping) and value.keys() == {_TEXT}:
+            value = json.loads(self._text_of(value[_TEXT]))
         if name == "proposal":
             return value and self._proposal(value)
         if name == "scores" and isinstance(value, Mapping):
@@ -121,12 +159,32 @@ class EventLines:
             verdict=data["verdict"],
             reason=data["reason"],
             changed=tuple(changed),
-            rows=read_rows(data.get("rows", "")),
-            before=_read_scores(data.get("before", ())),
-            trial_rows=read_rows(data.get("trial_rows", "")),
-            after=_read_scores(data.get("after", ())),
+            rows=self._value("rows", data.get("rows", "")),
+            before=self._value("before", data.get("before", ())),
+            trial_rows=self._value("trial_rows", data.get("trial_rows", "")),
+            after=self._value("after", data.get("after", ())),
             ancestor=data.get("ancestor"),
         )
+
+
+def _shorten(data: dict[str, Any]) -> dict[str, str]:
+    """Let the largest figures leave a commit that is too long; return them as texts by digest."""
+    proposal = data.get("proposal") or {}
+    left = len(_json(data)) - len(_json([proposal.get("changed"), proposal.get("reason")]))
+    figures = [
+        (_json(part[name]), part, name) for part in (data, proposal) for name in _FIGURES if name in part
+    ]
+    texts: dict[str, str] = {}
+    for text, part, name in sorted(figures, key=lambda figure: -len(figure[0])):
+        if left > MOST_CHARS:
+            digest = digest_of(text)
+            texts[digest], part[name] = text, {_TEXT: digest}
+            left -= len(text) - len(_json(part[name]))
+    return texts
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"))
 
 
 def _filled(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,6 +280,8 @@ def _spending(data: Mapping[str, Any]) -> Spending:
 
 # By the name of a field, how its value is read; other values are what they are in JSON.
 _READ: Mapping[str, Callable[[Any], Any]] = {
+    "after": _read_scores,
+    "before": _read_scores,
     "candidate": Candidate.of,
     "candidates": lambda data: tuple(map(Candidate.of, data)),
     "evaluated": _read_evaluated,
@@ -232,7 +292,9 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "limits": _limits,
     "members": lambda data: tuple(data) if isinstance(data, list) else data,
     "need": _spending,
+    "rows": read_rows,
     "scores": lambda data: tuple(map(_score, data)),
     "spent": _spending,
+    "trial_rows": read_rows,
     "val_means": lambda data: {int(member): mean for member, mean in data.items()},
 }

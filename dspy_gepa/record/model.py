@@ -115,6 +115,8 @@ class Point:
         better_than_original: Probability that the member is better than the original.
         gain: Expected gain over the original.
         gain_interval: Interval that contains it with probability 0.9.
+        estimated_at: Number of rollouts spent when these figures were estimated; less than `rollouts` where a
+            long run repeats them.
         kind: Kind of the step; "" if it is not known.
     """
 
@@ -129,7 +131,13 @@ class Point:
     better_than_original: float
     gain: float
     gain_interval: Interval
+    estimated_at: int
     kind: str = ""
+
+    @property
+    def as_of(self) -> str:
+        """The age of the figures in words; "" if they are those of this moment."""
+        return f" as of {self.estimated_at:,} rollouts" if self.estimated_at < self.rollouts else ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ The same for a run of this process and for one that is followed through its jour
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -269,10 +270,15 @@ def _add_result(progress: Progress, event: RolloutDone | ReflectionDone, at: flo
         wait=progress.wait and progress.wait.less(rollout=rollout),
         used=progress.used + Spending(int(rollout), int(not rollout), usage.spent_tokens, usage.cost),
         retries=progress.retries + max(0, event.attempts - 1),
-        steps=tuple(
-            replace(step, rollouts=step.rollouts + rollout, reflections=step.reflections + (not rollout))
-            if step.plan.step == event.step
-            else step
-            for step in progress.steps
-        ),
+        steps=_with_result(progress.steps, event.step, rollout=rollout),
     )
+
+
+def _with_result(steps: tuple[StepInFlight, ...], number: int, *, rollout: bool) -> tuple[StepInFlight, ...]:
+    """Return the steps in flight after one more result of one of them; they are in the order of numbers."""
+    place = bisect_left(steps, number, key=lambda step: step.plan.step)
+    if place == len(steps) or steps[place].plan.step != number:
+        return steps
+    step = steps[place]
+    more = replace(step, rollouts=step.rollouts + rollout, reflections=step.reflections + (not rollout))
+    return (*steps[:place], more, *steps[place + 1 :])

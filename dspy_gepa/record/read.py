@@ -104,7 +104,8 @@ def require_finite(number: float) -> float:
 
 
 def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
-    build, read, texts, state = RecordBuilder(), EventLines().read, Texts(db), state_of(db, directory)
+    build, texts, state = RecordBuilder(), Texts(db), state_of(db, directory)
+    read = EventLines(texts.text).read
     if (started := noted(db, RunStarted.name())) is not None:
         build(read(started))
     for key, result in db.execute("SELECT key, result FROM effects ORDER BY recorded_at"):

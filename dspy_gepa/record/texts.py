@@ -27,16 +27,16 @@ class Texts:
 
     def encode(self, result: Result) -> str:
         """Return a result as text, and store its long texts. To be called within a transaction."""
+        return encode(result, self.keep)
 
-        def keep(text: str) -> str:
-            digest = digest_of(text)
-            if digest not in self._stored:
-                values = (digest, text.encode("utf-8", "surrogatepass"))
-                self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", values)
-                self._stored.add(digest)
-            return digest
-
-        return encode(result, keep)
+    def keep(self, text: str) -> str:
+        """Store a text and return its digest. To be called within a transaction."""
+        digest = digest_of(text)
+        if digest not in self._stored:
+            values = (digest, text.encode("utf-8", "surrogatepass"))
+            self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?)", values)
+            self._stored.add(digest)
+        return digest
 
     def decode(self, text: str) -> Result:
         """Return the result that `encode` wrote.
@@ -48,7 +48,7 @@ class Texts:
 
         def recall(digest: str) -> str:
             nonlocal left
-            found = shared_in_use(digest) or self._read(digest)
+            found = shared_in_use(digest) or shared(self.text(digest))
             left -= len(found)
             if left < 0:
                 raise ValueError(f"a result of more than {MOST_CHARS} characters")
@@ -56,9 +56,14 @@ class Texts:
 
         return decode(text, recall)
 
-    def _read(self, digest: str) -> str:
+    def text(self, digest: str) -> str:
+        """Return the text with a digest.
+
+        Raises:
+            ValueError: It is not stored.
+        """
         check_type(digest, str)
         found = self._db.execute("SELECT text FROM texts WHERE digest = ?", (digest,)).fetchone()
         if found is None:
             raise ValueError(f"the text {digest[:40]} is missing")
-        return shared(found[0].decode("utf-8", "surrogatepass"))
+        return str(found[0].decode("utf-8", "surrogatepass"))

@@ -189,7 +189,7 @@ def _markdown(record: RunRecord, title: str) -> str:
     lines = [(fact.label, f"{fact.value} {fact.note}".strip()) for fact in facts(record)]
     if record.last is not None:
         point = record.last
-        score = render_estimate(point.score, point.interval)
+        score = render_estimate(point.score, point.interval) + point.as_of
         lines = [
             ("Gain over your program", render_estimate(point.gain, point.gain_interval)),
             ("Score", score + (IN_SAMPLE if record.started.get("in_sample") else "")),

@@ -91,7 +91,8 @@ def headline(record: RunRecord) -> Headline | None:
     point = record.last
     if point is None:
         return None
-    listed = [(f"Candidate {point.best}" if point.best else "Your program", point.score, point.interval)]
+    best = f"Candidate {point.best}" if point.best else "Your program"
+    listed = [(best + point.as_of, point.score, point.interval)]
     original = record.members[0]
     if point.best and original.believed is not None and original.interval is not None:
         listed.insert(0, ("Your program", original.believed, original.interval))

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias, TypeVar, cast
 
 from dspy_gepa.errors import ConfigurationError
 
@@ -18,20 +22,51 @@ T = TypeVar("T")
 
 
 class ThreadExecutor(Executor):
-    """Runs each task in a thread of its own. The dispatcher limits their number.
+    """Runs each task in a thread that runs nothing else. The dispatcher limits their number.
 
     Unlike those of a pool, the threads are daemons and their number is not fixed: a rollout that hangs for
-    ever blocks neither later tasks nor the end of the process.
+    ever blocks neither later tasks nor the end of the process. A thread whose task has ended waits some
+    seconds for another one, of whatever executor of this class.
     """
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run `fn` in a new thread, in a copy of the caller's context."""
+        """Run `fn` in an idle or a new thread, in a copy of the caller's context."""
         future: Future[T] = Future()
-        context = contextvars.copy_context()
-        threading.Thread(
-            target=_settle, args=(future, context, fn, args, kwargs), name="dspy_gepa", daemon=True
-        ).start()
+        task = partial(_settle, future, contextvars.copy_context(), fn, args, kwargs)
+        try:
+            inbox = _idle.pop()
+        except IndexError:  # all are at work
+            inbox = SimpleQueue()
+            threading.Thread(target=_serve, args=(inbox,), name="dspy_gepa", daemon=True).start()
+        inbox.put(task)
         return future
+
+
+# Seconds that a thread waits for its next task.
+IDLE = 2.0
+_Inbox: TypeAlias = "SimpleQueue[Callable[[], None]]"
+_idle: deque[_Inbox] = deque()  # those of idle threads, the latest last
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)  # a child has none of its parent's threads
+
+
+def _serve(inbox: _Inbox) -> None:
+    """Do what is in the inbox, until nothing comes for a while."""
+    while (task := _next(inbox)) is not None:
+        task()
+        del task  # it holds its result, which may be large
+        _idle.append(inbox)
+
+
+def _next(inbox: _Inbox) -> Callable[[], None] | None:
+    try:
+        return inbox.get(timeout=IDLE)
+    except Empty:
+        try:
+            _idle.remove(inbox)
+        except ValueError:  # somebody has just taken it, or it is a new one
+            return inbox.get()
+        return None
 
 
 class LoopExecutor(Executor):
@@ -97,7 +132,7 @@ class _Helpers(ThreadPoolExecutor):
 
 
 async def in_thread(fn: Callable[..., T], /, *args: Any) -> T:
-    """Run `fn` in a thread of its own; those of `asyncio.to_thread` are few on a loop that is not ours."""
+    """Run `fn` in a thread of ours; those of `asyncio.to_thread` are few on a loop that is not ours."""
     return await asyncio.wrap_future(ThreadExecutor().submit(fn, *args))
 
 

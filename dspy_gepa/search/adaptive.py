@@ -225,9 +225,10 @@ class AdaptiveSearch:
         """Return a mutation, or a crossover as every fourth trial if merging is turned on."""
         trials = trials_in_flight(in_flight)
         number = pool.trials + len(trials) + 1
-        merges = pool.merges + sum(step.kind == "merge" for step in trials)
-        crossing = merges < self.options.max_merges and number % MERGE_EVERY == 0
-        found = self._crossover(pool, number) if crossing else None
+        most, found = self.options.max_merges, None
+        if most and number % MERGE_EVERY == 0:
+            merges = pool.merges + sum(step.kind == "merge" for step in trials)
+            found = self._crossover(pool, number) if merges < most else None
         return self.step(pool, found or self._mutation(pool, number, trials))
 
     def _mutation(self, pool: Pool, number: int, trials: Sequence[PlannedStep]) -> Decision:

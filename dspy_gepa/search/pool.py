@@ -78,6 +78,7 @@ class Pool:
         unavailable: Member and column of each evaluation that a provider failed for good; it has no score.
         failure_score: Score of failed rollouts: the worst score seen, 0 at most; None if the user set one.
         score_range: Range of the metric by the user's account.
+        trimmed: Indices of the members that are their parent without some sentences.
         edits: By component its edits that were put to the test.
         fitted: The earlier pool whose scales this one's beliefs have; None if they are its own.
     """
@@ -97,6 +98,7 @@ class Pool:
     unavailable: frozenset[tuple[int, int]] = frozenset()
     failure_score: float | None = None
     score_range: Range = UNBOUNDED
+    trimmed: tuple[int, ...] = ()
     edits: Mapping[str, Edits] = field(default_factory=dict)
     fitted: Pool | None = field(default=None, repr=False)
 
@@ -262,11 +264,6 @@ class Pool:
             vars(self).pop(name, None)
         for table in (self.table, *self.objective_tables.values()):
             table.forget()
-
-    @cached_property
-    def trimmed(self) -> tuple[int, ...]:
-        """Indices of the members that are their parent without some sentences."""
-        return tuple(m.index for m in self.members if self.proposals[m.trial].kind == "trim")
 
     @property
     def _first_train(self) -> int:
@@ -454,6 +451,7 @@ class Pool:
             objective_tables=_filled_in(objectives, table, member.index, columns, proposal.after_objectives),
             exposures=(*self.exposures, self.exposure_of(proposal.parents)),
             means=(*self.means, math.nan),
+            trimmed=(*self.trimmed, member.index) if proposal.kind == "trim" else self.trimmed,
             turns=(*self.turns, self._inherited_turn(candidate, proposal.parents)),
         )
 

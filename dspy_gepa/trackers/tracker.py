@@ -101,6 +101,7 @@ def metrics_of(event: StepCommitted) -> dict[str, float]:
         "best/gain": event.gain,
         "best/gain_low": event.gain_interval[0],
         "best/gain_high": event.gain_interval[1],
+        "best/estimated_at": event.estimated_at,
         "pool/members": event.members,
         "spent/rollouts": event.spent.rollouts,
         "spent/reflections": event.spent.reflections,

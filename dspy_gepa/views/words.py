@@ -105,7 +105,7 @@ def left_text(progress: Progress, now: float) -> str:
 def score_text(progress: Progress) -> str:
     """Describe the best score with its interval; "" before there is one."""
     last = progress.record.last
-    return "" if last is None else render_short(last.score, last.interval)
+    return "" if last is None else render_short(last.score, last.interval) + last.as_of
 
 
 def seed_text(progress: Progress) -> str:
@@ -312,7 +312,7 @@ def summary_text(record: RunRecord) -> str:
     if last is None or best is None:
         return "your program was not run"
     original = record.members[0].believed
-    score = render_short(last.score, last.interval)
+    score = render_short(last.score, last.interval) + last.as_of
     if best and original is not None:
         score = f"{figure(original, last.interval)} -> {score}"
     else:

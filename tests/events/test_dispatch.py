@@ -45,6 +45,7 @@ COMMITTED = StepCommitted(
     gain=0.0,
     gain_interval=(0.0, 0.0),
     contender=None,
+    estimated_at=0,
     spent=Spending(),
 )
 

@@ -24,7 +24,7 @@ def recorded(events: list[Event]) -> list[Event]:
 
 def read_back(events: list[Event]) -> list[Event]:
     written, again = EventLines(), EventLines()
-    return [again.read(json.loads(json.dumps(written.write(event)))) for event in events]
+    return [again.read(json.loads(json.dumps(written.write(event).data))) for event in events]
 
 
 def as_recorded(event: Event) -> Event:

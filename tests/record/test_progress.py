@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dspy_gepa import ReflectionError, RunInterrupted
 from dspy_gepa.events import (
@@ -22,15 +25,17 @@ from dspy_gepa.events import (
     StepPlanned,
     Stopping,
 )
+from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.file import read_journal
 from dspy_gepa.record.follow import Follower
 from dspy_gepa.record.progress import Progress, ProgressBuilder, Wait
 from dspy_gepa.runtime.budget import Limits, Spending
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.steps import StepKind
+from dspy_gepa.testing.practice import practice_run
 from dspy_gepa.types import Candidate, Outcome, Reflection, Row, Usage
 from tests.support import word_rows
-from tests.support_recorder import Recorder
+from tests.support_recorder import Insists, Recorder
 from tests.support_runs import Words
 
 # These depend on the clock.
@@ -124,6 +129,31 @@ def test_at_every_moment_the_steps_in_flight_are_those_begun_and_not_committed(r
         assert all(step.rollouts <= step.plan.need.rollouts for step in progress.steps)
         most = max(most, len(progress.steps))
     assert most == 2
+
+
+@pytest.mark.parametrize("strategy", ["paper", "adaptive"])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_at_every_moment_the_record_is_the_one_built_of_all_events_so_far(
+    strategy: str, stopped: bool
+) -> None:
+    heard = Insists() if stopped else Recorder()
+    with pytest.raises(RunInterrupted) if stopped else nullcontext():
+        practice_run(callbacks=[heard], strategy=strategy, max_metric_calls=100, objectives=["length"])
+    builder = ProgressBuilder()
+    for number, event in enumerate(heard.events, 1):
+        whole = RecordBuilder(with_evidence=False)
+        for earlier in heard.events[:number]:
+            whole(earlier)
+        assert builder(event, 0.0).record == whole.record()
+
+
+@given(st.sets(st.integers(0, 5)).map(sorted), st.lists(st.tuples(st.integers(0, 6), st.booleans())))
+def test_a_result_counts_for_its_step_alone(numbers: list[int], results: list[tuple[int, bool]]) -> None:
+    ended = [rollout(number) if kind else replace(REFLECTION, step=number) for number, kind in results]
+    progress = built(STARTED, *map(planned, numbers), *ended)
+    assert [(step.plan.step, step.rollouts, step.reflections) for step in progress.steps] == [
+        (number, results.count((number, True)), results.count((number, False))) for number in numbers
+    ]
 
 
 @pytest.mark.parametrize("strategy", ["paper", "adaptive"])

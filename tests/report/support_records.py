@@ -74,6 +74,7 @@ def point(rollouts: int, score: float, *, best: int = 0, gain: float = 0.0) -> P
         better_than_original=0.97,
         gain=gain,
         gain_interval=(gain - 0.1, gain + 0.1),
+        estimated_at=rollouts,
     )
 
 

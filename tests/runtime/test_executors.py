@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from dspy_gepa import ConfigurationError
+from dspy_gepa.runtime import executors
 from dspy_gepa.runtime.executors import AsyncExecutor, RayExecutor, ThreadExecutor
 
 PATIENCE = 30.0  # seconds; only a test that fails waits so long
@@ -81,6 +84,29 @@ def test_there_are_as_many_threads_as_tasks() -> None:
     meeting = threading.Barrier(50)
     tasks = [ThreadExecutor().submit(meeting.wait, PATIENCE) for _ in range(50)]
     assert sorted(task.result(PATIENCE) for task in tasks) == list(range(50))
+
+
+def test_a_thread_that_is_done_takes_a_later_task() -> None:
+    seen = {ThreadExecutor().submit(threading.get_ident).result(PATIENCE) for _ in range(50)}
+    assert len(seen) < 50
+
+
+def test_an_idle_thread_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "IDLE", 0.0)
+    monkeypatch.setattr(executors, "_idle", deque())
+    thread = ThreadExecutor().submit(threading.current_thread).result(PATIENCE)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert not executors._idle
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_after_a_fork_tasks_run_in_threads_of_the_child() -> None:
+    ThreadExecutor().submit(exits).exception(PATIENCE)
+    child = os.fork()
+    if not child:
+        os._exit(ThreadExecutor().submit(divide, 6, by=2).result(PATIENCE) != 3.0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_threads_do_not_hold_up_the_end_of_the_process() -> None:

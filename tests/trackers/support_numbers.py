@@ -15,6 +15,7 @@ NUMBERS: Mapping[str, Callable[[Point], float]] = {
     "best/gain": lambda point: point.gain,
     "best/gain_low": lambda point: point.gain_interval[0],
     "best/gain_high": lambda point: point.gain_interval[1],
+    "best/estimated_at": lambda point: point.estimated_at,
     "spent/rollouts": lambda point: point.rollouts,
     "spent/reflections": lambda point: point.reflections,
     "spent/tokens": lambda point: point.tokens,

@@ -97,6 +97,11 @@ def test_the_score_stands_beside_its_interval_the_seed_and_the_gain() -> None:
     assert score_text(Progress()) == seed_text(Progress()) == ""
 
 
+def test_figures_that_a_long_run_repeats_are_shown_with_their_age() -> None:
+    progress = recorded(curve=(replace(POINT, rollouts=5_200, estimated_at=4_812),))
+    assert score_text(progress) == "0.71 (0.65 to 0.77) as of 4,812 rollouts"
+
+
 def test_no_score_is_less_than_zero_by_a_digit_that_is_not_shown() -> None:
     point = replace(POINT, score=-0.0001, interval=(-0.0004, 0.1), gain=-0.0001)
     progress = recorded(curve=(point,))

@@ -20,7 +20,7 @@ PROGRAM = dspy.Module()
 
 
 def pool(*members: tuple[int, float]) -> tuple[Validated, ...]:
-    return tuple(Validated(PROGRAM, spent, score) for spent, score in members)
+    return tuple(Validated([PROGRAM], 0, spent, score) for spent, score in members)
 
 
 POOL = pool((0, 0.2), (46, 0.5), (110, 0.4), (250, 0.9))

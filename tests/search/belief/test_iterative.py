@@ -56,8 +56,8 @@ def test_means_and_variances_are_those_of_the_covariance(
     np.testing.assert_allclose(found.mean, exact.mean, atol=1e-6)
     np.testing.assert_allclose(found.variances(), exact.variances(), rtol=1e-6)
     for member in range(len(parents)):
-        assert found.variance(member) == pytest.approx(exact.variance(member), rel=1e-5)
-        assert found.variance(member, 0) == pytest.approx(exact.variance(member, 0), rel=1e-5, abs=1e-9)
+        assert found.variance(member) == pytest.approx(exact.variance(member), rel=1e-3)
+        assert found.variance(member, 0) == pytest.approx(exact.variance(member, 0), rel=1e-3, abs=1e-9)
 
 
 def test_a_long_run_is_believed_as_with_the_covariance() -> None:
@@ -67,9 +67,9 @@ def test_a_long_run_is_believed_as_with_the_covariance() -> None:
     np.testing.assert_allclose(found.mean, exact.mean, atol=1e-6)
     assert found.mean.argmax() == exact.mean.argmax()
     for member in (1, 50, 399):
-        assert found.score(member).interval() == pytest.approx(exact.score(member).interval(), abs=1e-6)
+        assert found.score(member).interval() == pytest.approx(exact.score(member).interval(), abs=1e-5)
         better = exact.probability_better(member, parents[member][0])
-        assert found.probability_better(member, parents[member][0]) == pytest.approx(better, abs=1e-6)
+        assert found.probability_better(member, parents[member][0]) == pytest.approx(better, abs=1e-5)
 
 
 def test_many_gains_are_compared_as_one_by_one() -> None:
@@ -79,7 +79,7 @@ def test_many_gains_are_compared_as_one_by_one() -> None:
     pairs = [(8, 0), (8, 8), (0, 8), (199, parents[199][0]), (150, 3)]
     alone = [found.probability_better(*pair) for pair in pairs]
     assert found.probabilities_better(pairs) == pytest.approx(alone, rel=1e-12)
-    assert exact.probabilities_better(pairs) == pytest.approx(alone, abs=1e-6)
+    assert exact.probabilities_better(pairs) == pytest.approx(alone, abs=1e-5)
     assert found.probabilities_better([]) == []
 
 
