@@ -18,7 +18,7 @@ from benchmarks.harness.meter import Price, Usage, sessions, total
 from benchmarks.harness.models import Models
 from benchmarks.harness.setting import RefusedError
 from benchmarks.paper import runner
-from benchmarks.paper.forecast import Rollout
+from benchmarks.paper.forecast import Rollout, forecast
 from benchmarks.paper.prices import price_list
 from benchmarks.paper.rows import PaperCell, cells, refuse_substitute
 from benchmarks.paper.run import QUOTES, Rollouts, run
@@ -303,6 +303,19 @@ def test_transfer_takes_over_what_another_run_found_and_pays_the_test_alone(tmp_
     assert "was made with prompts " in flat(other)
 
 
+def test_each_task_has_a_mean_of_its_own(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        run,
+        ["easy", "wide", "--optimizer", "bootstrap", *TINY, "--out", str(tmp_path)],
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 0, done.output
+    found = results(tmp_path)
+    for task in ("easy", "wide"):
+        (score,) = (each["test_after"] for name, each in found.items() if name.startswith(f"{task}-boot"))
+        assert f"{task}, bootstrap: test score {score:.1%} (one seed" in flat(done)
+
+
 def test_rows_of_the_data_are_shown_when_asked_for_alone_and_it_says_so(tmp_path: Path) -> None:
     options = ["--budget", "60", *TINY[2:]]
     told = command("easy", *options, "--out", str(tmp_path / "one"), "--show-step")
@@ -323,6 +336,15 @@ def test_a_provider_that_fails_before_the_first_cell_is_reported_in_a_line(tmp_p
     assert done.exit_code == 1
     assert flat(done).startswith("Models: openai/task")
     assert "Error: The test on easy stopped after 0 of 1 rows" in flat(done)
+
+
+def test_reflections_are_foreseen_where_texts_are_optimized_and_no_predictors() -> None:
+    rollout = Rollout({}, predictors=0, val=8, test=8, train=8, components=8)
+    calls = {
+        arm: forecast(PaperCell("code", arm, 0, 80, Rows(8, 8), Models()), rollout, price_list()).usage.calls
+        for arm in ("baseline", "gepa-paper", "gepa")
+    }
+    assert 0 == calls["baseline"] < calls["gepa-paper"] < calls["gepa"]
 
 
 def test_optimizers_of_predictors_are_not_applicable_where_there_are_none(tmp_path: Path) -> None:
