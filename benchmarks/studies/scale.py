@@ -239,8 +239,8 @@ def report(runs: Sequence[Run], command: str) -> str:
             f"    {command}",
             f"Versions: {', '.join(f'{name} {version}' for name, version in VERSIONS.items())}; runs of "
             f"dspy_gepa source {', '.join(sources)}. Each run in a process of its own.",
-            f"What runs beside makes the same work take longer: the load average of the {os.cpu_count()} cores "
-            f"was {min(loads):g} to {max(loads):g} when a run began.",
+            "What runs beside makes the same work take longer: the load average of the "
+            f"{os.cpu_count()} cores was {min(loads):g} to {max(loads):g} when a run began.",
             table(
                 "Processor seconds",
                 "All threads, start of the process not counted.",
