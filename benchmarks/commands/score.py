@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 import dspy
@@ -18,10 +18,10 @@ from benchmarks.tasks.livebench_math import asking
 
 @click.command()
 @click.argument("task", type=click.Choice(list(SCORED)))
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @rules_option
 @click.option("--judge-lm", help="Model to be asked where LiveBench asks one today; only with --rules today.")
-def score(task: str, file: TextIO, rules: Rules, judge_lm: str | None) -> None:
+def score(task: str, file: BinaryIO, rules: Rules, judge_lm: str | None) -> None:
     """Score the rows of FILE, JSON Lines, by the scorer of TASK; "-" reads from standard input.
 
     Prints a JSON object for each row. If rows have official verdicts, the agreement follows on standard
@@ -35,7 +35,7 @@ def score(task: str, file: TextIO, rules: Rules, judge_lm: str | None) -> None:
     judged = []
     try:
         for row in judge(task, file, rules, ask):
-            click.echo(json.dumps(_shown(row), ensure_ascii=False))
+            click.echo(_line(row))
             judged.append(row)
     except RowError as error:
         raise click.ClickException(str(error)) from error
@@ -44,6 +44,11 @@ def score(task: str, file: TextIO, rules: Rules, judge_lm: str | None) -> None:
         click.echo(line, err=True)
     if not all(row.agrees for row in compared):
         raise SystemExit(1)
+
+
+def _line(row: Judged) -> str:
+    """The verdict as JSON, readable where it can be printed: half a surrogate pair is escaped."""
+    return json.dumps(_shown(row), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def _shown(row: Judged) -> dict[str, object]:

@@ -46,7 +46,7 @@ class Called:
         error: What was raised, or what is wrong with the result's type; else "".
         result: The arrays it gave.
         changed: It changed its arguments.
-        seconds: What the call took by the clock beside it, the copy of its result included.
+        seconds: What the call took of a processor by the clock beside it, the copy of its result included.
         outside: What it took by the clock of who asked, with all that lies between the two.
     """
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.sandbox import frames
 from benchmarks.sandbox.native import compiler
-from benchmarks.sandbox.report import Job, Report
+from benchmarks.sandbox.report import PATIENCE, Job, Report
 from benchmarks.sandbox.wall import Wall
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,8 @@ class Sandbox:
     for what it protects from and what not.
 
     Args:
-        seconds: Wall-clock seconds a job may take.
+        seconds: Seconds of a processor a job may take, all its processes together. Code that waits is stopped
+            after ten times as many seconds of the clock.
         memory_mb: Address space a job may take, in MiB.
         servers: Jobs at a time. More than there are idle processors spoils the timings.
         walls: The walls that may stand around the code, tried in order; all by default, so that the last
@@ -78,7 +79,7 @@ class Sandbox:
         """The report on a job; never raises for anything its code does."""
         server = self._idle.get()
         try:
-            return server.ask(job, self._seconds + GRACE)
+            return server.ask(job, PATIENCE * self._seconds + GRACE)
         finally:
             self._idle.put(server)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 MOST_CHARS = 300
+PATIENCE = 10  # seconds of the clock for each of a processor: other work on the machine is no fault
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Report:
     Attributes:
         error: Why nothing could be judged: it does not compile, took too long, was killed. Else "".
         cases: What came of each case, in order.
-        seconds: The best time of one call on the load; None when it was not timed, since a case was wrong.
+        seconds: The best time of one call on the load, of a processor; None when it was not timed, since a
+            case was wrong.
         reference_seconds: The same of the reference.
     """
 

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import pickle
+import select
 import signal
 import socket
 import time
@@ -24,12 +25,13 @@ import numpy  # noqa: F401  # so that all processes have it
 from benchmarks.sandbox import frames, native
 from benchmarks.sandbox.candidate import READY, Args, Called, Order
 from benchmarks.sandbox.judge import Outcome, judge
-from benchmarks.sandbox.report import Job, Report, bounded
+from benchmarks.sandbox.report import PATIENCE, Job, Report, bounded
 from benchmarks.sandbox.spawner import Kind, Spawner
 from benchmarks.sandbox.wall import Wall, close_to_others
 
 STANDARD_INPUT = 0
 LONGEST_OUTCOME = 32 * 2**20
+LOOK = 0.05  # seconds between two looks at the time a process has taken
 NO_COMPILER = "C cannot be run: there is no C compiler here (CC can name one)"
 NO_CFFI = "C cannot be run: cffi is missing (pip install 'dspy-gepa[benchmarks]')"
 
@@ -40,7 +42,7 @@ def main(seconds: float, memory_mb: int, reports: int, compiler: str, walls: Seq
     """Serve until standard input ends.
 
     Args:
-        seconds: Wall-clock time that a job may take.
+        seconds: Processor time that a job may take; ten times that of the clock.
         memory_mb: Address space of a process, in MiB.
         reports: The descriptor that reports are written to.
         compiler: Path of the C compiler; "" for none.
@@ -62,34 +64,57 @@ def main(seconds: float, memory_mb: int, reports: int, compiler: str, walls: Seq
         frames.send(reports, secret + report.to_json().encode())
 
 
+class _Limit:
+    """What a job may take: seconds of a processor, and of the clock as a last resort, for code that waits."""
+
+    def __init__(self, spawner: Spawner, seconds: float) -> None:
+        self._spawner = spawner
+        self._left = seconds
+        self.deadline = time.monotonic() + PATIENCE * seconds
+
+    def wait(self, descriptor: int) -> None:
+        """Return once the process has answered. Raises TimeoutError."""
+        while not select.select([descriptor], [], [], LOOK)[0]:
+            if self._spawner.spent() > self._left or time.monotonic() > self.deadline:
+                raise TimeoutError
+
+    def stop(self) -> int:
+        """End the process. Gives the status it ended with."""
+        status, seconds = self._spawner.stop()
+        self._left -= seconds
+        return status
+
+
 def _judged(job: Job, spawner: Spawner, seconds: float) -> Report:
-    deadline = time.monotonic() + seconds
+    limit = _Limit(spawner, seconds)
 
     def run(source: str, function: str, draw: Callable[[], Sequence[Args]]) -> Outcome:
         if not job.declaration:
-            return _run(spawner, Order(function, source), draw, deadline)
+            return _run(spawner, Order(function, source), draw, limit)
         compiled = libraries(source)
         if isinstance(compiled, str):
             return Outcome(compiled)
         order = Order(function, job.binding, job.declaration, base64.b64encode(compiled).decode())
-        return _run(spawner, order, draw, deadline)
+        return _run(spawner, order, draw, limit)
 
-    libraries = cache(lambda source: _compiled(spawner, source, deadline))
+    libraries = cache(lambda source: _compiled(spawner, source, limit))
     try:
         return judge(job, run)
     except TimeoutError:
-        return Report(error=f"it took more than {seconds:g} seconds and was stopped")
+        return Report(
+            error=f"it took more than {seconds:g} seconds of a processor, or waited, and was stopped"
+        )
     except Exception as error:  # the job's own parts: its cases, its load
         return Report(error=bounded(f"the job cannot be judged: {type(error).__name__}: {error}"))
 
 
-def _run(spawner: Spawner, order: Order, draw: Callable[[], Sequence[Args]], deadline: float) -> Outcome:
+def _run(spawner: Spawner, order: Order, draw: Callable[[], Sequence[Args]], limit: _Limit) -> Outcome:
     kind = Kind.C if order.library else Kind.PYTHON
-    found = _with_process(spawner, kind, lambda there: _conversation(there, order, draw, deadline))
+    found = _with_process(spawner, kind, limit, lambda there: _conversation(there, order, draw, limit))
     return Outcome(found) if isinstance(found, str) else found
 
 
-def _compiled(spawner: Spawner, source: str, deadline: float) -> bytes | str:
+def _compiled(spawner: Spawner, source: str, limit: _Limit) -> bytes | str:
     """The library of a C source, or why there is none."""
     if not spawner.compiler:
         return NO_COMPILER
@@ -97,16 +122,16 @@ def _compiled(spawner: Spawner, source: str, deadline: float) -> bytes | str:
         return NO_CFFI
 
     def conversation(there: int) -> bytes | str:
-        frames.send(there, source.encode("utf-8", "replace"), deadline)
-        said = _answer(there, deadline)
+        frames.send(there, source.encode("utf-8", "replace"), limit.deadline)
+        said = _answer(there, limit)
         if said.startswith(native.COMPILED):
             return said.removeprefix(native.COMPILED)
         return bounded(said.removeprefix(native.REFUSED).decode("utf-8", "replace"))
 
-    return _with_process(spawner, Kind.COMPILER, conversation)
+    return _with_process(spawner, Kind.COMPILER, limit, conversation)
 
 
-def _with_process(spawner: Spawner, kind: Kind, talk: Callable[[int], T]) -> T | str:
+def _with_process(spawner: Spawner, kind: Kind, limit: _Limit, talk: Callable[[int], T]) -> T | str:
     """What a conversation with a fresh process gives, or how that process failed. Raises TimeoutError."""
     ours, theirs = socket.socketpair()
     with ours:
@@ -122,30 +147,31 @@ def _with_process(spawner: Spawner, kind: Kind, talk: Callable[[int], T]) -> T |
         except OSError:
             pass  # how it ended is told below
         finally:
-            status = spawner.stop()
+            status = limit.stop()
     return fault or _ending(status)
 
 
 def _conversation(
-    descriptor: int, order: Order, draw: Callable[[], Sequence[Args]], deadline: float
+    descriptor: int, order: Order, draw: Callable[[], Sequence[Args]], limit: _Limit
 ) -> Outcome:
     """Raises OSError when the process is gone, ValueError for an answer that is none, TimeoutError."""
-    frames.send(descriptor, json.dumps(asdict(order)).encode(), deadline)
-    said = _answer(descriptor, deadline)
+    frames.send(descriptor, json.dumps(asdict(order)).encode(), limit.deadline)
+    said = _answer(descriptor, limit)
     if said != READY:
         return Outcome(bounded(said.decode("utf-8", "replace")) or "it could not be loaded")
     calls = []
     for args in draw():
         message = pickle.dumps(args)
         start = time.perf_counter()
-        frames.send(descriptor, message, deadline)
-        found = _answer(descriptor, deadline)
+        frames.send(descriptor, message, limit.deadline)
+        found = _answer(descriptor, limit)
         calls.append(Called.from_json(found, time.perf_counter() - start))
     return Outcome(calls=tuple(calls))
 
 
-def _answer(descriptor: int, deadline: float) -> bytes:
-    found = frames.receive(descriptor, deadline, LONGEST_OUTCOME)
+def _answer(descriptor: int, limit: _Limit) -> bytes:
+    limit.wait(descriptor)
+    found = frames.receive(descriptor, limit.deadline, LONGEST_OUTCOME)
     if found is None:
         raise BrokenPipeError("its process ended")
     return found

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from benchmarks.sandbox import candidate, frames, native
 from benchmarks.sandbox.wall import (
@@ -33,10 +33,11 @@ from benchmarks.sandbox.wall import (
     give_up_rights,
     hand_over,
     isolate,
+    processor_seconds,
     shelf_behind,
 )
 
-_DONE = b"d"
+_DONE, _SPENT = b"d", b"s"
 _COMPILED_BYTES = 64 * 2**20
 _WORDS = 4_096
 
@@ -68,6 +69,13 @@ class _Inside:
     shelf: Path
 
 
+class Ended(NamedTuple):
+    """How a process ended: its status, and the seconds of a processor it took with all that it waited for."""
+
+    status: int
+    seconds: float
+
+
 class Spawner:
     """The other end: asks for processes, one at a time.
 
@@ -91,10 +99,16 @@ class Spawner:
         """Start a process that answers at `descriptor`, which stays open here."""
         socket.send_fds(self._ours, [kind.value], [descriptor])
 
-    def stop(self) -> int:
-        """End the process and all it started. Gives the status it ended with."""
+    def spent(self) -> float:
+        """Seconds of a processor that the process has taken so far, to some milliseconds."""
+        self._ours.sendall(_SPENT)
+        return float(self._ours.recv(_WORDS))
+
+    def stop(self) -> Ended:
+        """End the process and all it started."""
         self._ours.sendall(_DONE)
-        return int(self._ours.recv(_WORDS))
+        status, seconds = self._ours.recv(_WORDS).split()
+        return Ended(int(status), float(seconds))
 
     def _start(self, seconds: float, memory_mb: int, wall: Wall) -> str:
         """Why this wall cannot be had, "" once it stands."""
@@ -150,13 +164,14 @@ def _spawn(channel: socket.socket, inside: _Inside) -> None:
         if child == 0:
             _be_the_child(descriptors[0], kind, inside)
         os.close(descriptors[0])
-        asked_to_stop = channel.recv(1)
-        status = _end(child)
+        while (asked := channel.recv(1)) == _SPENT:
+            channel.sendall(str(processor_seconds(child)).encode())
+        status, seconds = _end(child)
         for left in inside.shelf.iterdir():
             shutil.rmtree(left)
-        if not asked_to_stop:
+        if not asked:
             return
-        channel.sendall(str(status).encode())
+        channel.sendall(f"{status} {seconds}".encode())
 
 
 def _be_the_child(descriptor: int, kind: Kind, inside: _Inside) -> NoReturn:
@@ -184,7 +199,7 @@ def _answer(descriptor: int, inside: _Inside) -> None:
         library.chmod(0o644)
     _limit(inside, _STRICT)
     give_up_rights(inside.wall)
-    candidate.serve(descriptor, time.perf_counter, lambda: order.loaded(library))
+    candidate.serve(descriptor, time.thread_time, lambda: order.loaded(library))
 
 
 def _compile(descriptor: int, inside: _Inside) -> None:
@@ -226,12 +241,12 @@ def _close_all_but(kept: int) -> None:
     os.closerange(kept + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def _end(child: int) -> int:
-    """Kill a process with all that it started, and give its status."""
+def _end(child: int) -> Ended:
+    """Kill a process with all that it started."""
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError):
             kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
+    _, status, used = os.wait4(child, 0)
     if os.getpid() == 1:  # ours alone: the first process of its own world
         with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
@@ -241,7 +256,7 @@ def _end(child: int) -> int:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, 0)[0]:
             continue
-    return status
+    return Ended(status, used.ru_utime + used.ru_stime)
 
 
 def _children() -> list[int]:

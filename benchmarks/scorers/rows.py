@@ -47,29 +47,37 @@ class RowError(ValueError):
     """A line is no row that can be scored; the message names it."""
 
 
-def judge(task: str, lines: Iterable[str], rules: Rules, ask: Ask | None = None) -> Iterator[Judged]:
+def judge(task: str, lines: Iterable[bytes], rules: Rules, ask: Ask | None = None) -> Iterator[Judged]:
     """Score the rows of a file; blank lines are passed over.
 
     Args:
         task: One of `SCORED`.
-        lines: JSON objects.
+        lines: JSON objects in UTF-8.
         rules: The rule set.
         ask: See `benchmarks.scorers.livebench.expression.score_expression`.
 
     Raises:
-        RowError: A line is not JSON, or lacks something, or has a value that it cannot have.
+        RowError: A line is not UTF-8 or not JSON, or lacks something, or has a value that it cannot have.
     """
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line.decode("utf-8-sig"))
             group, verdict = SCORED[task](row, rules, ask)
-            official = row.get(rules, row.get("official"))
-            yield Judged(number, group, verdict, None if official is None else float(official))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            yield Judged(number, group, verdict, _official(row.get(rules, row.get("official"))))
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
             raise RowError(f"Line {number} is no row of {task}: {what.rstrip('.')}.") from error
+
+
+def _official(value: Any) -> float | None:
+    if value is None:
+        return None
+    score = float(value)
+    if not 0 <= score <= 1:
+        raise ValueError(f"its official verdict is {value!r}, and a score is from 0 to 1")
+    return score
 
 
 def _ifbench(row: Mapping[str, Any], rules: Rules, ask: Ask | None) -> tuple[str, Verdict]:

@@ -17,7 +17,7 @@ def agreement(task: str, rule_sets: Sequence[Rules], most: int | None = None) ->
 
     most: rows that are tried, spread over the file; None for all.
     """
-    lines = (VERDICTS / f"{task}.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (VERDICTS / f"{task}.jsonl").read_bytes().splitlines()
     step = 1 if most is None else max(1, len(lines) // most)
     for rules in rule_sets:
         judged = list(judge(task, lines[::step], rules))

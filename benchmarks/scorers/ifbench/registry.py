@@ -12,6 +12,9 @@ from benchmarks.scorers.rules import Rules
 from benchmarks.scorers.verdict import StopsError
 
 Rule = Callable[..., bool]
+STRIPPED = frozenset(
+    {"keyword", *(f"keyword{n}" for n in range(1, 6)), "section_spliter", "postscript_marker"}
+)
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,13 @@ class Constraint:
     def values(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters as the rule takes them: the data sets fill in nulls, and write whole numbers as 5.0.
 
+        The official checkers strip those in `STRIPPED`, and take others as they are.
+
         Raises ValueError when `kwargs` are not the constraint's parameters.
         """
-        given = {name.lower(): _whole(value) for name, value in kwargs.items() if value is not None}
+        given = {
+            name.lower(): _read(name.lower(), value) for name, value in kwargs.items() if value is not None
+        }
         if set(given) != set(self.parameters):
             raise ValueError(
                 f"{self.id} takes the parameters {sorted(self.parameters)} and was given {sorted(given)}; "
@@ -106,5 +113,7 @@ def compare(count: int, relation: str, threshold: int) -> bool:
     raise ValueError(f"relation must be 'at least' or 'less than', got {relation!r}.")
 
 
-def _whole(value: Any) -> Any:
+def _read(name: str, value: Any) -> Any:
+    if isinstance(value, str) and name in STRIPPED:
+        return value.strip()
     return int(value) if isinstance(value, float) and value.is_integer() else value

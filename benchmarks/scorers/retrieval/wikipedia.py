@@ -38,7 +38,7 @@ EXPECTED = 5_200_000  # passages
 DOWNLOAD = 608_448_121
 # Bytes of memory, which hardly grow with the passages, and what a million passages takes: bytes that stay on
 # disk (texts and index), bytes beside them while it is built, seconds. As measured (results/retrieval.md).
-MEMORY, DISK, DISK_MEANWHILE, SECONDS = 2e9, 0.9e9, 0.75e9, 120.0
+MEMORY, DISK, DISK_MEANWHILE, SECONDS = 2e9, 0.9e9, 0.75e9, 130.0
 
 
 class IndexNotFound(FileNotFoundError):  # noqa: N818 - reads as what happened

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.commands.score import score
@@ -78,3 +79,30 @@ def test_a_judge_is_for_the_rules_of_today_alone() -> None:
     done = scored([row("042", "042")], "--judge-lm", "openai/x")
     assert done.exit_code == 2
     assert "--rules today" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"\xff\xfe", "can't decode"),
+        (b"[" * 100_000, "recursion"),
+        (b"[]", "indices"),
+        (b'{"task": "math_comp"', "Expecting"),
+        (json.dumps(row("042", "042", official=7)).encode(), "its official verdict is 7"),
+        (json.dumps(row("042", "042", official="NaN")).encode(), "its official verdict is 'NaN'"),
+    ],
+    ids=["bytes", "nested", "list", "cut off", "seven", "no number"],
+)
+def test_a_line_that_is_no_row_is_refused_with_its_number(line: bytes, told: str) -> None:
+    text = json.dumps(row("042", "042")).encode() + b"\r\n\n" + line
+    done = CliRunner().invoke(score, ["livebench_math", "-"], input=text)
+    assert done.exit_code == 1
+    assert "Error: Line 3 is no row of livebench_math" in done.stderr
+    assert told in done.stderr
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_half_a_character_is_escaped_and_a_byte_order_mark_passed_over() -> None:
+    text = b"\xef\xbb\xbf" + json.dumps(row("042", "\\boxed{\ud800}", task="AMPS_Hard")).encode()
+    done = CliRunner().invoke(score, ["livebench_math", "-"], input=text, catch_exceptions=False)
+    assert json.loads(done.stdout)["read"] == "\ud800"

@@ -78,7 +78,17 @@ def test_what_takes_too_long_is_stopped() -> None:
         report = impatient.run(job("while True:\n    pass\n"))
     finally:
         impatient.close()
-    assert report == Report(error="it took more than 0.5 seconds and was stopped")
+    assert report == Report(error="it took more than 0.5 seconds of a processor, or waited, and was stopped")
+
+
+def test_code_that_waits_is_stopped_too() -> None:
+    impatient = Sandbox(seconds=0.1)
+    wait = f"{OUTSIDE}\ndef same(x):\n    imported('time').sleep(600)\n"
+    try:
+        report = impatient.run(job(wait))
+    finally:
+        impatient.close()
+    assert report == Report(error="it took more than 0.1 seconds of a processor, or waited, and was stopped")
 
 
 def test_memory_is_limited(sandbox: Sandbox) -> None:

@@ -169,6 +169,17 @@ def test_time_that_passes_outside_counts_though_the_clock_beside_it_hides_it() -
     assert report(REFERENCE + "\n", 1e-9, 8.0, outside=4.0).speedup == pytest.approx(2.0, rel=1e-3)
 
 
+def test_other_work_on_the_machine_is_no_fault_where_it_meets_the_reference_too() -> None:
+    waits = iter([0.5, 0.4, 0.6, 0.0, 0.9, 0.7])  # of the candidate and of the reference in turn
+
+    def run(source: str, function: str, draw: Callable[[], Sequence[Args]]) -> Outcome:
+        found = run_here(lambda: 0.0, source, function, draw)
+        wait = next(waits) if len(found.calls) == 2 else 0.0
+        return Outcome(calls=tuple(replace(call, seconds=1.0, outside=1.0 + wait) for call in found.calls))
+
+    assert judge(job(REFERENCE + "\n", repeats=3), run).speedup == pytest.approx(1.0, rel=0.11)
+
+
 def test_words_from_untrusted_code_are_cut_and_cleaned() -> None:
     source = "def twice(x):\n    raise ValueError('a\\n\\x1b[31m' + 'b' * 5000)\n"
     told = said(source)["some"]

@@ -35,6 +35,14 @@ def test_a_result_that_differs_is_named_by_what_differs() -> None:
     assert "| easy | gepa | 25.0% -> 50.0% | 40 | 20 | 25 | differs: curve |" in told
 
 
+def test_where_scores_are_times_nothing_is_compared() -> None:
+    (cell,) = chosen(["code"], [], Path("none"))
+    timed = Compared(cell, RESULT, {**RESULT, "curve": []}, done=20, again=25)
+    assert timed.differs == []
+    assert timed.line[-1] == "has a result"
+    assert "1 of 1 are the same" in report_of([made_up(), timed])
+
+
 def test_the_command_fails_where_a_result_differs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(study, "compared", lambda *given: made_up(curve=[]))
     out = tmp_path / "table.md"

@@ -127,7 +127,7 @@ def test_memory_disk_and_time_are_shown_beforehand(tmp_path: Path, monkeypatch: 
         "2 GB of memory",
         "8.6 GB of disk",
         "4.7 GB stay",
-        "10 minutes",
+        "11 minutes",
         "less than 4 GB",
     ):
         assert figure in told
