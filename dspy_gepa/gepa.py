@@ -72,6 +72,7 @@ class GEPA(Teleprompter):
         code_proposer: The same for sources of `dspy.Flex`.
         guidance: Rules that hold for every text the reflection LM writes: a text, or texts by component.
         skills: Texts or paths of skills (`SKILL.md` files, or folders of them) that guide it too.
+        show_later_steps: Also show the reflection LM what the program's other steps made of an output.
         strategy: ``"adaptive"``, which needs far fewer rollouts; ``"paper"``, Algorithms 1 to 4 as published.
         candidate_selection_strategy: Candidate to improve: ``"pareto"`` (default: paper), ``"mixed"``
             (default: adaptive), ``"current_best"``, ``"thompson"``, ``"robust_frontier"`` or a function.
@@ -82,9 +83,8 @@ class GEPA(Teleprompter):
         batch_sampler: Function that chooses train rows. Default: paper in epochs, adaptive failures first.
         acceptance: With ``"paper"``, ``acceptance(before, after)`` decides by the scores of parent and child
             on the same rows. Default: a strictly larger sum.
-        use_merge: Merge candidates that improved different components. Without effect in adaptive, unless
-            `max_merge_invocations` is set: then every fourth trial may cross two lineages (crossover.py).
-        max_merge_invocations: Maximum number of merges. Default: paper 5 (accepted ones count), adaptive 0.
+        use_merge: Merge candidates that improved different components (adaptive: see the next option).
+        max_merge_invocations: Maximum number of merges. Default: paper 5 (accepted ones), adaptive 0 (none).
         width: Number of trials in flight. Default: paper 1, adaptive one per 8 trials of the budget.
         seed: Random seed; None draws one and records it in the result.
         objectives: Built-in objectives beside those of the metric, all minimized: ``"cost"``, ``"tokens"``,
@@ -105,8 +105,7 @@ class GEPA(Teleprompter):
         rollout_timeout: Seconds before a rollout is cancelled and retried; a second timeout is a failure.
         retry: A `RetryPolicy`: when failed calls are retried, and when the run gives up.
         log_dir: Directory of the run's journal. Compiling again with the same arguments resumes the run.
-        resume: With a journal in `log_dir`: ``"auto"`` continues the same run, ``"extend"`` also with other
-            limits, ``"never"`` refuses a directory that holds a run.
+        resume: A run in `log_dir`: ``"auto"`` goes on, ``"extend"`` with other limits, ``"never"`` refuses.
         callbacks: Functions ``callback(event)`` or objects with ``on_<event>`` methods (docs/events.md).
         progress: ``"auto"``: a live view on a terminal or in a notebook (requires rich), elsewhere a line per
             minute from the second minute on; ``"live"``, ``"plain"`` (lines from the start) or ``"off"``.
@@ -147,6 +146,7 @@ class GEPA(Teleprompter):
         code_proposer: CodeProposalFn | None = None,
         guidance: str | Mapping[str, str] | None = None,
         skills: Sequence[str | PathLike[str]] = (),
+        show_later_steps: bool = False,
         # Search
         strategy: Literal["adaptive", "paper"] | Strategy = "adaptive",
         candidate_selection_strategy: str | ParentChoice | None = None,
@@ -214,6 +214,7 @@ class GEPA(Teleprompter):
                 code_proposer=code_proposer,
                 guidance=guidance,
                 skills=skills,
+                show_later_steps=show_later_steps,
                 strategy=strategy,
                 candidate_selection_strategy=candidate_selection_strategy,
                 frontier_type=frontier_type,
@@ -259,6 +260,7 @@ class GEPA(Teleprompter):
         trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None = None,
         valset: Iterable[dspy.Example] | None = None,
+        testset: Iterable[dspy.Example] | None = None,
     ) -> dspy.Module:
         """Search for better texts and return the best program found, as a new module.
 
@@ -268,13 +270,14 @@ class GEPA(Teleprompter):
             teacher: Not used; must be None.
             valset: Examples used to compare candidates. Defaults to `trainset`; the reported score is then
                 optimistic on new data.
+            testset: Examples that decide nothing; scored once, after the search and beside all limits.
 
         Raises:
             ConfigurationError: The program or the data cannot be used; nothing was run.
             GEPAError: The run had to end. ``error.program`` is the best program so far, with its
                 ``detailed_results`` under `track_stats`.
         """
-        settings, work = self._prepare(student, trainset, teacher, valset)
+        settings, work = self._prepare(student, trainset, teacher, valset, testset)
         search, record = run_search(settings, work)
         return settings.deliver(search, record)
 
@@ -285,6 +288,7 @@ class GEPA(Teleprompter):
         trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None = None,
         valset: Iterable[dspy.Example] | None = None,
+        testset: Iterable[dspy.Example] | None = None,
     ) -> dspy.Module:
         """Compile with the program awaited on the running event loop: for tools bound to it (docs/mcp.md)."""
         if self.options.executor is not None:
@@ -292,7 +296,7 @@ class GEPA(Teleprompter):
                 "acompile runs rollouts on the running event loop, and executor= asks for another place. "
                 "Leave one of them out."
             )
-        settings, work = self._prepare(student, trainset, teacher, valset, on_callers_loop=True)
+        settings, work = self._prepare(student, trainset, teacher, valset, testset, on_callers_loop=True)
         search, record = await run_search_on_loop(settings, work)
         return settings.deliver(search, record)
 
@@ -303,6 +307,7 @@ class GEPA(Teleprompter):
         trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None = None,
         valset: Iterable[dspy.Example] | None = None,
+        testset: Iterable[dspy.Example] | None = None,
     ) -> Forecast:
         """Estimate rollouts, tokens, cost and time of `compile` with the same arguments, without running it.
 
@@ -312,7 +317,7 @@ class GEPA(Teleprompter):
             ConfigurationError: The program or the data cannot be used.
             InfrastructureError: The rollout failed because of its provider.
         """
-        settings, work = self._prepare(student, trainset, teacher, valset)
+        settings, work = self._prepare(student, trainset, teacher, valset, testset)
         first = Rollout(settings.problem.original, settings.problem.val_rows[0])
         return forecast_by_trial(settings.limits, settings.shape, work.execute, first)
 
@@ -342,11 +347,12 @@ class GEPA(Teleprompter):
         trainset: Iterable[dspy.Example],
         teacher: dspy.Module | None,
         valset: Iterable[dspy.Example] | None,
+        testset: Iterable[dspy.Example] | None,
         *,
         on_callers_loop: bool = False,
     ) -> tuple[RunSettings, Worker]:
         if teacher is not None:
             raise ConfigurationError("GEPA has no use for a teacher. Leave teacher=None.")
-        prepared = prepare(self.options, student, Data.read(trainset, valset))
+        prepared = prepare(self.options, student, Data.read(trainset, valset, testset))
         require_callable_tools(student, on_callers_loop=on_callers_loop)
         return prepared

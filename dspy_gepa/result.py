@@ -21,7 +21,7 @@ from dspy_gepa.program.plain import as_prediction, to_plain
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.pareto import pareto_front
 from dspy_gepa.report.page import TITLE, Report
-from dspy_gepa.runtime.codec import proposal_data
+from dspy_gepa.runtime.codec import as_json, proposal_data
 from dspy_gepa.runtime.failures import render_causes
 from dspy_gepa.search.belief.summary import best_members
 from dspy_gepa.search.loop import Search
@@ -38,8 +38,8 @@ from dspy_gepa.texts import (
     render_estimate,
     render_report,
 )
-from dspy_gepa.types import Candidate, Row, Usage
-from dspy_gepa.views.words import measured_text, must_pass_text, summary_text
+from dspy_gepa.types import PHASES, Candidate, HeldOut, Row, Usage
+from dspy_gepa.views.words import measured_text, must_pass_text, summary_text, test_text
 
 T = TypeVar("T")
 
@@ -129,7 +129,9 @@ class GEPAResult:
         total_tokens: Prompt and completion tokens of all language models, judges in the metric included;
             those of answers without usage are estimated, see `Usage.estimated`.
         total_cost: US dollars, for the models whose prices are known.
-        usage: The same by phase: `reflection`, `train rollouts` and `validation rollouts`.
+        usage: The same by phase: `reflection`, `train rollouts`, `validation rollouts` and `test rollouts`.
+            Those of the test set are in no total.
+        test: Scores of your program and the returned one on `testset`, with intervals; None without one.
         regressions: For each candidate, the rows of `must_pass` that it fails and your program passes, by
             name (``train/3``); None for one that was not run on all of them. None without `must_pass`.
         failed_rollouts: Number of rollouts that gave no answer, by cause: an exception of the program, or a
@@ -170,6 +172,7 @@ class GEPAResult:
     total_tokens: int
     total_cost: float
     usage: dict[str, Usage]
+    test: HeldOut | None
     regressions: list[list[str] | None] | None
     failed_rollouts: dict[str, int]
     stop_reason: str
@@ -217,7 +220,8 @@ class GEPAResult:
             reflection_calls=spent.reflections,
             total_tokens=spent.tokens,
             total_cost=spent.cost,
-            usage=dict(search.usage),
+            usage={**search.usage, **{p: used for p, used in record.usage.items() if p == PHASES["test"]}},
+            test=record.test,
             regressions=_regressions(record),
             failed_rollouts=dict(record.failed_rollouts),
             stop_reason=search.stop_reason,
@@ -367,6 +371,7 @@ class GEPAResult:
         data["interval"], data["gain_interval"] = list(self.interval), list(self.gain_interval)
         data["proposals"] = [proposal_data(p) for p in self.proposals]
         data["usage"] = {phase: asdict(used) | {"cost": used.cost} for phase, used in self.usage.items()}
+        data["test"] = self.test and as_json(self.test)
         data["lineage"], data["trade_offs"] = self.lineage(), self.trade_offs
         data["length"] = {"seed": self.seed_length._asdict(), "best": self.best_length._asdict()}
         return data
@@ -401,6 +406,7 @@ class GEPAResult:
                 render_estimate(self.score, self.interval) + (IN_SAMPLE if self.score_is_in_sample else ""),
             ),
             ("Measured", measured_text(self.record)),
+            ("On the test set", test_text(self.record)),
             ("Rows that must pass", must_pass_text(self.record)),
             ("By group", render_against_original(self.group_scores, self.best_idx)),
             ("Objectives", render_against_original(self.val_aggregate_subscores, self.best_idx)),

@@ -44,11 +44,12 @@ from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
 from dspy_gepa.search.draft import draft, missing_texts
+from dspy_gepa.search.held_out import compare_on_test, run_test
 from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.texts import candidate_name, escape_controls
-from dspy_gepa.types import Effect, Fault, Outcome, Reflection, Rollout, Row
+from dspy_gepa.types import Effect, Fault, HeldOut, Outcome, Reflection, Rollout, Row
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class RunSettings:
         executor: Where effects run; None for threads of this process.
         log_dir: Directory of the journal, or None for a run that cannot be resumed.
         resume: Treatment of an existing journal.
+        test_weights: The test rows with their weights.
         identity: Everything that the results in the journal depend on.
         track_best_outputs: True to look up the best outputs for every validation row at the end.
         callbacks: Receive every event, see `dspy_gepa.events`.
@@ -90,6 +92,7 @@ class RunSettings:
     executor: Executor | None = None
     log_dir: Path | None = None
     resume: Resume = "auto"
+    test_weights: Mapping[Row, float] = field(default_factory=dict)
     identity: Mapping[str, Any] = field(default_factory=dict)
     track_best_outputs: bool = False
     callbacks: Sequence[Any] = ()
@@ -170,7 +173,7 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
             workers=settings.threads,
             policy=settings.policy,
             on_failure=_noting_failures(journal, emitter),
-            rows=tuple(settings.examples),
+            rows=tuple(row for row in settings.examples if row not in settings.test_weights),
         )
         signalled = stack.enter_context(settings.on_signals(dispatcher.wake))
         report = _reporting_results(settings, hub, emitter)
@@ -208,8 +211,9 @@ def run_search(settings: RunSettings, work: Worker) -> tuple[Search, RunRecord]:
                     begin=emitter.planned,
                     listen=_listening(emitter, search, log),
                 )
+                test = _test(settings, search, scheduler, emitter)
                 _keep_best_outputs(settings, search, scheduler)
-                emitter.finished(search)
+                emitter.finished(search, test)
         except BaseException as raised:
             error = raised
             if isinstance(raised, Exception) and not isinstance(raised, (GEPAError, MemoryError, OSError)):
@@ -246,6 +250,18 @@ def _draft(missing: Sequence[str], search: Search, scheduler: Scheduler) -> tupl
     return scheduler.ahead(draft(search.problem))
 
 
+def _test(settings: RunSettings, search: Search, scheduler: Scheduler, emitter: Emitter) -> HeldOut | None:
+    """Score the original and the result on the test set, outside of budget and pool; None without one."""
+    rows, weights = tuple(settings.test_weights), tuple(settings.test_weights.values())
+    if not rows:
+        return None
+    returned = search.choice.member
+    emitter.testing(returned, len(rows))
+    return compare_on_test(
+        search.pool, returned, scheduler.alone(run_test(search.pool, returned, rows)), weights
+    )
+
+
 def _record(recorder: RecordBuilder, settings: RunSettings, started: float) -> RunRecord:
     log_dir = None if settings.log_dir is None else str(settings.log_dir)
     return recorder.record(seconds=time.monotonic() - started, log_dir=log_dir)
@@ -273,6 +289,7 @@ def _start_of(settings: RunSettings, problem: Problem, journal: Journal | None) 
         seconds_before=0.0 if journal is None else journal.seconds_before,
         guidance=dict(problem.reflection.guidance),
         must_pass={str(row): low for row, low in problem.must_pass.items()},
+        test_rows=len(settings.test_weights),
     )
 
 

@@ -10,10 +10,11 @@ from dspy_gepa.types import Candidate, Effect, Outcome, Result, Rollout, Row
 
 ProposalKind: TypeAlias = Literal["original", "mutation", "merge", "trim"]
 StepKind: TypeAlias = Literal[
-    "original", "initial", "validation", "top-up", "mutation", "merge", "trim", "finals"
+    "original", "initial", "validation", "top-up", "mutation", "merge", "trim", "finals", "test"
 ]
 """Kind of a step: run the original, or another initial candidate, on its first rows; run a new member on all
-validation rows, or the best one on more; improve a member, merge two, trim the best, or compare the best."""
+validation rows, or the best one on more; improve a member, merge two, trim the best, compare the best, or run
+the test set after the search."""
 Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
 
 

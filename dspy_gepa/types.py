@@ -18,9 +18,12 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 MEDIA_START = "<<CUSTOM-TYPE-START-IDENTIFIER>>"
 MEDIA_END = "<<CUSTOM-TYPE-END-IDENTIFIER>>"
 
-Split: TypeAlias = Literal["train", "val"]
+Split: TypeAlias = Literal["train", "val", "test"]
 Status: TypeAlias = Literal["scored", "program_failed", "unavailable"]
 TextKind: TypeAlias = Literal["instructions", "field", "tool", "argument", "text", "code", "module"]
+
+# Phases of the language model use of rollouts, by the set of their row.
+PHASES = {"train": "train rollouts", "val": "validation rollouts", "test": "test rollouts"}
 
 # Maximum absolute score: beyond it, sums of squares overflow.
 LARGEST_SCORE = 1e100
@@ -33,7 +36,7 @@ PROGRAM = ""
 
 
 class Row(NamedTuple):
-    """One example of a data set. Train and validation rows never share an identity."""
+    """One example of a data set. Rows of different sets never share an identity."""
 
     split: Split
     position: int
@@ -348,3 +351,26 @@ class Levels:
     objectives: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     groups: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     group_intervals: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Scores on the test set, on which nothing was decided. Intervals hold with probability 0.9.
+
+    Attributes:
+        rows: Number of rows that both programs were scored on.
+        original: Mean score of the original program.
+        original_interval: Interval that contains its expected score.
+        score: Mean score of the returned program.
+        interval: Interval that contains its expected score.
+        gain: Mean difference of the two, row by row.
+        gain_interval: Interval that contains the expected difference.
+    """
+
+    rows: int
+    original: float
+    original_interval: tuple[float, float]
+    score: float
+    interval: tuple[float, float]
+    gain: float
+    gain_interval: tuple[float, float]

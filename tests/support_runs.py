@@ -34,7 +34,7 @@ class Words:
         self.reflection = scripted_lm(reflection, "scripted/reflection")
 
     def compile(self, student: dspy.Module | None = None, **changes: Any) -> GEPAResult:
-        data = {"trainset": TRAIN, "valset": VAL}
+        data = {"trainset": TRAIN, "valset": VAL, "testset": None}
         data |= {name: changes.pop(name) for name in list(changes) if name in data}
         metric = changes.pop("metric", is_right)
         settings = {"strategy": "paper", "max_metric_calls": 100, "num_threads": 2, "seed": 1}

@@ -7,7 +7,7 @@ from typing import Any
 
 import dspy
 import pytest
-from dspy.teleprompt.gepa.instruction_proposal import MultiModalInstructionProposer
+from dspy.teleprompt.gepa.instruction_proposal import InstructionProposer, MultiModalInstructionProposer
 from dspy.utils.exceptions import ContextWindowExceededError
 
 import dspy_gepa
@@ -126,8 +126,9 @@ def test_a_proposer_that_takes_guidance_receives_it() -> None:
         assert {guidance for _, guidance in seen} == {""}
 
 
-def test_the_references_proposer_works_and_a_warning_says_that_it_is_not_guided(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("kind", [InstructionProposer, MultiModalInstructionProposer])
+def test_the_references_proposers_work_and_a_warning_says_that_they_are_not_guided(
+    kind: type, caplog: pytest.LogCaptureFixture
 ) -> None:
     def writes(prompt: Prompt) -> Answer:
         return dict.fromkeys(prompt.outputs, "Answer. know w0.")
@@ -136,7 +137,7 @@ def test_the_references_proposer_works_and_a_warning_says_that_it_is_not_guided(
         OneHop(),
         reflection=writes,
         trainset=word_rows(6, words=1, components="b"),
-        instruction_proposer=MultiModalInstructionProposer(),
+        instruction_proposer=kind(),
         guidance=RULE,
         max_metric_calls=60,
     )

@@ -82,13 +82,13 @@ def step_story(result: GEPAResult) -> RenderableType | None:
     return Panel(Group(*parts), title=f"Step of candidate #{number} in full", title_align="left")
 
 
-def scores_table(rows: list[tuple[str, int, float, float, int, int]]) -> Table:
-    """Return a table with a line per run: arm, seed, test score before and after, budget, scored rollouts."""
-    table = Table("optimizer", "seed", "before", "after", "gain", "budget", "metric calls")
-    for optimizer, seed, before, after, budget, calls in rows:
+def scores_table(rows: list[tuple[str, str, int, float, float, int, int]]) -> Table:
+    """Return a table with a line per run: task, arm, seed, test scores, budget, scored rollouts."""
+    table = Table("task", "optimizer", "seed", "before", "after", "gain", "budget", "metric calls")
+    for task, optimizer, seed, before, after, budget, calls in rows:
         spent = Text(str(calls), style="red" if calls > budget else "")
         gain = f"{after - before:+.1%}"
-        table.add_row(optimizer, str(seed), f"{before:.1%}", f"{after:.1%}", gain, str(budget), spent)
+        table.add_row(task, optimizer, str(seed), f"{before:.1%}", f"{after:.1%}", gain, str(budget), spent)
     return table
 
 

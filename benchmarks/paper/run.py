@@ -281,6 +281,7 @@ def _tell(console: Console, end: Ended[PaperCell], show_step: bool) -> None:
 def _sum_up(console: Console, ended: Sequence[Ended[PaperCell]], asked: set[str]) -> None:
     lines = [
         (
+            e.cell.task,
             e.cell.arm,
             e.cell.seed,
             e.result["test_before"],
@@ -292,9 +293,9 @@ def _sum_up(console: Console, ended: Sequence[Ended[PaperCell]], asked: set[str]
         if e.result is not None and e.cell.arm in asked
     ]
     console.print(present.scores_table(lines))
-    for optimizer in dict.fromkeys(line[0] for line in lines):
-        scores = [line[3] for line in lines if line[0] == optimizer]
-        console.print(f"{optimizer}: {mean_of(scores)}")
+    for pair in dict.fromkeys(line[:2] for line in lines):
+        scores = [line[4] for line in lines if line[:2] == pair]
+        console.print(f"{', '.join(pair)}: {mean_of(scores)}")
 
 
 def mean_of(scores: Sequence[float]) -> str:

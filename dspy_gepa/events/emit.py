@@ -21,7 +21,9 @@ from dspy_gepa.events.events import (
     Stopping,
 )
 from dspy_gepa.program.redaction import redact
+from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.dispatcher import Done
+from dspy_gepa.runtime.scheduler import AHEAD
 from dspy_gepa.search.belief.bounded import Bounded
 from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.must_pass import failing
@@ -29,7 +31,7 @@ from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
 from dspy_gepa.steps import Evaluation, Proposal, available
 from dspy_gepa.texts import escape_controls
-from dspy_gepa.types import Effect, Fault, Outcome, Reflect, Rollout, Row
+from dspy_gepa.types import Effect, Fault, HeldOut, Outcome, Reflect, Rollout, Row
 
 # Number of members, beside the original and the best, whose scores an event holds at most.
 MOST_SCORED = 16
@@ -108,8 +110,13 @@ class Emitter:
             return replace(self._last, scores={})
         return _standing(search, self._unscored)
 
-    def finished(self, search: Search) -> None:
-        """Report that the search ended; nothing is left to interrupt."""
+    def testing(self, returned: int, rows: int) -> None:
+        """Report that the original and the returned member are about to be run on the test set."""
+        members = tuple(dict.fromkeys((0, returned)))
+        self._dispatch(StepPlanned(AHEAD, "test", members, Spending(rollouts=rows * len(members))))
+
+    def finished(self, search: Search, test: HeldOut | None = None) -> None:
+        """Report that the search ended, and the scores on the test set; nothing is left to interrupt."""
         self._dispatch.stopping = True
         if not self._dispatch:
             return
@@ -128,6 +135,7 @@ class Emitter:
                 spent=search.budget.spent,
                 scores=_scores(search),
                 levels=search.levels,
+                test=test,
             )
         )
 

@@ -14,7 +14,7 @@ from dspy_gepa.runtime.budget import Limits, Spending
 from dspy_gepa.runtime.codec import as_json
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.steps import Proposal, StepKind
-from dspy_gepa.types import Candidate, Levels, Outcome, Reflection, Row
+from dspy_gepa.types import Candidate, HeldOut, Levels, Outcome, Reflection, Row
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class RunStarted(Event):
         seconds_before: Duration of the earlier sessions.
         guidance: The user's guidance for the reflection model, skills included, by component or pattern.
         must_pass: Rows that must pass, by name, each with the lowest score that passes.
+        test_rows: Number of test examples.
     """
 
     forecast: Forecast
@@ -74,6 +75,7 @@ class RunStarted(Event):
     seconds_before: float = 0.0
     guidance: Mapping[str, str] = field(default_factory=dict)
     must_pass: Mapping[str, float] = field(default_factory=dict)
+    test_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class Finished(Event):
         spent: Total spending.
         scores: The final score of every member.
         levels: Levels of every member by objective and in each group; empty if there are none.
+        test: Scores of the original and the returned member on the test set; None without one.
     """
 
     best: int
@@ -154,6 +157,7 @@ class Finished(Event):
     spent: Spending
     scores: tuple[MemberScore, ...] = ()
     levels: Levels = field(default_factory=Levels)
+    test: HeldOut | None = None
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Other ways in than a DSPy program: any text with an evaluator of its own (`dspy_gepa.optimize_text`)."""
+"""Ways in without a DSPy program: any text with an evaluator of one's own; prompts in MLflow's registry."""

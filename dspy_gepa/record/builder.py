@@ -24,7 +24,7 @@ from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.record.model import Evidence, MemberRecord, Point, RunRecord, RunStatus, Trial
 from dspy_gepa.record.rows import MAX_ROWS
 from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Levels, Outcome, Reflection, Row, Usage
+from dspy_gepa.types import PHASES, Levels, Outcome, Reflection, Row, Usage
 
 # Maximum number of characters of a feedback, and of the inputs of a rollout: enough to recognize the case.
 FEEDBACK, INPUTS = 800, 400
@@ -87,7 +87,7 @@ class RecordBuilder:
     def rollout(self, candidate: str, row: Row, outcome: Outcome) -> None:
         """Add the outcome of a rollout."""
         train = row.split == "train"
-        self._use("train rollouts" if train else "validation rollouts", outcome.usage)
+        self._use(PHASES[row.split], outcome.usage)
         if outcome.status == "unavailable":
             self._unavailable[outcome.cause] += 1
             return
@@ -131,6 +131,7 @@ class RecordBuilder:
             failures=dict(self._failures),
             program_failures=dict(self._program_failures),
             unavailable=dict(self._unavailable),
+            test=self._ended.test if isinstance(self._ended, Finished) else None,
             seconds=seconds,
             sessions=sessions,
             log_dir=log_dir,

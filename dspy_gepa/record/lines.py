@@ -22,7 +22,7 @@ from dspy_gepa.runtime.budget import UNLIMITED, Limits, Spending
 from dspy_gepa.runtime.codec import as_json, proposal_data
 from dspy_gepa.runtime.forecast import Forecast
 from dspy_gepa.steps import Proposal
-from dspy_gepa.types import Candidate, Levels, Row
+from dspy_gepa.types import Candidate, HeldOut, Levels, Row
 
 _KINDS = {event.name(): event for event in EVENTS}
 # Fields of a commit that are left out if they are equal to those of the commit before.
@@ -278,6 +278,13 @@ def _spending(data: Mapping[str, Any]) -> Spending:
     return Spending(**data)
 
 
+def _held_out(data: Mapping[str, Any] | None) -> HeldOut | None:
+    intervals = ("original_interval", "interval", "gain_interval")
+    return (
+        None if data is None else HeldOut(**{**data, **{name: _interval(data[name]) for name in intervals}})
+    )
+
+
 # By the name of a field, how its value is read; other values are what they are in JSON.
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "after": _read_scores,
@@ -295,6 +302,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "rows": read_rows,
     "scores": lambda data: tuple(map(_score, data)),
     "spent": _spending,
+    "test": _held_out,
     "trial_rows": read_rows,
     "val_means": lambda data: {int(member): mean for member, mean in data.items()},
 }

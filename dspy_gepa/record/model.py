@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.pareto import pareto_front
-from dspy_gepa.types import SCORE_SLACK, Usage
+from dspy_gepa.types import SCORE_SLACK, HeldOut, Usage
 
 RunStatus: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
 """State of a run; all but ``finished`` ones can be resumed. ``killed``: no process, and no end on record."""
@@ -156,7 +156,8 @@ class RunRecord:
         choice_reason: Reason why the member is returned; "" before that.
         error: Error that ended the run, or "".
         in_flight: Steps that were begun and are not committed.
-        usage: Language model use by phase: `reflection`, `train rollouts` and `validation rollouts`.
+        usage: Language model use by phase: `reflection`, `train rollouts`, `validation rollouts` and, outside
+            of all limits, `test rollouts`.
         objectives: Levels of the members by objective, as in `GEPAResult.val_aggregate_subscores`; empty
             without objectives, and before the run ended, as are the next two.
         groups: Scores of the members by group of examples; None for a member that was not run there.
@@ -164,6 +165,7 @@ class RunRecord:
         failures: Number of failures of providers by cause; failed attempts are repeated and never scored.
         program_failures: Number of rollouts that ended in an error of the program, by cause.
         unavailable: Number of rollouts that a provider failed in every attempt, by cause; they have no score.
+        test: Scores on the test set; None without one, and before the run ended.
         seconds: Duration of all sessions.
         sessions: Number of sessions.
         log_dir: Directory of the journal, or None.
@@ -186,6 +188,7 @@ class RunRecord:
     failures: Mapping[str, int] = field(default_factory=dict)
     program_failures: Mapping[str, int] = field(default_factory=dict)
     unavailable: Mapping[str, int] = field(default_factory=dict)
+    test: HeldOut | None = None
     seconds: float = 0.0
     sessions: int = 1
     log_dir: str | None = None

@@ -30,7 +30,9 @@ from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.runtime.budget import Spending
 
-Phase: TypeAlias = Literal["starting", "original", "search", "finals", "finished", "interrupted", "failed"]
+Phase: TypeAlias = Literal[
+    "starting", "original", "search", "finals", "test", "finished", "interrupted", "failed"
+]
 # Share of the budget from which on only the run's own pace is trusted; until then less and less the forecast.
 TRUSTED_SHARE = 0.25
 # Without a forecast, no time is shown before this share.
@@ -135,6 +137,8 @@ class Progress:
             return "starting"
         if self.kind in ("original", "initial"):
             return "original"
+        if self.kind == "test":
+            return "test"
         return "finals" if self.kind == "finals" else "search"
 
     @property
@@ -265,10 +269,13 @@ def _add_result(progress: Progress, event: RolloutDone | ReflectionDone, at: flo
         progress = _execute(progress, at)
     rollout = isinstance(event, RolloutDone)
     usage = event.outcome.usage if isinstance(event, RolloutDone) else event.reflection.usage
+    used = Spending(int(rollout), int(not rollout), usage.spent_tokens, usage.cost)
+    if isinstance(event, RolloutDone) and event.row.split == "test":  # no limit counts it
+        used = Spending()
     return replace(
         progress,
         wait=progress.wait and progress.wait.less(rollout=rollout),
-        used=progress.used + Spending(int(rollout), int(not rollout), usage.spent_tokens, usage.cost),
+        used=progress.used + used,
         retries=progress.retries + max(0, event.attempts - 1),
         steps=_with_result(progress.steps, event.step, rollout=rollout),
     )

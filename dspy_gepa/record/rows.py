@@ -10,7 +10,7 @@ from dspy_gepa.types import Row
 # Maximum number of rows of a data set in a record; views list them.
 MAX_ROWS = 10**6
 
-_PART = re.compile(r"(?:(train|val)/)?(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
+_PART = re.compile(r"(?:(train|val|test)/)?(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 
 
 def rows_text(rows: Iterable[Row]) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.types import PROGRAM, Component, Outcome, TraceStep
 
+# Maximum characters of one output of a later step.
+LATER_FIELD_CHARS = 400
 _EXAMPLE = re.compile(r"^(?=# Example \d+$)", re.MULTILINE)
 
 
@@ -27,6 +29,7 @@ class EvidenceLimits:
         total_chars: Maximum characters in all, about four per token; shared by feedback and fields.
         calls: Maximum number of calls of one predictor per rollout, the failed and the last ones first.
         media: Maximum number of images and other media.
+        later_chars: Maximum characters of what followed a component's calls in one rollout; 0 shows nothing.
     """
 
     field_chars: int = 6_000
@@ -34,6 +37,7 @@ class EvidenceLimits:
     total_chars: int = 120_000
     calls: int = 8
     media: int = 8
+    later_chars: int = 0
 
 
 def has_evidence(component: Component, outcomes: Sequence[Outcome]) -> bool:
@@ -54,6 +58,7 @@ def render_evidence(component: Component, outcomes: Sequence[Outcome], limits: E
     # Feedback is served first: the model learns from it, and an agent's many calls must not crowd it out.
     feedback_chars = min(limits.feedback_chars, limits.total_chars // (2 * max(1, len(shown))))
     left = limits.total_chars - sum(min(feedback_chars, len(feedback_on(component, o))) for o in shown)
+    left -= limits.later_chars * len(shown)
     fields = sum(len(call.inputs) + len(call.outputs) for call in calls)
     field_chars = min(limits.field_chars, max(200, left // max(1, fields)))
     parts = [
@@ -110,6 +115,30 @@ def calls_of(component: Component, outcome: Outcome) -> list[TraceStep]:
     return [step for step in outcome.trace if not callers or step.component in callers]
 
 
+def later_steps(component: Component, outcome: Outcome) -> str:
+    """Return what other predictors gave after the component's first call, one output a line; "" if none did.
+
+    A text that the whole program reads is shown with all calls, so that none of them is later.
+    """
+    callers = _callers(component)
+    own = [place for place, step in enumerate(outcome.trace) if step.component in callers]
+    if not own:
+        return ""
+    later = [step for step in outcome.trace[own[0] + 1 :] if step.component not in (*callers, PROGRAM)]
+    return "\n".join(line for step in later for line in _output_lines(step))
+
+
+def _output_lines(step: TraceStep) -> list[str]:
+    who = step.component or "a step that is not rewritten"
+    if step.failure is not None:
+        return [f"- {who} failed: {elide(' '.join(step.failure.split()), LATER_FIELD_CHARS)}"]
+    outputs = {name: with_media(as_text(value), 0) for name, value in step.outputs.items()}
+    return [
+        f"- {who} gave {name}: {elide(' '.join(text.split()), LATER_FIELD_CHARS)}"
+        for name, text in outputs.items()
+    ]
+
+
 def feedback_for(component: str, outcome: Outcome) -> str:
     """Return the component's own feedback if the metric gave one, else that of the whole rollout."""
     return outcome.component_feedback.get(component) or outcome.feedback
@@ -146,6 +175,8 @@ def _render_rollout(
         label = _label(call, f"call {number}" if several else "", component)
         lines.append(_render_call(call, label, before.get(call.component, {}), chars))
         before[call.component] = call.inputs
+    if limits.later_chars and (later := later_steps(component, outcome)):
+        lines.append(f"## What followed in the program\n{elide(later, limits.later_chars)}")
     lines.append(f"## Score\n{outcome.score:g}")
     lines.append(f"## Feedback\n{elide(feedback_on(component, outcome), feedback_chars)}")
     return "\n".join(lines)

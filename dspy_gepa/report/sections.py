@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.types import Usage
-from dspy_gepa.views.words import amount, duration, must_pass_text, trials_text
+from dspy_gepa.views.words import amount, duration, must_pass_text, test_text, trials_text
 
 TOGETHER = "all together"
 # Probabilities nearer to 0 or 1 than this are shown as bounds.
@@ -134,6 +134,8 @@ def facts(record: RunRecord) -> list[Fact]:
     times = " ".join(filter(None, [_limit("seconds", limits.get("seconds")), sessions]))
     found.append(Fact("Time", duration(record.seconds), times))
     found.append(Fact("Candidates", f"{len(record.members):,}", trials_text(record)))
+    if record.test is not None:
+        found.append(Fact("Test set", f"{record.test.rows:,} rows", test_text(record)))
     if said := must_pass_text(record):
         found.append(Fact("Rows that must pass", f"{len(record.guarded):,}", said))
     return found
@@ -188,6 +190,8 @@ def settings_in_words(record: RunRecord) -> list[str]:
         rows += ", which are the validation rows too"
     else:
         rows += f" and {started['val_rows']:,} validation rows"
+    if tested := started.get("test_rows", 0):
+        rows += f"; {tested:,} test rows, which decided nothing"
     limits = [
         amount(name, limit) + ("" if name in ("cost", "seconds") else f" {name}")
         for name, limit in started.get("limits", {}).items()

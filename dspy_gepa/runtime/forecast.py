@@ -57,6 +57,7 @@ class Shape:
         reflection_price: US dollars per token of the reflection LM, or None if unknown.
         must_pass: Rollouts on rows that must pass: of the original, and of a step on average. They are part
             of `first` and `step`.
+        test: Number of test rows.
     """
 
     first: int
@@ -69,6 +70,7 @@ class Shape:
     kept: float = 0.0
     reflection_price: float | None = None
     must_pass: tuple[float, float] = (0.0, 0.0)
+    test: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,10 @@ class Forecast:
         seconds: Wall-clock seconds.
         tokens_estimated: True if the model reports no tokens, so that `tokens` rests on lengths of texts.
         must_pass: Number of the rollouts that are spent on rows that must pass.
+        test_rollouts: Maximum number of rollouts on the test set, after the search. No limit counts them, and
+            no figure above does.
+        test_tokens: Number of tokens of these.
+        test_cost: US dollars of these.
     """
 
     steps: int
@@ -94,6 +100,9 @@ class Forecast:
     seconds: float | None = None
     tokens_estimated: bool = False
     must_pass: int = 0
+    test_rollouts: int = 0
+    test_tokens: int | None = None
+    test_cost: float | None = None
 
     def __str__(self) -> str:
         parts = [f"about {self.steps} steps", f"at most {self.rollouts:,} rollouts"]
@@ -103,7 +112,15 @@ class Forecast:
         parts += [f"{self.tokens:,} tokens{how}"] if self.tokens is not None else []
         parts += [f"${self.cost:,.2f}"] if self.cost is not None else []
         parts += [f"{self.seconds / 60:.1f} minutes"] if self.seconds is not None else []
-        return ", ".join(parts)
+        return ", ".join(parts) + self._test()
+
+    def _test(self) -> str:
+        if not self.test_rollouts:
+            return ""
+        parts = [f"at most {self.test_rollouts:,} rollouts"]
+        parts += [f"{self.test_tokens:,} tokens"] if self.test_tokens is not None else []
+        parts += [f"${self.test_cost:,.2f}"] if self.test_cost is not None else []
+        return f"; then the test set, beside all limits: {', '.join(parts)}"
 
 
 def forecast(limits: Limits, shape: Shape, sample: Sample | None = None) -> Forecast:
@@ -203,7 +220,9 @@ def _run_of(rollouts: int, shape: Shape, sample: Sample | None) -> Forecast:
     reflections = steps * shape.rewritten
     must_pass = round(shape.must_pass[0] + steps * shape.must_pass[1])
     if sample is None:
-        return Forecast(round(steps), rollouts, round(reflections), must_pass=must_pass)
+        return Forecast(
+            round(steps), rollouts, round(reflections), must_pass=must_pass, test_rollouts=2 * shape.test
+        )
     evidence = shape.evidence * sample.tokens / shape.components
     reflecting = reflections * (evidence + REFLECTION_TOKENS)
     priced = sample.cost is not None and shape.reflection_price is not None
@@ -218,4 +237,7 @@ def _run_of(rollouts: int, shape: Shape, sample: Sample | None) -> Forecast:
         seconds=seconds,
         tokens_estimated=sample.is_estimated,
         must_pass=must_pass,
+        test_rollouts=2 * shape.test,
+        test_tokens=2 * shape.test * sample.tokens if shape.test else None,
+        test_cost=2 * shape.test * sample.cost if shape.test and sample.cost is not None else None,
     )

@@ -83,7 +83,7 @@ class _Flight:
     result: Any = None
 
 
-# Number of the step before all others, in the journal.
+# Number of a step before or after all others, in the journal.
 AHEAD = -1
 
 # A place in the batch of a step in flight.
@@ -150,13 +150,22 @@ class Scheduler:
         held: list[Done] = []
         report, self._on_result = self._on_result, lambda done, step: held.append(done)
         try:
-            flight = _Flight(AHEAD, work)
-            self._flights.append(flight)
-            self._advance(flight)
-            self.finish()
+            return self.alone(work), held
         finally:
             self._on_result = report
-        return flight.result, held
+
+    def alone(self, work: Generator[Sequence[Effect], Sequence[Any], T]) -> T:
+        """Run a step that is no part of the search, before or after all others, and return its result.
+
+        Raises:
+            InfrastructureError, RunInterrupted: As `finish`.
+        """
+        flight = _Flight(AHEAD, work)
+        self._flights.append(flight)
+        self._advance(flight)
+        self.finish()
+        result: T = flight.result
+        return result
 
     def finish(self) -> FinishedStep:
         """Wait for the oldest step in flight, remove it and return it.

@@ -28,7 +28,7 @@ from dspy_gepa.search.plans import NoPlans, Plan, Plans, next_course
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Choice, InFlight, PlannedStep, Planner, Problem, Strategy
 from dspy_gepa.steps import Evaluation, Proposal, Step
-from dspy_gepa.types import Effect, Levels, Outcome, Result, Rollout, Row, Usage
+from dspy_gepa.types import PHASES, Effect, Levels, Outcome, Result, Rollout, Row, Usage
 
 # Number of empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
 UNUSABLE_ANSWERS = 10
@@ -360,7 +360,7 @@ class Search:
                     continue
                 self._charged.add(effect.key)
                 rollouts += 1
-                phase = "train rollouts" if effect.row.split == "train" else "validation rollouts"
+                phase = PHASES[effect.row.split]
             else:
                 reflections += 1
                 phase = "reflection"

@@ -28,7 +28,7 @@ from dspy_gepa.types import SCORE_SLACK, Candidate, Effect, Result, Row
 
 # Average share of steps after which a candidate is run on the rows that must pass: one that is validated with
 # the published algorithm, else one that has become the best (benchmarks/results/history.md).
-CHECKED = {True: 0.3, False: 0.3}
+CHECKED = {True: 0.3, False: 0.1}
 
 AUTO_SIZES = ("light", "medium", "heavy")
 
@@ -260,7 +260,9 @@ class Strategy(ABC):
 
         With the published algorithm those among the validation rows cost nothing more.
         """
-        rows = [row for row in must_pass if row.split == "train"] if self.validates_all else must_pass
+        in_sample = train_size == 0
+        beside = [] if in_sample else [row for row in must_pass if row.split == "train"]
+        rows = beside if self.validates_all else must_pass
         return self.price(train_size, val_size).with_must_pass(
             len(rows), CHECKED[self.validates_all] * len(rows)
         )

@@ -32,7 +32,7 @@ lowest score that passes."""
 
 @dataclass(frozen=True)
 class Data:
-    """Both data sets of a run.
+    """The data sets of a run.
 
     Without a validation set, or with one that equals the train set, the train rows are the validation rows:
     the program is then never run twice on one task.
@@ -42,16 +42,23 @@ class Data:
         train_size: Number of train rows.
         val_rows: The validation rows.
         full_eval: Rollouts of one pass over both sets as they were passed, as `dspy.GEPA` counts them.
+        test_rows: The rows that are scored once after the search, and decide nothing.
     """
 
     examples: Mapping[Row, Example]
     train_size: int
     val_rows: tuple[Row, ...]
     full_eval: int
+    test_rows: tuple[Row, ...] = ()
 
     @classmethod
-    def read(cls, trainset: Iterable[Example], valset: Iterable[Example] | None) -> Data:
-        """Read both sets, each once, and compare them; warn if scores will be in-sample.
+    def read(
+        cls,
+        trainset: Iterable[Example],
+        valset: Iterable[Example] | None,
+        testset: Iterable[Example] | None = None,
+    ) -> Data:
+        """Read all sets, each once, and compare them; warn if scores will be in-sample.
 
         Raises:
             ConfigurationError: With the first example that cannot be used.
@@ -60,15 +67,18 @@ class Data:
         valset = None if valset is None else read_examples("valset", valset)
         train = {Row("train", i): example for i, example in enumerate(trainset)}
         full_eval = len(trainset) + len(valset or ())
+        tested = [] if testset is None else read_examples("testset", testset)
+        test = {Row("test", i): example for i, example in enumerate(tested)}
+        _refuse_shared(tested, trainset, valset or ())
         if valset is None or same_rows(trainset, valset):
             why = "no valset was given" if valset is None else "valset is equal to trainset"
             log_warning(
                 f"{why}: the train rows serve as validation rows too, and the score that is reported is of "
                 "the very rows that were reflected on. Expect less on others."
             )
-            return cls(train, len(train), tuple(train), full_eval)
+            return cls({**train, **test}, len(train), tuple(train), full_eval, tuple(test))
         val = {Row("val", i): example for i, example in enumerate(valset)}
-        return cls({**train, **val}, len(train), tuple(val), full_eval)
+        return cls({**train, **val, **test}, len(train), tuple(val), full_eval, tuple(test))
 
     def row_weights(self, weights: Reading | None, groups: Reading | None) -> RowWeights:
         """Return the weight and the group of every row, in the order of the pool's columns.
@@ -87,6 +97,16 @@ class Data:
             found /= found.mean()
         named = () if groups is None else [self._value("groups", groups, row) for row in columns]
         return RowWeights(found, tuple(map(str, named)))
+
+    def test_weights(self, weights: Reading | None) -> tuple[float, ...]:
+        """Return the weights of the test rows, read as `row_weights` reads them.
+
+        Raises:
+            ConfigurationError: With the first row for which a value is missing or not allowed.
+        """
+        if weights is None:
+            return (1.0,) * len(self.test_rows)
+        return tuple(_weight(row, self._value("weights", weights, row)) for row in self.test_rows)
 
     def must_pass(self, given: MustPassRows | None, perfect_score: float) -> dict[Row, float]:
         """Return the rows that must pass, each with the lowest score that passes.
@@ -117,8 +137,8 @@ class Data:
 
     def _rows_of(self, given: Sequence[Example], perfect_score: float) -> dict[Row, float]:
         rows: dict[str, list[Row]] = {}
-        for row, example in self.examples.items():
-            rows.setdefault(fingerprint(example), []).append(row)
+        for row in columns_of(self.val_rows, self.train_size):
+            rows.setdefault(fingerprint(self.examples[row]), []).append(row)
         found: dict[Row, float] = {}
         for index, example in enumerate(given):
             if fingerprint(example) not in rows:
@@ -157,6 +177,28 @@ def same_rows(trainset: Sequence[Example], valset: Sequence[Example]) -> bool:
         train is val or (to_plain(train) == to_plain(val) and train.inputs().keys() == val.inputs().keys())
         for train, val in zip(trainset, valset, strict=True)
     )
+
+
+def _refuse_shared(
+    testset: Sequence[Example], trainset: Sequence[Example], valset: Sequence[Example]
+) -> None:
+    """Warn of test rows that are rows of another set too.
+
+    Raises:
+        ConfigurationError: All of them are.
+    """
+    known = {fingerprint(example) for example in (*trainset, *valset)}
+    shared = [index for index, example in enumerate(testset) if fingerprint(example) in known]
+    if testset and len(shared) == len(testset):
+        raise ConfigurationError(
+            f"All {len(testset)} rows of testset are in trainset or valset, so that nothing is held out. "
+            "Pass rows that are in neither, or leave testset out."
+        )
+    if shared:
+        log_warning(
+            f"{len(shared)} of {len(testset)} rows of testset are in trainset or valset too (the first: "
+            f"testset[{shared[0]}]): the test score is optimistic. Leave them out of testset."
+        )
 
 
 def fingerprint(example: Example) -> str:

@@ -137,6 +137,7 @@ def _path_of(given: str | PathLike[str]) -> Path | None:
         return None
     path = Path(given).expanduser()
     is_named = len(given.split()) == 1 and (path.suffix == ".md" or len(path.parts) > 1)
+    is_named = is_named or given.startswith(("./", "../", "~/", "/"))
     return path if is_named or path.exists() else None
 
 

@@ -76,6 +76,8 @@ def identify(
         "initial candidates": [candidate.id for candidate in problem.initial],
         # Absent in journals from before there were these, which a run without any resumes.
         **({"guidance": _digest(guidance)} if guidance else {}),
+        **({"later steps shown": True} if options.show_later_steps else {}),
+        **({"test rows": test} if (test := _digest_rows(examples, "test", "")) else {}),
         **({"must_pass": f"{len(must_pass)} rows, {_digest(must_pass)}"} if must_pass else {}),
     }
 
@@ -118,9 +120,9 @@ def _model(lm: Any) -> str:
     return str(lm.model) + (f" {json.dumps(given, default=str)}" if given else "")
 
 
-def _digest_rows(examples: Mapping[Row, Example], split: str) -> str:
+def _digest_rows(examples: Mapping[Row, Example], split: str, without: str = "the train rows") -> str:
     rows = [to_plain(example) for row, example in examples.items() if row.split == split]
-    return f"{len(rows)} rows, {_digest(rows)}" if rows else "the train rows"
+    return f"{len(rows)} rows, {_digest(rows)}" if rows else without
 
 
 def _digest(data: Any) -> str:

@@ -121,6 +121,7 @@ class Options:
     code_proposer: CodeProposalFn | None = field(metadata=_FUNCTION)
     guidance: str | Mapping[str, str] | None = field(metadata={"check": check_guidance})
     skills: Sequence[str | PathLike[str]] = field(metadata={"check": check_skills})
+    show_later_steps: bool = field(metadata=_FLAG)
 
     strategy: Literal["adaptive", "paper"] | Strategy
     candidate_selection_strategy: str | ParentChoice | None

@@ -20,6 +20,7 @@ from dspy_gepa.program.rollout import RolloutRunner
 from dspy_gepa.program.usage import price_per_token
 from dspy_gepa.record.file import FILE_NAME, UNREADABLE, read_journal
 from dspy_gepa.record.read import noted
+from dspy_gepa.reflection.evidence import EvidenceLimits
 from dspy_gepa.reflection.prompts import describe_program
 from dspy_gepa.reflection.proposer import reflections_of, takes_guidance
 from dspy_gepa.reflection.settings import ReflectionSettings
@@ -39,6 +40,9 @@ from dspy_gepa.texts import name_of
 from dspy_gepa.types import Candidate, Component, Row
 from dspy_gepa.views.choice import choose_views
 from dspy_gepa.views.log import LogEvents
+
+# Maximum number of characters of what followed a component's calls in one rollout.
+LATER_CHARS = 2_000
 
 
 def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings, Worker]:
@@ -63,7 +67,7 @@ def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings,
         problem=problem,
         strategy=options.search,
         limits=options.limits(rollouts),
-        shape=_shape(options, problem, rollouts, threads),
+        shape=_shape(options, problem, rollouts, threads, len(data.test_rows)),
         seed=seed,
         width=width,
         threads=threads,
@@ -71,6 +75,7 @@ def prepare(options: Options, student: Module, data: Data) -> tuple[RunSettings,
         executor=options.executor,
         log_dir=log_dir,
         resume=options.resume,
+        test_weights=dict(zip(data.test_rows, data.test_weights(options.weights), strict=True)),
         identity=identify(options, student, problem, data.examples, seed=seed, width=width),
         track_best_outputs=options.track_best_outputs,
         callbacks=(LogEvents(), *options.listeners),
@@ -151,6 +156,7 @@ def _reflection(
         with_records=bool(options.instruction_proposer or options.code_proposer),
         components={component.name: component for component in components},
         guidance=guidance,
+        limits=EvidenceLimits(later_chars=LATER_CHARS if options.show_later_steps else 0),
     )
 
 
@@ -225,7 +231,7 @@ def _width_to_extend(options: Options, log_dir: Path | None) -> int:
         return 0
 
 
-def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> Shape:
+def _shape(options: Options, problem: Problem, rollouts: int, threads: int, test_rows: int) -> Shape:
     """Return the sizes that decide the cost of a run, for its forecast."""
     strategy = options.search
     rows = tuple(problem.must_pass)
@@ -240,6 +246,7 @@ def _shape(options: Options, problem: Problem, rollouts: int, threads: int) -> S
         threads=threads,
         kept=cost.kept,
         must_pass=(cost.first - bare.first, cost.step - bare.step),
+        test=test_rows,
         reflection_price=price_per_token(options.reflection_lm),
     )
 

@@ -257,6 +257,7 @@ def activity(progress: Progress) -> str:
         "original": "running your program",
         "search": "searching",
         "finals": "finals: comparing the best",
+        "test": "running the test set",
     }
     return doing.get(progress.phase, progress.phase)
 
@@ -320,6 +321,7 @@ def summary_text(record: RunRecord) -> str:
     must_pass = f"passes all {_count(len(record.guarded), 'row')} that must pass" if record.guarded else ""
     parts = [
         f"{score} {on_rows(record)}".strip(),
+        test_text(record),
         must_pass,
         _count(last.rollouts, "rollout"),
         _failed(record),
@@ -340,6 +342,18 @@ def must_pass_text(record: RunRecord) -> str:
     more = ", ..." if len(lost) > 5 else ""
     failed = f"{_count(len(lost), 'candidate')} failed some of these and cannot be returned"
     return f"{passed}; {failed}: {named}{more}"
+
+
+def test_text(record: RunRecord) -> str:
+    """Describe the scores on the test set, on which nothing was decided; "" without one."""
+    test = record.test
+    if test is None:
+        return ""
+    score, on = render_short(test.score, test.interval), f"on {_count(test.rows, 'test row')}"
+    if not record.best:
+        return f"{score} {on}"
+    gain = f"gain {render_short(test.gain, test.gain_interval)}"
+    return f"{figure(test.original, test.interval)} -> {score} {on}, {gain}"
 
 
 def measured_text(record: RunRecord) -> str:

@@ -100,7 +100,7 @@ def test_guidance_that_leaves_no_room_for_examples_is_refused() -> None:
     assert len(guided("x" * MOST_CHARS)["answer"]) == MOST_CHARS
 
 
-@pytest.mark.parametrize("given", ["missing/SKILL.md", "style.md", Path("missing")])
+@pytest.mark.parametrize("given", ["missing/SKILL.md", "style.md", "./my skills/a", Path("missing")])
 def test_a_path_to_nothing_is_refused(given: Any) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_guidance(None, [given], NAMES)

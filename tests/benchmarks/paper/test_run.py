@@ -303,6 +303,19 @@ def test_transfer_takes_over_what_another_run_found_and_pays_the_test_alone(tmp_
     assert "was made with prompts " in flat(other)
 
 
+def test_each_task_has_a_mean_of_its_own(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        run,
+        ["easy", "wide", "--optimizer", "bootstrap", *TINY, "--out", str(tmp_path)],
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 0, done.output
+    found = results(tmp_path)
+    for task in ("easy", "wide"):
+        (score,) = (each["test_after"] for name, each in found.items() if name.startswith(f"{task}-boot"))
+        assert f"{task}, bootstrap: test score {score:.1%} (one seed" in flat(done)
+
+
 def test_rows_of_the_data_are_shown_when_asked_for_alone_and_it_says_so(tmp_path: Path) -> None:
     options = ["--budget", "60", *TINY[2:]]
     told = command("easy", *options, "--out", str(tmp_path / "one"), "--show-step")
