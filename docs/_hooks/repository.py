@@ -174,4 +174,5 @@ def _names(node: ast.stmt) -> list[str]:
 
 def _with_web_links(markdown: str) -> str:
     """The same text with links to the site's pages in place of their sources."""
+    markdown = re.sub(r"(?<=\]\()\.\./([\w/.-]+)\.md(?=[)#])", rf"{PREFIX}\1.html", markdown)
     return re.sub(r"(?<=\]\()([\w/]+)\.md(?=[)#])", r"\1.html", markdown)

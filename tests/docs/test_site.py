@@ -89,7 +89,10 @@ def pages_of(site: Path) -> list[Path]:
 def test_the_site_builds_strictly_and_every_link_in_it_leads_somewhere(site: Path) -> None:
     assert set(links_of(site / "index.html").hrefs) >= IN_NAVIGATION
     assert [link for page in pages_of(site) for link in broken(page)] == []
-    assert "api/gepa.html" in (site / "llms.txt").read_text(encoding="utf-8")
+    agents = (site / "llms.txt").read_text(encoding="utf-8")
+    links = re.findall(r"(?<=\]\()[^)]+(?=\))", agents)
+    assert {"api/gepa.html", "repository/skills/dspy-gepa/SKILL.html"} <= set(links)
+    assert [link for link in links if not (site / link.partition("#")[0]).is_file()] == []
 
 
 def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
