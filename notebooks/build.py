@@ -25,6 +25,15 @@ ROOT = HERE.parent
 SECONDS = 600
 COLOURS = 48
 # No bars, no price list from the network, and this checkout's packages.
+# The second cell of each notebook. In a clone, after `pip install '.[notebooks]'`, it does nothing.
+SET_UP = """\
+# In Colab, or wherever there is no clone: put the repository's address here and run this cell first.
+import importlib.util
+
+if importlib.util.find_spec("benchmarks") is None:
+    !git clone -q REPOSITORY dspy_gepa
+    %cd -q dspy_gepa
+    %pip install -q '.[notebooks]'"""
 ENVIRONMENT = {"TQDM_DISABLE": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": str(ROOT)}
 
 
@@ -45,6 +54,7 @@ def read_source(source: Path) -> NotebookNode:
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
     )
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(SET_UP))
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         cell.metadata = NotebookNode()

@@ -26,7 +26,10 @@ PROPOSAL = 2_000  # tokens of a prompt in which MIPROv2 or SIMBA asks for a text
 
 @dataclass(frozen=True)
 class Rollout:
-    """Usage of one rollout of the seed program, its judges included, by model, and its task's conditions."""
+    """Usage of one rollout of the seed program, its judges included, by model, and its task's conditions.
+
+    components: texts that are optimized, where the program has no predictors.
+    """
 
     by_model: Mapping[str, Usage]
     predictors: int
@@ -34,6 +37,7 @@ class Rollout:
     test: int
     train: int
     conditions: Mapping[str, str] = field(default_factory=dict)
+    components: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def measure(cell: PaperCell, data_dir: str | None, prices: Prices) -> Rollout:
         len(task.test),
         len(task.train),
         dict(task.conditions()),
+        len(task.texts_of(task.program())),
     )
 
 
@@ -112,7 +117,9 @@ def _gepa(strategy: Strategy, *, every: bool) -> Callable[[PaperCell, Rollout], 
         steps = strategy.price(rollout.train, rollout.val).steps(cell.budget)
         used = total(rollout.by_model)
         evidence = strategy.minibatch_size * (used.prompt + used.completion) // max(1, rollout.predictors)
-        texts = round(steps * (rollout.predictors if every else 1))
+        # Without predictors a row reads a text of its own: as many are rewritten as rows are looked at.
+        rewritten = rollout.predictors or min(rollout.components, strategy.minibatch_size)
+        texts = round(steps * (rewritten if every else 1))
         return Work(cell.budget, texts, evidence + REFLECTION)
 
     return work

@@ -18,7 +18,7 @@ from benchmarks.harness.meter import Price, Usage, sessions, total
 from benchmarks.harness.models import Models
 from benchmarks.harness.setting import RefusedError
 from benchmarks.paper import runner
-from benchmarks.paper.forecast import Rollout
+from benchmarks.paper.forecast import Rollout, forecast
 from benchmarks.paper.prices import price_list
 from benchmarks.paper.rows import PaperCell, cells, refuse_substitute
 from benchmarks.paper.run import QUOTES, Rollouts, run
@@ -336,6 +336,15 @@ def test_a_provider_that_fails_before_the_first_cell_is_reported_in_a_line(tmp_p
     assert done.exit_code == 1
     assert flat(done).startswith("Models: openai/task")
     assert "Error: The test on easy stopped after 0 of 1 rows" in flat(done)
+
+
+def test_reflections_are_foreseen_where_texts_are_optimized_and_no_predictors() -> None:
+    rollout = Rollout({}, predictors=0, val=8, test=8, train=8, components=8)
+    calls = {
+        arm: forecast(PaperCell("code", arm, 0, 80, Rows(8, 8), Models()), rollout, price_list()).usage.calls
+        for arm in ("baseline", "gepa-paper", "gepa")
+    }
+    assert 0 == calls["baseline"] < calls["gepa-paper"] < calls["gepa"]
 
 
 def test_optimizers_of_predictors_are_not_applicable_where_there_are_none(tmp_path: Path) -> None:
