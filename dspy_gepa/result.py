@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from html import escape
 from operator import index
 from pathlib import Path
@@ -50,7 +51,7 @@ DETAILS = "detailed_results"
 class Programs(Sequence[Module]):
     """The programs of candidates. Each is built when it is first asked for: a long run has thousands.
 
-    Pickled and copied they are a list.
+    Pickled, they are a list.
 
     Args:
         candidates: The candidates.
@@ -91,7 +92,7 @@ class GEPAResult:
     `score_is_in_sample` is True. Copies of a program share the result; it is a record and does not change.
 
     Attributes:
-        candidates: The programs in the pool, each built when it is first asked for.
+        programs: The programs in the pool, each built when it is first asked for.
         texts: Their texts, from component name to text.
         parents: Indices of each candidate's parents; ``[None]`` for the original and initial candidates.
         val_aggregate_scores: Score of each candidate: with ``"paper"`` its mean over the validation rows;
@@ -140,7 +141,7 @@ class GEPAResult:
         record: The course of the run, step by step: the data of its reports.
     """
 
-    candidates: Sequence[Module]
+    programs: Sequence[Module]
     texts: list[dict[str, str]]
     parents: list[list[int | None]]
     val_aggregate_scores: list[float]
@@ -186,7 +187,7 @@ class GEPAResult:
         scores = pool.scores[:, : len(pool.val_rows)]
         known = ~np.isnan(scores)
         return cls(
-            candidates=Programs([m.candidate for m in pool.members], build),
+            programs=Programs([m.candidate for m in pool.members], build),
             texts=[dict(m.candidate) for m in pool.members],
             parents=[list(m.parents) or [None] for m in pool.members],
             val_aggregate_scores=list(stand.scores),
@@ -244,10 +245,15 @@ class GEPAResult:
         # Else whoever copies a program copies all its candidates, and a second compile does so for each.
         return self
 
+    @cached_property
+    def candidates(self) -> list[Module]:
+        """The programs in the pool, as a list."""
+        return list(self.programs)
+
     @property
     def best_candidate(self) -> Module:
         """A copy of the program that `compile` returned."""
-        return self.candidates[self.best_idx]
+        return self.programs[self.best_idx]
 
     @property
     def highest_score_achieved_per_val_task(self) -> dict[int, float]:
@@ -342,7 +348,7 @@ class GEPAResult:
         Raises:
             ConfigurationError: There is no such candidate, or no predictor has all its inputs.
         """
-        program = self.candidates[self._index(candidate)]
+        program = self.programs[self._index(candidate)]
         found, missing = messages_by_predictor(program, example)
         lacking = "; ".join(f"{name} lacks {', '.join(fields)}" for name, fields in missing.items())
         remedy = "Pass them as a mapping, to_messages({'field': value, ...})"
@@ -354,10 +360,8 @@ class GEPAResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-like data under the keys of `dspy.GEPA`, and more; texts take the place of programs."""
-        data = {
-            name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("texts", "record")
-        }
-        data["candidates"] = self.texts
+        left = [name for name in self.__dataclass_fields__ if name not in ("programs", "texts", "record")]
+        data = {"candidates": self.texts} | {name: getattr(self, name) for name in left}
         for name in ("per_val_instance_best_candidates", "per_objective_best_candidates"):
             data[name] = data[name] and {key: sorted(best) for key, best in data[name].items()}
         outputs = self.best_outputs_valset

@@ -102,7 +102,7 @@ def test_a_result_has_an_entry_per_candidate_in_every_list(run: Run) -> None:
     ):
         assert len(entries) == count
     assert [dict(read_candidate(program)) for program in result.candidates] == result.texts
-    assert result.candidates[1] is result.candidates[-count + 1] is result.candidates[:2][1]
+    assert result.programs[1] is result.programs[-count + 1] is result.programs[:2][1] is result.candidates[1]
     assert result.parents[0] == [None]
     assert result.discovery_eval_counts[0] == 0
     assert result.discovery_eval_counts == sorted(result.discovery_eval_counts)

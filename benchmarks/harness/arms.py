@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -64,7 +64,7 @@ def ours(strategy: Literal["adaptive", "paper"] | Strategy, **options: Any) -> A
         program = optimizer.compile(task.program(), trainset=task.train, valset=task.val)
         result = program.detailed_results
         details = {**result.to_dict(), "curve": _curve(result), "result": result}
-        return Found(program, details, result.score, tuple(result.interval), _pool(result))
+        return Found(program, details, result.score, tuple(result.interval), _pool(result, result.programs))
 
     return run
 
@@ -96,7 +96,7 @@ def reference(gepa_kwargs: Mapping[str, Any] | None = None, **options: Any) -> A
             "total_metric_calls": found.total_metric_calls,
             "curve": _curve(found),
         }
-        return Found(program, details, details["score"], pool=_pool(found))
+        return Found(program, details, details["score"], pool=_pool(found, found.candidates))
 
     return run
 
@@ -106,9 +106,9 @@ def _curve(found: Any) -> list[tuple[int, float]]:
     return list(zip(found.discovery_eval_counts, found.val_aggregate_scores, strict=True))
 
 
-def _pool(found: Any) -> tuple[Validated, ...]:
+def _pool(found: Any, programs: Sequence[dspy.Module]) -> tuple[Validated, ...]:
     known = zip(found.discovery_eval_counts, found.val_aggregate_scores, strict=True)
-    return tuple(Validated(found.candidates, place, *member) for place, member in enumerate(known))
+    return tuple(Validated(programs, place, *member) for place, member in enumerate(known))
 
 
 def best_within(pool: tuple[Validated, ...], val_rows: int, budget: int) -> Validated:

@@ -50,7 +50,7 @@ class Setting:
 class Validated(NamedTuple):
     """A candidate, its place among all, and its validation. spent: rollouts before that began."""
 
-    candidates: Sequence[dspy.Module]
+    programs: Sequence[dspy.Module]
     place: int
     spent: int
     score: float
@@ -58,7 +58,7 @@ class Validated(NamedTuple):
     @property
     def program(self) -> dspy.Module:
         """Its program, which may be built only now."""
-        return self.candidates[self.place]
+        return self.programs[self.place]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dspy_gepa.search.frontier import Scores
-from dspy_gepa.search.pool import Member, Pool
+from dspy_gepa.search.pool import Ids, Member, Pool
 from dspy_gepa.search.table import Table
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Candidate, Outcome, Row, TraceStep, Usage
@@ -56,7 +56,7 @@ def random_pool(members: int, rows: int, kind: str, *, merge_due: bool = False, 
         proposals=tuple(proposals),
         turns=(1,) * members,
         merge_due=merge_due,
-        known=known,
+        known=Ids(known),
     )
 
 

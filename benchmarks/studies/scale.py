@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
+import os
 import re
 import tempfile
 import time
@@ -63,6 +64,7 @@ class Run:
         seconds: Time from begin to end.
         megabytes: Peak memory above that before the run; 0 where the system cannot tell.
         journal_bytes: Size of the journal, 0 without one.
+        load: Load average of the machine when it began; 0 where the system cannot tell.
         source: Version of the package.
     """
 
@@ -75,6 +77,7 @@ class Run:
     seconds: float
     megabytes: float
     journal_bytes: int
+    load: float
     source: str
 
     @property
@@ -154,6 +157,7 @@ def measure(arm: str, rows: int, budget: int, threads: int) -> Run:
     with tempfile.TemporaryDirectory() as directory:
         log_dir = directory if arm == JOURNALLED else None
         setting = Setting(task, task.reflection_lm(), budget, seed=0, threads=threads, log_dir=log_dir)
+        load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else 0.0
         before, started, used = _reset_peak(), time.perf_counter(), time.process_time()
         found = run_arm(ARMS[arm], setting, metric)
         return Run(
@@ -166,6 +170,7 @@ def measure(arm: str, rows: int, budget: int, threads: int) -> Run:
             seconds=round(time.perf_counter() - started, 2),
             megabytes=round(max(0.0, _megabytes("VmHWM") - before), 1),
             journal_bytes=sum(file.stat().st_size for file in Path(directory).rglob("*") if file.is_file()),
+            load=load,
             source=VERSIONS["dspy_gepa source"],
         )
 
@@ -224,7 +229,7 @@ def report(runs: Sequence[Run], command: str) -> str:
         for size, arm in product(rows, arms)
         for found in [growth([run for run in runs if (run.arm, run.rows) == (arm, size)])]
     ]
-    sources = sorted({run.source for run in runs})
+    sources, loads = sorted({run.source for run in runs}), [run.load for run in runs]
     return page(
         [
             "# Cost of the optimizer's own code by budget (no language models)",
@@ -234,6 +239,8 @@ def report(runs: Sequence[Run], command: str) -> str:
             f"    {command}",
             f"Versions: {', '.join(f'{name} {version}' for name, version in VERSIONS.items())}; runs of "
             f"dspy_gepa source {', '.join(sources)}. Each run in a process of its own.",
+            "What runs beside makes the same work take longer: the load average of the "
+            f"{os.cpu_count()} cores was {min(loads):g} to {max(loads):g} when a run began.",
             table(
                 "Processor seconds",
                 "All threads, start of the process not counted.",

@@ -30,6 +30,8 @@ Objectives = Mapping[str, Table]
 # Up to this many scores the scales of the belief are fitted at every commit. Later ones are fitted to scores
 # that grew by a share: they hardly move, and to fit them costs more than all else.
 FITTED_ALWAYS, FITTED_GROWTH = 1000, 1.1
+# Number of ids that a pool does not share with the pools before it.
+MOST_LATEST = 64
 # What a pool derives from its attributes and keeps, where it is large.
 DERIVED = ("scores", "exposure", "all_objectives", "objectives", "belief", "objective_beliefs")
 
@@ -51,6 +53,27 @@ class Member:
     parents: tuple[int, ...]
     trial: int
     discovered_at: int
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Ids of candidates. What others are added to shares its older ones with all that follow.
+
+    Attributes:
+        older: Most of them.
+        latest: The latest ones, `MOST_LATEST` at most.
+    """
+
+    older: frozenset[str]
+    latest: tuple[str, ...] = ()
+
+    def __contains__(self, one: str) -> bool:
+        return one in self.older or one in self.latest
+
+    def with_id(self, one: str) -> Ids:
+        """Return the ids with one more."""
+        latest = (*self.latest, one)
+        return Ids(self.older, latest) if len(latest) <= MOST_LATEST else Ids(self.older.union(latest))
 
 
 @dataclass(frozen=True)
@@ -92,7 +115,7 @@ class Pool:
     proposals: tuple[Proposal, ...]
     turns: tuple[int, ...]
     merge_due: bool
-    known: frozenset[str]
+    known: Ids
     objective_tables: Objectives = field(default_factory=dict)
     row_weights: RowWeights = EVEN
     unavailable: frozenset[tuple[int, int]] = frozenset()
@@ -133,7 +156,7 @@ class Pool:
             ),
             turns=(0,) * len(roots),
             merge_due=False,
-            known=frozenset(root.id for root in roots),
+            known=Ids(frozenset(root.id for root in roots)),
             row_weights=row_weights,
             failure_score=failure_score,
             score_range=score_range,
@@ -406,7 +429,7 @@ class Pool:
             objective_tables=objectives,
             proposals=(*self.proposals, proposal),
             turns=_next_turns(self.turns, proposal, skips_take_turns),
-            known=self.known | ({proposal.candidate.id} if proposal.candidate else set()),
+            known=self.known.with_id(proposal.candidate.id) if proposal.candidate else self.known,
             merge_due=False,
             edits=self._with_edits_of(proposal),
         )

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.search.pool import Pool
+from dspy_gepa.search.pool import Ids, Pool
 from dspy_gepa.steps import Evaluation, Proposal
 from dspy_gepa.types import Candidate, Outcome, Row
 from tests.support import Entry, pool_of, train_rows, val_rows, validation_of
@@ -118,6 +118,17 @@ def test_a_pool_knows_its_members_and_what_was_tried_before() -> None:
     assert pool.knows(Candidate.of({"b": "two", "a": "one"}))
     assert not pool.knows(CHILD)
     assert pool.commit(mutation("rejected"), spent=4).knows(CHILD)
+
+
+@given(st.lists(st.integers(0, 300), max_size=200))
+def test_ids_are_those_that_were_added_and_leave_the_earlier_ones_as_they_were(
+    added: list[int],
+) -> None:
+    before = ids = Ids(frozenset({"0"}))
+    for one in added:
+        before, ids = ids, ids.with_id(str(one))
+    assert {str(one) for one in range(301) if str(one) in ids} == {"0", *map(str, added)}
+    assert {str(one) for one in range(301) if str(one) in before} == {"0", *map(str, added[:-1])}
 
 
 def test_a_proposal_that_never_had_a_candidate_is_no_obstacle() -> None:

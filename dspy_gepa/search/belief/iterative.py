@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from random import Random
 
 import numpy as np
@@ -53,6 +54,10 @@ class IterativeBelief(Belief):
 
     def variances(self) -> Array:
         """Return the variance of every member's expected score. Shape (members,)."""
+        return self._of_all
+
+    @cached_property
+    def _of_all(self) -> Array:
         return np.array(np.linalg.inv(self._equations.dense()).diagonal()[:-1], dtype=np.float64)
 
     def draw(self, rng: Random, count: int = 1) -> Array:

@@ -22,6 +22,8 @@ TOTAL_COUNT, NOISE_COUNT, NOISE_SHARE = 3.0, 20.0, 0.7
 # did little. The mean is held near 0, since otherwise early gains would be expected of late rewritings too.
 DRIFT, DRIFT_FACTOR, DRIFT_MEAN = 0.25, 2.0, 0.05
 TINY = 1e-100
+# Number of members whose scores are worked on at a time: those of all are large in a long run.
+BLOCK = 128
 # Number of members whose residuals tell the noise: the cost grows with their cube, and these have thousands.
 MOST_COMPARED = 256
 
@@ -55,9 +57,10 @@ def fit_scales(
     """
     counts = (~np.isnan(scores)).sum(axis=0)
     seen = counts > 0  # rows that nobody saw have no part in it
-    share, scores = shares_of(counts, weights)[seen], scores[:, seen]
+    share, scores = shares_of(counts, weights)[seen], scores if seen.all() else scores[:, seen]
     _, spread = spread_of(scores)
-    squares, freedom = _within(scores, share)
+    parts = [_within(scores[i : i + BLOCK], share) for i in range(0, max(1, len(scores)), BLOCK)]
+    squares, freedom = map(np.concatenate, zip(*parts, strict=True))
     # The mean of the inverse gamma posterior, hence the - 2: a normal has thin tails where a variance is
     # known from six rows, and covered too little with one member.
     total = float((squares.sum() + TOTAL_COUNT * spread**2) / (freedom.sum() + TOTAL_COUNT - 2))
@@ -82,9 +85,12 @@ def _gains(
     means = np.where(counts > 0, (known * share).sum(axis=1) * each, np.nan)
     part = seen * share * each[:, None]
     ease = weight * (known.sum(axis=0) - seen.T @ np.nan_to_num(means))
-    gains = _moves((means - part @ ease)[:, None], parents)[:, 0]
-    own = [each[i] + sum(each[p] for p in up) / len(up) ** 2 for i, up in enumerate(parents) if up]
-    errors = scales.noise**2 * (np.array(own) + _moves(part, parents) ** 2 @ (weight / share))
+    children = [i for i, up in enumerate(parents) if up]
+    gains = _moves((means - part @ ease)[:, None], parents, children)[:, 0]
+    own = [each[i] + sum(each[p] for p in parents[i]) / len(parents[i]) ** 2 for i in children]
+    blocks = [children[i : i + BLOCK] for i in range(0, len(children), BLOCK)]
+    moved = [_moves(part, parents, block) ** 2 @ (weight / share) for block in blocks]
+    errors = scales.noise**2 * (np.array(own) + np.concatenate([np.zeros(0), *moved]))
     later = [i not in trimmed and not is_first(i, parents) for i, up in enumerate(parents) if up]
     usable = ~np.isnan(gains) & np.array(later, dtype=bool)
     return gains[usable], errors[usable]
@@ -143,9 +149,9 @@ def observed(scores: Scores, scales: Scales) -> tuple[Array, Array, Array]:
     return seen, np.where(missing, 0.0, scores), weight
 
 
-def _moves(lines: Array, parents: Parents) -> Array:
-    """Return the lines of the children, in order, minus the mean of their parents' lines."""
-    moves = [lines[i] - sum(lines[p] for p in up) / len(up) for i, up in enumerate(parents) if up]
+def _moves(lines: Array, parents: Parents, children: Sequence[int]) -> Array:
+    """Return the lines of these children minus the mean of their parents' lines."""
+    moves = [lines[i] - sum(lines[p] for p in parents[i]) / len(parents[i]) for i in children]
     return np.array(moves).reshape(len(moves), lines.shape[1])
 
 

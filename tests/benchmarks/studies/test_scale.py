@@ -13,7 +13,7 @@ from benchmarks.studies.scale import ARMS, JOURNALLED, Run, growth, measure, rep
 
 
 def run(arm: str, budget: int, seconds: float, rows: int = 40) -> Run:
-    return Run(arm, rows, budget, budget, 9, seconds, seconds, 80.0, 500 * budget, "abc")
+    return Run(arm, rows, budget, budget, 9, seconds, seconds, 80.0, 500 * budget, 2.5, "abc")
 
 
 def test_growth_is_the_exponent_of_large_budgets() -> None:
@@ -31,6 +31,7 @@ def test_the_report_sets_every_arm_against_the_reference() -> None:
     assert "| gepa | 40 | 1.50 | - |" in text
     assert "| gepa | 40 | 1.00 |" in text
     assert "the command" in text
+    assert "2.5 to 2.5" in text
 
 
 def test_a_run_is_measured_with_its_journal() -> None:
