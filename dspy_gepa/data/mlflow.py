@@ -48,7 +48,7 @@ def _runs(source: Source, name: str | None) -> Iterator[RecordedRun]:
             unfinished += 1
             continue
         place, trace_id = record.place, str(info.get("trace_id") or info.get("request_id") or "")
-        assessments = decoded(info.get("assessments"), place) or []
+        assessments = _assessments(info, record)
         root = next((span for span in spans if not span.get("parent_span_id", span.get("parent_id"))), {})
         if name is None:
             request = _attribute(root, "mlflow.spanInputs", place) if is_missing(request) else request
@@ -91,9 +91,25 @@ def _parts(record: Record) -> tuple[Mapping[str, Any], list[Mapping[str, Any]], 
         [span for span in found or [] if isinstance(span, Mapping)] if isinstance(found, list) else []
     )
     # The copies of inputs and outputs in the metadata are shortened; the root span's are not.
-    if any("mlflow.spanInputs" in (span.get("attributes") or {}) for span in whole_spans):
+    if any(_has_inputs(span) for span in whole_spans):
         request = response = None
     return info, whole_spans, decoded(request, record.place), decoded(response, record.place)
+
+
+def _assessments(info: Mapping[str, Any], record: Record) -> list[Mapping[str, Any]]:
+    """Return the assessments of a trace; of another shape they would be lost, so they are refused."""
+    given = info.get("assessments")
+    found = given if isinstance(given, list) else decoded(given, record.place)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
+        raise record.refusal("trace of MLflow whose assessments are a list of objects", _REMEDY)
+    return found
+
+
+def _has_inputs(span: Mapping[str, Any]) -> bool:
+    attributes = span.get("attributes")
+    return isinstance(attributes, Mapping) and "mlflow.spanInputs" in attributes
 
 
 def _attribute(span: Mapping[str, Any], name: str, place: str) -> Any:
@@ -116,8 +132,9 @@ def _run(
         named = str(assessment.get("assessment_name", assessment.get("name", "")))
         feedback, expectation = assessment.get("feedback"), assessment.get("expectation")
         if isinstance(expectation, Mapping):
-            kept = expectation.get("serialized_value", {})
-            expected[named] = expectation.get("value", decoded(kept.get("value"), place) if kept else None)
+            kept = expectation.get("serialized_value")
+            text = decoded(kept.get("value"), place) if isinstance(kept, Mapping) else None
+            expected[named] = expectation.get("value", text)
         elif isinstance(feedback, Mapping) and not is_missing(feedback.get("value")):
             ratings.append((named, feedback["value"]))
         if assessment.get("rationale"):

@@ -7,12 +7,15 @@ import gzip
 import json
 import re
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from itertools import count, islice
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.redaction import describe
@@ -117,7 +120,7 @@ def _of_file(path: Path, what: str) -> Iterator[Record]:
                 yield from _of_lines(file, path, what)
             else:
                 yield from _of_json(file, path, what)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {describe(error)}. Export it again.") from error
 
 
@@ -211,7 +214,19 @@ def _of_table(table: Any, place: str, what: str) -> Iterator[Record]:
     named = [name for name in getattr(table.index, "names", ()) if name]
     if named:  # Phoenix puts the span's id into the index
         table = table.reset_index(level=[name for name in named if name not in table.columns])
-    yield from _of_objects(table.to_dict("records"), place, what)
+    rows = ({name: _with_lists(cell) for name, cell in row.items()} for row in table.to_dict("records"))
+    yield from _of_objects(rows, place, what)
+
+
+def _with_lists(cell: Any) -> Any:
+    """Return a cell with lists in place of the arrays that pandas makes of Parquet's lists."""
+    if isinstance(cell, np.ndarray) and cell.ndim == 1:
+        cell = cell.tolist()
+    if isinstance(cell, list):
+        return [_with_lists(item) for item in cell]
+    if isinstance(cell, dict):
+        return {name: _with_lists(value) for name, value in cell.items()}
+    return cell
 
 
 def _read_parquet(path: Path) -> Any:

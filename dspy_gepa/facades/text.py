@@ -86,9 +86,9 @@ class TextProgram(Module):
         answer = asyncio.run(_wait(answer)) if inspect.isawaitable(answer) else answer
         if isinstance(answer, tuple) and len(answer) == 2:
             score, said = answer
-            answer = {"score": score, **(said if isinstance(said, Mapping) else {"feedback": said})}
-        fields = dict(answer) if isinstance(answer, (Mapping, Example)) else {"score": answer}
-        prediction = Prediction(**{n: value for n, value in fields.items() if n not in JUDGED})
+            answer = {**(said if isinstance(said, Mapping) else {"feedback": said}), "score": score}
+        fields = _fields(answer) if isinstance(answer, (Mapping, Example)) else {"score": answer}
+        prediction = Prediction({n: value for n, value in fields.items() if n not in JUDGED})
         prediction._judgement = {name: fields[name] for name in JUDGED if name in fields}
         return prediction
 
@@ -207,8 +207,13 @@ def _rows(name: str, given: Iterable[Any]) -> list[Example]:
 
 
 def _row(given: Any) -> Example:
-    fields = dict(given) if isinstance(given, (Mapping, Example)) else {}
-    return Example(**{str(n): v for n, v in fields.items()} | {"example": given}).with_inputs("example")
+    fields = _fields(given) if isinstance(given, (Mapping, Example)) else {}
+    return Example(fields | {"example": given}).with_inputs("example")
+
+
+def _fields(given: Mapping[Any, Any] | Example) -> dict[str, Any]:
+    """Return what an evaluator or an example has by name, whatever the keys are."""
+    return {str(name): value for name, value in dict(given).items()}
 
 
 def _read(program: Any, *, single: bool) -> TextResult:

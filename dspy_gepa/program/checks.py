@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -31,7 +31,8 @@ def require_several(option: str, value: Any, kind: type | tuple[type, ...], what
     Raises:
         ConfigurationError: It is refused.
     """
-    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+    # An iterator would be empty after this check.
+    if isinstance(value, (str, Mapping, Iterator)) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{option}={value!r} must be several {what}: write {option}=[...].")
     wrong = [one for one in value if not isinstance(one, kind)]
     if wrong:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
+from os.path import exists, expanduser, isdir
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,7 +111,7 @@ def _read_skills(given: str | PathLike[str]) -> Iterator[Skill]:
     if path is None:
         yield _parsed(str(given), "skill")
         return
-    if path.is_dir():
+    if isdir(path):
         files = [path / SKILL_FILE] if (path / SKILL_FILE).is_file() else sorted(path.glob(f"*/{SKILL_FILE}"))
         if not files:
             raise ConfigurationError(
@@ -135,10 +136,11 @@ def _path_of(given: str | PathLike[str]) -> Path | None:
         return Path(given)
     if "\n" in given or len(given) > 1_000:
         return None
-    path = Path(given).expanduser()
+    # Unlike the methods of `Path`, these functions raise nothing for a text that is no name of a file.
+    path = Path(expanduser(given))
     is_named = len(given.split()) == 1 and (path.suffix == ".md" or len(path.parts) > 1)
     is_named = is_named or given.startswith(("./", "../", "~/", "/"))
-    return path if is_named or path.exists() else None
+    return path if is_named or exists(path) else None
 
 
 def _parsed(text: str, name: str) -> Skill:

@@ -180,3 +180,18 @@ def test_what_is_no_trace_is_refused_with_its_place_and_its_keys(tmp_path: Path)
     with pytest.raises(ConfigurationError, match=r"x\.jsonl, line 2.*'id', 'input'") as refused:
         from_mlflow(file)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("given", [7, "text", {"thumbs": True}, ["a-1"], [None]])
+def test_assessments_of_another_shape_are_refused_and_not_lost(given: Any) -> None:
+    bad = trace(1, span("answer", {"q": 1}, 2))
+    bad["info"]["assessments"] = given
+    for name in (None, "answer"):
+        with pytest.raises(ConfigurationError, match=r"item 1.*assessments"):
+            from_mlflow([bad], name=name)
+
+
+def test_attributes_of_another_shape_are_no_inputs() -> None:
+    odd = span("answer", {"q": 1}, 2) | {"attributes": True}
+    with pytest.raises(ConfigurationError, match="inputs"):
+        from_mlflow([trace(1, odd) | {"info": {"trace_id": "tr-1"}}])

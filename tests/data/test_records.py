@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ GOOD = json.dumps({"id": "t", "input": {"q": 1}, "output": 2})
         ("t.csv", b'id,input,output\nt1,"a' + b"a" * 300 + b'",b\n', r"t\.csv, line 2"),
         ("t.jsonl", b"\xff\xfe\x00", r"t\.jsonl"),
         ("t.jsonl.gz", b"no gzip", r"t\.jsonl\.gz"),
+        ("t.jsonl.gz", gzip.compress(b"{}")[:10] + b"\xff" * 30, r"t\.jsonl\.gz"),
         ("t.parquet", b"no parquet", r"t\.parquet"),
         ("t.jsonl", b"", "empty"),
         ("t.jsonl", ("[" * 100_000).encode(), r"t\.jsonl, line 1"),
@@ -147,3 +149,19 @@ def test_json_lines_that_lack_an_input_are_refused(rows: Any, inputs: Any, named
 def test_more_rows_than_the_limit_are_left_out_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     assert len(from_jsonl(ROWS, inputs=["question"], limit=1)) == 1
     assert "limit=" in caplog.text
+
+
+def test_lists_of_a_parquet_file_are_lists(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    scores = [{"name": "thumbs", "value": 1.0}, {"name": "thumbs", "value": 0.0}]
+    table = pandas.DataFrame([{"id": "t", "input": {"tags": ["a", "b"]}, "output": ["c"], "scores": scores}])
+    table.to_parquet(tmp_path / "t.parquet")
+    (row,) = from_langfuse(tmp_path / "t.parquet")
+    assert (row.tags, row.output, row.ratings) == (["a", "b"], ["c"], {"thumbs": 0.5})
+    (row,) = from_jsonl(tmp_path / "t.parquet", inputs=["input"])
+    assert row.input == {"tags": ["a", "b"]}
+
+
+def test_names_of_inputs_that_can_be_read_only_once_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"inputs=\[\.\.\.\]"):
+        from_jsonl([{"q": 1}], inputs=iter(["q"]))

@@ -263,6 +263,34 @@ def test_what_an_evaluator_says_is_shown_to_the_reflection_model(answer: Any, sh
     assert shown in lm.prompts[0].field("examples_with_feedback")
 
 
+def test_what_an_evaluator_says_may_have_any_names() -> None:
+    answer = {"score": 0.25, "self": "odd", "base": "names", 7: "shown"}
+    lm = appends("more")
+    optimize_text("t", lambda text: answer, reflection_lm=lm, max_metric_calls=2, **QUIET)
+    assert all(word in lm.prompts[0].field("examples_with_feedback") for word in ("odd", "names", "shown"))
+
+
+def test_an_example_may_have_fields_of_any_names() -> None:
+    examples = [{"self": 1, "base": 2, 7: 3}, {"self": 4}]
+    seen: list[Any] = []
+
+    def evaluate(text: str, example: Any) -> float:
+        seen.append(example)
+        return 0.5
+
+    lm = appends("more")
+    optimize_text("t", evaluate, examples=examples, reflection_lm=lm, max_metric_calls=4, **QUIET)
+    assert all(example in seen for example in examples)
+
+
+def test_the_score_of_a_pair_is_its_first_value() -> None:
+    def answer(text: str) -> Any:
+        return 0.25, {"score": 99, "feedback": "why"}
+
+    result = optimize_text("t", answer, reflection_lm=appends("more"), max_metric_calls=2, **QUIET)
+    assert result.score == 0.25
+
+
 def test_an_async_evaluator_is_awaited() -> None:
     async def evaluate(text: str) -> float:
         return len(text) / 100
@@ -275,6 +303,14 @@ def test_an_async_evaluator_is_awaited() -> None:
 def test_no_score_is_the_evaluators_fault_and_ends_the_run(answer: Any) -> None:
     with pytest.raises(MetricError):
         optimize_text("t", lambda text: answer, reflection_lm=appends("more"), max_metric_calls=9, **QUIET)
+
+
+def test_no_score_for_a_later_text_is_its_failure() -> None:
+    def evaluate(text: str) -> float | None:
+        return 0.5 if text == "t" else None
+
+    result = optimize_text("t", evaluate, reflection_lm=appends("more"), max_metric_calls=4, **QUIET)
+    assert (result.text, result.score) == ("t", 0.5)
 
 
 def test_a_text_on_which_the_evaluator_raises_has_failed_and_the_model_sees_why() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dspy_gepa import ConfigurationError
+from dspy_gepa.program.checks import require_several
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.setup.guidance import MOST_CHARS, SKILL_CHARS, read_guidance
 
@@ -112,3 +113,20 @@ def test_a_folder_without_a_skill_and_a_file_that_is_no_text_are_refused(tmp_pat
     (tmp_path / "SKILL.md").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="UTF-8"):
         read_guidance(None, [tmp_path], NAMES)
+
+
+@pytest.mark.parametrize("words", ["Be kind. " * 60, "x" * 300])
+def test_a_long_line_is_the_text_of_a_skill(words: str) -> None:
+    assert words.strip() in read_guidance(None, [words], ["a"])["*"]
+
+
+@pytest.mark.parametrize("given", ["~nobody-here/SKILL.md", Path("x" * 300)])
+def test_a_path_that_no_file_can_have_is_refused(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match="skills"):
+        read_guidance(None, [given], ["a"])
+
+
+@pytest.mark.parametrize("option", ["skills", "freeze", "keep"])
+def test_names_that_can_be_read_only_once_are_refused(option: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{option}=\[\.\.\.\]"):
+        require_several(option, (text for text in ["a"]), str, "texts")
