@@ -103,6 +103,8 @@ class Pool:
         score_range: Range of the metric by the user's account.
         trimmed: Indices of the members that are their parent without some sentences.
         edits: By component its edits that were put to the test.
+        merges: Number of merges tried.
+        accepted_merges: Number of these that became members.
         fitted: The earlier pool whose scales this one's beliefs have; None if they are its own.
     """
 
@@ -123,6 +125,8 @@ class Pool:
     score_range: Range = UNBOUNDED
     trimmed: tuple[int, ...] = ()
     edits: Mapping[str, Edits] = field(default_factory=dict)
+    merges: int = 0
+    accepted_merges: int = 0
     fitted: Pool | None = field(default=None, repr=False)
 
     @classmethod
@@ -388,16 +392,6 @@ class Pool:
         return len(self.proposals) - len(self.roots)
 
     @property
-    def merges(self) -> int:
-        """Number of merges tried."""
-        return sum(proposal.kind == "merge" for proposal in self.proposals)
-
-    @property
-    def accepted_merges(self) -> int:
-        """Number of merges that became members."""
-        return sum(p.kind == "merge" and p.verdict == "accepted" for p in self.proposals)
-
-    @property
     def has_begun(self) -> bool:
         """True if all members the pool began with were run."""
         return all(self.is_run(member.index) for member in self.roots)
@@ -432,6 +426,9 @@ class Pool:
             known=self.known.with_id(proposal.candidate.id) if proposal.candidate else self.known,
             merge_due=False,
             edits=self._with_edits_of(proposal),
+            merges=self.merges + (proposal.kind == "merge"),
+            accepted_merges=self.accepted_merges
+            + (proposal.kind == "merge" and proposal.verdict == "accepted"),
         )
         if proposal.verdict != "accepted" or proposal.candidate is None:
             return pool._after(self)
