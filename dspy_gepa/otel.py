@@ -41,7 +41,8 @@ class Spans:
 
     The run's span is a child of the span that is current where `compile` is called, and is current while the
     run lasts: spans of other instrumentation, such as OpenInference's for DSPy, become its children. A
-    resumed run has spans of what it executes itself. Texts are bounded, and keys in them are hidden.
+    resumed run has spans of what it executes itself. Texts are bounded, and keys in them are hidden. Runs
+    that go on at the same time need an object each.
 
     Args:
         tracer_provider: Where spans go; default the global provider.
@@ -99,7 +100,7 @@ class Spans:
                 self._fail(event)
 
     def _start_run(self, event: RunStarted) -> None:
-        self._close()  # an earlier run that never reported its end
+        self._close("another run began before the end of this one")
         self._resumed_steps = event.resumed_steps
         params = {f"gepa.{name}": value for name, value in params_of(event).items()}
         texts = {"input.value": dict(event.candidates[0])}

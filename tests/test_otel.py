@@ -13,9 +13,9 @@ import dspy
 import pytest
 
 from dspy_gepa import ConfigurationError, InfrastructureError, RetryPolicy, RunInterrupted, otel
-from dspy_gepa.events import Event, RolloutDone
+from dspy_gepa.events import Event, RolloutDone, RunStarted
 from dspy_gepa.otel import Spans
-from dspy_gepa.testing import practice_run
+from dspy_gepa.testing import EventRecorder, practice_run
 from tests.support import Prompt, learns_words, scripted_lm
 from tests.support_runs import Words
 
@@ -241,3 +241,11 @@ def test_the_package_does_not_import_it_unasked() -> None:
 def test_a_bound_that_bounds_nothing_is_refused(chars: Any) -> None:
     with pytest.raises(ConfigurationError, match="max_chars"):
         Spans(max_chars=chars)
+
+
+def test_a_run_that_never_reported_its_end_ends_with_an_error(memory: Memory) -> None:
+    spans, recorder = memory.spans(), EventRecorder()
+    practice_run(callbacks=[recorder])
+    spans(recorder.one(RunStarted))
+    practice_run(callbacks=[spans])
+    assert [s.status.status_code.name for s in memory.named("gepa.run")] == ["ERROR", "OK"]

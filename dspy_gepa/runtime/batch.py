@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 class BatchExecutor(ThreadExecutor):
-    """Runs rollouts on validation rows by a provider's batch interface, and everything else at once.
+    """Runs rollouts on validation and test rows by a provider's batch interface, and everything else at once.
 
-    Those are the finals of ``strategy="adaptive"`` and the validation of ``strategy="paper"``. A batch holds
-    the calls of all such rollouts that are in flight, at most `num_threads`; a program of three calls in a
-    row needs three batches. Providers answer within 24 hours, mostly sooner.
+    Those are the finals of ``strategy="adaptive"``, the validation of ``strategy="paper"``, and the test set.
+    A batch holds the calls of all such rollouts that are in flight, at most `num_threads`; a program of three
+    calls in a row needs three batches. Providers answer within 24 hours, mostly sooner.
 
         executor = BatchExecutor(folder="runs/one")
         dspy.configure(lm=executor.batched(dspy.LM("openai/gpt-5-mini")))
@@ -56,8 +56,10 @@ class BatchExecutor(ThreadExecutor):
             "max_calls": max_calls,
         }
         for name, value in given.items():
-            if not value > 0:
-                raise ConfigurationError(f"{name}={value!r} must be greater than 0.")
+            kind = int if name in ("direct", "max_calls") else (int, float)
+            if not isinstance(value, kind) or not value > 0:
+                what = "a whole number" if kind is int else "a number"
+                raise ConfigurationError(f"{name}={value!r} must be {what} greater than 0.")
         record = None if folder is None else Path(folder) / "batches.jsonl"
         self._batches = Batches(quiet=quiet_seconds, poll=poll_seconds, most=max_calls, record=record)
         self._direct = threading.Semaphore(direct)
@@ -73,9 +75,9 @@ class BatchExecutor(ThreadExecutor):
         return batched_lm(lm, self._batches)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run `fn` in a new thread; the calls of a rollout on a validation row are collected."""
-        is_validation = any(isinstance(given, Rollout) and given.row.split == "val" for given in args)
-        run: Callable[..., T] = self._run_batched if is_validation else self._run_direct
+        """Run `fn` in a new thread; the calls of a rollout on a validation or test row are collected."""
+        can_wait = any(isinstance(given, Rollout) and given.row.split != "train" for given in args)
+        run: Callable[..., T] = self._run_batched if can_wait else self._run_direct
         return super().submit(run, fn, args, kwargs)
 
     def _run_batched(self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:

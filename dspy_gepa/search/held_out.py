@@ -15,6 +15,8 @@ from dspy_gepa.types import Effect, HeldOut, Outcome, Rollout, Row
 
 # Standard deviations within which a normal variable lies with probability 0.9.
 WITHIN = 1.645
+# A program may fail on some rows. If it fails on a larger share of them, the rows may be at fault.
+REPORTED_SHARE = 0.5
 # Weight of the pseudo-observations at each end of the range: half the square of `WITHIN` for a score (Agresti
 # and Coull 1998), half a pair for a difference (Agresti and Min 2005). Without them, equal scores on few rows
 # would give an interval of width 0.
@@ -36,6 +38,7 @@ def compare_on_test(
     """Return the scores of the original and the returned member; None if a provider failed on every row.
 
     Rows on which a provider failed for good for one of the two count for neither; a warning counts them.
+    Another one reports a metric that failed, and programs that failed on most rows.
 
     Args:
         pool: The final pool.
@@ -50,6 +53,13 @@ def compare_on_test(
         log_warning(
             f"{rows - len(both)} of {rows} test rows have no score, because a provider failed on "
             "them in every attempt; they are left out for both programs."
+        )
+    failed = [outcome for outcome in outcomes if outcome.status == "program_failed"]
+    if any(outcome.metric_failed for outcome in failed) or len(failed) > REPORTED_SHARE * len(outcomes):
+        log_warning(
+            f"{len(failed)} of {len(outcomes)} rollouts on test rows failed and have the score of a failure; "
+            f"the first with {failed[0].error} If the rows or the metric are at fault, mend them and "
+            "test again."
         )
     if not both:
         return None

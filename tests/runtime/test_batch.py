@@ -162,7 +162,9 @@ def compile_with(
     provider: Provider, executor: BatchExecutor, log_dir: Path | None = None, **options: Any
 ) -> Any:
     lm = lm_of(provider, executor)
-    settings = {"strategy": "paper", "max_metric_calls": 40, "num_threads": 50, "seed": 1} | options
+    settings: dict[str, Any] = {"strategy": "paper", "max_metric_calls": 40, "num_threads": 50, "seed": 1}
+    settings |= options
+    testset = settings.pop("testset", None)
     with dspy.context(lm=lm):
         return (
             GEPA(
@@ -174,7 +176,7 @@ def compile_with(
                 track_stats=True,
                 **settings,
             )
-            .compile(OneHop(), trainset=TRAIN, valset=VAL)
+            .compile(OneHop(), trainset=TRAIN, valset=VAL, testset=testset)
             .detailed_results
         )
 
@@ -192,6 +194,15 @@ def test_validation_rollouts_go_in_batches_and_the_others_at_once(provider: Prov
     assert sum(map(len, provider.batches.values())) == validated
     assert len(provider.direct) == result.total_metric_calls - validated
     assert result.total_tokens >= 55 * result.total_metric_calls
+
+
+def test_the_test_set_goes_in_a_batch_for_each_program(provider: Provider) -> None:
+    test = word_rows(3, start=700, components="b")
+    result = compile_with(provider, executor_for(), testset=test)
+    assert result.test is not None
+    batched = [prompt for prompts in provider.batches.values() for prompt in prompts]
+    assert sum(any(row.question in prompt for row in test) for prompt in batched) == 2 * len(test)
+    assert not any(row.question in prompt for row in test for prompt in provider.direct)
 
 
 def test_what_a_run_finds_does_not_depend_on_batches(provider: Provider) -> None:
@@ -301,9 +312,10 @@ def test_what_is_no_language_model_of_a_provider_is_refused() -> None:
 
 
 @pytest.mark.parametrize("option", ["direct", "quiet_seconds", "poll_seconds", "max_calls"])
-def test_numbers_that_are_not_positive_are_refused(option: str) -> None:
+@pytest.mark.parametrize("value", [0, None, "8", math.nan])
+def test_numbers_that_are_not_positive_are_refused(option: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=option):
-        BatchExecutor(**{option: 0})
+        BatchExecutor(**{option: value})
 
 
 @pytest.mark.parametrize("limit", [{"rollout_timeout": 60.0}, {"retry": RetryPolicy(timeout=60.0)}])

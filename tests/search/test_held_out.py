@@ -60,6 +60,20 @@ def test_a_row_that_a_provider_refuses_counts_for_neither(caplog: pytest.LogCapt
     assert compare_on_test(POOL, 1, scored(*[None] * 8), EVEN) is None
 
 
+@pytest.mark.parametrize(
+    ("failures", "metric_failed", "reported"),
+    [(1, True, True), (5, False, True), (1, False, False), (4, False, False)],
+)
+def test_rows_or_a_metric_that_may_be_at_fault_are_reported(
+    failures: int, metric_failed: bool, reported: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = Outcome("program_failed", error="KeyError: 'answer'", metric_failed=metric_failed)
+    outcomes = [failed] * failures + scored(*[1.0] * (8 - failures))
+    compare_on_test(POOL, 1, outcomes, EVEN)
+    assert ("KeyError" in caplog.text) == reported
+    assert (f"{failures} of 8 rollouts" in caplog.text) == reported
+
+
 def test_equal_scores_on_few_rows_are_not_certain_and_stay_within_the_range() -> None:
     low, high = compared(0, 0, 0, 0, 1, 1, 1, 1).interval
     assert (low < 0.8, high) == (True, 1.0)
