@@ -399,6 +399,10 @@ class GEPAResult:
         estimated = sum(sum(usage.estimated.values()) for usage in self.usage.values())
         return f"{self.total_tokens:,}" + (f", {estimated:,} of them estimated" if estimated else "")
 
+    def _dollars(self) -> str:
+        is_known = any(usage.costs for usage in self.usage.values())
+        return f"{self.total_cost:,.4f}" if is_known else "none are known"
+
     def _facts(self) -> list[tuple[str, str]]:
         before, after = self.seed_length, self.best_length
         tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
@@ -416,7 +420,7 @@ class GEPAResult:
             ("Objectives", render_against_original(self.val_aggregate_subscores, self.best_idx)),
             ("Candidates", f"{len(self.texts)}; lineage: {', '.join(map(str, self.lineage()))}"),
             ("Rollouts", f"{self.total_metric_calls:,}; reflections: {self.reflection_calls:,}"),
-            ("Tokens", f"{self._tokens()}; US dollars, where prices are known: {self.total_cost:,.4f}"),
+            ("Tokens", f"{self._tokens()}; US dollars, where prices are known: {self._dollars()}"),
             ("Length", f"{before.characters:,} characters before, {after.characters:,} now: {tokens}"),
             ("Failed rollouts", render_causes(self.failed_rollouts)),
             ("Stopped because", self.stop_reason),

@@ -135,7 +135,7 @@ def facts(record: RunRecord) -> list[Fact]:
     found.append(Fact("Time", duration(record.seconds), times))
     found.append(Fact("Candidates", f"{len(record.members):,}", trials_text(record)))
     if record.test is not None:
-        found.append(Fact("Test set", f"{record.test.rows:,} rows", test_text(record)))
+        found.append(Fact("Test score", f"{record.test.score:.2f}", test_text(record)))
     if said := must_pass_text(record):
         found.append(Fact("Rows that must pass", f"{len(record.guarded):,}", said))
     return found

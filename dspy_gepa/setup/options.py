@@ -283,8 +283,9 @@ def _read_strategy(options: Options) -> Strategy:
         raise ConfigurationError(f"strategy=None: choose one of {', '.join(STRATEGIES)}.")
     if options.acceptance is not None and not hasattr(base, "accept"):
         raise ConfigurationError(
-            f"acceptance compares a child with its parent on the same rows, and strategy={base.name!r} tries "
-            "children on rows of their own and keeps them all. Use strategy='paper' with it."
+            "acceptance (acceptance_criterion in gepa_kwargs) compares a child with its parent on the same rows, "
+            f"and strategy={base.name!r} tries children on rows of their own and keeps them all. Use "
+            "strategy='paper' with it."
         )
     parents = base.parents(options.frontier_type)
     choose_parent = _choice("candidate_selection_strategy", options, parents)

@@ -114,8 +114,10 @@ def translate(gepa_kwargs: Mapping[str, Any]) -> dict[str, Any]:
         elif key in _REFUSED:
             raise ConfigurationError(f"{where} is not supported. {_REFUSED[key]}")
         else:
-            known = [*_EQUIVALENT, *_ALWAYS, *_REFUSED]
-            raise ConfigurationError(f"{where} is not known. {nearest(key, known)} Others go to GEPA itself.")
+            known = nearest(key, [*_EQUIVALENT, *_ALWAYS])
+            raise ConfigurationError(
+                f"{where} is not known. {known} An option of GEPA goes to GEPA itself: GEPA({key}=...)."
+            )
     return options
 
 

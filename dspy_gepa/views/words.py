@@ -335,12 +335,14 @@ def must_pass_text(record: RunRecord) -> str:
     if not rows or record.last is None:
         return ""
     lost = {m.index: found for m in record.members if (found := record.regressions(m.index))}
-    passed = f"your program passes {len(guarded):,} of {_count(len(rows), 'row')} that must pass"
+    passed = (
+        f"your program passes {len(guarded):,} of the {_count(len(rows), 'row')} named, which guards these"
+    )
     if not lost:
-        return f"{passed}; no candidate is known to fail one of these"
+        return f"{passed}; no candidate is known to fail one of them"
     named = ", ".join(f"{index} ({', '.join(found[:3])})" for index, found in list(lost.items())[:5])
     more = ", ..." if len(lost) > 5 else ""
-    failed = f"{_count(len(lost), 'candidate')} failed some of these and cannot be returned"
+    failed = f"{_count(len(lost), 'candidate')} failed some of them and cannot be returned"
     return f"{passed}; {failed}: {named}{more}"
 
 
