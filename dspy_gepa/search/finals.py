@@ -202,8 +202,9 @@ def _reasons(
     """
     higher = int(pool.belief.mean.argmax())
     if not others:
-        why = objection(pool, must_pass, higher)
-        yield f"candidate {higher} {why}" if higher and why else "no other candidate was found"
+        _, *turned_away = ranked(pool, range(len(pool)))
+        why = objection(pool, must_pass, turned_away[0]) if turned_away else ""
+        yield f"candidate {turned_away[0]} {why}" if why else "no other candidate was found"
         return
     best = chosen or others[0]
     shown, asked = distinct(_better(pool, best), confidence)

@@ -58,8 +58,8 @@ def compare_on_test(
     if any(outcome.metric_failed for outcome in failed) or len(failed) > REPORTED_SHARE * len(outcomes):
         log_warning(
             f"{len(failed)} of {len(outcomes)} rollouts on test rows failed and have the score of a failure; "
-            f"the first with {failed[0].error} If the rows or the metric are at fault, mend them and "
-            "test again."
+            f"the first with {failed[0].error.rstrip('.')}. If the rows or the metric are at fault, mend "
+            "them and test again."
         )
     if not both:
         return None

@@ -386,6 +386,16 @@ def test_alone_the_seed_is_returned_because_nothing_else_was_found() -> None:
     assert choice.reason == "no other candidate was found"
 
 
+@pytest.mark.parametrize("means", [[0.9, 0.95], [0.9, 0.1]])
+def test_a_candidate_that_is_turned_away_is_named_whatever_its_score(means: list[float]) -> None:
+    pool = pool_of(Entry({"a": "long"}, (1.0,)), Entry({"a": "short"}, (0.0,), (0,)))
+    choice = choose(believing(pool, means), 0.9, 0.0, must_pass={val_rows(1)[0]: 1.0})
+    assert (choice.member, choice.reason.split(" (")[0]) == (
+        0,
+        "candidate 1 fails 1 of the rows that must pass",
+    )
+
+
 @pytest.mark.parametrize(("others", "needed"), [(0, 0.5), (1, 0.5), (2, 0.5), (5, 0.8), (20, 0.95)])
 def test_the_more_were_tried_the_surer_one_must_be(others: int, needed: float) -> None:
     assert confidence_needed(others) == pytest.approx(needed)
