@@ -283,7 +283,7 @@ def _read_strategy(options: Options) -> Strategy:
         raise ConfigurationError(f"strategy=None: choose one of {', '.join(STRATEGIES)}.")
     if options.acceptance is not None and not hasattr(base, "accept"):
         raise ConfigurationError(
-            "acceptance (acceptance_criterion in gepa_kwargs) compares a child with its parent on the same rows, "
+            "acceptance (acceptance_criterion in gepa_kwargs) compares child and parent on the same rows, "
             f"and strategy={base.name!r} tries children on rows of their own and keeps them all. Use "
             "strategy='paper' with it."
         )
