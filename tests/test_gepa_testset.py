@@ -112,7 +112,8 @@ def test_record_report_and_summary_show_it(tmp_path: Path) -> None:
         assert record.test == result.test
         assert f"{result.test.score:.2f}" in summary_text(record)
         assert "on 10 test rows" in summary_text(record)
-        assert [fact.value for fact in facts(record) if fact.label == "Test set"] == ["10 rows"]
+        shown = [fact.value for fact in facts(record) if fact.label == "Test score"]
+        assert shown == [f"{result.test.score:.2f}"]
         assert any("10 test rows" in line for line in settings_in_words(record))
         assert record.usage["test rollouts"].calls == 4 * len(TEST)
         assert "on 10 test rows" in dict(summary(record))["test set"]

@@ -55,9 +55,8 @@ class ProposerRunner:
     def __call__(self, request: Reflect) -> Reflection | Fault:
         """Ask once; never raises. A function that raises gives a `Reflection` with an error."""
         propose = self._propose_code if request.kind == "module" else self._propose
-        if (
-            propose is None or not request.evidence
-        ):  # proposers rewrite texts; the first one they cannot write
+        is_first = not (request.evidence or request.current_text)  # there is nothing to rewrite yet
+        if propose is None or is_first:
             return self._default(request)
         meter = UsageMeter()
         own = {} if self._lm is None else {"lm": self._lm}
