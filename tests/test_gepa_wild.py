@@ -116,7 +116,7 @@ def test_a_limit_that_cannot_hold_because_no_usage_is_reported_is_refused(limit:
 def test_usage_that_is_left_out_later_is_estimated_counted_and_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    limits = {"max_metric_calls": None, "max_tokens": 9_000, "num_threads": 1}
+    limits = {"max_metric_calls": None, "max_tokens": 6_000, "num_threads": 1}
     result = Words(None).compile(OneHop(), lm=silent_lm(reports=3), strategy="adaptive", **limits)
     usage = sum(result.usage.values(), start=Usage())
     assert usage.tokens["silent/model"] == (15, 9)
