@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pydoc
 import re
+import sys
 from dataclasses import fields
 from typing import Any
 
@@ -42,7 +43,8 @@ PARAMETER = re.compile(r""" \|      (\*|self|\w+: ['"].*),?$""")
 def test_the_help_can_be_read_and_has_every_option_and_an_example() -> None:
     text = pydoc.render_doc(GEPA, renderer=pydoc.plaintext).splitlines()
     lines = [line for line in text if not PARAMETER.match(line)]
-    assert len(lines) <= 150
+    # Python 3.13's pydoc writes ten lines more of the same help.
+    assert len(lines) <= (150 if sys.version_info < (3, 13) else 165)
     documented = [found[1] for line in lines if (found := re.match(r" \|      (\w+): ", line))]
     assert documented[: len(NAMES)] == NAMES
     assert any(">>> " in line for line in lines)
