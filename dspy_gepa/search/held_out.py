@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dspy_gepa.program.log import log_warning
+from dspy_gepa.runtime.failures import REPORTED_SHARE
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.types import Effect, HeldOut, Outcome, Rollout, Row
 
 # Standard deviations within which a normal variable lies with probability 0.9.
 WITHIN = 1.645
-# A program may fail on some rows. If it fails on a larger share of them, the rows may be at fault.
-REPORTED_SHARE = 0.5
 # Weight of the pseudo-observations at each end of the range: half the square of `WITHIN` for a score (Agresti
 # and Coull 1998), half a pair for a difference (Agresti and Min 2005). Without them, equal scores on few rows
 # would give an interval of width 0.

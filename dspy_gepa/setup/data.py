@@ -203,8 +203,8 @@ def _refuse_shared(
 
 def fingerprint(example: Example) -> str:
     """Return a text that is equal for examples with equal fields, values and inputs."""
-    told = [to_plain(example), sorted(example.inputs().keys())]
-    return json.dumps(told, sort_keys=True, ensure_ascii=False, default=str)
+    content = [to_plain(example), sorted(example.inputs().keys())]
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def check_must_pass(option: str, value: Any) -> None:
