@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dspy_gepa.program.media import mended
 from dspy_gepa.reflection.answer import EMPTY, is_visible
+from dspy_gepa.texts import counted
 from dspy_gepa.types import TextKind
 
 # No objection if other components did change: not every component is at fault.
@@ -68,7 +69,8 @@ def objection_to(
     if text == current.strip():
         return UNCHANGED
     if rules.max_chars is not None and len(text) > rules.max_chars:
-        return f"The text has {len(text)} characters; at most {rules.max_chars} are allowed. Shorten it."
+        length = counted(len(text), "character")
+        return f"The text has {length}, more than the {rules.max_chars:,} that are allowed. Shorten it."
     lost = [kept for kept in rules.keep if kept in current and kept not in text]
     if lost:
         return f"These parts must be kept word for word and are missing: {lost!r}."

@@ -28,6 +28,7 @@ from dspy_gepa.search.plans import NoPlans, Plan, Plans, next_course
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Choice, InFlight, PlannedStep, Planner, Problem, Strategy
 from dspy_gepa.steps import Evaluation, Proposal, Step
+from dspy_gepa.texts import counted
 from dspy_gepa.types import PHASES, Effect, Levels, Outcome, Result, Rollout, Row, Usage
 
 # Number of empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
@@ -175,7 +176,7 @@ class Search:
         """
         if self._unusable_answers >= UNUSABLE_ANSWERS:
             raise ReflectionError(
-                f"The reflection model gave {self._unusable_answers} unusable answers in a row, the last: "
+                f"The reflection model gave {UNUSABLE_ANSWERS} unusable answers in a row, the last: "
                 f"{self._last_reason.rstrip('.')}. Try another reflection model, "
                 "or a larger max_tokens where answers are cut off."
             )
@@ -263,7 +264,8 @@ class Search:
             return None
         if self._trials_without_rollout >= self._patience:
             self.stop_reason = (
-                f"nothing left to try: in {self._patience} steps in a row there was nothing new to run"
+                f"nothing left to try: in {counted(self._patience, 'step')} in a row there was nothing new "
+                "to run"
             )
             return None
         trial = self._planner.trial(self.pool, self._in_flight)

@@ -55,7 +55,7 @@ def test_an_ordinary_text_meets_no_objection() -> None:
         ("\u200b\u200b", {}, "empty"),
         ("old text", {}, "equals the current text"),
         ("old text", {"current": "\nold text "}, "equals the current text"),
-        ("x" * 11, {"rules": TextRules(max_chars=10)}, "has 11 characters; at most 10"),
+        ("x" * 11, {"rules": TextRules(max_chars=10)}, "has 11 characters, more than the 10"),
         ("a text", {"current": "use {name}", "rules": TextRules(keep=("{name}",))}, "['{name}']"),
     ],
 )
