@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.reflection.rules import TextRules, clean_text, objection_to
+from dspy_gepa.reflection.rules import TextRules, clean_text, objection_to, remedy_for
+from dspy_gepa.types import Reflection
 
 
 def objection(text: str, **changes: object) -> str | None:
@@ -134,3 +135,17 @@ def test_copies_of_a_row_are_refused_in_every_script(row: str, most: int | None,
         training_texts=[f"1. {row} 2."],
     )
     assert (objection is not None) is copied
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (Reflection("half a te", truncated=True), "max_tokens"),
+        (Reflection(error="KeyError: 'x'", cause="KeyError"), "KeyError"),
+        (Reflection(error="HTTP 500", cause="ServerError", unavailable=True), "provider"),
+        (Reflection(error="The answer was empty."), "another reflection model"),
+        (Reflection("A text that is too long."), "max_chars"),
+    ],
+)
+def test_the_remedy_fits_what_the_answer_lacks(answer: Reflection, named: str) -> None:
+    assert named in remedy_for(answer)
