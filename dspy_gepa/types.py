@@ -40,7 +40,7 @@ def passed(lowest: Mapping[Key, float], scores: Mapping[Key, float]) -> dict[Key
     return {row: low for row, low in lowest.items() if scores.get(row, math.nan) >= low - SCORE_SLACK}
 
 
-def failed(lowest: Mapping[Key, float], scores: Mapping[Key, float]) -> tuple[Key, ...]:
+def not_passed(lowest: Mapping[Key, float], scores: Mapping[Key, float]) -> tuple[Key, ...]:
     """Return the rows whose scores are below their lowest one; none without a score, or with NaN."""
     return tuple(row for row, low in lowest.items() if scores.get(row, math.nan) < low - SCORE_SLACK)
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.pareto import pareto_front
 from dspy_gepa.texts import counted
-from dspy_gepa.types import HeldOut, Usage, failed, passed
+from dspy_gepa.types import HeldOut, Usage, not_passed, passed
 
 RunStatus: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
 """State of a run; all but ``finished`` ones can be resumed. ``killed``: no process, and no end on record."""
@@ -229,7 +229,7 @@ class RunRecord:
     def regressions(self, member: int) -> tuple[str, ...] | None:
         """Return the guarded rows that a member fails; None if none so far, and not all were run."""
         guarded, scores = self.guarded, self.members[member].scores
-        lost = failed(guarded, scores)
+        lost = not_passed(guarded, scores)
         return lost if lost or passed(guarded, scores) == guarded else None
 
     @property

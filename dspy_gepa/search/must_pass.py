@@ -17,7 +17,7 @@ import numpy as np
 
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.types import Candidate, Effect, Outcome, Rollout, Row, failed, passed
+from dspy_gepa.types import Candidate, Effect, Outcome, Rollout, Row, not_passed, passed
 
 MustPass: TypeAlias = Mapping[Row, float]
 """Rows that must pass, each with the lowest score that passes."""
@@ -34,7 +34,7 @@ def guarded_rows(pool: Pool, must_pass: MustPass) -> MustPass:
 def regressions(pool: Pool, must_pass: MustPass, member: int) -> tuple[Row, ...]:
     """Return the guarded rows that a member is known to fail."""
     guarded = guarded_rows(pool, must_pass)
-    return failed(guarded, _scores(pool, member, guarded))
+    return not_passed(guarded, _scores(pool, member, guarded))
 
 
 def unchecked(pool: Pool, must_pass: MustPass, member: int) -> tuple[Row, ...]:
@@ -83,7 +83,7 @@ def show_regressions(
     """
     guarded = guarded_rows(pool, must_pass)
     scores = {row: outcome.score for row, outcome in zip(rows, outcomes, strict=True)}
-    lost = failed({row: guarded[row] for row in rows if row in guarded}, scores)
+    lost = not_passed({row: guarded[row] for row in rows if row in guarded}, scores)
     if not lost:
         return tuple(outcomes)
     original: Candidate = pool.members[0].candidate

@@ -18,7 +18,7 @@ from dspy_gepa.search.must_pass import NOTHING_GUARDED, MustPass
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
 from dspy_gepa.texts import counted, sentence_parts
-from dspy_gepa.types import Row, failed, passed
+from dspy_gepa.types import Row, not_passed, passed
 
 # Text between quotation marks, straight or curly; an apostrophe within a word is not one. The bound on its
 # length keeps the time linear in that of the text.
@@ -102,7 +102,7 @@ def trim(found: Trim, pool: Pool, rows: Sequence[Row], must_pass: MustPass = NOT
     if found.dropped > 1:
         what = f"{counted(found.dropped, 'sentence')} that quote examples"
     guarded = passed(must_pass, dict(zip(rows, before, strict=True)))
-    lost = failed(guarded, dict(zip(rows, after, strict=True)))
+    lost = not_passed(guarded, dict(zip(rows, after, strict=True)))
     verdict: Verdict = "accepted" if after and keeps_up(was, now) and not lost else "rejected"
     return Proposal(
         kind="trim",
