@@ -31,6 +31,7 @@ from dspy_gepa.texts import (
     IN_SAMPLE,
     Length,
     candidate_name,
+    counted,
     diff_texts,
     escape_controls,
     finite,
@@ -81,7 +82,7 @@ class Programs(Sequence[Module]):
         return list, (list(self),)
 
     def __repr__(self) -> str:
-        return f"<programs of {len(self)} candidates>"
+        return f"<programs of {counted(len(self), 'candidate')}>"
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ class GEPAResult:
 
     def __repr__(self) -> str:
         """Describe the result on one line; `to_markdown`, `report` and `to_dict` show more."""
-        returned = f"returned: {candidate_name(self.best_idx)} of {len(self.texts)} candidates"
+        returned = f"returned: {candidate_name(self.best_idx)} of {counted(len(self.texts), 'candidate')}"
         return f"<GEPAResult {summary_text(self.record)}; {returned}, {self.choice_reason}>"
 
     def _repr_html_(self) -> str:
@@ -405,7 +406,7 @@ class GEPAResult:
 
     def _facts(self) -> list[tuple[str, str]]:
         before, after = self.seed_length, self.best_length
-        tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
+        tokens = f"about {counted(before.tokens, 'token')} before, {after.tokens:,} now"
         facts = [
             ("Gain over your program", render_estimate(self.gain, self.gain_interval)),
             ("Returned", f"{candidate_name(self.best_idx)}: {self.choice_reason}"),

@@ -94,6 +94,11 @@ def finite(data: Any) -> Any:
     return data
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless the number is 1: ``1 row``, ``1,200 rows``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def candidate_name(index: int) -> str:
     """Return the words for a candidate: ``candidate 12``, or ``your program`` for the original."""
     return f"candidate {index}" if index else "your program"

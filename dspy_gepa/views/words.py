@@ -21,6 +21,7 @@ from dspy_gepa.runtime.failures import render_causes
 from dspy_gepa.texts import (
     added_sentences,
     candidate_name,
+    counted,
     decimals,
     figure,
     removed_sentences,
@@ -125,7 +126,7 @@ def best_text(progress: Progress) -> str:
     reason = one_line(record.choice_reason, 300)
     if best and not reason and record.last is not None:
         reason = f"better than your program with probability {record.last.better_than_original:.2f}"
-    return f"{f'{who}, {reason}' if reason else who}; {_count(len(record.members), 'candidate')} in all"
+    return f"{f'{who}, {reason}' if reason else who}; {counted(len(record.members), 'candidate')} in all"
 
 
 def contender_text(progress: Progress) -> str:
@@ -151,8 +152,8 @@ def step_text(step: StepInFlight) -> str:
     of = "" if not who else f" of candidate{'s' if len(plan.members) > 1 else ''} {who}"
     if plan.members == (0,):
         of = " of your program"
-    text = f"{plan.kind}{of}: {step.rollouts} of at most {plan.need.rollouts} rollouts"
-    return f"{text}, {_count(step.reflections, 'reflection')}" if step.reflections else text
+    text = f"{plan.kind}{of}: {step.rollouts} of at most {counted(plan.need.rollouts, 'rollout')}"
+    return f"{text}, {counted(step.reflections, 'reflection')}" if step.reflections else text
 
 
 def steps_text(progress: Progress) -> list[str]:
@@ -217,9 +218,9 @@ def trouble_text(progress: Progress) -> str:
     """Describe the failures of providers and the repeated attempts; "" without any."""
     failures, last = sum(progress.record.failures.values()), progress.last_failure
     if failures and last is not None:
-        count = _count(failures, "failed attempt")
+        count = counted(failures, "failed attempt")
         return f"{count}, never scored; the last: {one_line(f'{last.cause}: {last.message}')}"
-    return f"{_count(progress.retries, 'repeated attempt')}" if progress.retries else ""
+    return counted(progress.retries, "repeated attempt") if progress.retries else ""
 
 
 def failed_rollouts_text(progress: Progress) -> str:
@@ -231,7 +232,7 @@ def _failed(record: RunRecord) -> str:
     causes = record.failed_rollouts
     if not causes:
         return ""
-    return one_line(f"{_count(sum(causes.values()), 'rollout')} failed: {render_causes(causes)}", 200)
+    return one_line(f"{counted(sum(causes.values()), 'rollout')} failed: {render_causes(causes)}", 200)
 
 
 def stop_text(progress: Progress) -> str:
@@ -249,7 +250,7 @@ def error_text(progress: Progress) -> str:
 def activity(progress: Progress) -> str:
     """Return the current activity of the run, or how it ended."""
     if progress.replaying:
-        return f"resuming: going through {_count(progress.resumed_steps, 'recorded step')}"
+        return f"resuming: going through {counted(progress.resumed_steps, 'recorded step')}"
     if progress.wait is not None:
         return f"{'interrupted' if progress.wait.interrupted else 'failed'}: waiting"
     doing = {
@@ -270,7 +271,7 @@ def wait_text(progress: Progress, now: float) -> str:
 def waiting(wait: Wait, now: float) -> str:
     """Describe a wait: for what, how long, and how to end it."""
     counts = {"rollout": wait.rollouts, "reflection": wait.reflections}
-    running = " and ".join(_count(number, what) for what, number in counts.items() if number)
+    running = " and ".join(counted(number, what) for what, number in counts.items() if number)
     text = f"for {running or 'the last ones'} to end, at most {duration(wait.until - now)}"
     return f"{text}; press Ctrl-C again to stop at once" if wait.can_hurry else text
 
@@ -287,9 +288,9 @@ def start_text(progress: Progress) -> str:
     """Describe a run that begins in one line: its rows, its limits, its forecast, and where it is kept."""
     record = progress.record
     started, foreseen = record.started, record.started.get("forecast", {})
-    rows = f"{_count(started.get('train_rows', 0), 'train row')}"
+    rows = counted(started.get("train_rows", 0), "train row")
     if not started.get("in_sample"):
-        rows += f" and {_count(started.get('val_rows', 0), 'validation row')}"
+        rows += f" and {counted(started.get('val_rows', 0), 'validation row')}"
     limits = [
         amount(name, limit) + ("" if name in ("cost", "seconds") else f" {name}")
         for name, limit in progress.limits.items()
@@ -297,14 +298,15 @@ def start_text(progress: Progress) -> str:
     ]
     parts = [rows, f"at most {', '.join(limits)}" if limits else "", _foreseen(foreseen)]
     parts.append(one_line(record.log_dir or "", 400))
-    begin = f"GEPA resumes after {progress.resumed_steps} steps" if progress.resumed_steps else "GEPA starts"
+    done = progress.resumed_steps
+    begin = f"GEPA resumes after {counted(done, 'step')}" if done else "GEPA starts"
     return f"{begin}: {'; '.join(part for part in parts if part)}"
 
 
 def _foreseen(forecast: Mapping[str, Any]) -> str:
     if not forecast:
         return ""
-    return f"about {forecast['steps']:,} steps and {forecast['reflections']:,} reflections"
+    return f"about {counted(forecast['steps'], 'step')} and {counted(forecast['reflections'], 'reflection')}"
 
 
 def summary_text(record: RunRecord) -> str:
@@ -318,12 +320,12 @@ def summary_text(record: RunRecord) -> str:
         score = f"{figure(original, last.interval)} -> {score}"
     else:
         score = f"no gain, your program has {score}"
-    must_pass = f"passes all {_count(len(record.guarded), 'row')} that must pass" if record.guarded else ""
+    must_pass = f"passes all {counted(len(record.guarded), 'row')} that must pass" if record.guarded else ""
     parts = [
         f"{score} {on_rows(record)}".strip(),
         test_text(record),
         must_pass,
-        _count(last.rollouts, "rollout"),
+        counted(last.rollouts, "rollout"),
         _failed(record),
     ]
     return "; ".join(part for part in [*parts, one_line(record.log_dir or "", 400)] if part)
@@ -336,13 +338,13 @@ def must_pass_text(record: RunRecord) -> str:
         return ""
     lost = {m.index: found for m in record.members if (found := record.regressions(m.index))}
     passed = (
-        f"your program passes {len(guarded):,} of the {_count(len(rows), 'row')} named, which guards these"
+        f"your program passes {len(guarded):,} of the {counted(len(rows), 'row')} named, which guards these"
     )
     if not lost:
         return f"{passed}; no candidate is known to fail one of them"
     named = ", ".join(f"{index} ({', '.join(found[:3])})" for index, found in list(lost.items())[:5])
     more = ", ..." if len(lost) > 5 else ""
-    failed = f"{_count(len(lost), 'candidate')} failed some of them and cannot be returned"
+    failed = f"{counted(len(lost), 'candidate')} failed some of them and cannot be returned"
     return f"{passed}; {failed}: {named}{more}"
 
 
@@ -351,7 +353,7 @@ def test_text(record: RunRecord) -> str:
     test = record.test
     if test is None:
         return ""
-    score, on = render_short(test.score, test.interval), f"on {_count(test.rows, 'test row')}"
+    score, on = render_short(test.score, test.interval), f"on {counted(test.rows, 'test row')}"
     if not record.best:
         return f"{score} {on}"
     gain = f"gain {render_short(test.gain, test.gain_interval)}"
@@ -376,8 +378,8 @@ def on_rows(record: RunRecord) -> str:
     if not run:
         return ""
     if record.started.get("in_sample"):
-        return f"on the {_count(run, 'train row')} that were reflected on"
-    return f"on {_count(run, 'validation row')}"
+        return f"on {counted(run, 'train row')} used in reflection"
+    return f"on {counted(run, 'validation row')}"
 
 
 def line_of(progress: Progress, now: float) -> str:
@@ -420,10 +422,6 @@ def _changed_sentence(before: str, after: str) -> str:
 def _quoted(log_dir: str) -> str:
     """Quote a path for a shell, on one line."""
     return quote(one_line(log_dir, 400))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 # Texts of models and data ----------------------------------------------------------------------------------
