@@ -41,14 +41,13 @@ Examples:
 When was the painter of Harbour at Dusk born? -> When was the painter of Harbour at Dusk born
 Are Ilse Maran and Otto Dorn both painters? -> Are Ilse Maran and Otto Dorn both painters
 The singer Nora Finch played in which film? -> The singer Nora Finch played in which film""",
-    "second": """Two pages are needed for the question, and one is found. Write the title of the other page.
-It is a name, and not the answer to the question.
-1. If the question names two things, write the one that is not found.
-2. Else write the person, group, place or work in the text of the found page that the question is about.
-Never write the title of the found page again.
+    "second": """Two pages are needed for the question, and one is found. Write the name of the other only.
+1. Does the question name another thing, which is not the found one? Write that name.
+2. Else write the person, place or work in the text of the found page that the question leads to.
+Never write the title of the found page.
 Examples:
 Asked "Which is older, the Vell Mill or the Tarn Kiln?", found "Vell Mill": write Tarn Kiln
-Asked "What have Halm Hill and Otto Dorn's castle in common?", found "Otto Dorn's castle": write Halm Hill
+Asked "Are Ilse Maran and Otto Dorn both painters?", found "Otto Dorn": write Ilse Maran
 Asked "When was the painter of Harbour at Dusk born?", found "Harbour at Dusk | a painting by Ilse Maran": \
 write Ilse Maran
 Asked "Which team did the winner of the 1950 Halm Cup coach?", found "1950 Halm Cup | a race in Vell, won by \
