@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.pareto import pareto_front
+from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.types import SCORE_SLACK, HeldOut, Usage
 
 RunStatus: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
@@ -156,6 +157,7 @@ class RunRecord:
         choice_reason: Reason why the member is returned; "" before that.
         error: Error that ended the run, or "".
         in_flight: Steps that were begun and are not committed.
+        uncommitted: Spending of such steps that is on record.
         usage: Language model use by phase: `reflection`, `train rollouts`, `validation rollouts` and, outside
             of all limits, `test rollouts`.
         objectives: Levels of the members by objective, as in `GEPAResult.val_aggregate_subscores`; empty
@@ -181,6 +183,7 @@ class RunRecord:
     choice_reason: str = ""
     error: str = ""
     in_flight: tuple[StepPlanned, ...] = ()
+    uncommitted: Spending = field(default_factory=Spending)
     usage: Mapping[str, Usage] = field(default_factory=dict)
     objectives: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     groups: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
@@ -195,8 +198,7 @@ class RunRecord:
 
     def __repr__(self) -> str:
         """Describe the run on one line; all its texts would fill many screens."""
-        rollouts = self.last.rollouts if self.last else 0
-        found = f"{len(self.members)} candidates, {len(self.trials)} trials, {rollouts} rollouts"
+        found = f"{len(self.members)} candidates, {len(self.trials)} trials, {self.spent.rollouts} rollouts"
         return f"<RunRecord {self.state}: {found}>"
 
     @property
@@ -213,6 +215,14 @@ class RunRecord:
     def last(self) -> Point | None:
         """The state at the last commit; None before the first."""
         return self.curve[-1] if self.curve else None
+
+    @property
+    def spent(self) -> Spending:
+        """All spending on record within the limits, that of steps which are not committed included."""
+        last = self.last
+        if last is None:
+            return self.uncommitted
+        return Spending(last.rollouts, last.reflections, last.tokens, last.cost) + self.uncommitted
 
     @property
     def val_rows(self) -> tuple[str, ...]:

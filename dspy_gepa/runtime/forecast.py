@@ -78,7 +78,7 @@ class Forecast:
     """Expected totals of a run; unknown figures are None.
 
     Attributes:
-        steps: Number of proposals.
+        steps: Number of trials, the steps that try a new candidate.
         rollouts: Number of rollouts; also the limit, which is never exceeded.
         reflections: Number of reflection LM calls.
         tokens: Number of tokens of all language models.
@@ -105,7 +105,7 @@ class Forecast:
     test_cost: float | None = None
 
     def __str__(self) -> str:
-        parts = [f"about {self.steps} steps", f"at most {self.rollouts:,} rollouts"]
+        parts = [f"about {self.steps} trials", f"at most {self.rollouts:,} rollouts"]
         parts += [f"about {self.must_pass:,} of them on rows that must pass"] if self.must_pass else []
         parts.append(f"about {self.reflections:,} reflections")
         how = " (estimated from lengths: the model reports none)" if self.tokens_estimated else ""
