@@ -32,6 +32,7 @@ from dspy_gepa.texts import (
     Length,
     candidate_among,
     candidate_name,
+    counted,
     diff_texts,
     escape_controls,
     finite,
@@ -82,7 +83,7 @@ class Programs(Sequence[Module]):
         return list, (list(self),)
 
     def __repr__(self) -> str:
-        return f"<programs of {len(self)} candidates>"
+        return f"<programs of {counted(len(self), 'candidate')}>"
 
 
 @dataclass(frozen=True)
@@ -406,7 +407,7 @@ class GEPAResult:
 
     def _facts(self) -> list[tuple[str, str]]:
         before, after = self.seed_length, self.best_length
-        tokens = f"about {before.tokens:,} tokens before, {after.tokens:,} now"
+        tokens = f"about {counted(before.tokens, 'token')} before, {after.tokens:,} now"
         facts = [
             ("Gain over your program", render_estimate(self.gain, self.gain_interval)),
             ("Returned", f"{candidate_name(self.best_idx)}: {self.choice_reason}"),

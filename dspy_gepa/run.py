@@ -49,7 +49,7 @@ from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.steps import AHEAD
-from dspy_gepa.texts import candidate_name, escape_controls
+from dspy_gepa.texts import candidate_name, counted, escape_controls
 from dspy_gepa.types import Effect, Fault, HeldOut, Outcome, Reflection, Rollout, Row
 
 
@@ -246,7 +246,8 @@ def _draft(missing: Sequence[str], search: Search, scheduler: Scheduler) -> tupl
     if refusal := search.budget.refusal(Spending(reflections=2 * len(missing))):
         raise ConfigurationError(
             f"The reflection model has to write {', '.join(missing)} first, which takes up to "
-            f"{2 * len(missing)} reflections, and {refusal}. Raise max_reflections, or write a first text."
+            f"{counted(2 * len(missing), 'reflection')}, and {refusal}. Raise max_reflections, or write a "
+            "first text."
         )
     return scheduler.ahead(draft(search.problem))
 

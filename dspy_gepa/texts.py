@@ -94,6 +94,11 @@ def finite(data: Any) -> Any:
     return data
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless the number is 1: ``1 row``, ``1,200 rows``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def candidate_name(index: int) -> str:
     """Return the words for a candidate: ``candidate 12``, or ``your program`` for the original."""
     return f"candidate {index}" if index else "your program"
@@ -101,7 +106,7 @@ def candidate_name(index: int) -> str:
 
 def candidate_among(index: int, count: int) -> str:
     """Return the words for a candidate and the number of all: ``candidate 12, one of 20``."""
-    return f"{candidate_name(index)}, one of {count:,} candidate{'s' if count > 1 else ''}"
+    return f"{candidate_name(index)}, one of {counted(count, 'candidate')}"
 
 
 def render_short(score: float, interval: tuple[float, float]) -> str:

@@ -1,6 +1,6 @@
 """The vocabulary of the optimizer: immutable values that every other module passes around.
 
-Nothing here does any work. All of it is plain data (strings, numbers, mappings), so that it can be
+Nothing here has an effect. All values are plain data (strings, numbers, mappings), so that they can be
 recorded, compared and sent to another process.
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 # What DSPy's adapters cut out of a message and send as an image or another medium.
 MEDIA_START = "<<CUSTOM-TYPE-START-IDENTIFIER>>"
@@ -30,6 +31,19 @@ LARGEST_SCORE = 1e100
 
 # Scores may miss or exceed a limit by this much, from rounding.
 SCORE_SLACK = 1e-6
+
+Key = TypeVar("Key")
+
+
+def passed(lowest: Mapping[Key, float], scores: Mapping[Key, float]) -> dict[Key, float]:
+    """Return the rows that reach their lowest score, with it; none without a score, or with NaN."""
+    return {row: low for row, low in lowest.items() if scores.get(row, math.nan) >= low - SCORE_SLACK}
+
+
+def not_passed(lowest: Mapping[Key, float], scores: Mapping[Key, float]) -> tuple[Key, ...]:
+    """Return the rows whose scores are below their lowest one; none without a score, or with NaN."""
+    return tuple(row for row, low in lowest.items() if scores.get(row, math.nan) < low - SCORE_SLACK)
+
 
 # `TraceStep.component` of the step that stands for the whole program.
 PROGRAM = ""

@@ -97,6 +97,7 @@ def test_a_broken_metric_is_reported_after_one_rollout_with_the_example(metric: 
         compile_words(metric=counted)
     assert called == [VAL[0].question]
     assert VAL[0].question in str(caught.value)
+    assert "MetricError" not in str(caught.value)  # its class stands before the message in summaries
 
 
 @pytest.mark.parametrize("answer", [None, float("nan"), "good", {"feedback": "x"}])

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import dspy
 import pytest
 
-from dspy_gepa import ConfigurationError, InfrastructureError, RetryPolicy, RunInterrupted, otel
+from dspy_gepa import GEPA, ConfigurationError, InfrastructureError, RetryPolicy, RunInterrupted, otel
 from dspy_gepa.events import Event, RolloutDone, RunStarted
 from dspy_gepa.otel import Spans
 from dspy_gepa.testing import EventRecorder, practice_run
-from tests.support import Prompt, learns_words, scripted_lm
-from tests.support_runs import Words
+from tests.support import Prompt, TwoHops, is_right, knows_words, learns_words, scripted_lm
+from tests.support_runs import TRAIN, VAL, Words
 
 trace = pytest.importorskip("opentelemetry.trace")
 pytest.importorskip("opentelemetry.sdk")
@@ -217,6 +219,27 @@ def test_runs_in_several_threads_have_spans_of_their_own() -> None:
     for thread in threads:
         thread.join()
     assert [len(m.named("gepa.run")) for m in found] == [1, 1]
+
+
+def test_one_object_can_watch_runs_at_the_same_time(memory: Memory, caplog: pytest.LogCaptureFixture) -> None:
+    spans = memory.spans()
+
+    async def run() -> None:
+        lm = scripted_lm(learns_words)
+        gepa = GEPA(is_right, reflection_lm=lm, max_metric_calls=20, callbacks=[spans])
+        with dspy.context(lm=scripted_lm(knows_words)):
+            await gepa.acompile(TwoHops(), trainset=TRAIN, valset=VAL)
+
+    async def both() -> None:
+        await asyncio.gather(run(), run())
+
+    asyncio.run(both())
+    runs = memory.named("gepa.run")
+    assert [run.status.status_code.name for run in runs] == ["OK", "OK"]
+    parents = Counter(parent_of(step) for step in [*memory.named("gepa.trial"), *memory.named("gepa.step")])
+    assert set(parents) == set(map(id_of, runs))
+    assert len(set(parents.values())) == 1
+    assert [record for record in caplog.records if record.name.startswith("opentelemetry")] == []
 
 
 def test_the_api_without_a_provider_costs_nothing_and_breaks_nothing() -> None:

@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dspy_gepa"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # A docstring begins with a verb ("Return ...") or with a noun of the field ("Number of ...").
+NOUNS = re.compile(
+    r" (?:[a-z]+ )?(?:rows|rollouts|candidates|texts|traces|examples|reflections|trials|calls|steps|members"
+    r"|attempts|records|sessions|threads|merges|answers|components|sentences|events|files|failures|skills)\b"
+)
 OPENINGS = {"What", "Whether", "How", "Who", "Which"}
 PHRASES = re.compile(
     r"\b(so many|comes? to|as it was given|of which|(?:is|are|was|were) told|tells? of|reckon\w*"
@@ -90,6 +95,40 @@ def test_pages_are_plain_english(page: Path) -> None:
     assert [found[0] for found in PHRASES.finditer(" ".join(text.split()))] == []
     assert len(text.split()) <= MOST_WORDS.get(page.name, 10_000)
     assert "pip install 'dspy-gepa" not in text, "it is in no package index: pip install '.[report]'"
+
+
+def wrong_numbers(source: str) -> list[str]:
+    """Numbers in messages whose noun is in the plural for every number."""
+    found = []
+    for text in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.JoinedStr)):
+        for part, after in pairwise(text.values):
+            match part, after:
+                case ast.FormattedValue(value=number), ast.Constant(value=str(words)):
+                    is_counted = isinstance(number, ast.Call) and ast.unparse(number.func) == "counted"
+                    is_name = isinstance(part.conversion, int) and part.conversion == ord("r")
+                    is_constant = isinstance(number, ast.Name) and number.id.isupper()
+                    noun = NOUNS.match(words)
+                    if noun and not (is_counted or is_constant or is_name):
+                        found.append(f"{ast.unparse(number)}{noun[0]}")
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
+def test_a_number_in_a_message_agrees_with_its_noun(file: Path) -> None:
+    assert wrong_numbers(file.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("f'{len(rows)} rows'", ["len(rows) rows"]),
+        ("f'{n:,} validation rows of {all} rows'", ["n validation rows", "all rows"]),
+        ("f'{counted(n, \"row\")} of {MOST} rows'", []),
+        ("f'{kind} compares them'", []),
+    ],
+)
+def test_a_number_that_does_not_agree_is_found(source: str, found: list[str]) -> None:
+    assert wrong_numbers(source) == found
 
 
 def private_names(source: str) -> list[str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dspy_gepa.texts import (
     added_sentences,
+    counted,
     diff_texts,
     fenced,
     inline,
@@ -17,6 +18,12 @@ from dspy_gepa.texts import (
     render_report,
     split_sentences,
 )
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 rows"), (1, "1 row"), (1_200, "1,200 rows")])
+def test_a_number_has_its_noun_in_the_singular_or_the_plural(number: int, text: str) -> None:
+    assert counted(number, "row") == text
+
 
 texts = st.text(st.sampled_from("ab `~#\n\r<>*."), max_size=60)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspy_gepa.steps import rollouts
-from dspy_gepa.types import Candidate, Outcome, Rollout, Row, Usage
+from dspy_gepa.types import Candidate, Outcome, Rollout, Row, Usage, not_passed, passed
 from tests.support import drive
 
 texts = st.dictionaries(st.text(max_size=10), st.text(max_size=30), max_size=5)
@@ -90,3 +90,10 @@ def test_rollouts_come_back_in_the_order_of_the_rows() -> None:
     )
     assert [outcome.score for outcome in outcomes] == [2, 0, 1]  # type: ignore[attr-defined]
     assert len(asked) == 1
+
+
+def test_a_row_without_a_score_has_neither_passed_nor_failed() -> None:
+    lowest = {"a": 1.0, "b": 0.5, "c": 0.5, "d": 0.5}
+    scores = {"a": 1.0 - 1e-9, "b": 0.4, "c": float("nan"), "e": 0.0}
+    assert passed(lowest, scores) == {"a": 1.0}
+    assert not_passed(lowest, scores) == ("b",)

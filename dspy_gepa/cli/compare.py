@@ -16,7 +16,7 @@ from dspy_gepa.cli.terminal import clean, fact_lines, heading, paragraph, say, t
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
-from dspy_gepa.texts import diff_texts
+from dspy_gepa.texts import counted, diff_texts
 from dspy_gepa.types import HeldOut
 from dspy_gepa.views.words import amount, duration
 
@@ -145,8 +145,7 @@ def on_shared_rows(a: RunRecord, b: RunRecord) -> str:
     error = f", standard error {stdev(gaps) / len(gaps) ** 0.5:.3f}" if len(gaps) > 1 else ""
     one, other, gap = _pair(fmean(one for one, _ in pairs), fmean(other for _, other in pairs), _fraction)
     means = f"A {one}, B {other}, difference {gap}{error}"
-    rows = "1 validation row" if len(pairs) == 1 else f"{len(pairs)} validation rows"
-    return f"On the {rows} that the best of both were run on: {means}."
+    return f"On the {counted(len(pairs), 'validation row')} that the best of both were run on: {means}."
 
 
 def _results(a: RunRecord, b: RunRecord, *, scores: bool, same_test: bool) -> Iterator[tuple[str, ...]]:

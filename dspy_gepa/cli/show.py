@@ -15,7 +15,7 @@ from dspy_gepa.cli.terminal import clean, clean_line, fact_lines, heading, parag
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
-from dspy_gepa.texts import IN_SAMPLE, candidate_among, render_estimate
+from dspy_gepa.texts import IN_SAMPLE, candidate_among, counted, render_estimate
 from dspy_gepa.views.words import (
     amount,
     duration,
@@ -61,11 +61,11 @@ def summary(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "stopped", record.stop_reason
     yield "error", record.error
     yield "spent", "; ".join(filter(None, [", ".join(_spent(record)), uncommitted_text(record)]))
-    sessions = f" in {record.sessions} sessions" if record.sessions > 1 else ""
+    sessions = f" in {counted(record.sessions, 'session')}" if record.sessions > 1 else ""
     yield "time", f"{duration(record.seconds)}{sessions}"
     yield "trials", trials_text(record)
-    yield "providers", _counted(record.failures, "failed attempts, never scored")
-    yield "program", _counted(record.program_failures, "rollouts that ended in an error")
+    yield "providers", _by_cause(record.failures, "failed attempt", ", never scored")
+    yield "program", _by_cause(record.program_failures, "rollout", " ended in an error")
     yield "settings", ", ".join(_settings(record))
 
 
@@ -105,11 +105,11 @@ def _spent(record: RunRecord) -> Iterator[str]:
         yield amount(name, spent) + (f" of {amount(name, limit)}" if bounded else "") + unit
 
 
-def _counted(causes: Mapping[str, int], what: str) -> str:
+def _by_cause(causes: Mapping[str, int], what: str, how: str) -> str:
     if not causes:
         return ""
     listed = ", ".join(f"{cause} {count:,}" for cause, count in causes.items())
-    return f"{sum(causes.values()):,} {what}: {listed}"
+    return f"{counted(sum(causes.values()), what)}{how}: {listed}"
 
 
 def _settings(record: RunRecord) -> Iterator[str]:
@@ -117,8 +117,9 @@ def _settings(record: RunRecord) -> Iterator[str]:
     if started:
         yield f"strategy {started['strategy']['name']}"
         yield from (f"{name} {started[name]}" for name in ("seed", "width", "threads"))
-        rows = "validated on the same" if started["in_sample"] else f"{started['val_rows']} validation rows"
-        yield f"{started['train_rows']} train rows, {rows}"
+        others = counted(started["val_rows"], "validation row")
+        rows = "validated on the same" if started["in_sample"] else others
+        yield f"{counted(started['train_rows'], 'train row')}, {rows}"
 
 
 def how_to_go_on(record: RunRecord, settings: Mapping[str, Any]) -> Iterator[str]:
@@ -134,7 +135,7 @@ def how_to_go_on(record: RunRecord, settings: Mapping[str, Any]) -> Iterator[str
         return
     log_dir = f"log_dir={record.log_dir!r}"
     calls = sum(used.calls for used in record.usage.values())
-    paid = f"The {calls:,} model calls on record are not paid again." if calls else "Nothing was paid."
+    paid = f"No call on record is paid again ({calls:,})." if calls else "Nothing was paid."
     yield f"Run the same script again with {log_dir}: it goes on where it stood. {paid}"
     given = ", ".join(f"{name} {settings[name]}" for name in _NAMED if settings.get(name) is not None)
     if given:

@@ -12,6 +12,7 @@ from dspy_gepa.program.checks import require_several
 from dspy_gepa.program.dspy_api import Example
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.setup.checks import require_whole
+from dspy_gepa.texts import counted
 
 
 def from_jsonl(source: Source, *, inputs: Sequence[str], limit: int = MOST) -> list[Example]:
@@ -30,7 +31,7 @@ def from_jsonl(source: Source, *, inputs: Sequence[str], limit: int = MOST) -> l
     require_whole("limit", limit, least=1)
     records = list(islice(read_records(source, "example"), limit + 1))
     if len(records) > limit:
-        log_warning(f"only the first {limit:,} examples are read. Pass limit= for more, or a sample.")
+        log_warning(f"read the first {counted(limit, 'example')}; there are more. Pass limit= or a sample.")
     for record in records:
         lacking = [name for name in inputs if name not in record.data]
         if lacking or not inputs:

@@ -10,6 +10,7 @@ from dspy_gepa.data.records import Record, Source, decoded, is_missing, read_rec
 from dspy_gepa.data.trace import MOST, Inputs, RecordedRun, examples_of
 from dspy_gepa.program.dspy_api import Example
 from dspy_gepa.program.log import log_warning
+from dspy_gepa.texts import counted
 
 _REMEDY = "Export with mlflow.search_traces().to_json('traces.jsonl', orient='records', lines=True)."
 
@@ -61,7 +62,7 @@ def _runs(source: Source, name: str | None) -> Iterator[RecordedRun]:
                 own = [a for a in assessments if a.get("span_id") in (None, span.get("span_id"))]
                 yield _run(place, trace_id, (called[0], called[1]), own, span)
     if unfinished:
-        log_warning(f"{unfinished} traces are still in progress and are left out.")
+        log_warning(f"left out: {counted(unfinished, 'trace')} still in progress.")
 
 
 def _parts(record: Record) -> tuple[Mapping[str, Any], list[Mapping[str, Any]], Any, Any]:

@@ -76,7 +76,9 @@ def read_records(source: Source, what: str) -> Iterator[Record]:
         yield from _of_objects(source, "item {} of the list", what)
     else:
         kind = type(source).__name__
-        raise ConfigurationError(f"A {what} is read from a file, a DataFrame or a list, not from {kind}.")
+        raise ConfigurationError(
+            f"The source of each {what} must be a file, a DataFrame or a list, not {kind}."
+        )
 
 
 def decoded(value: Any, place: str) -> Any:
@@ -104,14 +106,15 @@ def is_missing(value: Any) -> bool:
 
 
 def _of_file(path: Path, what: str) -> Iterator[Record]:
-    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    is_packed = path.suffix.lower() == ".gz"
+    suffix = Path(path.stem if is_packed else path.name).suffix.lower()
     if suffix == ".parquet":
         yield from _of_table(_read_parquet(path), f"{path.name}, row {{}}", what)
         return
     try:
         with (
             gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-            if path.suffix == ".gz"
+            if is_packed
             else path.open(encoding="utf-8-sig", newline="") as file
         ):
             if suffix == ".csv":

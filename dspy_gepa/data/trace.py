@@ -11,6 +11,7 @@ from dspy_gepa.errors import ConfigurationError
 from dspy_gepa.program.dspy_api import Example
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.setup.checks import require_whole
+from dspy_gepa.texts import counted
 
 Inputs: TypeAlias = Sequence[str] | Mapping[str, str]
 """The recorded inputs to use: their names, or a mapping from recorded names to names of fields."""
@@ -66,10 +67,10 @@ def examples_of(runs: Iterable[RecordedRun], inputs: Inputs | None, limit: int) 
         elif len(found) < limit:
             found.append(_example(run, inputs))
         else:
-            log_warning(f"only the first {limit:,} traces are read. Pass limit= for more, or a sample.")
+            log_warning(f"read the first {counted(limit, 'trace')}; there are more. Pass limit= or a sample.")
             break
     if without:
-        log_warning(f"{len(without)} traces have no inputs and are left out, the first at {without[0]}.")
+        log_warning(f"left out: {counted(len(without), 'trace')} without inputs, the first at {without[0]}.")
     if not found:
         raise ConfigurationError(
             f"No trace has inputs{f', the first at {without[0]}' if without else ': the export is empty'}. "

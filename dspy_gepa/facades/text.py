@@ -15,10 +15,10 @@ from dspy_gepa.program.text import Text, Written
 from dspy_gepa.result import GEPAResult
 from dspy_gepa.run import run_search
 from dspy_gepa.search.paper import Paper
-from dspy_gepa.setup.data import Data
+from dspy_gepa.setup.data import Data, Reading
 from dspy_gepa.setup.examples import listed
 from dspy_gepa.setup.prepare import prepare
-from dspy_gepa.texts import name_of
+from dspy_gepa.texts import counted, name_of
 from dspy_gepa.types import Row
 
 JUDGED = ("score", "feedback", "objective_scores")
@@ -55,7 +55,7 @@ class TextResult:
         """
         if len(self.texts) > 1:
             raise ConfigurationError(
-                f"There are {len(self.texts)} texts: .texts[{next(iter(self.texts))!r}]."
+                f"There are {counted(len(self.texts), 'text')}: .texts[{next(iter(self.texts))!r}]."
             )
         return next(iter(self.texts.values()))
 
@@ -103,6 +103,8 @@ def optimize_text(  # noqa: PLR0913 - each option is a keyword
     *,
     examples: Iterable[Any] | None = None,
     valset: Iterable[Any] | None = None,
+    testset: Iterable[Any] | None = None,
+    must_pass: Reading | Iterable[Any] | None = None,
     reflection_lm: Any = None,
     objective: str = "",
     background: str = "",
@@ -126,6 +128,11 @@ def optimize_text(  # noqa: PLR0913 - each option is a keyword
             better. Return a low score for a bad text; an exception counts as its failure.
         examples: Tasks of any kind, each passed to `evaluate` as it is.
         valset: Further ones, on which candidates are compared. The reflection model sees none of them.
+        testset: Further ones, which decide nothing: the first texts and the best are scored on them once,
+            after the search and beside all limits; see `result.test`.
+        must_pass: Examples that the best texts may not fail if the first ones pass them: a list of some of
+            `examples` and `valset`; or, as in `GEPA`, the name of a field or a function of an example, that
+            gives True or the lowest score that passes. True, and a list, stand for `perfect_score`, or for 1.
         reflection_lm: Language model that rewrites the texts.
         objective: What the texts are for, and what makes them good.
         background: What has to be known to write them: rules, interfaces, facts. It is `GEPA`'s guidance.
@@ -137,8 +144,9 @@ def optimize_text(  # noqa: PLR0913 - each option is a keyword
         ConfigurationError: An argument cannot be used; nothing was run.
         GEPAError: The run had to end. ``error.program.detailed_results`` is the result so far.
     """
-    if valset is not None and examples is None:
-        raise ConfigurationError("valset= without examples=: there is nothing to reflect on. Pass both.")
+    given = {"valset": valset, "testset": testset, "must_pass": must_pass}
+    if examples is None and (alone := [name for name, value in given.items() if value is not None]):
+        raise ConfigurationError(f"{alone[0]}= without examples=, which a single task has none of.")
     for name, instead in {"metric": "evaluate", "guidance": "background", "track_stats": "result"}.items():
         if name in options:
             raise ConfigurationError(f"{name}= is no option of optimize_text. Use {instead}.")
@@ -156,6 +164,8 @@ def optimize_text(  # noqa: PLR0913 - each option is a keyword
 
     judged.__qualname__ = name_of(evaluate)  # a journal belongs to one evaluator
     options["guidance"] = background or None
+    is_rows = not (must_pass is None or isinstance(must_pass, str) or callable(must_pass))
+    options["must_pass"] = _rows("must_pass", must_pass) if is_rows else must_pass
     defaults: dict[str, Any] = (
         {"skip_perfect_score": False} if perfect_score is None else {"perfect_score": perfect_score}
     )
@@ -164,7 +174,7 @@ def optimize_text(  # noqa: PLR0913 - each option is a keyword
     if valset is None:
         defaults["max_copied_words"] = None  # these very tasks are what the texts are for
     gepa = GEPA(judged, reflection_lm=reflection_lm, track_stats=True, **{**defaults, **options})
-    settings, work = prepare(gepa.options, program, _data(examples, valset))
+    settings, work = prepare(gepa.options, program, _data(examples, valset, testset))
     try:
         search, record = run_search(settings, work)
     except ProgramError as error:
@@ -194,14 +204,18 @@ def _require_arguments(evaluate: Callable[..., Any], count: int) -> None:
         return
 
 
-def _data(examples: Iterable[Any] | None, valset: Iterable[Any] | None) -> Data:
+def _data(
+    examples: Iterable[Any] | None, valset: Iterable[Any] | None, testset: Iterable[Any] | None
+) -> Data:
     if examples is None:
         only = Row("train", 0)
         return Data({only: Example().with_inputs()}, 1, (only,), 1)
-    return Data.read(_rows("examples", examples), None if valset is None else _rows("valset", valset))
+    further = {"valset": valset, "testset": testset}
+    found = {name: None if given is None else _rows(name, given) for name, given in further.items()}
+    return Data.read(_rows("examples", examples), **found)
 
 
-def _rows(name: str, given: Iterable[Any]) -> list[Example]:
+def _rows(name: str, given: Any) -> list[Example]:
     """Return a row for each example: it is the input, and its fields, if it has any, can name groups."""
     return [_row(example) for example in listed(name, given)]
 

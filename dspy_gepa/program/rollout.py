@@ -142,7 +142,7 @@ class RolloutRunner:
     def _copy_row(self, rollout: Rollout) -> dspy.Example:
         with self._lock:
             if rollout.row not in self._rows:
-                warn = partial(self._warn_of_sharing, f"the {rollout.row.split} rows")
+                warn = partial(self._warn_of_sharing, f"each {rollout.row.split} row")
                 self._rows[rollout.row] = Copier(self._examples[rollout.row], warn)
             copies = self._rows[rollout.row]
         return copies()

@@ -15,7 +15,8 @@ from typing import Any, Literal, TypeAlias
 from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.pareto import pareto_front
 from dspy_gepa.runtime.budget import Spending
-from dspy_gepa.types import SCORE_SLACK, HeldOut, Usage
+from dspy_gepa.texts import counted
+from dspy_gepa.types import HeldOut, Usage, not_passed, passed
 
 RunStatus: TypeAlias = Literal["running", "finished", "interrupted", "failed", "killed"]
 """State of a run; all but ``finished`` ones can be resumed. ``killed``: no process, and no end on record."""
@@ -138,7 +139,7 @@ class Point:
     @property
     def as_of(self) -> str:
         """The age of the figures in words; "" if they are those of this moment."""
-        return f" as of {self.estimated_at:,} rollouts" if self.estimated_at < self.rollouts else ""
+        return f" as of {counted(self.estimated_at, 'rollout')}" if self.estimated_at < self.rollouts else ""
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,8 @@ class RunRecord:
 
     def __repr__(self) -> str:
         """Describe the run on one line; all its texts would fill many screens."""
-        found = f"{len(self.members)} candidates, {len(self.trials)} trials, {self.spent.rollouts} rollouts"
-        return f"<RunRecord {self.state}: {found}>"
+        counts = {"candidate": len(self.members), "trial": len(self.trials), "rollout": self.spent.rollouts}
+        return f"<RunRecord {self.state}: {', '.join(counted(n, what) for what, n in counts.items())}>"
 
     @property
     def failed_rollouts(self) -> Mapping[str, int]:
@@ -231,17 +232,15 @@ class RunRecord:
         return tuple(f"{split}/{position}" for position in range(self.started.get("val_rows", 0)))
 
     @property
-    def guarded(self) -> tuple[str, ...]:
-        """Rows that must pass and that the original passes."""
-        known = self.members[0].scores if self.members else {}
-        must_pass = self.started.get("must_pass", {})
-        return tuple(row for row, low in must_pass.items() if known.get(row, -math.inf) >= low - SCORE_SLACK)
+    def guarded(self) -> Mapping[str, float]:
+        """Rows that must pass and that the original passes, each with the lowest score that passes."""
+        return passed(self.started.get("must_pass", {}), self.members[0].scores if self.members else {})
 
     def regressions(self, member: int) -> tuple[str, ...] | None:
         """Return the guarded rows that a member fails; None if none so far, and not all were run."""
-        known, must_pass = self.members[member].scores, self.started.get("must_pass", {})
-        lost = [row for row in self.guarded if row in known and known[row] < must_pass[row] - SCORE_SLACK]
-        return tuple(lost) if lost or all(row in known for row in self.guarded) else None
+        guarded, scores = self.guarded, self.members[member].scores
+        lost = not_passed(guarded, scores)
+        return lost if lost or passed(guarded, scores) == guarded else None
 
     @property
     def frontier(self) -> Mapping[str, tuple[int, ...]]:

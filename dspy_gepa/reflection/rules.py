@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from dspy_gepa.program.media import mended
 from dspy_gepa.reflection.answer import EMPTY, is_visible
-from dspy_gepa.types import TextKind
+from dspy_gepa.texts import counted
+from dspy_gepa.types import Reflection, TextKind
 
 # No objection if other components did change: not every component is at fault.
 UNCHANGED = "The answer equals the current text. Change what the feedback shows to be wrong."
@@ -68,7 +69,8 @@ def objection_to(
     if text == current.strip():
         return UNCHANGED
     if rules.max_chars is not None and len(text) > rules.max_chars:
-        return f"The text has {len(text)} characters; at most {rules.max_chars} are allowed. Shorten it."
+        length = counted(len(text), "character")
+        return f"The text has {length}, more than the {rules.max_chars:,} that are allowed. Shorten it."
     lost = [kept for kept in rules.keep if kept in current and kept not in text]
     if lost:
         return f"These parts must be kept word for word and are missing: {lost!r}."
@@ -77,6 +79,19 @@ def objection_to(
         if broken:
             return broken
     return _copied_run(text, training_texts, rules.max_copied_words)
+
+
+def remedy_for(answer: Reflection) -> str:
+    """Return what the user can do about an answer that gave no text to try."""
+    if answer.truncated:
+        return "Give the reflection model a larger max_tokens."
+    if answer.unavailable:
+        return "Its provider failed in every attempt: see whether it serves prompts of this length."
+    if answer.cause:
+        return f"Mend the cause of the {answer.cause}, in the reflection model or in instruction_proposer."
+    if answer.error:
+        return "Try another reflection model or another adapter: this one gives no plain text."
+    return "If that rule is too strict, change max_chars, keep or max_copied_words; else try another model."
 
 
 def _syntax_objection(source: str, kind: TextKind) -> str | None:

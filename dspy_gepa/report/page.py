@@ -29,7 +29,7 @@ from dspy_gepa.report.sections import (
     settings_in_words,
 )
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
-from dspy_gepa.texts import IN_SAMPLE, decimals, render_estimate, render_report
+from dspy_gepa.texts import IN_SAMPLE, counted, decimals, render_estimate, render_report
 from dspy_gepa.views.words import measured_text
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ def _environment() -> Environment:
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     environment.filters |= {
+        "counted": counted,
         "excerpt": excerpt,
         "score": _score,
         "signed": _signed,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.runtime.budget import UNLIMITED
+from dspy_gepa.texts import counted
 from dspy_gepa.types import PHASES, Usage
 from dspy_gepa.views.words import (
     amount,
@@ -136,7 +137,7 @@ def facts(record: RunRecord) -> list[Fact]:
         for name in ("rollouts", "reflections", "tokens")
     ]
     found.append(_cost(record, spent.cost, limits.get("cost")))
-    sessions = f"in {record.sessions} sessions" if record.sessions > 1 else ""
+    sessions = f"in {counted(record.sessions, 'session')}" if record.sessions > 1 else ""
     times = " ".join(filter(None, [_limit("seconds", limits.get("seconds")), sessions]))
     found.append(Fact("Time", duration(record.seconds), times))
     found.append(Fact("Candidates", f"{len(record.members):,}", trials_text(record)))
@@ -197,13 +198,13 @@ def settings_in_words(record: RunRecord) -> list[str]:
     started = record.started
     if not {"strategy", "width", "threads", "seed", "train_rows"} <= set(started):
         return []
-    rows = f"{started['train_rows']:,} train rows"
+    rows = counted(started["train_rows"], "train row")
     if started["in_sample"]:
         rows += ", which are the validation rows too"
     else:
-        rows += f" and {started['val_rows']:,} validation rows"
+        rows += f" and {counted(started['val_rows'], 'validation row')}"
     if tested := started.get("test_rows", 0):
-        rows += f"; {tested:,} test rows, which decided nothing"
+        rows += f"; {counted(tested, 'test row')}, on which nothing was decided"
     limits = [
         amount(name, limit) + ("" if name in ("cost", "seconds") else f" {name}")
         for name, limit in started.get("limits", {}).items()
@@ -214,9 +215,9 @@ def settings_in_words(record: RunRecord) -> list[str]:
     return [
         f"Data: {rows}.",
         f"Limits: at most {', '.join(limits) or 'no limit'}.",
-        f"Strategy: {strategy['name']}, with {strategy.get('minibatch_size')} rows for each reflection and "
-        + (f"at most {merges} merges." if merges else "no merges."),
-        f"Random seed {started['seed']}; {_steps(width)} at a time, on {threads} threads.",
+        f"Strategy: {strategy['name']}, with {counted(strategy['minibatch_size'], 'row')} for each "
+        "reflection and " + (f"at most {counted(merges, 'merge')}." if merges else "no merges."),
+        f"Random seed {started['seed']}; {_steps(width)} at a time, on {counted(threads, 'thread')}.",
         *_guidance_in_words(started.get("guidance", {})),
     ]
 
@@ -224,11 +225,11 @@ def settings_in_words(record: RunRecord) -> list[str]:
 def _guidance_in_words(guidance: Mapping[str, str]) -> Iterator[str]:
     for pattern, text in guidance.items():
         whom = "all components" if pattern == "*" else pattern
-        yield f"Guidance of the reflection model for {whom}: {len(text):,} characters, below."
+        yield f"Guidance of the reflection model for {whom}: {counted(len(text), 'character')}, below."
 
 
 def _steps(width: int) -> str:
-    return "1 step" if width == 1 else f"up to {width} steps"
+    return "1 step" if width == 1 else f"up to {counted(width, 'step')}"
 
 
 def settings(record: RunRecord) -> list[tuple[str, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from dspy_gepa.texts import counted
+
 # A limit of this many rollouts means no limit.
 UNLIMITED = 10**9
 
@@ -92,10 +94,13 @@ class Budget:
         """
         limits, total, whole = self.limits.scaled(1 - keep), self._committed + need, self.limits
         if total.rollouts > limits.rollouts:
-            spent = f"{self.spent.rollouts} of {whole.rollouts} rollouts"
-            return _reason(spent, f"{self.room} were", keep, f"the next step may need {need.rollouts}")
+            spent = f"{self.spent.rollouts} of {counted(whole.rollouts, 'rollout')}"
+            left = f"{self.room} {'was' if self.room == 1 else 'were'}"
+            return _reason(spent, left, keep, f"the next step may need {need.rollouts}")
         if limits.reflections is not None and total.reflections > limits.reflections:
-            return f"{self.spent.reflections} of {limits.reflections} reflections are spent"
+            done = self.spent.reflections
+            spent = f"{done} of {counted(limits.reflections, 'reflection')}"
+            return f"{spent} {'is' if done == 1 else 'are'} spent"
         # Reserved rollouts are expected to use as much as those already executed did.
         share = total.rollouts / self.spent.rollouts if self.spent.rollouts else 1.0
         more = "the next step may need more than is left"
@@ -117,7 +122,7 @@ class Budget:
         total = self._committed + need
         maximum = self.limits.reflections
         if total.rollouts > self.limits.rollouts or (maximum is not None and total.reflections > maximum):
-            raise ValueError(f"step {step} may need {need}, but only {self.room} rollouts are left")
+            raise ValueError(f"step {step} may need {need}, with room for {counted(self.room, 'rollout')}")
         self._reserved[step] = need
         self._committed = total
 

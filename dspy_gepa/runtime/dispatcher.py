@@ -21,6 +21,7 @@ from dspy_gepa.errors import InfrastructureError, InternalError
 from dspy_gepa.program.redaction import describe
 from dspy_gepa.runtime.clock import Clock, SystemClock
 from dspy_gepa.runtime.policy import AdaptiveLimit, RetryPolicy
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Effect, Fault, Outcome, Reflection, Result, Rollout, Row, Usage
 
 Submit = Callable[[Effect], "Future[Result | Fault]"]
@@ -524,8 +525,9 @@ def failure_message(effect: Effect, fault: Fault, *, attempts: int, in_a_row: in
     """Explain in one sentence why the run stops at this fault."""
     kind = f"rollout on {effect.row}" if isinstance(effect, Rollout) else "reflection"
     if in_a_row:
-        return f"{in_a_row} attempts in a row failed without a success, the last a {kind}: {fault.error}"
-    after = "the first attempt" if attempts == 1 else f"{attempts} attempts"
+        failed = f"{counted(in_a_row, 'attempt')} in a row failed"
+        return f"{failed} without a success, the last a {kind}: {fault.error}"
+    after = "the first attempt" if attempts == 1 else counted(attempts, "attempt")
     remedy = ". No server answers there: start it, or correct its address (api_base)" * fault.unreachable
     return f"A {kind} failed for good after {after}: {fault.error}{remedy}"
 

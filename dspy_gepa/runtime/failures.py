@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Outcome, Reflection, Rollout, Row
 
 # Failures are reported once they are more than this share of the rollouts, of this many or more.
@@ -43,8 +44,8 @@ class FailedRollouts:
             return None
         return self._once(
             "failed",
-            f"{failed} of {self._rollouts} rollouts failed ({render_causes(self._failures)}), the last with "
-            f"{outcome.error}",
+            f"{failed} of {counted(self._rollouts, 'rollout')} failed "
+            f"({render_causes(self._failures)}), the last with {outcome.error}",
         )
 
     def add_reflection(self, reflection: Reflection) -> str | None:
@@ -72,9 +73,9 @@ class FailedRollouts:
         texts = {r.candidate.id for r in self._set_aside} - self._answered
         what = ""
         if len(rows) > max(FEW_ROWS, ROWS_SHARE * len(self._rows)):
-            what = f"rollouts on {len(rows)} of {len(self._rows)} rows"
+            what = f"rollouts on {len(rows)} of {counted(len(self._rows), 'row')}"
         elif len(texts) > max(FEW_TEXTS, TEXTS_SHARE * len(self._texts)):
-            what = f"every rollout of {len(texts)} of {len(self._texts)} candidates"
+            what = f"every rollout of {len(texts)} of {counted(len(self._texts), 'candidate')}"
         return (
             self._once(
                 "stop",

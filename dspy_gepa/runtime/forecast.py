@@ -12,6 +12,7 @@ from dspy_gepa.errors import ConfigurationError, InfrastructureError
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.runtime.budget import UNLIMITED, Limits
 from dspy_gepa.runtime.executors import ThreadExecutor
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Outcome, Rollout, Usage
 
 # Tokens of a reflection besides its evidence: the task description, the current text, the answer.
@@ -105,11 +106,11 @@ class Forecast:
     test_cost: float | None = None
 
     def __str__(self) -> str:
-        parts = [f"about {self.steps} trials", f"at most {self.rollouts:,} rollouts"]
+        parts = [f"about {counted(self.steps, 'trial')}", f"at most {counted(self.rollouts, 'rollout')}"]
         parts += [f"about {self.must_pass:,} of them on rows that must pass"] if self.must_pass else []
-        parts.append(f"about {self.reflections:,} reflections")
+        parts.append(f"about {counted(self.reflections, 'reflection')}")
         how = " (estimated from lengths: the model reports none)" if self.tokens_estimated else ""
-        parts += [f"{self.tokens:,} tokens{how}"] if self.tokens is not None else []
+        parts += [f"{counted(self.tokens, 'token')}{how}"] if self.tokens is not None else []
         parts += [f"${self.cost:,.2f}"] if self.cost is not None else []
         parts += [f"{self.seconds / 60:.1f} minutes"] if self.seconds is not None else []
         return ", ".join(parts) + self._test()
@@ -117,8 +118,8 @@ class Forecast:
     def _test(self) -> str:
         if not self.test_rollouts:
             return ""
-        parts = [f"at most {self.test_rollouts:,} rollouts"]
-        parts += [f"{self.test_tokens:,} tokens"] if self.test_tokens is not None else []
+        parts = [f"at most {counted(self.test_rollouts, 'rollout')}"]
+        parts += [counted(self.test_tokens, "token")] if self.test_tokens is not None else []
         parts += [f"${self.test_cost:,.2f}"] if self.test_cost is not None else []
         return f"; then the test set, beside all limits: {', '.join(parts)}"
 
@@ -193,9 +194,9 @@ class UsageWatch:
         if silent and self._limited:
             raise ConfigurationError(
                 f"The language model {silent[0]} reports no usage: the tokens of {usage.unreported} of "
-                f"{usage.calls} answers are not known, so that {' and '.join(self._limited)} cannot limit "
-                "them. Set max_metric_calls, max_reflections or max_seconds instead, or have the server "
-                "report usage."
+                f"{counted(usage.calls, 'answer')} are not known, so that {' and '.join(self._limited)} "
+                "cannot limit them. Set max_metric_calls, max_reflections or max_seconds instead, or have "
+                "the server report usage."
             )
         if usage.estimated and not self._warned:
             self._warned = True

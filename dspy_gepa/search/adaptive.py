@@ -33,7 +33,7 @@ from dspy_gepa.search.crossover import cross, find_crossover
 from dspy_gepa.search.evaluation import evaluation_step, first_evaluation
 from dspy_gepa.search.finals import best_by_belief, contenders, finals
 from dspy_gepa.search.merge import Merge
-from dspy_gepa.search.must_pass import MustPass, best_not_failing, guarding_rows, unchecked, with_regressions
+from dspy_gepa.search.must_pass import MustPass, best_not_failing, guarded_rows, unchecked, with_regressions
 from dspy_gepa.search.mutation import Mutation, edits_to_show, most_spent, mutate
 from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
@@ -288,7 +288,7 @@ class AdaptiveSearch:
         run = ~np.isnan(pool.table.line(champion))
         most = min(int(share * room), self.options.size_of_trial(pool.trials + 1))
         known = self._training.where(run).rows
-        first = [row for row in guarding_rows(pool, must_pass) if row in known]
+        first = [row for row in guarded_rows(pool, must_pass) if row in known]
         rows = tuple(dict.fromkeys([*first, *known]))[:most]
         if len(rows) < LEAST_ROWS_OF_A_TRIM:
             return None

@@ -13,6 +13,7 @@ from random import Random
 from dspy_gepa.search.merge import Merge, differences
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal, Step, available, objectives_of, rollouts
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Row
 
 
@@ -54,7 +55,8 @@ def cross(found: Merge, pool: Pool, rows: Sequence[Row]) -> Step:
         ancestor=found.ancestor,
         candidate=found.candidate,
         verdict="accepted" if after else "rejected",
-        reason=f"merge of {found.first} and {found.second} scored {math.fsum(after):g} on {len(after)} rows",
+        reason=f"merge of {found.first} and {found.second} scored {math.fsum(after):g} on "
+        f"{counted(len(after), 'row')}",
         changed=differences(pool.members[found.first].candidate, found.candidate),
         trial_rows=tuple(rows),
         after=after,

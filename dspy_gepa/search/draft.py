@@ -8,7 +8,7 @@ from typing import Any
 
 from dspy_gepa.errors import ReflectionError
 from dspy_gepa.reflection.prompts import describe_context, describe_subject
-from dspy_gepa.reflection.rules import TextRules, clean_text, objection_to
+from dspy_gepa.reflection.rules import TextRules, clean_text, objection_to, remedy_for
 from dspy_gepa.search.mutation import reflect
 from dspy_gepa.search.strategy import Problem
 from dspy_gepa.types import Candidate, Effect, Reflect, Reflection
@@ -48,11 +48,11 @@ def draft(problem: Problem) -> Generator[Sequence[Effect], Sequence[Any], Proble
         objections = {name: why for name, why in found.items() if why is not None}
         return {name: text for name, text in texts.items() if name not in objections}, objections
 
-    texts, objections, _ = yield from reflect(requests, judge, turn=0)
+    texts, objections, answers = yield from reflect(requests, judge, turn=0)
     if objections:
         raise ReflectionError(
-            f"The reflection model wrote no usable first text ({'; '.join(objections)}). Try a stronger "
-            "model or a larger max_tokens, or write a first text yourself."
+            f"The reflection model wrote no usable first text ({'; '.join(objections)}). "
+            f"{remedy_for(answers[-1])} Or write a first text yourself."
         )
     original = problem.original.with_texts(texts)
     return replace(

@@ -15,6 +15,7 @@ from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import PlannedStep, Problem
 from dspy_gepa.steps import Evaluation, Step, StepKind, rollouts
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Outcome, Row
 
 # Errors with which a provider refuses a request, and the number of first rows on which they end a run.
@@ -70,12 +71,12 @@ def evaluate_original(original: Member, rows: Sequence[Row], objectives: Sequenc
     _refuse_unmeasurable(objectives, outcomes)
     if all(outcome.status == "unavailable" for outcome in outcomes):
         raise InfrastructureError(
-            f"The provider answered none of the first {len(outcomes)} rollouts, the last time with "
-            f"{outcomes[-1].error.rstrip('.')}. Try other rows, or another provider."
+            f"The provider answered none of the first {counted(len(outcomes), 'rollout')}, the last time "
+            f"with {outcomes[-1].error.rstrip('.')}. Try other rows, or another provider."
         )
     if all(_is_broken(outcome) for outcome in outcomes):
         raise ProgramError(
-            f"The program raised on each of {len(outcomes)} rows; the first time: "
+            f"The program raised on each of {counted(len(outcomes), 'row')}; the first time: "
             f"{outcomes[0].error}. Run it by hand, program(**example.inputs()), and mend that first."
         )
     return Evaluation({original.index: dict(zip(rows, outcomes, strict=True))})
@@ -92,7 +93,7 @@ def _refuse_broken_metric(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> N
     failures = [(row, o) for row, o in zip(rows, outcomes, strict=False) if o.metric_failed]
     if failures and not any(o.status == "scored" for o in outcomes):
         row, outcome = failures[0]
-        error = MetricError(outcome.error)
+        error = MetricError(outcome.error.removeprefix(f"{MetricError.__name__}: "))
         error.row = row
         raise error
 
@@ -116,9 +117,9 @@ def _stop_if_refused(outcomes: Sequence[Outcome]) -> None:
     """Raise if the provider refused every rollout so far."""
     if all(_is_refused(outcome) for outcome in outcomes):
         raise InfrastructureError(
-            f"The provider refused each of the first {len(outcomes)} rollouts, which no other text can "
-            f"change: {outcomes[0].error.rstrip('.')}. Run the program by hand, program(**example.inputs()), "
-            "and mend the settings of its language model first.",
+            f"The provider refused each of the first {counted(len(outcomes), 'rollout')}, which no other "
+            f"text can change: {outcomes[0].error.rstrip('.')}. Run the program by hand, "
+            "program(**example.inputs()), and mend the settings of its language model first.",
             dict(Counter(outcome.cause for outcome in outcomes)),
         )
 

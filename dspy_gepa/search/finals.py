@@ -12,6 +12,7 @@ from dspy_gepa.search.must_pass import NOTHING_GUARDED, MustPass, failing, holds
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Choice
 from dspy_gepa.steps import Evaluation, Step
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Effect, Outcome, Rollout, Row
 
 # Number of rows that a reason names.
@@ -213,7 +214,7 @@ def _reasons(
         yield f"{who} than your program with probability {shown}"
     else:
         yield f"no candidate has a higher expected score (candidate {best}: better with probability {shown})"
-    yield f"{asked} is required with {_counted(len(pool) - 1)}"
+    yield f"{asked} is required with {counted(len(pool) - 1, 'candidate')}"
     score, other = (pool.belief.score(member).expected for member in (best, higher))
     if pool.belief.mean[higher] <= pool.belief.mean[best] or other <= score:
         return
@@ -243,10 +244,6 @@ def distinct(first: float, second: float, most: int = 4) -> tuple[str, str]:
     """Return two numbers with two decimals, or with as many more, up to `most`, as show which is larger."""
     digits = next((d for d in range(2, most + 1) if f"{first:.{d}f}" != f"{second:.{d}f}"), 2)
     return f"{first:.{digits}f}", f"{second:.{digits}f}"
-
-
-def _counted(candidates: int) -> str:
-    return "1 candidate" if candidates == 1 else f"{candidates} candidates"
 
 
 def _better(pool: Pool, member: int) -> float:

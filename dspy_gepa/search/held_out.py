@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dspy_gepa.program.log import log_warning
 from dspy_gepa.runtime.failures import REPORTED_SHARE
 from dspy_gepa.search.pool import Pool
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Effect, HeldOut, Outcome, Rollout, Row
 
 # Standard deviations within which a normal variable lies with probability 0.9.
@@ -50,15 +51,15 @@ def compare_on_test(
     both = [i for i in range(rows) if "unavailable" not in (first[i].status, last[i].status)]
     if len(both) < rows:
         log_warning(
-            f"{rows - len(both)} of {rows} test rows have no score, because a provider failed on "
-            "them in every attempt; they are left out for both programs."
+            f"left out for both programs: {rows - len(both)} of {counted(rows, 'test row')}, which a "
+            "provider failed on in every attempt."
         )
     failed = [outcome for outcome in outcomes if outcome.status == "program_failed"]
     if any(outcome.metric_failed for outcome in failed) or len(failed) > REPORTED_SHARE * len(outcomes):
         log_warning(
-            f"{len(failed)} of {len(outcomes)} rollouts on test rows failed and have the score of a failure; "
-            f"the first with {failed[0].error.rstrip('.')}. If the rows or the metric are at fault, mend "
-            "them and test again."
+            f"{len(failed)} of {counted(len(outcomes), 'rollout')} on test rows failed, with the score of a "
+            f"failure; the first with {failed[0].error.rstrip('.')}. If the rows or the metric are at "
+            "fault, mend them and test again."
         )
     if not both:
         return None

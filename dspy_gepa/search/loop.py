@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dspy_gepa.errors import ReflectionError
+from dspy_gepa.reflection.rules import remedy_for
 from dspy_gepa.runtime.budget import UNLIMITED, Budget, Spending
 from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.search.belief.summary import PoolSummary, means_by_objective, summarize_pool
@@ -28,7 +29,8 @@ from dspy_gepa.search.plans import NoPlans, Plan, Plans, next_course
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import Choice, InFlight, PlannedStep, Planner, Problem, Strategy
 from dspy_gepa.steps import Evaluation, Proposal, Step
-from dspy_gepa.types import PHASES, Effect, Levels, Outcome, Result, Rollout, Row, Usage
+from dspy_gepa.texts import counted
+from dspy_gepa.types import PHASES, Effect, Levels, Outcome, Reflection, Result, Rollout, Row, Usage
 
 # Number of empty, cut off or unparsable answers of the reflection model in a row after which the run stops.
 UNUSABLE_ANSWERS = 10
@@ -99,6 +101,7 @@ class Search:
     _trials_without_rollout: int = 0
     _unusable_answers: int = 0
     _last_reason: str = ""
+    _last_answer: Reflection = field(default_factory=Reflection)
 
     def __post_init__(self) -> None:
         problem = self.problem
@@ -175,9 +178,8 @@ class Search:
         """
         if self._unusable_answers >= UNUSABLE_ANSWERS:
             raise ReflectionError(
-                f"The reflection model gave {self._unusable_answers} unusable answers in a row, the last: "
-                f"{self._last_reason.rstrip('.')}. Try another reflection model, "
-                "or a larger max_tokens where answers are cut off."
+                f"The reflection model gave {UNUSABLE_ANSWERS} unusable answers in a row, the last: "
+                f"{self._last_reason.rstrip('.')}. {remedy_for(self._last_answer)}"
             )
         planned = self._next_step()
         if planned is None:
@@ -194,6 +196,9 @@ class Search:
         before = self.pool
         del self._in_flight[step.number]
         results = self._used.pop(step.number)
+        self._last_answer = next(
+            (r for _, r in reversed(results) if isinstance(r, Reflection)), self._last_answer
+        )
         spent, usage = self._charge(results)
         self.budget.settle(step.number, spent)
         for phase, used in usage.items():
@@ -263,7 +268,8 @@ class Search:
             return None
         if self._trials_without_rollout >= self._patience:
             self.stop_reason = (
-                f"nothing left to try: in {self._patience} steps in a row there was nothing new to run"
+                f"nothing left to try: in {counted(self._patience, 'step')} in a row there was nothing new "
+                "to run"
             )
             return None
         trial = self._planner.trial(self.pool, self._in_flight)

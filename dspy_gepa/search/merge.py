@@ -13,6 +13,7 @@ from dspy_gepa.search.frontier import frontier
 from dspy_gepa.search.plans import Decision
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal, Step, available, objectives_of, rollouts
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Candidate, Row
 
 Triplet = tuple[int, int, int]
@@ -115,8 +116,8 @@ def merge(found: Merge, pool: Pool, trial_rows: Sequence[Row]) -> Step:
         candidate=found.candidate,
         verdict="accepted" if accepted else "rejected",
         reason=(
-            f"merge of {found.first} and {found.second} scored {total(after):g} on {len(after)} "
-            f"validation rows, the better parent {total(before):g}"
+            f"merge of {found.first} and {found.second} scored {total(after):g} on "
+            f"{counted(len(after), 'validation row')}, the better parent {total(before):g}"
         ),
         changed=differences(pool.members[found.first].candidate, found.candidate),
         rows=tuple(trial_rows),

@@ -7,7 +7,8 @@ regression; only one that is known to pass every guarded row may be returned.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+import math
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -16,7 +17,7 @@ import numpy as np
 
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.search.pool import Pool
-from dspy_gepa.types import SCORE_SLACK, Candidate, Effect, Outcome, Rollout, Row
+from dspy_gepa.types import Candidate, Effect, Outcome, Rollout, Row, not_passed, passed
 
 MustPass: TypeAlias = Mapping[Row, float]
 """Rows that must pass, each with the lowest score that passes."""
@@ -25,27 +26,23 @@ NOTHING_GUARDED: MustPass = MappingProxyType({})
 OUTPUT_CHARS = 1_000
 
 
-def guarding_rows(pool: Pool, must_pass: MustPass) -> tuple[Row, ...]:
+def guarded_rows(pool: Pool, must_pass: MustPass) -> MustPass:
     """Return the rows that the original passes."""
-    scores = pool.table.at(0, pool.columns(tuple(must_pass)))
-    return tuple(row for row, s in zip(must_pass, scores, strict=True) if s >= must_pass[row] - SCORE_SLACK)
+    return passed(must_pass, _scores(pool, 0, must_pass))
 
 
 def regressions(pool: Pool, must_pass: MustPass, member: int) -> tuple[Row, ...]:
     """Return the guarded rows that a member is known to fail."""
-    rows = guarding_rows(pool, must_pass)
-    scores = pool.table.at(member, pool.columns(rows))
-    return tuple(row for row, s in zip(rows, scores, strict=True) if s < must_pass[row] - SCORE_SLACK)
+    guarded = guarded_rows(pool, must_pass)
+    return not_passed(guarded, _scores(pool, member, guarded))
 
 
 def unchecked(pool: Pool, must_pass: MustPass, member: int) -> tuple[Row, ...]:
     """Return the guarded rows that a member still has to be run on."""
-    rows = guarding_rows(pool, must_pass)
-    unknown = np.isnan(pool.table.at(member, pool.columns(rows)))
     return tuple(
         row
-        for row, is_open in zip(rows, unknown.tolist(), strict=True)
-        if is_open and (member, pool.column(row)) not in pool.unavailable
+        for row, score in _scores(pool, member, guarded_rows(pool, must_pass)).items()
+        if math.isnan(score) and (member, pool.column(row)) not in pool.unavailable
     )
 
 
@@ -53,9 +50,8 @@ def holds(pool: Pool, must_pass: MustPass, member: int) -> bool:
     """Return True if a member is known to pass every guarded row, so that it may be returned."""
     if not must_pass or member == 0:
         return True
-    rows = guarding_rows(pool, must_pass)
-    scores = pool.table.at(member, pool.columns(rows))
-    return all(s >= must_pass[row] - SCORE_SLACK for row, s in zip(rows, scores, strict=True))
+    guarded = guarded_rows(pool, must_pass)
+    return passed(guarded, _scores(pool, member, guarded)) == guarded
 
 
 def failing(pool: Pool, must_pass: MustPass) -> set[int]:
@@ -85,12 +81,9 @@ def show_regressions(
 
     The feedback says that the row must pass, and how the original answered it, which is on record.
     """
-    guarding = guarding_rows(pool, must_pass)
-    lost = [
-        row
-        for row, outcome in zip(rows, outcomes, strict=True)
-        if row in guarding and outcome.score < must_pass[row] - SCORE_SLACK
-    ]
+    guarded = guarded_rows(pool, must_pass)
+    scores = {row: outcome.score for row, outcome in zip(rows, outcomes, strict=True)}
+    lost = not_passed({row: guarded[row] for row in rows if row in guarded}, scores)
     if not lost:
         return tuple(outcomes)
     original: Candidate = pool.members[0].candidate
@@ -100,6 +93,11 @@ def show_regressions(
         _noted(outcome, notes[row]) if row in notes else outcome
         for row, outcome in zip(rows, outcomes, strict=True)
     )
+
+
+def _scores(pool: Pool, member: int, rows: Collection[Row]) -> dict[Row, float]:
+    scores: list[float] = pool.table.at(member, pool.columns(tuple(rows))).tolist()
+    return dict(zip(rows, scores, strict=True))
 
 
 def _note(original: Outcome) -> str:

@@ -34,6 +34,7 @@ from dspy_gepa.search.must_pass import show_regressions
 from dspy_gepa.search.pool import Member, Pool
 from dspy_gepa.search.strategy import Problem, Strategy
 from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Effect, Outcome, Reflect, Reflection, Row
 
 EDITS_SHOWN = 6
@@ -169,7 +170,7 @@ def _weighed(
 def _change(was: Sequence[float], now: Sequence[float], *, same_rows: bool) -> str:
     if same_rows:
         return f"minibatch score went from {math.fsum(was):g} to {math.fsum(now):g}"
-    return f"scored {math.fsum(now):g} on {len(now)} rows"
+    return f"scored {math.fsum(now):g} on {counted(len(now), 'row')}"
 
 
 def _chosen(strategy: Strategy, context: ComponentContext) -> Sequence[str]:
@@ -184,7 +185,7 @@ def _chosen(strategy: Strategy, context: ComponentContext) -> Sequence[str]:
 def _refuse_broken_feedback(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
     """Raise if the metric scores every row and then fails on every call with `pred_name`."""
     if rows and all(o.status == "scored" and o.metric_failed for o in outcomes):
-        error = MetricError(f"Called with pred_name, the metric raised {outcomes[0].error}")
+        error = MetricError(f"Called with pred_name, the metric failed: {outcomes[0].error}")
         error.row = rows[0]
         raise error
 

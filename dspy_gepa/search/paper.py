@@ -38,6 +38,7 @@ from dspy_gepa.search.strategy import (
     Strategy,
     trials_in_flight,
 )
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Row
 
 
@@ -162,9 +163,9 @@ class PaperSearch:
         may_be_returned = [holds(pool, must_pass, member) for member in range(len(pool))]
         best = best_on_average(np.where(np.array(may_be_returned)[:, None], scores, np.nan))
         rows, every = len(pool.comparable_columns), len(pool.val_rows)
-        which = f"all {every} validation rows"
+        which = f"all {counted(every, 'validation row')}"
         if rows < every:
-            which = f"the {rows} of {every} validation rows with a score for every candidate"
+            which = f"the {rows} of {counted(every, 'validation row')} with a score for every candidate"
         reason = f"best mean on {which}, {pool.comparable_mean(best):.4f}"
         if best != highest:
             mean = pool.comparable_mean(highest)

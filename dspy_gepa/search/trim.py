@@ -17,8 +17,8 @@ from dspy_gepa.search.choices.acceptance import keeps_up
 from dspy_gepa.search.must_pass import NOTHING_GUARDED, MustPass
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.steps import Proposal, Step, Verdict, available, objectives_of, rollouts
-from dspy_gepa.texts import sentence_parts
-from dspy_gepa.types import SCORE_SLACK, Row
+from dspy_gepa.texts import counted, sentence_parts
+from dspy_gepa.types import Row, not_passed, passed
 
 # Text between quotation marks, straight or curly; an apostrophe within a word is not one. The bound on its
 # length keeps the time linear in that of the text.
@@ -100,9 +100,9 @@ def trim(found: Trim, pool: Pool, rows: Sequence[Row], must_pass: MustPass = NOT
     was, now = pool.row_weights.weigh(columns, before), pool.row_weights.weigh(columns, after)
     what = "a sentence that quotes an example"
     if found.dropped > 1:
-        what = f"{found.dropped} sentences that quote examples"
-    lowest = [must_pass.get(row, -math.inf) - SCORE_SLACK for row in rows]
-    lost = any(a < low <= b for low, b, a in zip(lowest, before, after, strict=True))
+        what = f"{counted(found.dropped, 'sentence')} that quote examples"
+    guarded = passed(must_pass, dict(zip(rows, before, strict=True)))
+    lost = not_passed(guarded, dict(zip(rows, after, strict=True)))
     verdict: Verdict = "accepted" if after and keeps_up(was, now) and not lost else "rejected"
     return Proposal(
         kind="trim",
@@ -115,5 +115,6 @@ def trim(found: Trim, pool: Pool, rows: Sequence[Row], must_pass: MustPass = NOT
         after=after,
         after_objectives=objectives_of(outcomes),
         verdict=verdict,
-        reason=f"without {what} it scored {math.fsum(now):g} on {len(rows)} rows, with it {math.fsum(was):g}",
+        reason=f"without {what} it scored {math.fsum(now):g} on {counted(len(rows), 'row')}, "
+        f"with it {math.fsum(was):g}",
     )

@@ -19,6 +19,7 @@ from dspy_gepa.program.redaction import describe
 from dspy_gepa.search.belief.rows import RowWeights
 from dspy_gepa.search.pool import columns_of
 from dspy_gepa.setup.examples import read_examples
+from dspy_gepa.texts import counted
 from dspy_gepa.types import Row
 
 Reading: TypeAlias = str | Callable[[Example], Any]
@@ -191,13 +192,13 @@ def _refuse_shared(
     shared = [index for index, example in enumerate(testset) if fingerprint(example) in known]
     if testset and len(shared) == len(testset):
         raise ConfigurationError(
-            f"All {len(testset)} rows of testset are in trainset or valset, so that nothing is held out. "
+            f"Every row of testset ({len(testset)}) is in trainset or valset, so that nothing is held out. "
             "Pass rows that are in neither, or leave testset out."
         )
     if shared:
         log_warning(
-            f"{len(shared)} of {len(testset)} rows of testset are in trainset or valset too (the first: "
-            f"testset[{shared[0]}]): the test score is optimistic. Leave them out of testset."
+            f"trainset or valset holds {len(shared)} of {counted(len(testset), 'row')} of testset, too (the "
+            f"first: testset[{shared[0]}]): the test score is optimistic. Leave them out of testset."
         )
 
 

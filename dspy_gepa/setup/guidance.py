@@ -138,7 +138,7 @@ def _path_of(given: str | PathLike[str]) -> Path | None:
         return None
     # Unlike the methods of `Path`, these functions raise nothing for a text that is no name of a file.
     path = Path(expanduser(given))
-    is_named = len(given.split()) == 1 and (path.suffix == ".md" or len(path.parts) > 1)
+    is_named = len(given.split()) == 1 and (path.suffix.lower() == ".md" or len(path.parts) > 1)
     is_named = is_named or given.startswith(("./", "../", "~/", "/"))
     return path if is_named or exists(path) else None
 

@@ -13,7 +13,7 @@ from dspy_gepa.program.dspy_api import BaseLM, Example, Module, adapter_in_use
 from dspy_gepa.program.plain import to_plain
 from dspy_gepa.search.strategy import Problem
 from dspy_gepa.setup.options import Options
-from dspy_gepa.texts import name_of
+from dspy_gepa.texts import counted, name_of
 from dspy_gepa.types import Row
 
 # Parameters of a language model that its answers depend on.
@@ -78,7 +78,7 @@ def identify(
         **({"guidance": _digest(guidance)} if guidance else {}),
         **({"later steps shown": True} if options.show_later_steps else {}),
         **({"test rows": test} if (test := _digest_rows(examples, "test", "")) else {}),
-        **({"must_pass": f"{len(must_pass)} rows, {_digest(must_pass)}"} if must_pass else {}),
+        **({"must_pass": f"{counted(len(must_pass), 'row')}, {_digest(must_pass)}"} if must_pass else {}),
     }
 
 
@@ -122,7 +122,7 @@ def _model(lm: Any) -> str:
 
 def _digest_rows(examples: Mapping[Row, Example], split: str, without: str = "the train rows") -> str:
     rows = [to_plain(example) for row, example in examples.items() if row.split == split]
-    return f"{len(rows)} rows, {_digest(rows)}" if rows else without
+    return f"{counted(len(rows), 'row')}, {_digest(rows)}" if rows else without
 
 
 def _digest(data: Any) -> str:

@@ -36,7 +36,7 @@ from dspy_gepa.setup.data import Data
 from dspy_gepa.setup.guidance import read_guidance
 from dspy_gepa.setup.identity import identify
 from dspy_gepa.setup.options import Options
-from dspy_gepa.texts import name_of
+from dspy_gepa.texts import counted, name_of
 from dspy_gepa.types import Candidate, Component, Row
 from dspy_gepa.views.choice import choose_views
 from dspy_gepa.views.log import LogEvents
@@ -209,13 +209,13 @@ def _rollouts(options: Options, problem: Problem, data: Data) -> int:
         guarding = " and those of must_pass" if problem.must_pass else ""
         who = "the program and each initial candidate are" if problem.initial else "the program itself is"
         raise ConfigurationError(
-            f"{origin} allows {limit} rollouts, fewer than the {first} that it takes before the search, when "
-            f"{who} run on the first rows{guarding}. Raise it to {10 * first} or so."
+            f"{origin} allows {counted(limit, 'rollout')}, fewer than the {first} that it takes before the "
+            f"search, when {who} run on the first rows{guarding}. Raise it to {10 * first} or so."
         )
     if price.steps(limit) < 1:
         log_warning(
-            f"the budget ({origin or f'auto={options.auto!r}'}, {limit} rollouts) has no room for a proposal "
-            f"after the first {first} rollouts. Raise it to {10 * first} or so."
+            f"the budget ({origin or f'auto={options.auto!r}'}, {counted(limit, 'rollout')}) has no room for "
+            f"a proposal after the first {counted(first, 'rollout')}. Raise it to {10 * first} or so."
         )
     return limit
 

@@ -112,6 +112,8 @@ def translate(gepa_kwargs: Mapping[str, Any]) -> dict[str, Any]:
             if value not in _ALWAYS[key][0]:
                 raise ConfigurationError(f"{where}={value!r} cannot be had: {_ALWAYS[key][1]}.")
         elif key in _REFUSED:
+            if value is None:  # there it says: leave it as it is
+                continue
             raise ConfigurationError(f"{where} is not supported. {_REFUSED[key]}")
         else:
             known = nearest(key, [*_EQUIVALENT, *_ALWAYS])

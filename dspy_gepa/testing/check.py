@@ -44,7 +44,7 @@ from dspy_gepa.search.pool import Pool
 from dspy_gepa.setup.reference import reference_selector
 from dspy_gepa.testing.practice import forgets_words, practice_run
 from dspy_gepa.testing.scripted import Prompt, ScriptedLM
-from dspy_gepa.texts import name_of
+from dspy_gepa.texts import counted, name_of
 from dspy_gepa.types import Candidate, Reflect, Reflection, TextKind
 
 THREADS = 8
@@ -237,7 +237,7 @@ def _check_parent_choice(contract: _Contract, strategy: str | None = None) -> No
         contract.require(
             any(watched.answers),
             rule="of several members it does not always choose the original, or no finding is improved on",
-            found=f"it returned 0 in all {len(watched.answers)} calls with strategy={name!r}",
+            found=f"it returned 0 in all of {counted(len(watched.answers), 'call')} with strategy={name!r}",
             remedy="with strategy='adaptive' no member is validated and pool.means are NaN: use pool.belief",
         )
 
@@ -260,7 +260,7 @@ def _check_component_choice(contract: _Contract, strategy: str | None = None) ->
         contract.require(
             any(watched.answers),
             rule="it names a component now and then, or the search never proposes anything",
-            found=f"no name in {len(watched.answers)} calls with strategy={name!r}",
+            found=f"no name in {counted(len(watched.answers), 'call')} with strategy={name!r}",
             remedy="return names from context.components",
         )
 
@@ -296,7 +296,7 @@ def _rows(contract: _Contract, case: str, answer: Any, pool: Pool, _: int, size:
     contract.require(
         len(set(positions)) <= size,
         rule="it returns at most `size` rows, which the forecast counts on",
-        found=f"{len(set(positions))} rows where size is {size} ({case})",
+        found=f"{counted(len(set(positions)), 'row')} where size is {size} ({case})",
         remedy="return no more than size, which is reflection_minibatch_size",
     )
     return [int(p) for p in positions]

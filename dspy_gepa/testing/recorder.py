@@ -45,5 +45,5 @@ class EventRecorder:
         found = self.of(kind)
         if len(found) != 1:
             heard = ", ".join(dict.fromkeys(type(event).__name__ for event in self.events)) or "nothing"
-            raise AssertionError(f"{len(found)} events {kind.__name__} were heard, not one; heard: {heard}.")
+            raise AssertionError(f"{kind.__name__} was heard {len(found)} times, not once; heard: {heard}.")
         return found[0]

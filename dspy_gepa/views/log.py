@@ -18,7 +18,7 @@ from dspy_gepa.events import (
 )
 from dspy_gepa.record.progress import Wait
 from dspy_gepa.steps import Proposal
-from dspy_gepa.texts import candidate_name
+from dspy_gepa.texts import candidate_name, counted
 from dspy_gepa.views.words import waiting
 
 _logger = logging.getLogger("dspy_gepa")
@@ -83,8 +83,8 @@ class LogEvents:
     def on_step_committed(self, event: StepCommitted) -> None:
         """Log the step's line."""
         what = _evaluation(event) if event.proposal is None else _trial(event.proposal)
-        best = f"{event.members} candidates, the best has an expected score of {event.score:.4f}"
-        _logger.info("step %d: %s; %s, %d rollouts", event.step, what, best, event.spent.rollouts)
+        best = f"{counted(event.members, 'candidate')}, the best has an expected score of {event.score:.4f}"
+        _logger.info("step %d: %s; %s, %s", event.step, what, best, counted(event.spent.rollouts, "rollout"))
         if event.proposal is not None and event.proposal.candidate is not None:
             for name in event.proposal.changed:
                 text = event.proposal.candidate[name]
@@ -116,7 +116,7 @@ def _trial(proposal: Proposal) -> str:
 
 def _evaluation(event: StepCommitted) -> str:
     found = "; ".join(
-        f"{candidate_name(member)} run on {len(scores)} rows{_believed(event, member)}"
+        f"{candidate_name(member)} run on {counted(len(scores), 'row')}{_believed(event, member)}"
         for member, scores in event.evaluated.items()
     )
     return f"{event.kind}: {found}"

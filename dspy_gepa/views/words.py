@@ -21,12 +21,13 @@ from dspy_gepa.runtime.failures import render_causes
 from dspy_gepa.texts import (
     added_sentences,
     candidate_name,
+    counted,
     decimals,
     figure,
     removed_sentences,
     render_short,
 )
-from dspy_gepa.types import SCORE_SLACK
+from dspy_gepa.types import passed
 
 _MINUTE, _HOUR = 60, 3600
 # Steps in flight that are named one by one.
@@ -126,7 +127,7 @@ def best_text(progress: Progress) -> str:
     reason = one_line(record.choice_reason, 300)
     if best and not reason and record.last is not None:
         reason = f"better than your program with probability {record.last.better_than_original:.2f}"
-    return f"{f'{who}, {reason}' if reason else who}; {_count(len(record.members), 'candidate')} in all"
+    return f"{f'{who}, {reason}' if reason else who}; {counted(len(record.members), 'candidate')} in all"
 
 
 def contender_text(progress: Progress) -> str:
@@ -152,8 +153,8 @@ def step_text(step: StepInFlight) -> str:
     of = "" if not who else f" of candidate{'s' if len(plan.members) > 1 else ''} {who}"
     if plan.members == (0,):
         of = " of your program"
-    text = f"{plan.kind}{of}: {step.rollouts} of at most {plan.need.rollouts} rollouts"
-    return f"{text}, {_count(step.reflections, 'reflection')}" if step.reflections else text
+    text = f"{plan.kind}{of}: {step.rollouts} of at most {counted(plan.need.rollouts, 'rollout')}"
+    return f"{text}, {counted(step.reflections, 'reflection')}" if step.reflections else text
 
 
 def steps_text(progress: Progress) -> list[str]:
@@ -218,9 +219,9 @@ def trouble_text(progress: Progress) -> str:
     """Describe the failures of providers and the repeated attempts; "" without any."""
     failures, last = sum(progress.record.failures.values()), progress.last_failure
     if failures and last is not None:
-        count = _count(failures, "failed attempt")
+        count = counted(failures, "failed attempt")
         return f"{count}, never scored; the last: {one_line(f'{last.cause}: {last.message}')}"
-    return f"{_count(progress.retries, 'repeated attempt')}" if progress.retries else ""
+    return counted(progress.retries, "repeated attempt") if progress.retries else ""
 
 
 def failed_rollouts_text(progress: Progress) -> str:
@@ -232,7 +233,7 @@ def _failed(record: RunRecord) -> str:
     causes = record.failed_rollouts
     if not causes:
         return ""
-    return one_line(f"{_count(sum(causes.values()), 'rollout')} failed: {render_causes(causes)}", 200)
+    return one_line(f"{counted(sum(causes.values()), 'rollout')} failed: {render_causes(causes)}", 200)
 
 
 def stop_text(progress: Progress) -> str:
@@ -250,7 +251,7 @@ def error_text(progress: Progress) -> str:
 def activity(progress: Progress) -> str:
     """Return the current activity of the run, or how it ended."""
     if progress.replaying:
-        return f"resuming: going through {_count(progress.resumed_steps, 'recorded step')}"
+        return f"resuming: going through {counted(progress.resumed_steps, 'recorded step')}"
     if progress.wait is not None:
         return f"{'interrupted' if progress.wait.interrupted else 'failed'}: waiting"
     doing = {
@@ -271,7 +272,7 @@ def wait_text(progress: Progress, now: float) -> str:
 def waiting(wait: Wait, now: float) -> str:
     """Describe a wait: for what, how long, and how to end it."""
     counts = {"rollout": wait.rollouts, "reflection": wait.reflections}
-    running = " and ".join(_count(number, what) for what, number in counts.items() if number)
+    running = " and ".join(counted(number, what) for what, number in counts.items() if number)
     text = f"for {running or 'the last ones'} to end, at most {duration(wait.until - now)}"
     return f"{text}; press Ctrl-C again to stop at once" if wait.can_hurry else text
 
@@ -288,9 +289,9 @@ def start_text(progress: Progress) -> str:
     """Describe a run that begins in one line: its rows, its limits, its forecast, and where it is kept."""
     record = progress.record
     started, foreseen = record.started, record.started.get("forecast", {})
-    rows = f"{_count(started.get('train_rows', 0), 'train row')}"
+    rows = counted(started.get("train_rows", 0), "train row")
     if not started.get("in_sample"):
-        rows += f" and {_count(started.get('val_rows', 0), 'validation row')}"
+        rows += f" and {counted(started.get('val_rows', 0), 'validation row')}"
     limits = [
         amount(name, limit) + ("" if name in ("cost", "seconds") else f" {name}")
         for name, limit in progress.limits.items()
@@ -301,14 +302,15 @@ def start_text(progress: Progress) -> str:
     parts.append(one_line(record.log_dir or "", 400))
     begin = "GEPA starts"
     if progress.resumed_steps:
-        begin = f"GEPA resumes after {_count(started.get('resumed_trials', 0), 'trial')}"
+        begin = f"GEPA resumes after {counted(started.get('resumed_trials', 0), 'trial')}"
     return f"{begin}: {'; '.join(part for part in parts if part)}"
 
 
 def _foreseen(forecast: Mapping[str, Any], in_all: str) -> str:
     if not forecast:
         return ""
-    return f"about {forecast['steps']:,} trials and {forecast['reflections']:,} reflections{in_all}"
+    trials, reflections = counted(forecast["steps"], "trial"), counted(forecast["reflections"], "reflection")
+    return f"about {trials} and {reflections}{in_all}"
 
 
 def summary_text(record: RunRecord) -> str:
@@ -323,12 +325,12 @@ def summary_text(record: RunRecord) -> str:
     if best and original is not None:
         score = f"{expected}{figure(original, last.interval)} -> {score}"
     else:
-        score = f"no gain, your program has {expected}{score}"
+        score = f"no gain, your program has {expected and 'an '}{expected}{score}"
     parts = [
         f"{score} {on_rows(record)}".strip(),
         test_text(record),
         _guarded_text(record),
-        _count(last.rollouts, "rollout"),
+        counted(last.rollouts, "rollout"),
         _failed(record),
     ]
     return "; ".join(part for part in [*parts, one_line(record.log_dir or "", 400)] if part)
@@ -338,7 +340,7 @@ def uncommitted_text(record: RunRecord) -> str:
     """Describe the part of the spending that belongs to steps which were not finished; "" without any."""
     begun = record.uncommitted
     counts = {"rollout": begun.rollouts, "reflection": begun.reflections}
-    parts = " and ".join(_count(number, what) for what, number in counts.items() if number)
+    parts = " and ".join(counted(number, what) for what, number in counts.items() if number)
     return f"{parts} of them in steps that have not finished" if parts else ""
 
 
@@ -352,12 +354,14 @@ def must_pass_text(record: RunRecord) -> str:
     more = ", ..." if len(lost) > 5 else ""
     failed = "no candidate is known to fail one of them"
     if lost:
-        failed = f"{_count(len(lost), 'candidate')} failed some of them and cannot be returned: {named}{more}"
-    total = _count(len(rows), "row")
-    passed = f"your program passes {len(guarded):,} of the {total} named, which are guarded; {failed}"
+        failed = (
+            f"{counted(len(lost), 'candidate')} failed some of them and cannot be returned: {named}{more}"
+        )
+    total = counted(len(rows), "row")
+    guards = f"your program passes {len(guarded):,} of the {total} named, which are guarded; {failed}"
     if not guarded:
-        passed = f"your program passes none of the {total} named, so that none is guarded"
-    return "; ".join(filter(None, [passed, _unguarded_text(record)]))
+        guards = f"your program passes none of the {total} named, so that none is guarded"
+    return "; ".join(filter(None, [guards, _unguarded_text(record)]))
 
 
 def _unguarded_text(record: RunRecord) -> str:
@@ -366,10 +370,10 @@ def _unguarded_text(record: RunRecord) -> str:
     if not record.best or not others:
         return ""
     known = record.members[record.best].scores
-    passed = sum(known[row] >= low - SCORE_SLACK for row, low in others.items() if row in known)
     unknown = sum(row not in known for row in others)
     not_run = f", and was not run on {unknown:,}" if unknown else ""
-    return f"{candidate_name(record.best)} passes {passed:,} of the {len(others):,} others{not_run}"
+    share = f"{len(passed(others, known)):,} of the {counted(len(others), 'other')}"
+    return f"{candidate_name(record.best)} passes {share}{not_run}"
 
 
 def _guarded_text(record: RunRecord) -> str:
@@ -377,8 +381,8 @@ def _guarded_text(record: RunRecord) -> str:
     if not guarded:
         return ""
     if guarded == rows:
-        return f"passes all {_count(rows, 'row')} that must pass"
-    return f"passes all {guarded:,} guarded rows of {rows:,} that must pass"
+        return f"passes all {counted(rows, 'row')} that must pass"
+    return f"passes all {counted(guarded, 'guarded row')} of {rows:,} that must pass"
 
 
 def test_text(record: RunRecord) -> str:
@@ -386,7 +390,7 @@ def test_text(record: RunRecord) -> str:
     test = record.test
     if test is None:
         return ""
-    score, on = render_short(test.score, test.interval), f"on {_count(test.rows, 'test row')}"
+    score, on = render_short(test.score, test.interval), f"on {counted(test.rows, 'test row')}"
     if not record.best:
         return f"{score} {on}"
     gain = f"gain {render_short(test.gain, test.gain_interval)}"
@@ -411,8 +415,8 @@ def on_rows(record: RunRecord) -> str:
     if not run:
         return ""
     if record.started.get("in_sample"):
-        return f"on the {_count(run, 'train row')} that were reflected on"
-    return f"on {_count(run, 'validation row')}"
+        return f"on {counted(run, 'train row')} used in reflection"
+    return f"on {counted(run, 'validation row')}"
 
 
 def line_of(progress: Progress, now: float) -> str:
@@ -455,10 +459,6 @@ def _changed_sentence(before: str, after: str) -> str:
 def _quoted(log_dir: str) -> str:
     """Quote a path for a shell, on one line."""
     return quote(one_line(log_dir, 400))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 # Texts of models and data ----------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def test_every_form_gives_the_same_examples(
     assert dict(second.inputs()) == {"question": "Where?"}
     assert (second.output, second.ratings) == (None, {})
     assert second.feedback == "error: ValueError: no place"
-    assert "1 traces are still in progress" in caplog.text
+    assert "1 trace still in progress" in caplog.text
 
 
 def test_spans_of_a_name_have_the_ratings_of_their_own() -> None:

@@ -148,7 +148,7 @@ def test_every_form_gives_the_same_examples(
     assert (first.trace_id, first.expected) == ("t1", {})
     assert dict(second.inputs()) == {"input": '{"not": "parsed"}'}
     assert (second.output, second.feedback) == (None, "error: TimeoutError: slow")
-    assert "1 traces have no inputs" in caplog.text
+    assert "1 trace without inputs" in caplog.text
 
 
 def test_spans_of_a_name_have_the_annotations_of_their_own() -> None:

@@ -31,7 +31,7 @@ GOOD = json.dumps({"id": "t", "input": {"q": 1}, "output": 2})
         ("t.csv", b'id,input,output\nt1,"a' + b"a" * 300 + b'",b\n', r"t\.csv, line 2"),
         ("t.jsonl", b"\xff\xfe\x00", r"t\.jsonl"),
         ("t.jsonl.gz", b"no gzip", r"t\.jsonl\.gz"),
-        ("t.jsonl.gz", gzip.compress(b"{}")[:10] + b"\xff" * 30, r"t\.jsonl\.gz"),
+        ("t.jsonl.gz", gzip.compress(b"{}", mtime=0)[:10] + b"\xff" * 30, r"t\.jsonl\.gz"),
         ("t.parquet", b"no parquet", r"t\.parquet"),
         ("t.jsonl", b"", "empty"),
         ("t.jsonl", ("[" * 100_000).encode(), r"t\.jsonl, line 1"),
@@ -53,6 +53,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     for read in READERS.values():
         with pytest.raises(ConfigurationError, match=r"missing\.jsonl"):
             read(tmp_path / "missing.jsonl")
+
+
+@pytest.mark.parametrize("name", ["t.JSONL", "t.JSONL.GZ", "t.Json.gz", "t.CSV", "t.CSV.gz", "t.of.JSONL.gz"])
+def test_a_file_is_read_by_its_ending_in_small_or_capital_letters(name: str, tmp_path: Path) -> None:
+    content = b"id,input,output\nt,1,2\n" if ".csv" in name.lower() else GOOD.encode()
+    is_packed = name.lower().endswith(".gz")
+    (tmp_path / name).write_bytes(gzip.compress(content) if is_packed else content)
+    (example,) = from_langfuse(tmp_path / name)
+    assert str(example.output) == "2"
 
 
 @pytest.mark.parametrize("source", [7, b"bytes", None])

@@ -241,6 +241,60 @@ def test_a_row_has_the_fields_of_its_example_for_groups_and_weights() -> None:
     assert set(map(str, seen)) == {"('a', ['word'])", "('b', ['word'])"}
 
 
+CASES = [{"letter": letter} for letter in "abcd"]
+
+
+def has_letter(text: str, case: Mapping[str, str]) -> tuple[float, str]:
+    return float(case["letter"] in text), f"Use {case['letter']}."
+
+
+def test_a_test_set_is_scored_once_after_the_search_and_decides_nothing() -> None:
+    seen: list[str] = []
+
+    def evaluate(text: str, case: Mapping[str, str]) -> tuple[float, str]:
+        seen.append(case["letter"])
+        return has_letter(text, case)
+
+    lm = appends("ab")
+    result = optimize_text(
+        "-",
+        evaluate,
+        examples=CASES[:2],
+        testset=[{"letter": "b", "late": True}, {"letter": "z", "late": True}],
+        reflection_lm=lm,
+        max_metric_calls=8,
+        **QUIET,
+    )
+    test = result.result.test
+    assert test is not None
+    assert (test.original, test.score, test.rows) == (0.0, 0.5, 2)
+    assert sorted(seen[-4:]) == ["b", "b", "z", "z"]
+    assert result.result.total_metric_calls == len(seen) - 4
+    assert not any("Use z." in prompt.field("examples_with_feedback") for prompt in lm.prompts)
+
+
+@pytest.mark.parametrize(
+    "must_pass",
+    [[{"letter": "a"}], "kept", lambda case: case["letter"] == "a"],
+    ids=["examples", "field", "function"],
+)
+def test_a_text_that_loses_an_example_is_not_returned(must_pass: Any) -> None:
+    cases = [{**case, "kept": case["letter"] == "a"} for case in CASES]
+    if isinstance(must_pass, list):
+        must_pass = cases[:1]
+    result = optimize_text(
+        "a",
+        has_letter,
+        examples=cases,
+        must_pass=must_pass,
+        reflection_lm=ScriptedLM({"new_text": "bcd"}),
+        max_metric_calls=30,
+        **QUIET,
+    )
+    assert result.text == "a"
+    assert result.result.regressions[1] == ["train/0"]
+
+
 # What an evaluator returns ----------------------------------------------------------------------------------
 
 
@@ -461,8 +515,12 @@ def test_of_several_texts_only_the_missing_one_is_written_first() -> None:
         ({"texts": 3}, "str"),
         ({"kind": "svg"}, "kind"),
         ({"valset": ["a"]}, "examples"),
+        ({"testset": ["a"]}, "examples"),
+        ({"must_pass": ["a"]}, "examples"),
+        ({"must_pass": ["b"], "examples": ["a"], "evaluate": lambda text, example: 1.0}, "must_pass"),
         ({"examples": ["a"]}, "evaluate"),
         ({"examples": "abc", "evaluate": lambda text, example: 1.0}, "examples"),
+        ({"examples": ["a"], "must_pass": 3, "evaluate": lambda text, example: 1.0}, "must_pass"),
         ({"examples": [], "evaluate": lambda text, example: 1.0}, "empty"),
         ({"track_stats": True}, "track_stats"),
         ({"metric": counts}, "metric"),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dspy_gepa.reflection.rules import TextRules, clean_text, objection_to
+from dspy_gepa.reflection.rules import TextRules, clean_text, objection_to, remedy_for
+from dspy_gepa.types import Reflection
 
 
 def objection(text: str, **changes: object) -> str | None:
@@ -55,7 +56,7 @@ def test_an_ordinary_text_meets_no_objection() -> None:
         ("\u200b\u200b", {}, "empty"),
         ("old text", {}, "equals the current text"),
         ("old text", {"current": "\nold text "}, "equals the current text"),
-        ("x" * 11, {"rules": TextRules(max_chars=10)}, "has 11 characters; at most 10"),
+        ("x" * 11, {"rules": TextRules(max_chars=10)}, "has 11 characters, more than the 10"),
         ("a text", {"current": "use {name}", "rules": TextRules(keep=("{name}",))}, "['{name}']"),
     ],
 )
@@ -134,3 +135,17 @@ def test_copies_of_a_row_are_refused_in_every_script(row: str, most: int | None,
         training_texts=[f"1. {row} 2."],
     )
     assert (objection is not None) is copied
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (Reflection("half a te", truncated=True), "max_tokens"),
+        (Reflection(error="KeyError: 'x'", cause="KeyError"), "KeyError"),
+        (Reflection(error="HTTP 500", cause="ServerError", unavailable=True), "provider"),
+        (Reflection(error="The answer was empty."), "another reflection model"),
+        (Reflection("A text that is too long."), "max_chars"),
+    ],
+)
+def test_the_remedy_fits_what_the_answer_lacks(answer: Reflection, named: str) -> None:
+    assert named in remedy_for(answer)

@@ -189,7 +189,7 @@ def test_a_score_is_shown_alike_in_tree_table_and_card_and_fits_into_its_node(
     visit: Callable[..., Page], name: str
 ) -> None:
     page = visit(name)
-    page.click("text=All 14 candidates as a table")
+    page.click("text=14 candidates as a table")
     for member in (0, 1, BEST):
         page.click(f'.node[data-member="{member}"]')
         told = page.inner_text("#card > p b >> nth=0")

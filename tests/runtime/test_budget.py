@@ -107,7 +107,7 @@ def test_what_is_reserved_cannot_be_reserved_again() -> None:
     budget = Budget(Limits(10))
     budget.reserve(0, Spending(6))
     assert (budget.room, budget.refusal(Spending(5)) is None) == (4, False)
-    with pytest.raises(ValueError, match="only 4 rollouts are left"):
+    with pytest.raises(ValueError, match="room for 4 rollouts"):
         budget.reserve(1, Spending(5))
 
 

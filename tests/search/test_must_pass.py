@@ -13,7 +13,7 @@ from dspy_gepa.search.finals import choose, contenders, finals
 from dspy_gepa.search.must_pass import (
     best_not_failing,
     failing,
-    guarding_rows,
+    guarded_rows,
     holds,
     regressions,
     show_regressions,
@@ -53,9 +53,9 @@ POOL = pool_of(
 
 
 def test_rows_that_the_original_passes_are_guarded() -> None:
-    assert guarding_rows(POOL, MUST) == (T[0], T[2])
-    assert guarding_rows(POOL, {}) == ()
-    assert guarding_rows(seeded({}, train=6), MUST) == ()
+    assert guarded_rows(POOL, MUST) == {T[0]: 1.0, T[2]: 0.5}
+    assert guarded_rows(POOL, {}) == {}
+    assert guarded_rows(seeded({}, train=6), MUST) == {}
 
 
 def test_a_regression_is_a_score_below_the_threshold_on_a_guarded_row() -> None:

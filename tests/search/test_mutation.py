@@ -201,7 +201,7 @@ def test_a_component_without_a_usable_text_does_not_hold_up_the_others() -> None
         ("first text", "equals the current text"),
         (Reflection(text="a new", truncated=True), "cut off"),
         (Reflection(error="AdapterParseError: no field"), "AdapterParseError: no field"),
-        ("x" * 51, "has 51 characters; at most 50"),
+        ("x" * 51, "has 51 characters, more than the 50"),
     ],
 )
 def test_without_any_usable_text_no_child_is_run_and_the_reason_is_reported(

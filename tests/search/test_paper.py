@@ -246,7 +246,7 @@ def test_without_a_row_that_every_candidate_has_the_original_is_returned() -> No
     choice = choice_of(pool)
     assert choice.member == 0
     assert choice.reason.startswith(
-        "best mean on the 0 of 1 validation rows with a score for every candidate, "
+        "best mean on the 0 of 1 validation row with a score for every candidate, "
     )
 
 

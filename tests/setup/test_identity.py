@@ -91,7 +91,7 @@ def test_the_settings_of_a_predictor_make_a_difference() -> None:
 
 def test_a_row_with_broken_text_has_an_identity() -> None:
     row = dspy.Example(question="half a pair \ud800", answer="x").with_inputs("question")
-    assert identity(rows=[row])["train rows"].startswith("1 rows, ")
+    assert identity(rows=[row])["train rows"].startswith("1 row, ")
 
 
 def test_other_kinds_of_text_and_other_frozen_names_make_a_difference() -> None:

@@ -100,14 +100,14 @@ def test_keys_of_gepa_kwargs_with_an_equivalent_are_translated(
         ({"mlflow_attach_existing": True}, "nested in the one that is active"),
         ({"tracking_key_prefix": "x"}, "Names begin with gepa/"),
         ({"val_evaluation_policy": "full_eval"}, "strategy='paper' runs"),
-        ({"sampling_strategy": None}, "Pass width="),
-        ({"selection_strategy": None}, "Pass acceptance="),
-        ({"reflection_strategy": None}, "Pass instruction_proposer="),
+        ({"sampling_strategy": object()}, "Pass width="),
+        ({"selection_strategy": "all"}, "Pass acceptance="),
+        ({"reflection_strategy": object()}, "Pass instruction_proposer="),
         ({"reflection_prompt_template": "x"}, "Pass instruction_proposer="),
         ({"reflection_lm_kwargs": {}}, "Set them on reflection_lm"),
         ({"max_reflection_cost": 1.0}, "Pass max_cost="),
         ({"merge_val_overlap_floor": 5}, "Merges compare"),
-        ({"logger": None}, "logger 'dspy_gepa'"),
+        ({"logger": object()}, "logger 'dspy_gepa'"),
         ({"task_lm": "x"}, "dspy.configure"),
         ({"acceptance_criterion": "always"}, "known are 'strict_improvement', 'improvement_or_equal'"),
         ({"batch_sampler": object()}, "pass batch_sampler= to GEPA"),
@@ -119,6 +119,10 @@ def test_other_keys_are_refused_with_what_to_use_in_their_place(given: dict[str,
     with pytest.raises(ConfigurationError, match=words) as caught:
         GEPA(is_right, max_metric_calls=99, reflection_lm=scripted_lm(learns_words), gepa_kwargs=given)
     assert f"gepa_kwargs[{key!r}]" in str(caught.value)
+
+
+def test_a_refused_key_may_be_none_as_it_is_by_default_there() -> None:
+    assert translate({"max_reflection_cost": None, "sampling_strategy": None}) == {}
 
 
 def test_every_parameter_of_the_gepa_package_is_an_option_or_a_key_that_is_known() -> None:

@@ -74,11 +74,11 @@ def test_a_recorder_keeps_the_events_of_a_run_in_order() -> None:
 
 def test_a_recorder_names_what_it_received_where_one_event_was_expected() -> None:
     recorder = EventRecorder()
-    with pytest.raises(AssertionError, match="0 events Finished were heard, not one; heard: nothing"):
+    with pytest.raises(AssertionError, match="Finished was heard 0 times, not once; heard: nothing"):
         recorder.one(Finished)
     practice_run(callbacks=[recorder], max_metric_calls=30)
     with pytest.raises(
-        AssertionError, match=r"\d\d events RolloutDone were heard, not one; heard: RunStarted"
+        AssertionError, match=r"RolloutDone was heard \d\d times, not once; heard: RunStarted"
     ):
         recorder.one(RolloutDone)
 

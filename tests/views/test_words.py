@@ -207,7 +207,7 @@ def test_rows_that_must_pass_are_counted_for_the_result_where_your_program_fails
     text = must_pass_text(run)
     assert "your program passes 1 of the 4 rows named" in text
     assert text.endswith("candidate 1 passes 1 of the 3 others, and was not run on 1")
-    assert "passes all 1 guarded rows of 4 that must pass" in summary_text(run)
+    assert "passes all 1 guarded row of 4 that must pass" in summary_text(run)
     assert "others" not in must_pass_text(replace(run, best=0))
     fails_all = replace(members[0], scores=dict.fromkeys(named, 0.0))
     none = replace(run, members=(fails_all, members[1]))
