@@ -30,6 +30,7 @@ from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import (
     IN_SAMPLE,
     Length,
+    candidate_among,
     candidate_name,
     counted,
     diff_texts,
@@ -232,7 +233,7 @@ class GEPAResult:
 
     def __repr__(self) -> str:
         """Describe the result on one line; `to_markdown`, `report` and `to_dict` show more."""
-        returned = f"returned: {candidate_name(self.best_idx)} of {counted(len(self.texts), 'candidate')}"
+        returned = f"returned: {candidate_among(self.best_idx, len(self.texts))}"
         return f"<GEPAResult {summary_text(self.record)}; {returned}, {self.choice_reason}>"
 
     def _repr_html_(self) -> str:

@@ -104,6 +104,11 @@ def candidate_name(index: int) -> str:
     return f"candidate {index}" if index else "your program"
 
 
+def candidate_among(index: int, count: int) -> str:
+    """Return the words for a candidate and the number of all: ``candidate 12, one of 20``."""
+    return f"{candidate_name(index)}, one of {counted(count, 'candidate')}"
+
+
 def render_short(score: float, interval: tuple[float, float]) -> str:
     """Return a score with its interval, with as many decimals as the width of the interval calls for."""
     shown = [figure(value, interval) for value in (score, *interval)]
