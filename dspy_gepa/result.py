@@ -39,6 +39,7 @@ from dspy_gepa.texts import (
     length_of_texts,
     render_against_original,
     render_estimate,
+    render_gain,
     render_report,
 )
 from dspy_gepa.types import PHASES, Candidate, HeldOut, Row, Usage
@@ -409,7 +410,7 @@ class GEPAResult:
         before, after = self.seed_length, self.best_length
         tokens = f"about {counted(before.tokens, 'token')} before, {after.tokens:,} now"
         facts = [
-            ("Gain over your program", render_estimate(self.gain, self.gain_interval)),
+            ("Gain over your program", render_gain(self.best_idx, self.gain, self.gain_interval)),
             ("Returned", f"{candidate_name(self.best_idx)}: {self.choice_reason}"),
             (
                 "Expected score",

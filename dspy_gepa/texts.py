@@ -134,6 +134,11 @@ def render_estimate(value: float, interval: tuple[float, float]) -> str:
     return f"{shown}, with probability 0.9 between {low} and {high}"
 
 
+def render_gain(best: int, gain: float, interval: tuple[float, float]) -> str:
+    """Return the gain of the best candidate with its interval, in words; ``none`` for the original itself."""
+    return render_estimate(gain, interval) if best else "none"
+
+
 def render_against_original(levels: Sequence[Mapping[str, float]] | None, candidate: int) -> str:
     """Return the levels of a candidate beside those of the original; "" if there are none."""
     if levels is None:

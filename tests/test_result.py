@@ -393,6 +393,13 @@ def test_a_result_is_shown_on_one_line_and_in_a_notebook_as_a_table() -> None:
     assert "know w" in page
 
 
+def test_a_result_without_a_gain_has_no_interval_of_it() -> None:
+    found = result_of(compiled(reflection=lambda p: {"new_instruction": "Nothing. " + p.user[:20]}))
+    assert found.best_idx == 0
+    assert "- Gain over your program: none\n" in found.to_markdown()
+    assert "Gain over your program: none\\n" in found.report().to_html()
+
+
 def test_where_means_decide_the_expected_scores_of_the_line_are_named_so() -> None:
     paper, adaptive = (
         result_of(compiled(reflection=learns_words, strategy=s)) for s in ("paper", "adaptive")

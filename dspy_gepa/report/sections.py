@@ -144,7 +144,8 @@ def facts(record: RunRecord) -> list[Fact]:
     if record.test is not None:
         found.append(Fact("Test score", f"{record.test.score:.2f}", test_text(record)))
     if said := must_pass_text(record):
-        found.append(Fact("Rows that must pass", f"{len(record.guarded):,}", said))
+        named = len(record.started["must_pass"])
+        found.append(Fact("Rows that must pass", f"{len(record.guarded):,} of {named:,} guarded", said))
     return found
 
 

@@ -176,13 +176,15 @@ def trials_text(record: RunRecord) -> str:
     accepted, rejected, skipped = map(verdicts.count, ("accepted", "rejected", "skipped"))
     without = f", {skipped} without a proposal" if skipped else ""
     tried = accepted + rejected
-    if not tried:
-        return without[2:]
-    if record.started.get("strategy", {}).get("validates_all", True):
+    if tried and record.started.get("strategy", {}).get("validates_all", True):
         return f"{accepted} accepted, {rejected} rejected{without} ({accepted / tried:.0%} accepted)"
+    unrun = sum(trial.verdict == "rejected" and not trial.after for trial in record.trials)
+    without = f", {unrun} rejected before a rollout{without}" if unrun else without
+    if tried == unrun:
+        return without[2:]
     better = sum(map(_improves(record), record.members))
-    whose = "their parents" if tried > 1 else "its parent"
-    return f"{tried} tried, {better} expected to be better than {whose}{without}"
+    whose = "their parents" if tried - unrun > 1 else "its parent"
+    return f"{tried - unrun} tried, {better} expected to be better than {whose}{without}"
 
 
 def _improves(record: RunRecord) -> Callable[[MemberRecord], bool]:
@@ -372,7 +374,8 @@ def _unguarded_text(record: RunRecord) -> str:
     known = record.members[record.best].scores
     unknown = sum(row not in known for row in others)
     not_run = f", and was not run on {unknown:,}" if unknown else ""
-    share = f"{len(passed(others, known)):,} of the {counted(len(others), 'other')}"
+    which = counted(len(others), "other") if record.guarded else f"{len(others):,}"
+    share = f"{len(passed(others, known)):,} of the {which}"
     return f"{candidate_name(record.best)} passes {share}{not_run}"
 
 

@@ -173,10 +173,21 @@ def test_where_every_candidate_is_kept_there_is_no_acceptance_rate() -> None:
     )
     started = {"strategy": {"validates_all": False}}
     run = recorded(members=members, trials=trials(3, 1, 1), started=started).record
-    assert trials_text(run) == "4 tried, 1 expected to be better than their parents, 1 without a proposal"
+    rest = "1 rejected before a rollout, 1 without a proposal"
+    assert trials_text(run) == f"3 tried, 1 expected to be better than their parents, {rest}"
     assert trials_text(recorded(members=members, trials=trials(1, 0), started=started).record).startswith(
         "1 tried"
     )
+
+
+def test_a_proposal_that_was_rejected_before_a_rollout_does_not_count_as_tried() -> None:
+    started = {"strategy": {"validates_all": False}}
+    run, refused = trial("accepted", after=(1.0,)), trial("rejected")
+    text = trials_text(recorded(trials=(run, refused, refused), started=started).record)
+    assert text.startswith("1 tried, ")
+    assert text.endswith(", 2 rejected before a rollout")
+    only = trials_text(recorded(trials=(refused, trial("skipped")), started=started).record)
+    assert only == "1 rejected before a rollout, 1 without a proposal"
 
 
 def test_a_result_is_one_line() -> None:
@@ -212,7 +223,7 @@ def test_rows_that_must_pass_are_counted_for_the_result_where_your_program_fails
     fails_all = replace(members[0], scores=dict.fromkeys(named, 0.0))
     none = replace(run, members=(fails_all, members[1]))
     assert must_pass_text(none).startswith("your program passes none of the 4 rows named")
-    assert "candidate 1 passes 2 of the 4 others, and was not run on 1" in must_pass_text(none)
+    assert "candidate 1 passes 2 of the 4, and was not run on 1" in must_pass_text(none)
     assert "must pass" not in summary_text(none)
 
 
