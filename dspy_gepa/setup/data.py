@@ -218,8 +218,8 @@ def check_must_pass(option: str, value: Any) -> None:
         for index, row in enumerate(value):
             if not isinstance(row, Example):
                 raise ConfigurationError(
-                    f"{option}[{index}] is {type(row).__name__}, not dspy.Example. Pass examples of trainset or "
-                    "valset, such as trainset[:5], or a function of an example that gives True for these rows."
+                    f"{option}[{index}] is {type(row).__name__}, not dspy.Example. Pass examples of trainset "
+                    "or valset, such as trainset[:5], or a function that gives True for such examples."
                 )
         read_examples(option, value)
         return
