@@ -30,6 +30,7 @@ from dspy_gepa.steps import Proposal
 from dspy_gepa.texts import (
     IN_SAMPLE,
     Length,
+    candidate_among,
     candidate_name,
     counted,
     diff_texts,
@@ -38,6 +39,7 @@ from dspy_gepa.texts import (
     length_of_texts,
     render_against_original,
     render_estimate,
+    render_gain,
     render_report,
 )
 from dspy_gepa.types import PHASES, Candidate, HeldOut, Row, Usage
@@ -232,7 +234,7 @@ class GEPAResult:
 
     def __repr__(self) -> str:
         """Describe the result on one line; `to_markdown`, `report` and `to_dict` show more."""
-        returned = f"returned: {candidate_name(self.best_idx)} of {counted(len(self.texts), 'candidate')}"
+        returned = f"returned: {candidate_among(self.best_idx, len(self.texts))}"
         return f"<GEPAResult {summary_text(self.record)}; {returned}, {self.choice_reason}>"
 
     def _repr_html_(self) -> str:
@@ -408,7 +410,7 @@ class GEPAResult:
         before, after = self.seed_length, self.best_length
         tokens = f"about {counted(before.tokens, 'token')} before, {after.tokens:,} now"
         facts = [
-            ("Gain over your program", render_estimate(self.gain, self.gain_interval)),
+            ("Gain over your program", render_gain(self.best_idx, self.gain, self.gain_interval)),
             ("Returned", f"{candidate_name(self.best_idx)}: {self.choice_reason}"),
             (
                 "Expected score",

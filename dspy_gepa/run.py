@@ -39,7 +39,7 @@ from dspy_gepa.runtime.executors import LoopExecutor, ThreadExecutor
 from dspy_gepa.runtime.failures import FailedRollouts
 from dspy_gepa.runtime.forecast import Sample, Shape, UsageWatch, forecast, require_price
 from dspy_gepa.runtime.policy import RetryPolicy
-from dspy_gepa.runtime.scheduler import AHEAD, Scheduler
+from dspy_gepa.runtime.scheduler import Scheduler
 from dspy_gepa.runtime.signals import stopping_on_signals
 from dspy_gepa.runtime.worker import Worker, submitter
 from dspy_gepa.search.belief.summary import best_outputs
@@ -48,6 +48,7 @@ from dspy_gepa.search.held_out import compare_on_test, run_test
 from dspy_gepa.search.loop import Committed, Search, run
 from dspy_gepa.search.plans import NoPlans
 from dspy_gepa.search.strategy import Problem, Strategy
+from dspy_gepa.steps import AHEAD
 from dspy_gepa.texts import candidate_name, counted, escape_controls
 from dspy_gepa.types import Effect, Fault, HeldOut, Outcome, Reflection, Rollout, Row
 
@@ -287,6 +288,7 @@ def _start_of(settings: RunSettings, problem: Problem, journal: Journal | None) 
         in_sample=Row("train", 0) in problem.val_rows,
         candidates=tuple(dict.fromkeys([problem.original, *problem.initial])),
         resumed_steps=0 if journal is None else journal.last_step + 1,
+        resumed_trials=0 if journal is None else journal.trials,
         seconds_before=0.0 if journal is None else journal.seconds_before,
         guidance=dict(problem.reflection.guidance),
         must_pass={str(row): low for row, low in problem.must_pass.items()},

@@ -15,6 +15,8 @@ StepKind: TypeAlias = Literal[
 """Kind of a step: run the original, or another initial candidate, on its first rows; run a new member on all
 validation rows, or the best one on more; improve a member, merge two, trim the best, compare the best, or run
 the test set after the search."""
+# Number of a step before or after all others, in the journal.
+AHEAD = -1
 Verdict: TypeAlias = Literal["accepted", "rejected", "skipped"]
 
 

@@ -104,6 +104,11 @@ def candidate_name(index: int) -> str:
     return f"candidate {index}" if index else "your program"
 
 
+def candidate_among(index: int, count: int) -> str:
+    """Return the words for a candidate and the number of all: ``candidate 12, one of 20``."""
+    return f"{candidate_name(index)}, one of {counted(count, 'candidate')}"
+
+
 def render_short(score: float, interval: tuple[float, float]) -> str:
     """Return a score with its interval, with as many decimals as the width of the interval calls for."""
     shown = [figure(value, interval) for value in (score, *interval)]
@@ -127,6 +132,11 @@ def render_estimate(value: float, interval: tuple[float, float]) -> str:
     """Return a number with its interval, in words."""
     shown, low, high = (figure(number, interval) for number in (value, *interval))
     return f"{shown}, with probability 0.9 between {low} and {high}"
+
+
+def render_gain(best: int, gain: float, interval: tuple[float, float]) -> str:
+    """Return the gain of the best candidate with its interval, in words; ``none`` for the original itself."""
+    return render_estimate(gain, interval) if best else "none"
 
 
 def render_against_original(levels: Sequence[Mapping[str, float]] | None, candidate: int) -> str:

@@ -24,16 +24,19 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 SECONDS = 600
 COLOURS = 48
-# No bars, no price list from the network, and this checkout's packages.
-# The second cell of each notebook. In a clone, after `pip install '.[notebooks]'`, it does nothing.
+# The second cell of each notebook. Jupyter starts it in the notebook's folder, which lacks `benchmarks`.
 SET_UP = """\
 # In Colab, or wherever there is no clone: put the repository's address here and run this cell first.
 import importlib.util
+from pathlib import Path
 
-if importlib.util.find_spec("benchmarks") is None:
+if Path("../benchmarks/__init__.py").exists():
+    %cd -q ..
+elif importlib.util.find_spec("benchmarks") is None:
     !git clone -q REPOSITORY dspy_gepa
     %cd -q dspy_gepa
     %pip install -q '.[notebooks]'"""
+# No bars, no price list from the network, and this checkout's packages.
 ENVIRONMENT = {"TQDM_DISABLE": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": str(ROOT)}
 
 

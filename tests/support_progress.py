@@ -55,7 +55,6 @@ RUNNING = Progress(
     ),
     kind="mutation",
     started_at=0.0,
-    used=Spending(300, 12, 45_200, 0.41),
     fresh_from=(0.0, 0.0),
 )
 WAIT = Wait(True, rollouts=5, reflections=1, until=150.0, can_hurry=True)

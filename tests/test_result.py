@@ -393,6 +393,23 @@ def test_a_result_is_shown_on_one_line_and_in_a_notebook_as_a_table() -> None:
     assert "know w" in page
 
 
+def test_a_result_without_a_gain_has_no_interval_of_it() -> None:
+    found = result_of(compiled(reflection=lambda p: {"new_instruction": "Nothing. " + p.user[:20]}))
+    assert found.best_idx == 0
+    assert "- Gain over your program: none\n" in found.to_markdown()
+    assert "Gain over your program: none\\n" in found.report().to_html()
+
+
+def test_where_means_decide_the_expected_scores_of_the_line_are_named_so() -> None:
+    paper, adaptive = (
+        result_of(compiled(reflection=learns_words, strategy=s)) for s in ("paper", "adaptive")
+    )
+    assert paper.best_idx
+    assert f"expected {paper.record.members[0].believed:.2f} -> {paper.score:.2f}" in repr(paper)
+    assert "best mean on all" in repr(paper)
+    assert "expected" not in repr(adaptive)
+
+
 def test_no_text_of_a_model_is_read_as_html_in_a_notebook() -> None:
     found = result_of(compiled(reflection=lambda p: {"new_instruction": "<script>x</script> know w1."}))
     assert "<script>" not in found._repr_html_()

@@ -13,10 +13,11 @@ import click
 
 from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean, fact_lines, heading, paragraph, say, table
-from dspy_gepa.record.model import Point, RunRecord
+from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.texts import counted, diff_texts
+from dspy_gepa.types import HeldOut
 from dspy_gepa.views.words import amount, duration
 
 Settings: TypeAlias = Mapping[str, Any]
@@ -45,16 +46,18 @@ def compare(first: Path, second: Path, *, no_texts: bool) -> None:
     a, b = read_run(first), read_run(second)
     settings = read_settings(first), read_settings(second)
     reasons = obstacles(*settings)
+    same_test = settings[0].get("test rows") == settings[1].get("test rows")
     _lines(fact_lines([("A", str(first)), ("B", str(second))]))
-    _section(
-        "Result", table(("", "A", "B", "B - A"), list(_results(a, b, scores=not reasons)), right=_NUMBERS)
-    )
+    results = list(_results(a, b, scores=not reasons, same_test=same_test))
+    _section("Result", table(("", "A", "B", "B - A"), results, right=_NUMBERS))
     say()
     say(
         paragraph(
             f"Their scores cannot be compared: {'; '.join(reasons)}." if reasons else on_shared_rows(a, b)
         )
     )
+    if a.test is not None and b.test is not None and not same_test:
+        say(paragraph("Their test scores cannot be compared: the test rows differ."))
     shared = [] if reasons else equal_rollouts(a, b)
     if shared:
         rows = [(f"{mark:,}", *_pair(one.score, other.score, _fraction)) for mark, one, other in shared]
@@ -145,25 +148,44 @@ def on_shared_rows(a: RunRecord, b: RunRecord) -> str:
     return f"On the {counted(len(pairs), 'validation row')} that the best of both were run on: {means}."
 
 
-def _results(a: RunRecord, b: RunRecord, *, scores: bool) -> Iterator[tuple[str, ...]]:
+def _results(a: RunRecord, b: RunRecord, *, scores: bool, same_test: bool) -> Iterator[tuple[str, ...]]:
     yield "state", a.state, b.state, ""
     if a.last is None or b.last is None:
         return
     yield "score", *_pair(a.last.score, b.last.score, _fraction, compared=scores)
-    yield "score, 90 %", *(f"{low:.3f} to {high:.3f}" for low, high in (a.last.interval, b.last.interval)), ""
+    yield "score, 90 %", _span(a.last.interval), _span(b.last.interval), ""
     yield "gain", *_pair(a.last.gain, b.last.gain, _fraction, compared=scores)
-    for name in ("rollouts", "reflections", "tokens", "cost"):
-        one, other = getattr(a.last, name), getattr(b.last, name)
+    yield from _test_results(a.test, b.test, compared=scores and same_test)
+    for name in vars(a.spent):
+        one, other = getattr(a.spent, name), getattr(b.spent, name)
         if name != "cost" or one or other:  # without prices the cost is 0
             yield name, *_pair(one, other, partial(amount, name))
     yield "time", *_pair(a.seconds, b.seconds, duration)
     yield "candidates", *_pair(len(a.members), len(b.members), partial(amount, "candidates"))
 
 
+def _test_results(a: HeldOut | None, b: HeldOut | None, *, compared: bool) -> Iterator[tuple[str, ...]]:
+    """Return the scores of the returned programs on the test sets; nothing if neither run has one."""
+    if a is None and b is None:
+        return
+    yield (
+        "test score",
+        *_pair(None if a is None else a.score, None if b is None else b.score, _fraction, compared=compared),
+    )
+    yield "test, 90 %", *("none" if test is None else _span(test.interval) for test in (a, b)), ""
+    yield (
+        "test gain",
+        *_pair(None if a is None else a.gain, None if b is None else b.gain, _fraction, compared=compared),
+    )
+
+
 def _pair(
-    one: float, other: float, show: Callable[[float], str], *, compared: bool = True
+    one: float | None, other: float | None, show: Callable[[float], str], *, compared: bool = True
 ) -> tuple[str, str, str]:
     """Return both values and their difference, which has a sign unless it is shown as 0."""
+    if one is None or other is None:
+        first, second = ("none" if value is None else show(value) for value in (one, other))
+        return first, second, ""
     gap = show(abs(other - one))
     sign = "" if gap == show(0) else "-" if other < one else "+"
     return show(one), show(other), f"{sign}{gap}" if compared else ""
@@ -171,6 +193,10 @@ def _pair(
 
 def _fraction(value: float) -> str:
     return f"{value:.3f}"
+
+
+def _span(interval: Interval) -> str:
+    return f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def _best_texts(record: RunRecord) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from dspy_gepa.cli.run_argument import explained, run_argument
 from dspy_gepa.cli.terminal import clean, clean_line, say, stdout_is_terminal, writing
 from dspy_gepa.record.model import MemberRecord, RunRecord
 from dspy_gepa.record.read import read_run, read_settings
-from dspy_gepa.texts import render_estimate, render_report
+from dspy_gepa.texts import candidate_among, render_estimate, render_report
 
 Writer: TypeAlias = Callable[[RunRecord, MemberRecord, Mapping[str, Any]], str]
 
@@ -87,7 +87,7 @@ def _markdown(record: RunRecord, member: MemberRecord, settings: Mapping[str, An
     facts = [
         ("Run", record.log_dir or ""),
         ("State", record.state),
-        ("Candidate", f"{member.index} of {len(record.members)}" + " (the original)" * (member.index == 0)),
+        ("Texts of", candidate_among(member.index, len(record.members))),
         ("Score", render_estimate(*known) if known else "unknown"),
     ]
     return render_report("Instructions", facts, member.texts).rstrip("\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from dspy_gepa.errors import JournalError
 from dspy_gepa.record.brief import Outline, find_runs, read_outline
 from dspy_gepa.views.words import amount
 
-_HEADER = ("run", "state", "score", "gain", "rollouts", "cost", "last seen")
-_RIGHT = frozenset({2, 3, 4, 5})
+_HEADER = ("run", "state", "score", "gain", "test", "rollouts", "cost", "last seen")
+_TEST = _HEADER.index("test")
 
 
 @click.command()
@@ -36,7 +35,11 @@ def runs(ctx: click.Context, directory: Path) -> None:
             unreadable.append(problem)
     known.sort(key=lambda found: found[1].last_seen)
     if known:
-        for line in table(_HEADER, [_row(run, outline) for run, outline in known], right=_RIGHT):
+        lines = [_HEADER, *(_row(run, outline) for run, outline in known)]
+        if not any(line[_TEST] for line in lines[1:]):
+            lines = [(*line[:_TEST], *line[_TEST + 1 :]) for line in lines]
+        header, *rows = lines
+        for line in table(header, rows, right=frozenset(range(2, len(header) - 1))):
             say(line)
     elif not unreadable:
         say(f"There are no runs below {clean_line(str(directory))}. GEPA(log_dir=...) makes one.")
@@ -46,12 +49,13 @@ def runs(ctx: click.Context, directory: Path) -> None:
         ctx.exit(CannotError.exit_code)
 
 
-def _row(run: Path, outline: Outline) -> Sequence[str]:
+def _row(run: Path, outline: Outline) -> tuple[str, ...]:
     return (
         str(run),
         outline.state,
         "" if outline.score is None else f"{outline.score:.3f}",
         "" if outline.gain is None else f"{outline.gain:+.3f}",
+        "" if outline.test is None else f"{outline.test:.3f}",
         f"{outline.rollouts:,}",
         amount("cost", outline.cost) if outline.cost else "",
         datetime.fromtimestamp(outline.last_seen).strftime("%Y-%m-%d %H:%M"),

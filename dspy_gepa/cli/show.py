@@ -15,8 +15,16 @@ from dspy_gepa.cli.terminal import clean, clean_line, fact_lines, heading, parag
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run, read_settings
 from dspy_gepa.runtime.budget import UNLIMITED
-from dspy_gepa.texts import IN_SAMPLE, candidate_name, counted, render_estimate
-from dspy_gepa.views.words import amount, duration, measured_text, must_pass_text, test_text, trials_text
+from dspy_gepa.texts import IN_SAMPLE, candidate_among, counted, render_estimate
+from dspy_gepa.views.words import (
+    amount,
+    duration,
+    measured_text,
+    must_pass_text,
+    test_text,
+    trials_text,
+    uncommitted_text,
+)
 
 # Settings that a user gave by name; the others follow from program and data.
 _NAMED = ("metric", "task model", "reflection model", "adapter", "seed", "width")
@@ -52,7 +60,7 @@ def summary(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield from _result(record)
     yield "stopped", record.stop_reason
     yield "error", record.error
-    yield "spent", ", ".join(_spent(record))
+    yield "spent", "; ".join(filter(None, [", ".join(_spent(record)), uncommitted_text(record)]))
     sessions = f" in {counted(record.sessions, 'session')}" if record.sessions > 1 else ""
     yield "time", f"{duration(record.seconds)}{sessions}"
     yield "trials", trials_text(record)
@@ -81,19 +89,15 @@ def _result(record: RunRecord) -> Iterator[tuple[str, str]]:
         sure = f"better than your program with probability {last.better_than_original:.2f}"
         yield "gain", f"{render_estimate(last.gain, last.gain_interval)}; {record.choice_reason or sure}"
     line = " > ".join(map(str, record.lineage(record.best)))
-    of = candidate_name(record.best) + f", one of {counted(len(record.members), 'candidate')}"
-    of += f" (lineage {line})" if record.best else ""
+    of = candidate_among(record.best, len(record.members)) + (f" (lineage {line})" if record.best else "")
     word = "returned" if record.state == "finished" else "best"
     yield word, of
 
 
 def _spent(record: RunRecord) -> Iterator[str]:
-    last = record.last
-    if last is None:
-        return
     limits = record.started.get("limits", {})
-    for name in ("rollouts", "reflections", "tokens", "cost"):
-        spent, limit = vars(last)[name], limits.get(name)
+    for name, spent in vars(record.spent).items():
+        limit = limits.get(name)
         unit = "" if name == "cost" else f" {name}"
         if name == "cost" and not spent and limit is None:
             continue  # without prices the cost is 0

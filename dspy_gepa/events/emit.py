@@ -23,13 +23,12 @@ from dspy_gepa.events.events import (
 from dspy_gepa.program.redaction import redact
 from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.dispatcher import Done
-from dspy_gepa.runtime.scheduler import AHEAD
 from dspy_gepa.search.belief.bounded import Bounded
 from dspy_gepa.search.loop import Committed, Search
 from dspy_gepa.search.must_pass import failing
 from dspy_gepa.search.pool import Pool
 from dspy_gepa.search.strategy import PlannedStep
-from dspy_gepa.steps import Evaluation, Proposal, available
+from dspy_gepa.steps import AHEAD, Evaluation, Proposal, available
 from dspy_gepa.texts import escape_controls
 from dspy_gepa.types import Effect, Fault, HeldOut, Outcome, Reflect, Rollout, Row
 

@@ -44,7 +44,7 @@ class RunStarted(Event):
     """The run is about to begin.
 
     Attributes:
-        forecast: Expected steps, rollouts and reflections, from the sizes alone; see `ForecastMade`.
+        forecast: Expected trials, rollouts and reflections, from the sizes alone; see `ForecastMade`.
         limits: Maximum spending.
         seed: Random seed.
         strategy: Settings of the search strategy by name, functions by their names.
@@ -55,6 +55,7 @@ class RunStarted(Event):
         in_sample: True if the validation examples are the training examples.
         candidates: The texts of the original program and of the other initial candidates.
         resumed_steps: Number of steps that earlier sessions in this `log_dir` began.
+        resumed_trials: Number of trials of a new candidate among these; `forecast.steps` counts the same.
         seconds_before: Duration of the earlier sessions.
         guidance: The user's guidance for the reflection model, skills included, by component or pattern.
         must_pass: Rows that must pass, by name, each with the lowest score that passes.
@@ -72,6 +73,7 @@ class RunStarted(Event):
     in_sample: bool
     candidates: tuple[Candidate, ...]
     resumed_steps: int = 0
+    resumed_trials: int = 0
     seconds_before: float = 0.0
     guidance: Mapping[str, str] = field(default_factory=dict)
     must_pass: Mapping[str, float] = field(default_factory=dict)

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dspy_gepa.events import StepCommitted
+from dspy_gepa.events import Finished, StepCommitted, StepPlanned
 from dspy_gepa.record.conform import check_type
 from dspy_gepa.record.file import FILE_NAME, read_journal
 from dspy_gepa.record.model import Interval, RunStatus
@@ -17,6 +18,12 @@ from dspy_gepa.record.read import read_events_backwards, state_of
 
 # Folders that hold no runs, and very many files.
 _PASSED_OVER = frozenset({"node_modules", "__pycache__", "site-packages"})
+
+# Rollouts of steps that were begun: a course that was left may have results of later ones.
+_UNCOMMITTED = """
+SELECT count(*) FROM effects WHERE kind = 'rollout' AND step BETWEEN 0 AND ?
+AND step NOT IN (SELECT committed FROM events WHERE committed IS NOT NULL)
+"""
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,9 @@ class Outline:
         score: Expected score of the best member; None before there is one, as the next two.
         interval: Interval that contains this with probability 0.9.
         gain: Expected gain over the original.
-        rollouts: Number of rollouts spent.
-        cost: US dollars spent, as far as prices are known.
+        test: Score of the returned program on the test set; None without one, and before the run ended.
+        rollouts: Number of rollouts spent, those of steps that have not finished included.
+        cost: US dollars spent in finished steps, as far as prices are known.
         last_seen: Time of its last entry, in seconds since 1970.
     """
 
@@ -37,6 +45,7 @@ class Outline:
     score: float | None
     interval: Interval | None
     gain: float | None
+    test: float | None
     rollouts: int
     cost: float
     last_seen: float
@@ -50,15 +59,19 @@ def read_outline(directory: Path) -> Outline:
     """
     with read_journal(directory) as db:
         commit = _last(read_events_backwards(db), StepCommitted.name())
-        spent = commit.get("spent", {})
+        spent, state = commit.get("spent", {}), state_of(db, directory)
+        ended = _last(islice(read_events_backwards(db), 1), Finished.name()) if state == "finished" else {}
+        begun = -1 if ended else _last(read_events_backwards(db), StepPlanned.name()).get("step", -1)
+        (uncommitted,) = db.execute(_UNCOMMITTED, (begun,)).fetchone()
         last_seen = db.execute("SELECT max(last_seen) FROM sessions").fetchone()[0] or 0.0
         datetime.fromtimestamp(last_seen)  # raises where it cannot be shown
         outline = Outline(
-            state=state_of(db, directory),
+            state=state,
             score=commit.get("score"),
             interval=tuple(commit["interval"]) if commit else None,
             gain=commit.get("gain"),
-            rollouts=spent.get("rollouts", 0),
+            test=(ended.get("test") or {}).get("score"),
+            rollouts=spent.get("rollouts", 0) + uncommitted,
             cost=spent.get("cost", 0.0),
             last_seen=last_seen,
         )

@@ -23,7 +23,8 @@ from dspy_gepa.events import (
 from dspy_gepa.program.media import elide, with_media
 from dspy_gepa.record.model import Evidence, MemberRecord, Point, RunRecord, RunStatus, Trial
 from dspy_gepa.record.rows import MAX_ROWS
-from dspy_gepa.steps import Proposal
+from dspy_gepa.runtime.budget import Spending
+from dspy_gepa.steps import AHEAD, Proposal
 from dspy_gepa.types import PHASES, Levels, Outcome, Reflection, Row, Usage
 
 # Maximum number of characters of a feedback, and of the inputs of a rollout: enough to recognize the case.
@@ -51,6 +52,7 @@ class RecordBuilder:
         self._trials: list[Trial] = []
         self._curve: list[Point] = []
         self._planned: dict[int, StepPlanned] = {}
+        self._uncommitted: dict[int, Spending] = {}
         self._usage: dict[str, Usage] = {}
         self._failures: Counter[str] = Counter()
         self._program_failures: Counter[str] = Counter()
@@ -76,18 +78,20 @@ class RecordBuilder:
             case StepCommitted():
                 self._commit(event)
             case RolloutDone():
-                self.rollout(event.candidate, event.row, event.outcome)
+                self.rollout(event.step, event.candidate, event.row, event.outcome)
             case ReflectionDone():
-                self.reflection(event.reflection)
+                self.reflection(event.step, event.reflection)
             case AttemptFailed():
                 self.failure(event.cause)
             case Finished() | Failed():
                 self._end(event)
 
-    def rollout(self, candidate: str, row: Row, outcome: Outcome) -> None:
-        """Add the outcome of a rollout."""
+    def rollout(self, step: int, candidate: str, row: Row, outcome: Outcome) -> None:
+        """Add the outcome of a rollout of a step."""
         train = row.split == "train"
         self._use(PHASES[row.split], outcome.usage)
+        if row.split != "test":  # no limit counts it
+            self._spend(step, outcome.usage, rollouts=1)
         if outcome.status == "unavailable":
             self._unavailable[outcome.cause] += 1
             return
@@ -96,9 +100,10 @@ class RecordBuilder:
         if train and self._with_evidence:
             self._evidence[candidate, row] = _evidence(row, outcome)
 
-    def reflection(self, reflection: Reflection) -> None:
-        """Add an answer of the reflection model."""
+    def reflection(self, step: int, reflection: Reflection) -> None:
+        """Add an answer of the reflection model in a step."""
         self._use("reflection", reflection.usage)
+        self._spend(step, reflection.usage, reflections=1)
 
     def failure(self, cause: str) -> None:
         """Add a failure of a provider."""
@@ -127,6 +132,7 @@ class RecordBuilder:
             started=self._started,
             in_flight=tuple(self._planned.values()) if self._ended is None else (),
             **self._by_commit,
+            uncommitted=self._begun(),
             usage=dict(self._usage),
             failures=dict(self._failures),
             program_failures=dict(self._program_failures),
@@ -156,8 +162,19 @@ class RecordBuilder:
             "group_intervals": self._by_member(levels.group_intervals),
         }
 
+    def _begun(self) -> Spending:
+        if isinstance(self._ended, Finished):
+            return Spending()
+        # A step of a course that was left may be on record too, but is not planned.
+        steps = (self._uncommitted.get(step, Spending()) for step in {AHEAD, *self._planned})
+        return sum(steps, Spending())
+
     def _use(self, phase: str, usage: Usage) -> None:
         self._usage[phase] = self._usage.get(phase, Usage()) + usage
+
+    def _spend(self, step: int, usage: Usage, rollouts: int = 0, reflections: int = 0) -> None:
+        spent = Spending(rollouts, reflections, usage.spent_tokens, usage.cost)
+        self._uncommitted[step] = self._uncommitted.get(step, Spending()) + spent
 
     def _check_members(self, members: Iterable[int | None]) -> None:
         """Check that members exist; a journal of a stranger may name others.
@@ -169,7 +186,9 @@ class RecordBuilder:
             _require(member is None or 0 <= member < len(self._members), f"member {member}")
 
     def _commit(self, event: StepCommitted) -> None:
-        self._planned.pop(event.step, None)
+        for step in (event.step, AHEAD):  # the first commit counts what was done ahead of all steps
+            self._planned.pop(step, None)
+            self._uncommitted.pop(step, None)
         if event.proposal is not None:
             self._check_members([*event.proposal.parents, event.proposal.ancestor])
             _require(event.member in (None, len(self._members)), f"member {event.member}")

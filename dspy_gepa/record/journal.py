@@ -34,6 +34,12 @@ SELECT max(coalesce((SELECT max(step) FROM effects), -1), coalesce((SELECT max(c
 """
 
 
+# Plans begin with their kind. The steps of other kinds try no new candidate.
+_TRIALS = (
+    """SELECT count(*) FROM plans WHERE data LIKE '{"kind":"mutation"%' OR data LIKE '{"kind":"merge"%'"""
+)
+
+
 class _Clock:
     """Seconds since 1970 as the system said at the beginning, and from then on the seconds that passed.
 
@@ -66,6 +72,7 @@ class Journal:
         recorded: Effects that were on record when it was opened.
         last_step: The last step that had begun by then, or -1.
         last_plan: The last step of the search itself among these, or -1: the finals follow it.
+        trials: Number of trials among these.
         now: Returns the time of the journal, in seconds since 1970.
 
     Raises:
@@ -106,6 +113,7 @@ class Journal:
         self.recorded = int(self._first("SELECT count(*) FROM effects")[0])
         self.last_step = int(self._first(_LAST_STEP)[0])
         self.last_plan = int(self._first("SELECT coalesce(max(step), -1) FROM plans")[0])
+        self.trials = int(self._first(_TRIALS)[0])
         self.now = _Clock(after=self._latest()).now
         now = self.now()
         self._session = self._write("INSERT INTO sessions (started_at, last_seen) VALUES (?, ?)", now, now)

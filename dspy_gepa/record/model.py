@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from dspy_gepa.events import StepPlanned
 from dspy_gepa.record.pareto import pareto_front
+from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.texts import counted
 from dspy_gepa.types import HeldOut, Usage, not_passed, passed
 
@@ -157,6 +158,7 @@ class RunRecord:
         choice_reason: Reason why the member is returned; "" before that.
         error: Error that ended the run, or "".
         in_flight: Steps that were begun and are not committed.
+        uncommitted: Spending of such steps that is on record.
         usage: Language model use by phase: `reflection`, `train rollouts`, `validation rollouts` and, outside
             of all limits, `test rollouts`.
         objectives: Levels of the members by objective, as in `GEPAResult.val_aggregate_subscores`; empty
@@ -182,6 +184,7 @@ class RunRecord:
     choice_reason: str = ""
     error: str = ""
     in_flight: tuple[StepPlanned, ...] = ()
+    uncommitted: Spending = field(default_factory=Spending)
     usage: Mapping[str, Usage] = field(default_factory=dict)
     objectives: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     groups: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
@@ -196,8 +199,7 @@ class RunRecord:
 
     def __repr__(self) -> str:
         """Describe the run on one line; all its texts would fill many screens."""
-        rollouts = self.last.rollouts if self.last else 0
-        counts = {"candidate": len(self.members), "trial": len(self.trials), "rollout": rollouts}
+        counts = {"candidate": len(self.members), "trial": len(self.trials), "rollout": self.spent.rollouts}
         return f"<RunRecord {self.state}: {', '.join(counted(n, what) for what, n in counts.items())}>"
 
     @property
@@ -214,6 +216,14 @@ class RunRecord:
     def last(self) -> Point | None:
         """The state at the last commit; None before the first."""
         return self.curve[-1] if self.curve else None
+
+    @property
+    def spent(self) -> Spending:
+        """All spending on record within the limits, that of steps which are not committed included."""
+        last = self.last
+        if last is None:
+            return self.uncommitted
+        return Spending(last.rollouts, last.reflections, last.tokens, last.cost) + self.uncommitted
 
     @property
     def val_rows(self) -> tuple[str, ...]:

@@ -28,7 +28,6 @@ from dspy_gepa.events import (
 )
 from dspy_gepa.record.builder import RecordBuilder
 from dspy_gepa.record.model import RunRecord
-from dspy_gepa.runtime.budget import Spending
 
 Phase: TypeAlias = Literal[
     "starting", "original", "search", "finals", "test", "finished", "interrupted", "failed"
@@ -93,7 +92,6 @@ class Progress:
         record: The record so far.
         kind: The kind of the step that was planned last; "" before the first.
         steps: The steps in flight, oldest first.
-        used: Spending of all rollouts and reflections so far, those of steps in flight included.
         retries: Attempts beyond the first, of effects that have their result.
         last_failure: The last failure of a provider, or None.
         wait: The work that a stopping run waits for, or None.
@@ -110,7 +108,6 @@ class Progress:
     record: RunRecord = field(default_factory=lambda: RunRecord("running"))
     kind: str = ""
     steps: tuple[StepInFlight, ...] = ()
-    used: Spending = field(default_factory=Spending)
     retries: int = 0
     last_failure: AttemptFailed | None = None
     wait: Wait | None = None
@@ -150,9 +147,7 @@ class Progress:
     @property
     def spent(self) -> dict[str, float]:
         """Spending so far, by name, steps in flight included; for seconds see `elapsed`."""
-        last = self.record.last
-        committed = vars(Spending()) if last is None else {name: vars(last)[name] for name in vars(self.used)}
-        return {name: max(committed[name], used) for name, used in vars(self.used).items()}
+        return vars(self.record.spent)
 
     def elapsed(self, now: float) -> float:
         """Return the duration of all sessions in seconds."""
@@ -212,9 +207,10 @@ class ProgressBuilder:
         """
         if isinstance(event, RunStarted):
             self._begin()
+        before = _execute(self.progress, at) if _executes(event, self.progress) else self.progress
         self._build(event)
         record = self._build.record(log_dir=self._log_dir)
-        self.progress = _advance(replace(self.progress, record=record), event, at)
+        self.progress = _advance(replace(before, record=record), event, at)
         return self.progress
 
 
@@ -226,13 +222,12 @@ def _advance(progress: Progress, event: Event, at: float) -> Progress:
         case ForecastMade():
             return replace(progress, seconds_expected=event.forecast.seconds)
         case StepPlanned():
-            progress = replace(progress, kind=event.kind, steps=(*progress.steps, StepInFlight(event)))
-            return _execute(progress, at) if event.step >= progress.resumed_steps else progress
+            return replace(progress, kind=event.kind, steps=(*progress.steps, StepInFlight(event)))
         case StepCommitted():
             steps = tuple(step for step in progress.steps if step.plan.step != event.step)
             return replace(progress, steps=steps, contender=event.contender)
         case RolloutDone() | ReflectionDone():
-            return _add_result(progress, event, at)
+            return _add_result(progress, event)
         case AttemptFailed():
             wait = progress.wait and progress.wait.less(rollout=event.effect == "rollout")
             return replace(progress, last_failure=event, wait=wait)
@@ -257,6 +252,13 @@ def _start(progress: Progress, event: RunStarted, at: float) -> Progress:
     )
 
 
+def _executes(event: Event, progress: Progress) -> bool:
+    """Return True if an event shows that this session does not only replay."""
+    if isinstance(event, StepPlanned):
+        return event.step >= progress.resumed_steps
+    return isinstance(event, (RolloutDone, ReflectionDone)) and not event.replayed
+
+
 def _execute(progress: Progress, at: float) -> Progress:
     """Begin to measure the pace: from here on this session executes."""
     if not progress.replaying:
@@ -264,18 +266,11 @@ def _execute(progress: Progress, at: float) -> Progress:
     return replace(progress, replaying=False, fresh_from=(at, progress.share(at)))
 
 
-def _add_result(progress: Progress, event: RolloutDone | ReflectionDone, at: float) -> Progress:
-    if not event.replayed:
-        progress = _execute(progress, at)
+def _add_result(progress: Progress, event: RolloutDone | ReflectionDone) -> Progress:
     rollout = isinstance(event, RolloutDone)
-    usage = event.outcome.usage if isinstance(event, RolloutDone) else event.reflection.usage
-    used = Spending(int(rollout), int(not rollout), usage.spent_tokens, usage.cost)
-    if isinstance(event, RolloutDone) and event.row.split == "test":  # no limit counts it
-        used = Spending()
     return replace(
         progress,
         wait=progress.wait and progress.wait.less(rollout=rollout),
-        used=progress.used + used,
         retries=progress.retries + max(0, event.attempts - 1),
         steps=_with_result(progress.steps, event.step, rollout=rollout),
     )

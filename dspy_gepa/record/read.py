@@ -108,8 +108,8 @@ def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
     read = EventLines(texts.text).read
     if (started := noted(db, RunStarted.name())) is not None:
         build(read(started))
-    for key, result in db.execute("SELECT key, result FROM effects ORDER BY recorded_at"):
-        _add_effect(build, key, texts.decode(result))
+    for key, step, result in db.execute("SELECT key, step, result FROM effects ORDER BY recorded_at"):
+        _add_effect(build, key, step, texts.decode(result))
     for (cause,) in db.execute("SELECT cause FROM failures"):
         build.failure(cause)
     for _, _, data in read_events(db):
@@ -122,10 +122,10 @@ def _read(db: sqlite3.Connection, directory: Path) -> RunRecord:
     return build.record(state, seconds=seconds_of(db), sessions=sessions, log_dir=str(directory))
 
 
-def _add_effect(build: RecordBuilder, key: str, result: Result) -> None:
+def _add_effect(build: RecordBuilder, key: str, step: int, result: Result) -> None:
     check_type(result, type(result))
     if isinstance(result, Outcome):
         candidate, row, *_ = key.split(":")
-        build.rollout(candidate, row_of(row), result)
+        build.rollout(step, candidate, row_of(row), result)
     else:
-        build.reflection(result)
+        build.reflection(step, result)

@@ -29,7 +29,7 @@ from dspy_gepa.report.sections import (
     settings_in_words,
 )
 from dspy_gepa.report.tree import HIGH, WIDE, arrange
-from dspy_gepa.texts import IN_SAMPLE, counted, decimals, render_estimate, render_report
+from dspy_gepa.texts import IN_SAMPLE, counted, decimals, render_estimate, render_gain, render_report
 from dspy_gepa.views.words import measured_text
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _markdown(record: RunRecord, title: str) -> str:
         point = record.last
         score = render_estimate(point.score, point.interval) + point.as_of
         lines = [
-            ("Gain over your program", render_estimate(point.gain, point.gain_interval)),
+            ("Gain over your program", render_gain(point.best, point.gain, point.gain_interval)),
             ("Score", score + (IN_SAMPLE if record.started.get("in_sample") else "")),
             *lines,
         ]

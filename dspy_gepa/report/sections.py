@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from dspy_gepa.record.model import Interval, Point, RunRecord
 from dspy_gepa.runtime.budget import UNLIMITED
 from dspy_gepa.texts import counted
-from dspy_gepa.types import Usage
-from dspy_gepa.views.words import amount, duration, must_pass_text, test_text, trials_text
+from dspy_gepa.types import PHASES, Usage
+from dspy_gepa.views.words import (
+    amount,
+    duration,
+    must_pass_text,
+    test_text,
+    trials_text,
+    uncommitted_text,
+)
 
-TOGETHER = "all together"
+# Lines for all phases. Limits do not count the test set.
+LIMITED, TOGETHER, TESTED = "all phases within the limits", "all phases", "all phases and the test set"
 # Probabilities nearer to 0 or 1 than this are shown as bounds.
 SURE = 0.001
 
@@ -71,12 +78,13 @@ class Cost(NamedTuple):
     """Use of one model in one phase.
 
     Attributes:
-        phase: Name of the phase, or `TOGETHER` for all of them.
+        phase: Name of the phase, or of several together.
         model: Name of the model.
         prompt: Number of prompt tokens.
         completion: Number of completion tokens.
         cost: US dollars; None if the model's price is not known.
-        calls: Number of calls to all models, in the first line of a phase; else None.
+        calls: Number of calls to all models in this phase.
+        lines: Number of models, in the first line of a phase; else 0.
     """
 
     phase: str
@@ -84,7 +92,8 @@ class Cost(NamedTuple):
     prompt: int
     completion: int
     cost: float | None
-    calls: int | None
+    calls: int
+    lines: int
 
 
 def headline(record: RunRecord) -> Headline | None:
@@ -120,17 +129,14 @@ def headline(record: RunRecord) -> Headline | None:
 def facts(record: RunRecord) -> list[Fact]:
     """Return what was spent and what was found."""
     limits = record.started.get("limits", {})
-    point = record.last
-    spent: Mapping[str, float] = (
-        {"rollouts": point.rollouts, "reflections": point.reflections, "tokens": point.tokens}
-        if point
-        else {}
-    )
+    spent = record.spent
+    notes = {name: _limit(name, limits.get(name)) for name in vars(spent)}
+    notes["rollouts"] = "; ".join(filter(None, [notes["rollouts"], uncommitted_text(record)]))
     found = [
-        Fact(name.capitalize(), amount(name, value), _limit(name, limits.get(name)))
-        for name, value in spent.items()
+        Fact(name.capitalize(), amount(name, vars(spent)[name]), notes[name])
+        for name in ("rollouts", "reflections", "tokens")
     ]
-    found.append(_cost(record, point.cost if point else 0.0, limits.get("cost")))
+    found.append(_cost(record, spent.cost, limits.get("cost")))
     sessions = f"in {counted(record.sessions, 'session')}" if record.sessions > 1 else ""
     times = " ".join(filter(None, [_limit("seconds", limits.get("seconds")), sessions]))
     found.append(Fact("Time", duration(record.seconds), times))
@@ -138,7 +144,8 @@ def facts(record: RunRecord) -> list[Fact]:
     if record.test is not None:
         found.append(Fact("Test score", f"{record.test.score:.2f}", test_text(record)))
     if said := must_pass_text(record):
-        found.append(Fact("Rows that must pass", f"{len(record.guarded):,}", said))
+        named = len(record.started["must_pass"])
+        found.append(Fact("Rows that must pass", f"{len(record.guarded):,} of {named:,} guarded", said))
     return found
 
 
@@ -171,13 +178,19 @@ def in_flight(record: RunRecord) -> str:
 
 def costs(record: RunRecord) -> list[Cost]:
     """Return the use of each model by phase, and then in all phases if there are several."""
-    phases = dict(record.usage)
-    if len(phases) > 1:
-        phases[TOGETHER] = sum(record.usage.values(), Usage())
+    phases, test = dict(record.usage), record.usage.get(PHASES["test"])
+    limited = [used for phase, used in record.usage.items() if phase != PHASES["test"]]
+    if len(limited) > 1:
+        phases[LIMITED if test else TOGETHER] = sum(limited, Usage())
+    if limited and test:
+        phases[TESTED] = sum(limited, test)
     return [
-        Cost(phase, model, *usage.tokens.get(model, (0, 0)), usage.costs.get(model), calls)
+        Cost(
+            *(phase, model, *usage.tokens.get(model, (0, 0)), usage.costs.get(model), usage.calls),
+            lines=0 if place else max(1, len(usage.tokens)),
+        )
         for phase, usage in phases.items()
-        for model, calls in zip_longest(usage.tokens or ["no model named"], [usage.calls])
+        for place, model in enumerate(usage.tokens or ["no model named"])
     ]
 
 

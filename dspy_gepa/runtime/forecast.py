@@ -79,7 +79,7 @@ class Forecast:
     """Expected totals of a run; unknown figures are None.
 
     Attributes:
-        steps: Number of proposals.
+        steps: Number of trials, the steps that try a new candidate.
         rollouts: Number of rollouts; also the limit, which is never exceeded.
         reflections: Number of reflection LM calls.
         tokens: Number of tokens of all language models.
@@ -106,7 +106,7 @@ class Forecast:
     test_cost: float | None = None
 
     def __str__(self) -> str:
-        parts = [f"about {counted(self.steps, 'step')}", f"at most {counted(self.rollouts, 'rollout')}"]
+        parts = [f"about {counted(self.steps, 'trial')}", f"at most {counted(self.rollouts, 'rollout')}"]
         parts += [f"about {self.must_pass:,} of them on rows that must pass"] if self.must_pass else []
         parts.append(f"about {counted(self.reflections, 'reflection')}")
         how = " (estimated from lengths: the model reports none)" if self.tokens_estimated else ""

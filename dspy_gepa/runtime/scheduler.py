@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from dspy_gepa.errors import InfrastructureError, RunInterrupted
 from dspy_gepa.runtime.dispatcher import Dispatcher, Done
-from dspy_gepa.steps import Evaluation, Proposal, Step
+from dspy_gepa.steps import AHEAD, Evaluation, Proposal, Step
 from dspy_gepa.types import Effect, Outcome, Result, Rollout
 
 T = TypeVar("T")
@@ -82,9 +82,6 @@ class _Flight:
     reflections: int = 0
     result: Any = None
 
-
-# Number of a step before or after all others, in the journal.
-AHEAD = -1
 
 # A place in the batch of a step in flight.
 _Slot = tuple[_Flight, int]

@@ -215,7 +215,8 @@ def _reasons(
     else:
         yield f"no candidate has a higher expected score (candidate {best}: better with probability {shown})"
     yield f"{asked} is required with {counted(len(pool) - 1, 'candidate')}"
-    if pool.belief.mean[higher] <= pool.belief.mean[best]:
+    score, other = (pool.belief.score(member).expected for member in (best, higher))
+    if pool.belief.mean[higher] <= pool.belief.mean[best] or other <= score:
         return
     if why := objection(pool, must_pass, higher):
         pass
@@ -227,7 +228,8 @@ def _reasons(
         why = "is longer, and the difference is within chance"
     else:
         why = f"is better than your program with probability {_better(pool, higher):.2f} only"
-    yield f"candidate {higher}, with the higher score {pool.belief.score(higher).expected:.2f}, {why}"
+    over, under = distinct(other, score, most=6)
+    yield f"candidate {higher}, with the higher score {over} against {under}, {why}"
 
 
 def objection(pool: Pool, must_pass: MustPass, member: int) -> str:
@@ -238,9 +240,9 @@ def objection(pool: Pool, must_pass: MustPass, member: int) -> str:
     return "" if holds(pool, must_pass, member) else "was not run on all rows that must pass"
 
 
-def distinct(first: float, second: float) -> tuple[str, str]:
-    """Return two probabilities with two decimals, or with as many more as show which is larger."""
-    digits = next((d for d in (2, 3, 4) if f"{first:.{d}f}" != f"{second:.{d}f}"), 2)
+def distinct(first: float, second: float, most: int = 4) -> tuple[str, str]:
+    """Return two numbers with two decimals, or with as many more, up to `most`, as show which is larger."""
+    digits = next((d for d in range(2, most + 1) if f"{first:.{d}f}" != f"{second:.{d}f}"), 2)
     return f"{first:.{digits}f}", f"{second:.{digits}f}"
 
 

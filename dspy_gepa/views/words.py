@@ -27,6 +27,7 @@ from dspy_gepa.texts import (
     removed_sentences,
     render_short,
 )
+from dspy_gepa.types import passed
 
 _MINUTE, _HOUR = 60, 3600
 # Steps in flight that are named one by one.
@@ -175,13 +176,15 @@ def trials_text(record: RunRecord) -> str:
     accepted, rejected, skipped = map(verdicts.count, ("accepted", "rejected", "skipped"))
     without = f", {skipped} without a proposal" if skipped else ""
     tried = accepted + rejected
-    if not tried:
-        return without[2:]
-    if record.started.get("strategy", {}).get("validates_all", True):
+    if tried and record.started.get("strategy", {}).get("validates_all", True):
         return f"{accepted} accepted, {rejected} rejected{without} ({accepted / tried:.0%} accepted)"
+    unrun = sum(trial.verdict == "rejected" and not trial.after for trial in record.trials)
+    without = f", {unrun} rejected before a rollout{without}" if unrun else without
+    if tried == unrun:
+        return without[2:]
     better = sum(map(_improves(record), record.members))
-    whose = "their parents" if tried > 1 else "its parent"
-    return f"{tried} tried, {better} expected to be better than {whose}{without}"
+    whose = "their parents" if tried - unrun > 1 else "its parent"
+    return f"{tried - unrun} tried, {better} expected to be better than {whose}{without}"
 
 
 def _improves(record: RunRecord) -> Callable[[MemberRecord], bool]:
@@ -296,17 +299,20 @@ def start_text(progress: Progress) -> str:
         for name, limit in progress.limits.items()
         if limit < UNLIMITED
     ]
-    parts = [rows, f"at most {', '.join(limits)}" if limits else "", _foreseen(foreseen)]
+    in_all = " in all" if progress.resumed_steps else ""
+    parts = [rows, f"at most {', '.join(limits)}" if limits else "", _foreseen(foreseen, in_all)]
     parts.append(one_line(record.log_dir or "", 400))
-    done = progress.resumed_steps
-    begin = f"GEPA resumes after {counted(done, 'step')}" if done else "GEPA starts"
+    begin = "GEPA starts"
+    if progress.resumed_steps:
+        begin = f"GEPA resumes after {counted(started.get('resumed_trials', 0), 'trial')}"
     return f"{begin}: {'; '.join(part for part in parts if part)}"
 
 
-def _foreseen(forecast: Mapping[str, Any]) -> str:
+def _foreseen(forecast: Mapping[str, Any], in_all: str) -> str:
     if not forecast:
         return ""
-    return f"about {counted(forecast['steps'], 'step')} and {counted(forecast['reflections'], 'reflection')}"
+    trials, reflections = counted(forecast["steps"], "trial"), counted(forecast["reflections"], "reflection")
+    return f"about {trials} and {reflections}{in_all}"
 
 
 def summary_text(record: RunRecord) -> str:
@@ -316,36 +322,70 @@ def summary_text(record: RunRecord) -> str:
         return "your program was not run"
     original = record.members[0].believed
     score = render_short(last.score, last.interval) + last.as_of
+    # Beside plain means, which decide there, a score has to say that it is none.
+    expected = "expected " if record.started.get("strategy", {}).get("validates_all", False) else ""
     if best and original is not None:
-        score = f"{figure(original, last.interval)} -> {score}"
+        score = f"{expected}{figure(original, last.interval)} -> {score}"
     else:
-        score = f"no gain, your program has {score}"
-    must_pass = f"passes all {counted(len(record.guarded), 'row')} that must pass" if record.guarded else ""
+        score = f"no gain, your program has {expected and 'an '}{expected}{score}"
     parts = [
         f"{score} {on_rows(record)}".strip(),
         test_text(record),
-        must_pass,
+        _guarded_text(record),
         counted(last.rollouts, "rollout"),
         _failed(record),
     ]
     return "; ".join(part for part in [*parts, one_line(record.log_dir or "", 400)] if part)
 
 
+def uncommitted_text(record: RunRecord) -> str:
+    """Describe the part of the spending that belongs to steps which were not finished; "" without any."""
+    begun = record.uncommitted
+    counts = {"rollout": begun.rollouts, "reflection": begun.reflections}
+    parts = " and ".join(counted(number, what) for what, number in counts.items() if number)
+    return f"{parts} of them in steps that have not finished" if parts else ""
+
+
 def must_pass_text(record: RunRecord) -> str:
-    """Describe the rows that must pass, and who fails some; "" without such rows."""
+    """Describe the rows that must pass: who fails some, how the best does on others; "" without such rows."""
     rows, guarded = record.started.get("must_pass", {}), record.guarded
     if not rows or record.last is None:
         return ""
     lost = {m.index: found for m in record.members if (found := record.regressions(m.index))}
-    passed = (
-        f"your program passes {len(guarded):,} of the {counted(len(rows), 'row')} named, which guards these"
-    )
-    if not lost:
-        return f"{passed}; no candidate is known to fail one of them"
     named = ", ".join(f"{index} ({', '.join(found[:3])})" for index, found in list(lost.items())[:5])
     more = ", ..." if len(lost) > 5 else ""
-    failed = f"{counted(len(lost), 'candidate')} failed some of them and cannot be returned"
-    return f"{passed}; {failed}: {named}{more}"
+    failed = "no candidate is known to fail one of them"
+    if lost:
+        failed = (
+            f"{counted(len(lost), 'candidate')} failed some of them and cannot be returned: {named}{more}"
+        )
+    total = counted(len(rows), "row")
+    guards = f"your program passes {len(guarded):,} of the {total} named, which are guarded; {failed}"
+    if not guarded:
+        guards = f"your program passes none of the {total} named, so that none is guarded"
+    return "; ".join(filter(None, [guards, _unguarded_text(record)]))
+
+
+def _unguarded_text(record: RunRecord) -> str:
+    """Describe how the best candidate does on the rows that must pass and that your program fails."""
+    others = {row: low for row, low in record.started["must_pass"].items() if row not in record.guarded}
+    if not record.best or not others:
+        return ""
+    known = record.members[record.best].scores
+    unknown = sum(row not in known for row in others)
+    not_run = f", and was not run on {unknown:,}" if unknown else ""
+    which = counted(len(others), "other") if record.guarded else f"{len(others):,}"
+    share = f"{len(passed(others, known)):,} of the {which}"
+    return f"{candidate_name(record.best)} passes {share}{not_run}"
+
+
+def _guarded_text(record: RunRecord) -> str:
+    rows, guarded = len(record.started.get("must_pass", {})), len(record.guarded)
+    if not guarded:
+        return ""
+    if guarded == rows:
+        return f"passes all {counted(rows, 'row')} that must pass"
+    return f"passes all {counted(guarded, 'guarded row')} of {rows:,} that must pass"
 
 
 def test_text(record: RunRecord) -> str:

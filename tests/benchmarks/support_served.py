@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dspy.lm15 import Message, Request, Response, TextPart, Usage
 
@@ -47,3 +47,15 @@ class RuleTeller:
         if "JSON object" in "".join(texts(request)):
             return reply(request, json.dumps({"new_instruction": LEARNED}))
         return reply(request, f"[[ ## new_instruction ## ]]\n{LEARNED}\n\n[[ ## completed ## ]]")
+
+
+@dataclass
+class TitleWriter:
+    """Answers each predictor of `hops` with a title, and keeps what it was asked."""
+
+    titles: list[str]
+    asked: list[str] = field(default_factory=list)
+
+    def complete(self, request: Request) -> Response:
+        self.asked.append(texts(request)[1])
+        return reply(request, self.titles[len(self.asked) - 1])

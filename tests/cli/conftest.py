@@ -15,6 +15,8 @@ from dspy_gepa.cli.main import cli
 from dspy_gepa.record.read import read_run
 from dspy_gepa.testing.practice import learns_words, practice_run
 from dspy_gepa.testing.scripted import Prompt, ScriptedLM
+from tests.support import word_rows
+from tests.support_runs import Words
 from tests.views.conftest import screen
 
 __all__ = ["screen"]  # a fixture
@@ -28,6 +30,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     practice_run(log_dir=str(folder / "first"), seed=1)
     practice_run(log_dir=str(folder / "second"), seed=2, max_metric_calls=100)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with runs with test sets: `one` and `again` have the same, `other` has another one."""
+    folder, rows = tmp_path_factory.mktemp("tested"), word_rows(8, words=3, start=200)
+    for name, testset in (("one", rows), ("again", rows), ("other", rows[:6])):
+        Words(folder / name).compile(seed=len(name), testset=testset)
     return folder
 
 

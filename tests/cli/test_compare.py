@@ -57,6 +57,38 @@ def test_figures_of_both_stand_beside_each_other_with_the_difference(
     assert diff_texts(*texts) not in call("compare", runs / "first", runs / "second", "--no-texts").output
 
 
+def test_test_scores_stand_beside_each_other_and_are_compared_on_equal_rows(call: Call, tested: Path) -> None:
+    one, again, other = (read_run(tested / name).test for name in ("one", "again", "other"))
+    assert one is not None
+    assert again is not None
+    assert other is not None
+
+    def rows_of(name: str) -> tuple[list[list[str]], str]:
+        output = call("compare", tested / "one", tested / name).output
+        return [row for row in section(output, "Result") if row[0].startswith("test")], output
+
+    rows, output = rows_of("again")
+    assert rows[0][2:4] == [f"{one.score:.3f}", f"{again.score:.3f}"]
+    assert len(rows[0]) == 5
+    assert f"{one.interval[0]:.3f} to {one.interval[1]:.3f}" in " ".join(rows[1])
+    assert rows[2][2:4] == [f"{one.gain:.3f}", f"{again.gain:.3f}"]
+    assert "test rows differ" not in output
+    rows, output = rows_of("other")
+    assert rows[0] == ["test", "score", f"{one.score:.3f}", f"{other.score:.3f}"]
+    assert "Their test scores cannot be compared: the test rows differ." in output
+
+
+def test_a_run_without_a_test_set_has_none_beside_one_that_has_it(
+    call: Call, runs: Path, tested: Path
+) -> None:
+    output = call("compare", runs / "first", tested / "one").output
+    rows = [row for row in section(output, "Result") if row[0] == "test"]
+    assert [row[-2] for row in rows if row[1] in ("score", "gain")] == ["none", "none"]
+    assert "test" not in [
+        row[0] for row in section(call("compare", runs / "first", runs / "second").output, "Result")
+    ]
+
+
 def test_scores_are_compared_at_equal_rollouts(
     call: Call, runs: Path, records: tuple[RunRecord, RunRecord]
 ) -> None:

@@ -49,6 +49,9 @@ def test_markdown_has_every_text_in_a_block_of_its_own(call: Call, runs: Path) -
     assert re.findall(r"^## (.*)$", page, flags=re.MULTILINE) == list(record.components)
     for text in record.members[record.best].texts.values():
         assert f"```text\n{text}\n```" in page
+    assert f"- Texts of: candidate {record.best}, one of {len(record.members)} candidates\n" in page
+    seed = call("export", runs / "first", "--candidate", 0).output
+    assert f"- Texts of: your program, one of {len(record.members)} candidates\n" in seed
 
 
 def test_messages_are_the_instructions_of_each_predictor(call: Call, runs: Path) -> None:

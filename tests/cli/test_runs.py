@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dspy_gepa.record.brief import read_outline
+from dspy_gepa.record.read import read_run
 from tests.cli.conftest import Call, changed
 
 
@@ -20,6 +21,21 @@ def test_every_run_is_listed_with_its_state_and_score_the_newest_last(
         outline = read_outline(runs / name)
         expected = [name, "finished", f"{outline.score:.3f}", f"{outline.gain:+.3f}", str(outline.rollouts)]
         assert line.split()[:5] == expected
+
+
+def test_test_scores_have_a_column_if_any_run_has_one(
+    call: Call, runs: Path, tested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    changed(runs / "first", tmp_path / "a")
+    changed(tested / "one", tmp_path / "b")
+    changed(tested / "one", tmp_path / "c", "UPDATE sessions SET ended = NULL")
+    header, *lines = call("runs").output.splitlines()
+    begin, end = header.index("gain") + len("gain"), header.index("test") + len("test")
+    shown = {line.split()[0]: line[begin:end].strip() for line in lines}
+    test = read_run(tested / "one").test
+    assert test is not None
+    assert shown == {"a": "", "b": f"{test.score:.3f}", "c": ""}
 
 
 def test_an_unreadable_run_does_not_hide_the_others(call: Call, runs: Path, tmp_path: Path) -> None:

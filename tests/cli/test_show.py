@@ -83,6 +83,24 @@ def test_asked_to_check_it_is_content_with_a_finished_run(call: Call, runs: Path
     assert call("show", runs / "first", "--check").exit_code == 0
 
 
+def test_what_is_on_record_of_an_unfinished_step_counts_as_spent_and_is_named(
+    call: Call, runs: Path, tmp_path: Path
+) -> None:
+    last = "(SELECT max(number) FROM events WHERE committed IS NOT NULL)"
+    run = changed(
+        runs / "first",
+        tmp_path / "run",
+        f"DELETE FROM events WHERE number >= {last}",
+        "UPDATE sessions SET ended = NULL",
+    )
+    record = read_run(run)
+    said = " ".join(call("show", run).output.split())
+    assert record.uncommitted.rollouts > 0
+    assert f"spent {record.spent.rollouts} of 60 rollouts, {record.spent.reflections} reflections" in said
+    assert f"; {record.uncommitted.rollouts} rollouts of them in steps that have not finished" in said
+    assert "not finished time" not in " ".join(call("show", runs / "first").output.split())
+
+
 def test_a_run_that_was_killed_before_its_first_step_is_shown_too(
     call: Call, runs: Path, tmp_path: Path
 ) -> None:

@@ -54,9 +54,9 @@ def test_the_classifier_learns_what_its_page_says(
     for block in python_blocks(page.read_text(encoding="utf-8")):
         exec(compile(block, page, "exec", dont_inherit=True), names)
     said = capsys.readouterr().out
-    assert "about 9 steps, at most 100 rollouts, " in said
-    assert "75.0 100.0" in said
-    assert "+ Praise and blame together are mixed." in said
+    assert "about 9 trials, at most 100 rollouts, " in said
+    assert "0.5 1.0" in said
+    assert "+ Only what stops everybody is high." in said
 
 
 @pytest.mark.parametrize("kind", ["ReAct"] if SINCE_3_5 else ["ReAct", "ReActV2"])
@@ -84,6 +84,13 @@ def test_the_metric_of_agents_reads_the_calls_of_every_form(kind: str, names: di
     assert first == ("search", {"word": "cats"})
     assert last[0] in ("finish", "submit")
     assert names["looks_it_up"](dspy.Example(answer="x"), pred)["score"] == 1.0
+
+
+def test_the_page_of_the_adaptive_strategy_names_its_options_with_their_defaults() -> None:
+    text = " ".join((ROOT / "docs" / "adaptive.md").read_text(encoding="utf-8").split())
+    shown = {name: float(value) for name, value in re.findall(r"`(\w+)` \(([\d.]+)", text)}
+    assert {"first_rows", "champion_after", "finals_share", "tie"} <= set(shown)
+    assert shown == {name: getattr(Adaptive(), name) for name in shown}
 
 
 def test_the_table_of_auto_budgets_has_the_rollouts_that_they_stand_for() -> None:

@@ -343,7 +343,9 @@ def test_a_resumed_run_shows_what_is_replayed_and_what_is_fresh(tmp_path: Path) 
     assert 40 <= before <= 42
     assert count == {True: before, False: result.total_metric_calls - before}
     assert all(e.attempts == 0 and e.seconds == 0 for e in second.of(RolloutDone) if e.replayed)
-    assert second.one(RunStarted).resumed_steps > 0
+    assert second.one(RunStarted).resumed_steps > second.one(RunStarted).resumed_trials > 0
+    begun = [event for event in first.of(StepPlanned) if event.kind in ("mutation", "merge")]
+    assert second.one(RunStarted).resumed_trials == len(begun)
     assert second.arrived() == uninterrupted.arrived()
     forgetting = (RunStarted, ForecastMade)
     assert [e for e in second.in_order() if not isinstance(e, forgetting)] == [

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from nbformat import NotebookNode
 
-from notebooks.build import HERE, notebook_of, read_source, sources
+from notebooks.build import HERE, ROOT, SET_UP, notebook_of, read_source, sources
 
 LARGEST = 60_000  # bytes
 SOURCES = sources()
@@ -88,6 +89,16 @@ def test_every_score_is_marked_as_of_a_simulated_lm(source: Path) -> None:
 @pytest.mark.parametrize("source", SOURCES, ids=names)
 def test_a_notebook_shows_where_a_real_model_goes(source: Path) -> None:
     assert 'dspy.LM("openai/' in source.read_text(encoding="utf-8")
+
+
+def test_the_first_cell_finds_the_repository_from_the_folder_of_a_notebook(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(HERE)
+    shell = InteractiveShell()
+    for _ in range(2):  # a cell may be run again
+        assert shell.run_cell(SET_UP).success
+        assert Path.cwd() == ROOT
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=names)

@@ -42,6 +42,20 @@ def test_a_run_that_was_killed_before_its_first_step_has_no_score(run: Path, tmp
     assert (outline.score, outline.interval, outline.gain, outline.rollouts) == (None, None, None, 0)
 
 
+def test_rollouts_of_a_step_that_has_not_finished_are_counted_as_in_the_record(
+    run: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "run.sqlite"
+    copy.write_bytes((run / "run.sqlite").read_bytes())
+    with sqlite3.connect(copy) as db:
+        (last,) = db.execute("SELECT max(number) FROM events WHERE committed IS NOT NULL").fetchone()
+        db.execute("DELETE FROM events WHERE number >= ?", (last,))
+        db.execute("UPDATE sessions SET ended = NULL")
+    outline, record = read_outline(tmp_path), read_run(tmp_path)
+    assert record.last is not None
+    assert outline.rollouts == record.spent.rollouts > record.last.rollouts
+
+
 def test_runs_are_found_below_a_folder_and_not_where_programs_keep_files(run: Path, tmp_path: Path) -> None:
     for name in ("b/deep/er", "a", ".hidden", "node_modules/x"):
         (tmp_path / name).mkdir(parents=True)

@@ -291,7 +291,7 @@ def test_no_more_time_is_left_than_the_limit_allows() -> None:
 
 
 def test_the_limit_that_is_nearest_shows_how_much_is_spent() -> None:
-    progress = built(replace(STARTED, limits=Limits(100, cost=1.0)), rollout())
+    progress = built(replace(STARTED, limits=Limits(100, cost=1.0)), planned(0), rollout())
     assert progress.share(now=0.0) == pytest.approx(0.5)
 
 

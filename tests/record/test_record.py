@@ -20,6 +20,7 @@ from dspy_gepa.record.file import FILE_NAME, open_journal, read_journal
 from dspy_gepa.record.lock import lock
 from dspy_gepa.record.model import RunRecord
 from dspy_gepa.record.read import read_run
+from dspy_gepa.runtime.budget import Spending
 from dspy_gepa.runtime.policy import RetryPolicy
 from tests.support import TwoHops, forgets_words, is_right, knows_words, scripted_lm, word_rows
 
@@ -130,12 +131,31 @@ def test_a_run_that_was_interrupted_is_followed_as_far_as_it_came_and_then_to_it
     assert halfway.error.startswith("RunInterrupted: ")
     assert halfway.last is not None
     assert halfway.last.rollouts > 30
+    assert halfway.spent.rollouts == _rollouts_on_record(tmp_path)
     whole = compiled(tmp_path).record
     told = read_run(tmp_path)
     assert (told.state, told.error, told.sessions) == ("finished", "", 2)
     assert told.curve == whole.curve
     assert told.curve[: len(halfway.curve)] == halfway.curve
     assert told.trials == whole.trials
+    assert told.spent.rollouts == _rollouts_on_record(tmp_path)
+    assert told.uncommitted == Spending()
+
+
+def _rollouts_on_record(log_dir: Path) -> int:
+    with sqlite3.connect(log_dir / "run.sqlite") as db:
+        return int(db.execute("SELECT count(*) FROM effects WHERE kind = 'rollout'").fetchone()[0])
+
+
+def test_before_the_first_commit_what_is_on_record_counts_as_spent(tmp_path: Path) -> None:
+    compiled(tmp_path)
+    with sqlite3.connect(tmp_path / "run.sqlite") as db:
+        db.execute("UPDATE sessions SET ended = NULL")
+        db.execute("DELETE FROM events WHERE number > 0")
+        (first,) = db.execute("SELECT count(*) FROM effects WHERE step = 0").fetchone()
+    record = read_run(tmp_path)
+    assert (record.last, record.spent.rollouts) == (None, first)
+    assert first > 0
 
 
 def test_what_a_larger_budget_changes_takes_the_place_of_what_was_shown_before(tmp_path: Path) -> None:

@@ -151,6 +151,21 @@ def test_the_page_shows_the_result_of_the_run() -> None:
     assert "minibatch size" in said
 
 
+def test_the_probability_of_a_gain_links_to_how_it_fits_the_interval_beside_it() -> None:
+    assert '<a href="#interval">' in PAGE
+    (entry,) = re.findall(r'<div id="interval">.*?</div>', PAGE, flags=re.DOTALL)
+    assert "a quarter wider" in entry
+
+
+def test_the_dots_of_the_chart_are_explained_beside_it() -> None:
+    (section,) = re.findall(r'<section id="course">.*?</section>', PAGE, flags=re.DOTALL)
+    kinds = set(re.findall(r'class="(dot[^"]*)"', section))
+    caption = section[: section.index("<svg")]
+    assert kinds == {"dot", "dot leading"}
+    assert "filled" in caption
+    assert "hollow" in caption
+
+
 def test_a_score_of_rows_that_were_reflected_on_comes_with_a_warning() -> None:
     warning = "The validation rows are the train rows"
     assert warning not in PAGE

@@ -107,19 +107,29 @@ def test_costs_are_shown_by_phase_and_model_and_each_phase_once() -> None:
     }
     found = costs(RunRecord(state="finished", usage=usage))
     assert [tuple(cost) for cost in found] == [
-        ("reflection", "m", 10, 2, 0.5, 3),
-        ("reflection", "n", 5, 1, None, None),
-        ("train rollouts", "no model named", 0, 0, None, 2),
-        ("validation rollouts", "n", 7, 2, None, 4),
-        ("all together", "m", 10, 2, 0.5, 9),
-        ("all together", "n", 12, 3, None, None),
+        ("reflection", "m", 10, 2, 0.5, 3, 2),
+        ("reflection", "n", 5, 1, None, 3, 0),
+        ("train rollouts", "no model named", 0, 0, None, 2, 1),
+        ("validation rollouts", "n", 7, 2, None, 4, 1),
+        ("all phases", "m", 10, 2, 0.5, 9, 2),
+        ("all phases", "n", 12, 3, None, 9, 0),
     ]
+
+
+def test_sums_with_and_without_the_test_set_have_different_names() -> None:
+    usage = {
+        "reflection": Usage(3, {"m": (10, 2)}),
+        "train rollouts": Usage(2, {"n": (5, 1)}),
+        "test rollouts": Usage(4, {"n": (7, 2)}),
+    }
+    sums = {cost.phase: cost.calls for cost in costs(RunRecord(state="finished", usage=usage))[3:]}
+    assert sums == {"all phases within the limits": 5, "all phases and the test set": 9}
 
 
 def test_a_single_phase_is_not_summed_up() -> None:
     usage = {"validation rollouts": Usage(4, {"n": (7, 2)}, {"n": 0.25})}
     found = costs(RunRecord(state="finished", usage=usage))
-    assert [tuple(cost) for cost in found] == [("validation rollouts", "n", 7, 2, 0.25, 4)]
+    assert [tuple(cost) for cost in found] == [("validation rollouts", "n", 7, 2, 0.25, 4, 1)]
 
 
 @pytest.mark.parametrize(

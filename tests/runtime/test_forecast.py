@@ -72,5 +72,5 @@ def test_dollars_are_unknown_when_any_price_is() -> None:
 
 def test_a_forecast_reads_as_a_sentence() -> None:
     assert str(forecast(Limits(600), SHAPE, SAMPLE)) == (
-        "about 26 steps, at most 600 rollouts, about 26 reflections, 658,929 tokens, $0.66, 4.7 minutes"
+        "about 26 trials, at most 600 rollouts, about 26 reflections, 658,929 tokens, $0.66, 4.7 minutes"
     )

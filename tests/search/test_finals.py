@@ -304,18 +304,35 @@ def test_who_was_not_in_the_finals_is_not_returned_and_the_reason_says_so() -> N
     pool = believing(field_of(4, 1), [0.0, 0.9, 0.8, 0.7])
     choice = choose(pool, confidence=0.9, tie=0.0, among=(0, 2, 3))
     assert choice.member == 2
-    assert choice.reason.endswith("candidate 1, with the higher score 0.90, was not in the finals")
+    assert "candidate 1, with the higher score 0.90 against 0.80, was not in the finals" in choice.reason
 
 
 def test_the_reason_names_why_a_higher_score_is_not_returned() -> None:
     longer = believing(field_of(3, 1, LENGTHS.__getitem__), [0.0, 0.9, 0.85], sd=0.1)
-    assert "candidate 1, with the higher score 0.90, is longer" in choose(longer, 0.9, tie=1.0).reason
+    reason = choose(longer, 0.9, tie=1.0).reason
+    assert "candidate 1, with the higher score 0.90 against 0.85, is longer" in reason
     unsure = field_of(3, 1)
     belief = replace(believing(unsure, [0.0, 0.5, 0.45]).belief, covariance=np.diag([0.01, 0.25, 0.01]))
     unsure.__dict__["belief"] = belief
     choice = choose(unsure, 0.9, tie=0.0)
     assert choice.member == 2
-    assert "candidate 1, with the higher score 0.50, is better than your program with" in choice.reason
+    assert "candidate 1, with the higher score 0.50 against 0.45, is better than" in choice.reason
+
+
+@pytest.mark.parametrize(("higher", "shown"), [(0.5802, "0.580 against 0.578"), (0.57801, "0.57801 against")])
+def test_a_higher_score_is_shown_with_the_decimals_that_make_it_higher(higher: float, shown: str) -> None:
+    pool = believing(field_of(3, 1, LENGTHS.__getitem__), [0.0, higher, 0.578], sd=0.1)
+    assert f"candidate 1, with the higher score {shown}" in choose(pool, 0.9, tie=1.0).reason
+
+
+def test_a_score_that_the_range_turns_round_is_not_called_higher() -> None:
+    pool = believing(field_of(3, 1, LENGTHS.__getitem__), [0.0, 0.96, 0.95], sd=0.1)
+    wide = replace(pool.belief, covariance=np.diag([0.01, 0.2, 0.0001]), bounds=(0.0, 1.0))
+    pool.__dict__["belief"] = wide
+    assert wide.score(1).expected < wide.score(2).expected
+    choice = choose(pool, 0.9, tie=1.0)
+    assert choice.member == 2
+    assert "higher" not in choice.reason
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -21,6 +21,7 @@ from dspy_gepa.views.words import (
     line_of,
     measured_text,
     meters,
+    must_pass_text,
     next_step,
     rejection_text,
     roughly,
@@ -172,10 +173,21 @@ def test_where_every_candidate_is_kept_there_is_no_acceptance_rate() -> None:
     )
     started = {"strategy": {"validates_all": False}}
     run = recorded(members=members, trials=trials(3, 1, 1), started=started).record
-    assert trials_text(run) == "4 tried, 1 expected to be better than their parents, 1 without a proposal"
+    rest = "1 rejected before a rollout, 1 without a proposal"
+    assert trials_text(run) == f"3 tried, 1 expected to be better than their parents, {rest}"
     assert trials_text(recorded(members=members, trials=trials(1, 0), started=started).record).startswith(
         "1 tried"
     )
+
+
+def test_a_proposal_that_was_rejected_before_a_rollout_does_not_count_as_tried() -> None:
+    started = {"strategy": {"validates_all": False}}
+    run, refused = trial("accepted", after=(1.0,)), trial("rejected")
+    text = trials_text(recorded(trials=(run, refused, refused), started=started).record)
+    assert text.startswith("1 tried, ")
+    assert text.endswith(", 2 rejected before a rollout")
+    only = trials_text(recorded(trials=(refused, trial("skipped")), started=started).record)
+    assert only == "1 rejected before a rollout, 1 without a proposal"
 
 
 def test_a_result_is_one_line() -> None:
@@ -196,6 +208,25 @@ def test_a_result_is_one_line() -> None:
     assert (measured_text(same), summary_text(RunRecord("failed"))) == ("", "your program was not run")
 
 
+def test_rows_that_must_pass_are_counted_for_the_result_where_your_program_fails_them_too() -> None:
+    named = {"train/0": 1.0, "train/1": 1.0, "train/2": 1.0, "train/3": 1.0}
+    members = (
+        MemberRecord(0, "id0", {"a": "x"}, scores={**dict.fromkeys(named, 0.0), "train/0": 1.0}),
+        MemberRecord(1, "id1", {"a": "y"}, (0,), scores={"train/0": 1.0, "train/1": 1.0, "train/2": 0.0}),
+    )
+    run = RunRecord("finished", {"must_pass": named}, members, curve=(replace(POINT, best=1),), best=1)
+    text = must_pass_text(run)
+    assert "your program passes 1 of the 4 rows named" in text
+    assert text.endswith("candidate 1 passes 1 of the 3 others, and was not run on 1")
+    assert "passes all 1 guarded row of 4 that must pass" in summary_text(run)
+    assert "others" not in must_pass_text(replace(run, best=0))
+    fails_all = replace(members[0], scores=dict.fromkeys(named, 0.0))
+    none = replace(run, members=(fails_all, members[1]))
+    assert must_pass_text(none).startswith("your program passes none of the 4 rows named")
+    assert "candidate 1 passes 2 of the 4, and was not run on 1" in must_pass_text(none)
+    assert "must pass" not in summary_text(none)
+
+
 def test_a_run_begins_with_its_rows_limits_and_forecast() -> None:
     limits = {"rollouts": 600, "cost": 5.0, "reflections": None, "seconds": 60}
     forecast = {"steps": 30, "reflections": 31}
@@ -203,10 +234,12 @@ def test_a_run_begins_with_its_rows_limits_and_forecast() -> None:
     begun = recorded(Progress(), started=started, log_dir="runs/one")
     assert start_text(begun) == (
         "GEPA starts: 20 train rows and 1 validation row; at most 600 rollouts, $5.00, 1 min 00 s; "
-        "about 30 steps and 31 reflections; runs/one"
+        "about 30 trials and 31 reflections; runs/one"
     )
-    again = replace(recorded(begun, started={**started, "in_sample": True}), resumed_steps=4)
-    assert start_text(again).startswith("GEPA resumes after 4 steps: 20 train rows; at most 600")
+    resumed = {**started, "in_sample": True, "resumed_trials": 3}
+    again = start_text(replace(recorded(begun, started=resumed), resumed_steps=4))
+    assert again.startswith("GEPA resumes after 3 trials: 20 train rows; at most 600")
+    assert "about 30 trials and 31 reflections in all" in again
 
 
 def changed(before: str, after: str) -> list[str]:

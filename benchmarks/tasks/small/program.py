@@ -53,6 +53,7 @@ class ShortAdapter(dspy.Adapter):
 
 
 SHORT = ShortAdapter()
+Follow = Callable[[str], str]
 
 
 class SmallProgram(dspy.Module):
@@ -60,24 +61,35 @@ class SmallProgram(dspy.Module):
 
     seeds: instruction by predictor name.
     signatures: the fields of each, as `dspy.Signature` reads them.
+    follows: by predictor name, a further output and the function that makes it from the answer, without a
+        model; later predictors can have it as an input.
     """
 
-    def __init__(self, seeds: Mapping[str, str], signatures: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        seeds: Mapping[str, str],
+        signatures: Mapping[str, str],
+        follows: Mapping[str, tuple[str, Follow]] | None = None,
+    ) -> None:
         super().__init__()
         self.steps = tuple(seeds)
+        self.follows = dict(follows or {})
         for name, instruction in seeds.items():
             setattr(self, name, dspy.Predict(dspy.Signature(signatures[name], instruction)))
 
     def forward(self, **inputs: Any) -> dspy.Prediction:
-        """Return a prediction with the outputs of all predictors."""
+        """Return a prediction with the outputs of all predictors, and with what follows from them."""
         predictors = dict(self.named_predictors())
-        known, outputs = dict(inputs), dict[str, Any]()
+        outputs = dict[str, Any]()
         with dspy.context(adapter=SHORT):
             for name in self.steps:
-                predictor = predictors[name]
+                predictor, known = predictors[name], inputs | outputs
                 given = {field: known[field] for field in predictor.signature.input_fields}
                 (field,) = predictor.signature.output_fields
-                outputs[field] = known[field] = predictor(**given)[field]
+                outputs[field] = answer = predictor(**given)[field]
+                if name in self.follows:
+                    further, follow = self.follows[name]
+                    outputs[further] = follow(answer)
         return dspy.Prediction(**outputs)
 
 

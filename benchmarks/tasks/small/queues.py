@@ -10,14 +10,17 @@ A row looks like this (made up):
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from pathlib import Path
+from random import Random
 
 import dspy
 
 from benchmarks.simulated.worlds.multihop.world import build_world
-from benchmarks.tasks.data import folder_of, read_files
+from benchmarks.tasks.data import Row, folder_of, read_files
 from benchmarks.tasks.small.program import Judged, first_line
 
+LONGEST = 160  # characters of a question
 SEEDS = {"sort": "Sort the question into its queue."}
 SIGNATURES = {"sort": "question -> queue"}
 _CHOICE = re.compile(r"^(is|are|was|were|do|does|did|has|have|can)\b|\b(both|either|or)\b", re.IGNORECASE)
@@ -67,18 +70,26 @@ def judge(gold: dspy.Example, given: str) -> Judged:
     return Judged(0.0, f"Wrong: '{answer[:60]}'. The queue is {gold.queue}, because {reason}.")
 
 
-def rows(data_dir: str | Path | None) -> list[dspy.Example]:
-    """Return all questions with their queues, in the order of their source."""
-    found = [
+def rows(rng: Random, size: int, data_dir: str | Path | None) -> list[dspy.Example]:
+    """Return questions with their queues, the queues in turn as long as a queue has some."""
+    made = [
         dspy.Example(question=text, queue=queue_of(text)).with_inputs("question")
         for text in _questions(data_dir)
     ]
-    return list({row.question: row for row in found}.values())
+    found = list({row.question: row for row in made}.values())
+    rng.shuffle(found)
+    by_queue = [[row for row in found if row.queue == queue] for queue in QUEUES]
+    return [row for turn in zip_longest(*by_queue) for row in turn if row is not None][:size]
 
 
 def _questions(data_dir: str | Path | None) -> list[str]:
     folder = folder_of("hotpotqa", data_dir)
     if folder is None:
         return [question.text for question in build_world(0).questions]
+    return [str(row["question"]) for row in short_rows(folder, LONGEST)]
+
+
+def short_rows(folder: Path, longest: int) -> list[Row]:
+    """Return the rows of HotpotQA's local files whose questions have fewer than `longest` characters."""
     splits = read_files(folder, ["train", "val", "test"])
-    return [str(row["question"]) for part in splits.values() for row in part if len(row["question"]) < 160]
+    return [row for part in splits.values() for row in part if len(row["question"]) < longest]
