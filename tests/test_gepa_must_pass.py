@@ -150,7 +150,8 @@ def test_a_number_is_the_lowest_score_that_passes() -> None:
         ("urgency", "names a field"),
         (word_rows(1, start=999), "neither trainset nor valset"),
         (3, "must be the name of a field"),
-        (["q"], "not dspy.Example"),
+        (["q"], r"must_pass\[0\] is str, not dspy.Example. Pass examples of trainset or valset"),
+        ([0, 1], r"must_pass\[0\] is int, not dspy.Example. Pass examples of trainset or valset"),
         ([], "empty"),
     ],
 )

@@ -215,6 +215,12 @@ def check_must_pass(option: str, value: Any) -> None:
         ConfigurationError: It is refused.
     """
     if isinstance(value, Sequence) and not isinstance(value, str):
+        for index, row in enumerate(value):
+            if not isinstance(row, Example):
+                raise ConfigurationError(
+                    f"{option}[{index}] is {type(row).__name__}, not dspy.Example. Pass examples of trainset or "
+                    "valset, such as trainset[:5], or a function of an example that gives True for these rows."
+                )
         read_examples(option, value)
         return
     check_reading(option, value)
