@@ -22,10 +22,10 @@ venv: $(STAMP) ## Create .venv with everything that all targets need (PYTHON=pyt
 	@echo "$(VENV) is ready"
 
 test: lint types ## Lint, types, then all tests that take at most a few seconds (WORKERS=2 processes)
-	@echo "tests: pytest in $(WORKERS) processes; 'make slow' runs those of clusters, notebooks, kills and the site"
+	@echo "tests: pytest in $(WORKERS) processes; 'make slow' runs those of clusters, MLflow, notebooks, kills and the site"
 	@$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
-slow: $(STAMP) ## Run the slow tests: clusters, notebooks, killed runs, the documentation's site
+slow: $(STAMP) ## Run the slow tests: clusters, MLflow, notebooks, killed runs, the documentation's site
 	@echo "slow tests: pytest in $(WORKERS) processes"
 	@$(BIN)/pytest -n $(WORKERS) -m slow
 

@@ -24,6 +24,7 @@ from benchmarks.studies.calibration import calibrate
 from benchmarks.studies.durability import durability
 from benchmarks.studies.faults import faults
 from benchmarks.studies.forecasts import forecasts
+from benchmarks.studies.options import options
 from benchmarks.studies.overhead import overhead
 from benchmarks.studies.peers import peers
 from benchmarks.studies.real import real
@@ -49,6 +50,7 @@ main.add_command(report)
 main.add_command(score)
 main.add_command(serve)
 main.add_command(speed)
+main.add_command(options)
 main.add_command(overhead)
 main.add_command(scale)
 main.add_command(forecasts)

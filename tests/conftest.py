@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,15 @@ for name in [name for name in os.environ if name.endswith("_API_KEY")]:
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# MLflow takes seconds to import, in every process of the tests, and all of its tests are slow.
+IMPORT_MLFLOW = {Path(__file__).parent / room / "test_mlflow.py" for room in ("facades", "trackers")}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what would be deselected after a slow import."""
+    return True if config.option.markexpr == "not slow" and collection_path in IMPORT_MLFLOW else None
+
 
 refused: list[str] = []
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from importlib import import_module
 from random import Random
@@ -49,7 +49,8 @@ Evaluate: TypeAlias = "Callable[[dict[str, str], list[Any]], list[Any]]"
 LEAST_TO_SPLIT = 20
 SPANS_SHOWN = 12
 CHAT = "A chat prompt: a JSON list of messages with `role` and `content`. Keep this form."
-_PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}")
+# Expressions and, in Jinja templates, tags.
+_PLACEHOLDER = re.compile(r"\{\{[^{}\n]+\}\}|\{%[^{}\n]+%\}")
 # What MLflow puts in the place of an output that there is none of, and names of providers' errors.
 _FAILED = "Failed to invoke the predict_fn"
 _PROVIDERS = re.compile(
@@ -115,7 +116,7 @@ class PromptOptimizer(BasePromptOptimizer):
                 "GEPA learns from scored examples: pass train_data=, scorers= and prompts."
             )
         train, validation = self._split(train_data)
-        kept = sorted({p for text in target_prompts.values() for p in _PLACEHOLDER.findall(text)})
+        kept = sorted(placeholders(target_prompts.values()))
         try:
             found = optimize_text(
                 {name: self._text(template) for name, template in target_prompts.items()},
@@ -184,16 +185,27 @@ class OneByOne:
 
     def _evaluate(self, prompts: dict[str, str]) -> None:
         with self._lock:
-            batch = [found for found in self._waiting if found[0] == prompts]
+            batch = [(record, ticket) for given, record, ticket in self._waiting if given == prompts]
             self._waiting = [found for found in self._waiting if found[0] != prompts]
+        self._run(prompts, batch)
+
+    def _run(self, prompts: dict[str, str], batch: Sequence[tuple[Any, Future[Any]]]) -> None:
         try:
-            results = self._eval_fn(prompts, [record for _, record, _ in batch])
+            results = self._eval_fn(prompts, [record for record, _ in batch])
         except Exception as error:
-            for *_, ticket in batch:
-                ticket.set_exception(error)
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            for one in batch:  # a scorer that raises on one record takes the results of all with it
+                self._run(prompts, [one])
         else:
-            for (*_, ticket), result in zip(batch, results, strict=True):
+            for (_, ticket), result in zip(batch, results, strict=True):
                 ticket.set_result(result)
+
+
+def placeholders(templates: Iterable[str]) -> set[str]:
+    """Return what templates have that is filled in: ``{{question}}``, ``{% if question %}``."""
+    return {found for template in templates for found in _PLACEHOLDER.findall(template)}
 
 
 def _read(record: Any) -> dict[str, Any]:

@@ -33,6 +33,9 @@ _REPLACED = {
     "minibatch_size": "Pass reflection_minibatch_size=.",
     "verbose": "Pass progress='plain', or configure the logger 'dspy_gepa'.",
     "run_dir": "Pass log_dir=.",
+    "reflection_prompt_template": "Pass guidance= for rules, or instruction_proposer=.",
+    "config": "Pass its options one by one: max_metric_calls=, log_dir=, seed=.",
+    "dataset": "Pass trainset= to compile, or examples= to optimize_text.",
 }
 
 

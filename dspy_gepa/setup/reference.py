@@ -81,7 +81,7 @@ _REFUSED = {
     "sampling_strategy": "Pass width= to GEPA: the number of trials in flight at a time.",
     "selection_strategy": "Pass acceptance= to GEPA.",
     "reflection_strategy": "Pass instruction_proposer= to GEPA.",
-    "reflection_prompt_template": "Pass instruction_proposer= to GEPA.",
+    "reflection_prompt_template": "Pass guidance= to GEPA for rules, or instruction_proposer=.",
     "reflection_lm_kwargs": "Set them on reflection_lm.",
     "max_reflection_cost": "Pass max_cost= to GEPA, which counts all models, or max_reflections=.",
     "merge_val_overlap_floor": "Merges compare members on all rows that both were run on.",

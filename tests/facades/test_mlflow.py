@@ -22,7 +22,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when it is imported; tes
 mlflow = pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
 genai = pytest.importorskip("mlflow.genai.optimize.optimizers", reason="MLflow is older than 3.5")
 
-from dspy_gepa.facades.mlflow import OneByOne, PromptOptimizer  # noqa: E402
+from dspy_gepa.facades.mlflow import OneByOne, PromptOptimizer, placeholders  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -145,6 +145,17 @@ def test_the_registry_gets_a_better_prompt_and_the_run_its_intervals(prompt: Any
     assert resumed.result.texts == chosen.result.texts
 
 
+def test_a_test_set_and_rows_that_must_pass_are_rows_like_the_others(prompt: Any) -> None:
+    held_out = [{"inputs": {"question": f"t{i}"}, "expectations": {"answer": f"T{i}"}} for i in range(3)]
+    chosen = optimizer(testset=held_out, must_pass=ROWS[:2])
+    optimized(prompt, chosen, enable_tracking=False)
+    assert chosen.result is not None
+    found = chosen.result.result
+    assert found.test is not None
+    assert (found.test.rows, found.test.original, found.test.score) == (3, 0.0, 1.0)
+    assert len(found.record.started["must_pass"]) == 2
+
+
 def test_a_providers_failure_is_retried_and_never_scored(prompt: Any) -> None:
     class RateLimitError(Exception):
         """As providers' clients have it."""
@@ -216,8 +227,61 @@ def test_few_rows_are_not_split() -> None:
     assert sorted(str(r) for r in [*train, *validation]) == sorted(map(str, ROWS))
 
 
+def test_whatever_a_template_has_filled_in_is_kept() -> None:
+    templates = [
+        "{{question}} of {{ user.name }}, {{ad-hoc rules}}",
+        "{% if a %}{{b}}{% endif %} {x}",
+    ]
+    assert placeholders(templates) == {
+        "{{question}}",
+        "{{ user.name }}",
+        "{{ad-hoc rules}}",
+        "{% if a %}",
+        "{{b}}",
+        "{% endif %}",
+    }
+
+
+def test_a_record_that_a_scorer_raises_on_fails_alone() -> None:
+    started, release = threading.Event(), threading.Event()
+
+    def eval_fn(prompts: dict[str, str], records: list[Any]) -> list[Any]:
+        if records == ["first"]:
+            started.set()
+            assert release.wait(10)
+        if "bad" in records:
+            raise ValueError("no score")
+        return evaluated(records)
+
+    together = OneByOne(eval_fn)
+    found: dict[str, Any] = {}
+
+    def ask(record: str) -> None:
+        try:
+            found[record] = together({"p": "a"}, record)["score"]
+        except ValueError as error:
+            found[record] = str(error)
+
+    threads = [threading.Thread(target=ask, args=(record,)) for record in ("first", "good", "bad", "fine")]
+    threads[0].start()
+    assert started.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(together._waiting) < 3:
+        threading.Event().wait(0.001)
+    release.set()
+    for thread in threads:
+        thread.join(10)
+    assert found == {"first": 1.0, "good": 1.0, "bad": "no score", "fine": 1.0}
+
+
 def test_the_reflection_model_may_have_mlflows_name() -> None:
     assert PromptOptimizer("openai:/gpt-5", max_metric_calls=10).reflection_lm.model == "openai/gpt-5"
+
+
+def evaluated(records: list[Any]) -> list[Any]:
+    known = {"score": 1.0, "trace": None, "rationales": {}, "individual_scores": {}, "expectations": {}}
+    return [SimpleNamespace(outputs=record, **known) for record in records]
 
 
 def test_records_that_wait_together_are_evaluated_together_and_never_two_batches_at_a_time() -> None:

@@ -34,6 +34,7 @@ def test_calls_that_fit_pass_through() -> None:
         (["m"], {"zzz": 5}, "Known are: max_calls, metric, seed"),
         (["m"], {"self": 5}, "no option 'self'"),
         (["m"], {"num_trials": 5}, "max_metric_calls="),
+        (["m"], {"reflection_prompt_template": "x"}, "guidance="),
         ([], {"max_calls": 5}, r"metric is missing: .*Write GEPA\(metric, "),
         (["m", "light"], {}, r"'light' is passed without a name.*GEPA\(metric, "),
         (["m"], {"metric": "m"}, r"metric is passed twice.*GEPA\(metric, "),

@@ -103,7 +103,7 @@ def test_keys_of_gepa_kwargs_with_an_equivalent_are_translated(
         ({"sampling_strategy": object()}, "Pass width="),
         ({"selection_strategy": "all"}, "Pass acceptance="),
         ({"reflection_strategy": object()}, "Pass instruction_proposer="),
-        ({"reflection_prompt_template": "x"}, "Pass instruction_proposer="),
+        ({"reflection_prompt_template": "x"}, "Pass guidance=.*instruction_proposer="),
         ({"reflection_lm_kwargs": {}}, "Set them on reflection_lm"),
         ({"max_reflection_cost": 1.0}, "Pass max_cost="),
         ({"merge_val_overlap_floor": 5}, "Merges compare"),
