@@ -23,7 +23,7 @@ from benchmarks.harness.meter import CountingMetric, Meter, Reflections
 from benchmarks.harness.options import AT_LEAST_ONE, chosen
 from benchmarks.harness.results import Point, Results, cells_in, kinds, point_fields
 from benchmarks.harness.runner import run_and_tell
-from benchmarks.harness.setting import Setting
+from benchmarks.harness.setting import Arm, Found, Setting
 from benchmarks.harness.tables import Table, page
 from benchmarks.simulated import Role
 from benchmarks.simulated.prompt import Prompt
@@ -63,6 +63,15 @@ OPTIONS: Mapping[str, Callable[[Task], dict[str, Any]]] = {
     "guidance-one-rule": lambda task: {"guidance": rules_of(task, 1)},
     "guidance-all-rules": lambda task: {"guidance": rules_of(task, 99)},
 }
+
+
+def with_option(name: str) -> Arm:
+    """Return the arm of our optimizer with one of the options."""
+
+    def run(setting: Setting, metric: CountingMetric) -> Found:
+        return ours("adaptive", **OPTIONS[name](setting.task))(setting, metric)
+
+    return run
 
 
 @dataclass(frozen=True)
@@ -111,9 +120,9 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     with cell.playing(task):
         metric, lm = CountingMetric(task.metric), cell.models.reflection_lm(task, cell.seed)
         reflections = Reflections(lm.model, lambda: metric.calls)
-        arm = ours("adaptive", **OPTIONS[cell.arm](task))
         with dspy.context(**Meter(heard=reflections.heard).settings()):
-            found = run_arm(arm, Setting(task, lm, cell.budget, cell.seed, threads=1), metric)
+            setting = Setting(task, lm, cell.budget, cell.seed, threads=1)
+            found = run_arm(with_option(cell.arm), setting, metric)
         point = Tester(task).point(found, reflections.until(), cell.budget)
         named = [row for row in [*task.train, *task.val] if is_named(row)]
         before, after = (scores(task, program, named, 1) for program in (task.program(), found.program))

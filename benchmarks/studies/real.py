@@ -30,6 +30,7 @@ from benchmarks.harness.runner import run_all
 from benchmarks.harness.served import Record, ServedModels
 from benchmarks.harness.setting import Arm, Found, Setting
 from benchmarks.studies import real_report
+from benchmarks.studies.options import DEFAULT, OPTIONS, with_option
 from benchmarks.tasks import SMALL_NAMES, Task, load
 from benchmarks.tasks.data import DataNotFound
 from dspy_gepa import Proposal
@@ -41,6 +42,7 @@ REAL: Mapping[str, Arm] = {
     **{name: ARMS[name] for name in ("miprov2-zeroshot", "miprov2")},
     "best-of-n": drafts(best_of, failures_only=False),
     "one-reading": drafts(one_reading, failures_only=True),
+    **{f"gepa-{name}": with_option(name) for name in OPTIONS if name != DEFAULT},
 }
 SAME = 0.95  # likeness of characters from which a proposal is a near-duplicate of an earlier one
 DEFAULT_ARMS = ("gepa", "gepa-paper", "dspy-gepa", "dspy-gepa-tuned", "best-of-n", "one-reading")

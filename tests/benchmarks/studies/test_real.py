@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from benchmarks.harness.cell import Rows
 from benchmarks.harness.served import ServedModels
 from benchmarks.simulated.server import SimulatedServer
+from benchmarks.studies.options import DEFAULT, OPTIONS
 from benchmarks.studies.real import REAL, RealCell, cells, file_hashes, forecast, real
 from tests.benchmarks.support_served import LineWriter, RuleTeller
 
@@ -113,3 +114,4 @@ def test_files_of_models_are_named_by_their_hash(tmp_path: Path) -> None:
 
 def test_every_arm_of_the_study_is_known() -> None:
     assert {"gepa", "gepa-paper", "dspy-gepa-2x2", "miprov2", "best-of-n", "one-reading"} <= set(REAL)
+    assert {f"gepa-{option}" for option in OPTIONS if option != DEFAULT} <= set(REAL)
