@@ -77,7 +77,7 @@ def test_max_merge_invocations_limits_merges() -> None:
 def test_texts_longer_than_max_chars_are_objected_to() -> None:
     run = compile_words(max_chars=20, max_metric_calls=40)
     assert len(run.result.candidates) == 1
-    assert "at most 20 are allowed" in prompts_of(run.reflection)[1].field("objection")
+    assert "64 characters" in prompts_of(run.reflection)[1].field("objection")
 
 
 def test_one_thread_runs_one_rollout_at_a_time() -> None:
