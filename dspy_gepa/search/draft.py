@@ -40,19 +40,23 @@ def draft(problem: Problem) -> Generator[Sequence[Effect], Sequence[Any], Proble
         for about in map(reflection.about, missing_texts(problem))
     ]
 
+    refused: dict[str, Reflection] = {}
+
     def judge(
         asked: Sequence[Reflect], answers: Sequence[Reflection]
     ) -> tuple[dict[str, str], dict[str, str]]:
         texts = {r.component: clean_text(a.text) for r, a in zip(asked, answers, strict=True)}
         found = {r.component: _objection(r, a, reflection.rules) for r, a in zip(asked, answers, strict=True)}
         objections = {name: why for name, why in found.items() if why is not None}
+        refused.update((r.component, a) for r, a in zip(asked, answers, strict=True) if found[r.component])
         return {name: text for name, text in texts.items() if name not in objections}, objections
 
-    texts, objections, answers = yield from reflect(requests, judge, turn=0)
+    texts, objections, _ = yield from reflect(requests, judge, turn=0)
     if objections:
+        remedy = next(remedy_for(answer) for name, answer in refused.items() if name not in texts)
         raise ReflectionError(
-            f"The reflection model wrote no usable first text ({'; '.join(objections)}). "
-            f"{remedy_for(answers[-1])} Or write a first text yourself."
+            f"The reflection model wrote no usable first text ({'; '.join(objections)}). {remedy} You can "
+            "also write a first text yourself."
         )
     original = problem.original.with_texts(texts)
     return replace(

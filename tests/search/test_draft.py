@@ -10,7 +10,7 @@ import dspy
 import pytest
 from litellm import AuthenticationError
 
-from dspy_gepa import GEPA, InfrastructureError, RetryPolicy, Text, read_run
+from dspy_gepa import GEPA, InfrastructureError, ReflectionError, RetryPolicy, Text, read_run
 from dspy_gepa.reflection.settings import ReflectionSettings
 from dspy_gepa.search.draft import draft, missing_texts
 from dspy_gepa.search.strategy import Problem
@@ -126,3 +126,17 @@ def test_a_provider_that_fails_on_the_first_version_ends_the_run_which_can_be_re
     assert read_run(tmp_path).state == "failed"
     assert compiled(ScriptedLM(writes)).rules.value == "Rule."
     assert read_run(tmp_path).members[0].texts["rules"] == "Rule."
+
+
+def test_the_remedy_is_for_the_text_that_could_not_be_written() -> None:
+    other = Component("c", {}, {}, purpose="for c", kind="text", missing=True)
+    work = draft(problem_of(MISSING, other))
+    assert [request.component for request in next(work)] == ["a", "c"]
+    cut_off = Reflection(text="half", truncated=True)
+    assert [request.component for request in work.send([cut_off, Reflection(text="Rule.")])] == ["a"]
+    with pytest.raises(ReflectionError, match="max_tokens"):
+        work.send([cut_off])
+    work = draft(problem_of(MISSING, other))
+    next(work)
+    with pytest.raises(ReflectionError, match="provider"):  # without evidence it is not asked again
+        work.send([Reflection(error="HTTP 500", unavailable=True), Reflection(text="Rule.")])
