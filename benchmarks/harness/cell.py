@@ -96,6 +96,17 @@ class Cell:
             "test": rows.test,
         }
 
+    def origin(self) -> dict[str, Any]:
+        """Return what a result says of the run that it comes from."""
+        return {
+            "arm": self.arm,
+            "world": self.task,
+            "seed": self.seed,
+            "models": self.models.label,
+            "parameters": self.parameters(),
+            "versions": VERSIONS,
+        }
+
     def stored(self, out: Path) -> dict[str, Any] | None:
         """Return the cell's result, or None.
 

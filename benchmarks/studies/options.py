@@ -17,7 +17,7 @@ import click
 import dspy
 
 from benchmarks.harness.arms import ours, run_arm
-from benchmarks.harness.cell import VERSIONS, Cell, OtherParametersError, Rows
+from benchmarks.harness.cell import Cell, OtherParametersError, Rows
 from benchmarks.harness.evaluation import Tester, scores
 from benchmarks.harness.meter import CountingMetric, Meter, Reflections
 from benchmarks.harness.options import AT_LEAST_ONE, chosen
@@ -129,12 +129,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
     guarded = [now for was, now in zip(before, after, strict=True) if was >= PASSING]
     lost = sum(now < PASSING for now in guarded)
     return {
-        "arm": cell.arm,
-        "world": cell.task,
-        "seed": cell.seed,
-        "models": cell.models.label,
-        "parameters": cell.parameters(),
-        "versions": VERSIONS,
+        **cell.origin(),
         "processor_seconds": round(time.process_time() - used, 2),
         "point": {**point, "guarded": len(guarded), "lost": lost},
     }

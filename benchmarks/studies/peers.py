@@ -14,7 +14,7 @@ import click
 import dspy
 
 from benchmarks.harness.arms import ARMS, BASELINE, best_within, run_arm
-from benchmarks.harness.cell import VERSIONS, Cell, OtherParametersError, Rows
+from benchmarks.harness.cell import Cell, OtherParametersError, Rows
 from benchmarks.harness.curves import draw
 from benchmarks.harness.evaluation import Tester
 from benchmarks.harness.meter import CountingMetric, Meter, Reflections
@@ -73,12 +73,7 @@ def run_cell(cell: Cell) -> dict[str, Any]:
         else:
             found = {"points": _points(cell, task, tester)}
     return {
-        "arm": cell.arm,
-        "world": cell.task,
-        "seed": cell.seed,
-        "models": cell.models.label,
-        "parameters": cell.parameters(),
-        "versions": VERSIONS,
+        **cell.origin(),
         "seconds": round(time.perf_counter() - started, 2),
         "processor_seconds": round(time.process_time() - used, 2),
         **found,

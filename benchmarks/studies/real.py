@@ -20,7 +20,7 @@ from gepa.strategies.proposal_sampling import PxNSampling
 from rapidfuzz import fuzz
 
 from benchmarks.harness.arms import ARMS, BASELINE, TUNED, best_within, reference, run_arm
-from benchmarks.harness.cell import VERSIONS, Cell, OtherParametersError, Rows
+from benchmarks.harness.cell import Cell, OtherParametersError, Rows
 from benchmarks.harness.curves import draw
 from benchmarks.harness.evaluation import Tester, instructions
 from benchmarks.harness.meter import CountingMetric, Meter, Reflections
@@ -122,12 +122,7 @@ def run_cell(cell: RealCell) -> dict[str, Any]:
             found = _measure(cell, task, tester)
     seconds = round(time.perf_counter() - started, 1)
     return {
-        "arm": cell.arm,
-        "world": cell.task,
-        "seed": cell.seed,
-        "models": cell.models.label,
-        "parameters": cell.parameters(),
-        "versions": VERSIONS,
+        **cell.origin(),
         "seconds": seconds,
         "processor_seconds": seconds,
         **found,
