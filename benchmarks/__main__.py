@@ -27,6 +27,7 @@ from benchmarks.studies.forecasts import forecasts
 from benchmarks.studies.options import options
 from benchmarks.studies.overhead import overhead
 from benchmarks.studies.peers import peers
+from benchmarks.studies.prompts import prompts
 from benchmarks.studies.real import real
 from benchmarks.studies.resumed import resumed
 from benchmarks.studies.retrieval import retrieval
@@ -57,6 +58,7 @@ main.add_command(forecasts)
 main.add_command(durability)
 main.add_command(faults)
 main.add_command(peers)
+main.add_command(prompts)
 main.add_command(real)
 main.add_command(widths)
 main.add_command(verify)

@@ -172,10 +172,13 @@ GUIDES: dict[TextKind, str] = {
 }
 
 
-def build_prompt(request: Reflect) -> tuple[Any, dict[str, str]]:
-    """Return the signature to ask with and the values of its input fields."""
+def build_prompt(request: Reflect, rewrite: Any = RewriteInstruction) -> tuple[Any, dict[str, str]]:
+    """Return the signature to ask with and the values of its input fields.
+
+    rewrite: signature for instructions, with the fields of `RewriteInstruction`.
+    """
     fields = _fields(request)
-    signature: Any = RewriteInstruction
+    signature = rewrite
     if request.kind == "instructions" and request.context:
         signature = signature.insert(3, "context", RewriteText.input_fields["context"], str)
     elif not request.evidence:

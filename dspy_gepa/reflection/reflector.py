@@ -26,7 +26,7 @@ from dspy_gepa.program.redaction import describe, hide_keys_of
 from dspy_gepa.program.usage import FilteredAnswerError, UsageMeter
 from dspy_gepa.reflection.answer import EMPTY, Answer, read_answer
 from dspy_gepa.reflection.evidence import halve_evidence
-from dspy_gepa.reflection.prompts import build_prompt
+from dspy_gepa.reflection.prompts import RewriteInstruction, build_prompt
 from dspy_gepa.reflection.published import published_prompt, read_published
 from dspy_gepa.types import MEDIA_START, Fault, Reflect, Reflection
 
@@ -69,11 +69,13 @@ class ReflectionRunner:
     Args:
         lm: The reflection LM.
         adapter: A DSPy adapter for its prompts; None for the one in use.
+        rewrite: Signature that asks for instructions.
     """
 
-    def __init__(self, lm: Any, adapter: Any = None) -> None:
+    def __init__(self, lm: Any, adapter: Any = None, rewrite: Any = RewriteInstruction) -> None:
         self._lm = lm
         self._adapter = adapter
+        self._rewrite = rewrite
         self._warned: set[str] = set()
 
     def __call__(self, request: Reflect) -> Reflection | Fault:
@@ -91,7 +93,7 @@ class ReflectionRunner:
         prompts, error = [request], None
         while prompts:
             asked = prompts.pop()
-            question = _question(asked)
+            question = _question(asked, self._rewrite)
             try:
                 completion = _complete(question, meter)
             except dspy.AdapterParseError as empty:
@@ -162,13 +164,13 @@ def _without_grammar(adapter: Any) -> Any:
     return verbatim
 
 
-def _question(request: Reflect) -> _Question:
+def _question(request: Reflect, rewrite: Any) -> _Question:
     if request.published:
         fields = {"prompt": published_prompt(request)}
         return _Question(
             dspy.Signature("prompt -> text"), fields, OneMessage(), read_published, request.past_cache
         )
-    signature, fields = build_prompt(request)
+    signature, fields = build_prompt(request, rewrite)
     (output,) = signature.output_fields
     read = partial(read_answer, field=output, echoed=tuple(signature.input_fields))
     return _Question(signature, fields, None, read, request.past_cache)
