@@ -20,6 +20,7 @@ ABLATIONS: dict[str, Mapping[str, Any]] = {
     "no-history": {"show_history": False},
     "no-finals": {"finals_share": 0.0, "finalists": 0},
     "minibatch-3": {"minibatch_size": 3},
+    "no-successes": {"successes": 0},
     "trials-of-6": {"most_trial_size": 6},
     "trials-of-16": {"trial_size": 16},
     "no-top-ups": {"champion_after": 0},

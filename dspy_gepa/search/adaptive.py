@@ -76,6 +76,7 @@ class Adaptive(Strategy):
     """Options of the default strategy; those of every strategy are described at `Strategy`.
 
     Attributes:
+        successes: Maximum number of rows that the parent passes, shown beside its failures.
         first_rows: Number of rows that the original is run on first.
         trial_size: Number of rows in the first child's trial. Every second trial has one more, up to
             `most_trial_size`, since later improvements are smaller and take more rows to be seen.
@@ -96,6 +97,7 @@ class Adaptive(Strategy):
     choose_components: ComponentChoice = all_components
     max_merges: int = 0
     show_history: bool = True
+    successes: int = 2
     first_rows: int = 8
     trial_size: int = 6
     most_trial_size: int = 16
@@ -259,7 +261,7 @@ class AdaptiveSearch:
             return chosen_rows(options.choose_rows, pool, parent, options.minibatch_size, rng)
         perfect = options.perfect_in(pool)
         limit = math.inf if perfect is None else perfect
-        rows = failures_first(pool, parent, options.minibatch_size, limit, rng)
+        rows = failures_first(pool, parent, options.minibatch_size, limit, rng, options.successes)
         return with_regressions(pool, self.problem.must_pass, parent, rows)
 
     def _trial_rows(

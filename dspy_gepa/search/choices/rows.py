@@ -62,27 +62,36 @@ def minibatch(
     return tuple(Row("train", i) for i in padded[position * size : (position + 1) * size])
 
 
-def failures_first(pool: Pool, parent: int, size: int, perfect_score: float, rng: Random) -> tuple[Row, ...]:
+def failures_first(
+    pool: Pool, parent: int, size: int, perfect_score: float, rng: Random, successes: int = 0
+) -> tuple[Row, ...]:
     """Return rows the parent is known to fail, or else half as many rows it was not run on.
 
-    Known failures cost nothing. Those shown least often come first. Of the unknown rows, those on which two
-    members or more were perfect and none was not are left out, and the hardest come first. If rows have
-    groups, all this holds within a group, and each group has its share of the rows.
+    Known rows cost nothing. Beside failures, rows that it passes show what works. Those shown least often
+    come first. Of the unknown rows, those on which two members or more were perfect and none was not are left
+    out, and the hardest come first. If rows have groups, all this holds within a group, and each group has
+    its share of the rows.
 
     Args:
         pool: The current pool.
         parent: Index of the member to improve.
         size: Maximum number of rows.
-        perfect_score: Score from which a row has nothing to teach.
+        perfect_score: Score from which a row counts as passed.
         rng: The step's random stream; it breaks ties.
+        successes: Maximum number of passed rows beside failures.
     """
     mine = pool.train_line(parent)
     chance = [rng.random() for _ in pool.train_rows]
     failed = np.flatnonzero(mine < perfect_score).tolist()
     if failed:
         shown = _times_shown(pool, parent)
-        failed.sort(key=lambda i: (shown[pool.train_rows[i]], chance[i]))
-        return tuple(spread(pool, [pool.train_rows[i] for i in failed])[:size])
+
+        def least_shown(places: list[int], most: int) -> list[Row]:
+            ordered = sorted(places, key=lambda i: (shown[pool.train_rows[i]], chance[i]))
+            return spread(pool, [pool.train_rows[i] for i in ordered])[:most]
+
+        passed = np.flatnonzero(mine >= perfect_score).tolist()
+        return (*least_shown(failed, size), *least_shown(passed, successes))
     unknown = np.flatnonzero(np.isnan(mine)).tolist()
     useful = _useful(pool, unknown, perfect_score, chance)
     return tuple(spread(pool, [pool.train_rows[i] for i in useful])[: math.ceil(size / 2)])
