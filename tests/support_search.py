@@ -101,9 +101,14 @@ def run(pool: Pool, member: int, known: Mapping[int, float]) -> Pool:
 
 
 def tried(
-    pool: Pool, parents: tuple[int, ...], rows: Sequence[Row] = (), *, verdict: Verdict = "accepted"
+    pool: Pool,
+    parents: tuple[int, ...],
+    rows: Sequence[Row] = (),
+    *,
+    verdict: Verdict = "accepted",
+    score: float = 0.0,
 ) -> Pool:
-    """The pool after a trial whose child was written for rows that its parent failed at."""
+    """The pool after a trial whose child was written for rows with this score of its parent."""
     return pool.commit(
         Proposal(
             kind="mutation" if len(parents) == 1 else "merge",
@@ -112,7 +117,7 @@ def tried(
             verdict=verdict,
             reason="test",
             rows=tuple(rows),
-            before=(0.0,) * len(rows),
+            before=(score,) * len(rows),
         ),
         spent=0,
     )

@@ -79,8 +79,8 @@ def numbers(rows: Sequence[Row]) -> list[int]:
     return [row.position for row in rows]
 
 
-def to_reflect_on(pool: Pool, size: int, parent: int = 0, seed: int = 0) -> list[int]:
-    return numbers(failures_first(pool, parent, size, PERFECT, Random(seed)))
+def to_reflect_on(pool: Pool, size: int, parent: int = 0, seed: int = 0, successes: int = 0) -> list[int]:
+    return numbers(failures_first(pool, parent, size, PERFECT, Random(seed), successes))
 
 
 @given(families(), st.integers(1, 8), seeds)
@@ -103,6 +103,30 @@ def test_rows_to_reflect_on_are_a_few_train_rows_that_may_teach_something(
 def test_what_the_parent_fails_at_is_reflected_on_and_what_it_does_right_is_not() -> None:
     pool = seeded({0: 1.0, 1: 0.0, 2: 0.5, 3: 1.0})
     assert sorted(to_reflect_on(pool, 8)) == [1, 2]
+
+
+@given(families(), st.integers(1, 8), st.integers(0, 3), seeds)
+def test_rows_that_the_parent_passes_stand_behind_its_failures(
+    pool: Pool, size: int, successes: int, seed: int
+) -> None:
+    for member in pool.members:
+        scores = [float(pool.scores[member.index, pool.column(Row("train", i))]) for i in range(10)]
+        passed = {i for i, score in enumerate(scores) if score >= PERFECT}
+        alone = to_reflect_on(pool, size, member.index, seed)
+        beside = to_reflect_on(pool, size, member.index, seed, successes)
+        added = beside[len(alone) :]
+        assert beside[: len(alone)] == alone
+        assert set(added) <= passed
+        fails = any(score < PERFECT for score in scores)
+        assert len(added) == (min(successes, len(passed)) if fails else 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_passed_rows_that_were_shown_least_often_come_first(seed: int) -> None:
+    pool = seeded({0: 0.0} | dict.fromkeys(range(1, 4), 1.0))
+    for shown in [(1, 2), (1,)]:
+        pool = tried(pool, (0,), [Row("train", i) for i in shown], verdict="rejected", score=1.0)
+    assert to_reflect_on(pool, 8, seed=seed, successes=3) == [0, 3, 2, 1]
 
 
 def test_what_another_member_fails_at_is_no_failure_of_the_parent() -> None:
