@@ -42,17 +42,17 @@ from dspy_gepa.types import Candidate, Component, Fault, Outcome, Reflect, Rollo
 SHOWN = 8  # rollouts in a prompt
 RUN = 16  # train rows that the second parent is run on, of which it is shown some
 GENERATIONS = ("From the seed program", "From what came out")
-DEFAULT = "default"
+DEFAULT = "failures"  # what the others are compared with
 Show = Callable[[Sequence[Outcome]], Sequence[Outcome]]
 
 
 def failures_first(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """Return failures only, or all if there are none."""
+    """Return failures only, or all if there are none: the evidence of the search before it had successes."""
     return ([o for o in outcomes if o.score < 1] or list(outcomes))[:SHOWN]
 
 
 def with_successes(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """Return failures and, as the last three, successes."""
+    """Return failures and, as the last three, successes, as the search shows both today."""
     failures, successes = [o for o in outcomes if o.score < 1], [o for o in outcomes if o.score >= 1]
     kept = successes[: max(3, SHOWN - len(failures))]
     return [*failures[: SHOWN - len(kept)], *kept]
@@ -230,14 +230,15 @@ def report(
     hashes: str,
     record: Mapping[str, tuple[int, str]],
 ) -> str:
-    """Return the page: a line for each variant, paired with the default by task and draw."""
+    """Return the page: a line for each variant, paired with `failures` by task and draw."""
     tasks = sorted({cell["world"] for cell in results})
     found = {(cell["arm"], cell["world"], cell["seed"]): cell["generations"] for cell in results}
     tables = [
         Table(
             title,
-            "Mean test score of the texts, by task; better: share of texts above their parent by test rows; "
-            "difference: to the default on the same task with the same rows shown, with its 95 % interval "
+            "Test score of the texts, by task; mean: where a variant has the cells of `failures`; better: "
+            "share of texts above their parent by test rows; "
+            "difference: to `failures` on the same task with the same rows shown, with its 95 % interval "
             "over draws; unusable: share of answers; quoted: train rows in a text; characters: of a text.",
             ["variant", "texts", "mean", *tasks, "better", "difference", "unusable", "quoted", "characters"],
             [
@@ -282,11 +283,12 @@ def _line(
     ]
     difference = estimate([differences for differences in pairs if differences])
     answers = sum(g["answers"] for g in mine.values())
+    alike = mine.keys() == {(task, draw) for arm, task, draw in found if arm == DEFAULT}
     by_task = [[g["after"] for (task, _), g in mine.items() if task == name] for name in tasks]
     return [
         variant,
         len(mine),
-        f"{fmean(g['after'] for g in mine.values()):.3f}",
+        f"{fmean(g['after'] for g in mine.values()):.3f}" if alike else "-",
         *(f"{fmean(scores):.3f}" if scores else "-" for scores in by_task),
         f"{fmean(g['after'] > g['before'] for g in mine.values()):.0%}",
         str(difference or ""),

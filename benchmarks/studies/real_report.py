@@ -72,10 +72,11 @@ def _head(results: RealResults, about: About) -> str:
     budgets = ",".join(str(budget) for budget in results.budgets() if budget)
     arms = f" --arms {','.join(results.arms)} --budgets {budgets}" if results.arms else " --headroom"
     first = results.parameters[0]
+    seeds = 1 + max((point.seed for point in results.points), default=0)  # baselines have one
     made = (
         f"python -m benchmarks real --task-lm {first['task model']} --reflection-lm "
         f"{first['reflection model']} --api-base URL --tasks {','.join(results.worlds)}{arms} "
-        f"--seeds {len(results.seeds)} --train {first['train']} --val {first['val']} --test {first['test']}"
+        f"--seeds {seeds} --train {first['train']} --val {first['val']} --test {first['test']}"
     )
     return (
         f"# Real models: {about.models}\n\n    {made}\n\nFiles of the models: {about.hashes or '-'}.\n\n"

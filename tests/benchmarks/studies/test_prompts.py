@@ -62,9 +62,9 @@ def places(shown: Sequence[Outcome]) -> list[int]:
 def test_a_variant_is_measured_from_the_seed_and_from_its_own_text(
     server: SimulatedServer, tmp_path: Path
 ) -> None:
-    done = command(server, tmp_path, "teller", "--variants", "default,quoted")
+    done = command(server, tmp_path, "teller", "--variants", "failures,quoted")
     assert done.exit_code == 0, done.output
-    for variant in ("default", "quoted"):
+    for variant in ("failures", "quoted"):
         cell = json.loads((tmp_path / "lines" / f"{variant}-{SHOWN}-seed0.json").read_text())
         first, second = cell["generations"]
         assert (first["before"], first["after"], second["before"]) == (0.25, 1.0, 1.0)
@@ -72,16 +72,16 @@ def test_a_variant_is_measured_from_the_seed_and_from_its_own_text(
     assert "| quoted | 1 | 1.000 | 1.000 | 100% | +0.000" in done.output
 
     asked = server.count()
-    assert command(server, tmp_path, "teller", "--variants", "default,quoted").exit_code == 0
+    assert command(server, tmp_path, "teller", "--variants", "failures,quoted").exit_code == 0
     assert server.count() == asked
 
 
 def test_answers_that_cannot_be_used_are_counted_and_the_text_stays(
     server: SimulatedServer, tmp_path: Path
 ) -> None:
-    done = command(server, tmp_path, "mute", "--variants", "default")
+    done = command(server, tmp_path, "mute", "--variants", "failures")
     assert done.exit_code == 0, done.output
-    cell = json.loads((tmp_path / "lines" / f"default-{SHOWN}-seed0.json").read_text())
+    cell = json.loads((tmp_path / "lines" / f"failures-{SHOWN}-seed0.json").read_text())
     assert [g["unusable"] for g in cell["generations"]] == [2, 2]
     assert [g["answers"] for g in cell["generations"]] == [2, 2]
     assert [g["after"] for g in cell["generations"]] == [0.25, 0.25]
@@ -94,7 +94,7 @@ def test_an_unknown_variant_is_refused(server: SimulatedServer, tmp_path: Path) 
 
 
 def test_variants_ask_for_the_same_fields_in_other_words() -> None:
-    default = VARIANTS["default"].signature
+    default = VARIANTS["failures"].signature
     for name, variant in VARIANTS.items():
         assert list(variant.signature.fields) == list(default.fields), name
     texts = [variant.signature.instructions for variant in VARIANTS.values()]

@@ -76,6 +76,12 @@ def test_arms_run_within_the_budget_and_a_second_command_asks_nothing(
     assert server.count() == asked  # the record answers
 
 
+def test_the_table_names_the_command_with_all_its_seeds(server: SimulatedServer, tmp_path: Path) -> None:
+    done = command(server, tmp_path, "--arms", "best-of-n", "--budgets", "24", "--seeds", "2")
+    assert done.exit_code == 0, done.output
+    assert "--arms best-of-n --budgets 24 --seeds 2 " in (tmp_path / "table.md").read_text()
+
+
 def test_the_headroom_alone_has_a_table_without_arms(server: SimulatedServer, tmp_path: Path) -> None:
     done = command(server, tmp_path, "--headroom")
     assert done.exit_code == 0, done.output
