@@ -76,7 +76,8 @@ class Adaptive(Strategy):
     """Options of the default strategy; those of every strategy are described at `Strategy`.
 
     Attributes:
-        successes: Maximum number of rows that the parent passes, shown beside its failures.
+        successes: Maximum number of rows that the parent passes, shown beside its failures; at most a quarter
+            of `minibatch_size`, which may be small to fit a small context.
         first_rows: Number of rows that the original is run on first.
         trial_size: Number of rows in the first child's trial. Every second trial has one more, up to
             `most_trial_size`, since later improvements are smaller and take more rows to be seen.
@@ -261,7 +262,8 @@ class AdaptiveSearch:
             return chosen_rows(options.choose_rows, pool, parent, options.minibatch_size, rng)
         perfect = options.perfect_in(pool)
         limit = math.inf if perfect is None else perfect
-        rows = failures_first(pool, parent, options.minibatch_size, limit, rng, options.successes)
+        size = options.minibatch_size
+        rows = failures_first(pool, parent, size, limit, rng, min(options.successes, size // 4))
         return with_regressions(pool, self.problem.must_pass, parent, rows)
 
     def _trial_rows(

@@ -173,6 +173,7 @@ def test_different_prompts_solve_different_tasks_and_the_best_of_each_is_kept(ta
         task.metric,
         reflection_lm=task.reflection_lm(),
         max_metric_calls=90,
+        seed=1,
         num_threads=2,
         track_stats=True,
         track_best_outputs=True,
