@@ -39,14 +39,12 @@ class RewriteInstruction(dspy.Signature):
     failure have in common with the others, and which rule would have prevented it? State such rules
     plainly. Learn from earlier edits: do not repeat what did harm, take back what the examples show to be
     wrong. Put in facts about the domain that the feedback reveals and that the component cannot know by
-    itself. Keep what already works in the current text, and keep what the good examples show to work. The
-    text must help with inputs that nobody has seen yet.
+    itself. Keep what already works in the current text, and keep what the good examples show to work. Do not
+    mention the examples themselves: the text must help with inputs that nobody has seen yet.
 
-    Where inputs and outputs are short, close with worked examples: an input in the form that inputs have
-    here, then the exact output. Take inputs from the calls below, word for word, with the output that the
-    feedback shows to be right, and keep good ones that the text has already. Choose up to twelve, so that
-    each rule and each kind of output is seen at work, above all what was got wrong. Make one up only where no
-    call shows a rule. Small models follow an example more surely than a rule.
+    Where inputs and outputs are short, close with three to five worked examples that you make up: an input
+    in the form that inputs have here, then the exact output. Choose them so that each rule is seen at work,
+    above all those that were broken. Small models follow an example more surely than a rule.
     """
 
     program: str = dspy.InputField(desc="The components of the program, each with its inputs and outputs")
