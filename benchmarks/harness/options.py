@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -34,6 +35,33 @@ rules_option = click.option(
     show_default=True,
     help="Rule set of the scorers of ifbench and livebench_math: the paper's, or their authors' today.",
 )
+
+_OF_SERVED_MODELS = (
+    click.option("--task-lm", required=True, help="Runs the programs, e.g. openai/qwen1.5b."),
+    click.option("--reflection-lm", help="Rewrites instructions.  [default: the task model]"),
+    click.option("--api-base", required=True, help="Address of the server, e.g. http://127.0.0.1:8101/v1."),
+    click.option("--reflection-api-base", help="Address of the reflection model's server, if another."),
+    click.option("--test", type=AT_LEAST_ONE, default=60, show_default=True, help="Test rows."),
+    click.option("--processes", type=AT_LEAST_ONE, default=1, show_default=True, help="Cells at a time."),
+    click.option("--threads", type=AT_LEAST_ONE, default=2, show_default=True, help="Requests of a cell."),
+    click.option("--data", envvar="DSPY_GEPA_DATA", help="Directory of local data, for real questions."),
+    click.option(
+        "--model-file",
+        "model_files",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File of a model, whose hash the table names; may be repeated.",
+    ),
+    click.option("--report-only", is_flag=True, help="Run nothing."),
+)
+
+
+def of_served_models(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of every study of models behind a server to a command."""
+    for option in reversed(_OF_SERVED_MODELS):
+        command = option(command)
+    return command
+
 
 Read = Callable[[click.Context, click.Parameter, str | None], tuple[int, ...] | None]
 

@@ -21,7 +21,7 @@ import dspy
 from benchmarks.harness.cell import OtherParametersError, Rows
 from benchmarks.harness.estimates import estimate
 from benchmarks.harness.evaluation import Tester
-from benchmarks.harness.options import AT_LEAST_ONE, chosen
+from benchmarks.harness.options import AT_LEAST_ONE, chosen, of_served_models
 from benchmarks.harness.results import cells_in, kinds
 from benchmarks.harness.runner import run_and_tell
 from benchmarks.harness.served import Record, ServedModels
@@ -52,7 +52,7 @@ def failures_first(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
 
 
 def with_successes(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """Return failures and, as the last three, successes, as the search shows both today."""
+    """Return failures and, as the last three, successes; the search shows two beside up to eight failures."""
     failures, successes = [o for o in outcomes if o.score < 1], [o for o in outcomes if o.score >= 1]
     kept = successes[: max(3, SHOWN - len(failures))]
     return [*failures[: SHOWN - len(kept)], *kept]
@@ -305,25 +305,10 @@ def summary(result: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.option("--task-lm", required=True, help="Runs the programs, e.g. openai/qwen1.5b.")
-@click.option("--reflection-lm", help="Rewrites instructions.  [default: the task model]")
-@click.option("--api-base", required=True, help="Address of the server, e.g. http://127.0.0.1:8101/v1.")
-@click.option("--reflection-api-base", help="Address of the reflection model's server, if another.")
+@of_served_models
 @click.option("--tasks", default=",".join(SMALL_NAMES), show_default=True, help="Names, comma-separated.")
 @click.option("--variants", default=",".join(VARIANTS), show_default=True, help="Names, comma-separated.")
 @click.option("--draws", type=AT_LEAST_ONE, default=3, show_default=True, help="Number of draws, from 0.")
-@click.option("--test", type=AT_LEAST_ONE, default=60, show_default=True, help="Test rows.")
-@click.option("--processes", type=AT_LEAST_ONE, default=1, show_default=True, help="Cells at a time.")
-@click.option("--threads", type=AT_LEAST_ONE, default=2, show_default=True, help="Requests of a cell.")
-@click.option("--data", envvar="DSPY_GEPA_DATA", help="Directory of local data, for real questions.")
-@click.option(
-    "--model-file",
-    "model_files",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of a model, whose hash the table names; may be repeated.",
-)
-@click.option("--report-only", is_flag=True, help="Run nothing.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results/prompts"))
 def prompts(
     task_lm: str,
@@ -363,9 +348,11 @@ def prompts(
             failures = run_and_tell(todo, out, run_cell, processes, summary)
         except (OtherParametersError, DataNotFound) as error:
             raise click.ClickException(str(error)) from error
-    if found := cells_in(out):
-        text = report(found, models, file_hashes(model_files), Record(record).digest())
-        (out / "table.md").write_text(text, encoding="utf-8")
-        click.echo(text)
+    found = cells_in(out)
+    if not found:
+        raise click.ClickException("\n".join([f"There are no results in {out}.", *failures]))
+    text = report(found, models, file_hashes(model_files), Record(record).digest())
+    (out / "table.md").write_text(text, encoding="utf-8")
+    click.echo(text)
     if failures:
         raise click.ClickException("Cells that failed:\n" + "\n".join(failures))

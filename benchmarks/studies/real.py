@@ -24,7 +24,7 @@ from benchmarks.harness.cell import Cell, OtherParametersError, Rows
 from benchmarks.harness.curves import draw
 from benchmarks.harness.evaluation import Tester, instructions
 from benchmarks.harness.meter import CountingMetric, Meter, Reflections
-from benchmarks.harness.options import AT_LEAST_ONE, chosen, numbers
+from benchmarks.harness.options import AT_LEAST_ONE, chosen, numbers, of_served_models
 from benchmarks.harness.others.plain import best_of, drafts, one_reading
 from benchmarks.harness.runner import run_all
 from benchmarks.harness.served import Record, ServedModels
@@ -200,34 +200,19 @@ def file_hashes(files: Sequence[Path]) -> str:
 
 
 @click.command()
-@click.option("--task-lm", required=True, help="Runs the programs, e.g. openai/qwen1.5b.")
-@click.option("--reflection-lm", help="Rewrites instructions.  [default: the task model]")
-@click.option("--api-base", required=True, help="Address of the server, e.g. http://127.0.0.1:8101/v1.")
-@click.option("--reflection-api-base", help="Address of the reflection model's server, if another.")
+@of_served_models
 @click.option("--tasks", default=",".join(SMALL_NAMES), show_default=True, help="Names, comma-separated.")
 @click.option("--arms", default=",".join(DEFAULT_ARMS), show_default=True, help="Names, comma-separated.")
 @click.option("--budgets", callback=numbers(), default="60", show_default=True, help="Metric calls.")
 @click.option("--seeds", type=AT_LEAST_ONE, default=3, show_default=True, help="Number of seeds, from 0.")
 @click.option("--train", type=AT_LEAST_ONE, default=40, show_default=True, help="Train rows.")
 @click.option("--val", type=AT_LEAST_ONE, default=20, show_default=True, help="Validation rows.")
-@click.option("--test", type=AT_LEAST_ONE, default=60, show_default=True, help="Test rows.")
-@click.option("--processes", type=AT_LEAST_ONE, default=1, show_default=True, help="Cells at a time.")
-@click.option("--threads", type=AT_LEAST_ONE, default=2, show_default=True, help="Requests of a cell.")
-@click.option("--data", envvar="DSPY_GEPA_DATA", help="Directory of local data, for real questions.")
 @click.option(
     "--record",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File of all prompts and answers.  [default: record.sqlite in --out]",
 )
-@click.option(
-    "--model-file",
-    "model_files",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File of a model, whose hash the table names; may be repeated.",
-)
 @click.option("--headroom", is_flag=True, help="The seed and the hand-written instructions only.")
-@click.option("--report-only", is_flag=True, help="Run nothing.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

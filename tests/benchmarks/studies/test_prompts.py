@@ -101,6 +101,17 @@ def test_variants_ask_for_the_same_fields_in_other_words() -> None:
     assert len(set(texts)) == 4  # of the others, the evidence or the whole prompt differs
 
 
+def test_variants_with_another_ending_may_mention_the_examples() -> None:
+    forbids = {name: "mention the examples" in v.signature.instructions for name, v in VARIANTS.items()}
+    assert [name for name, forbidden in forbids.items() if not forbidden] == ["quoted", "many", "brief"]
+
+
+def test_a_report_without_results_is_refused(server: SimulatedServer, tmp_path: Path) -> None:
+    refused = command(server, tmp_path, "teller", "--report-only")
+    assert refused.exit_code == 1
+    assert str(tmp_path) in refused.output
+
+
 def test_a_view_shows_failures_or_successes_beside_them() -> None:
     run = outcomes([1, 0, 0.5, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     assert places(failures_first(run)) == [1, 2, 4, 7, 8, 9, 10, 11]
