@@ -32,7 +32,7 @@ from benchmarks.tasks.data import DataNotFound
 from dspy_gepa.program.build import build_program, read_candidate, read_components
 from dspy_gepa.program.metric import Metric
 from dspy_gepa.program.rollout import RolloutRunner
-from dspy_gepa.reflection.evidence import EvidenceLimits, has_evidence, render_evidence
+from dspy_gepa.reflection.evidence import EvidenceLimits, has_evidence, render_evidence, split_examples
 from dspy_gepa.reflection.prompts import RewriteInstruction, describe_program
 from dspy_gepa.reflection.published import render_published
 from dspy_gepa.reflection.reflector import ReflectionRunner
@@ -58,6 +58,11 @@ def with_successes(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     return [*failures[: SHOWN - len(kept)], *kept]
 
 
+def as_drawn(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Return the first rollouts, whatever their scores: what the published algorithm shows."""
+    return outcomes[:SHOWN]
+
+
 def all_seen(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """Return every rollout, the failures first."""
     return sorted(outcomes, key=lambda o: o.score)
@@ -79,6 +84,7 @@ MANY = """Where inputs and outputs are short, close with eight to twelve worked 
 input in the form that inputs have here, then the exact output. Choose them so that each rule is
 seen at work, above all those that were broken. Small models follow an example more surely than a
 rule."""
+OF_ANOTHER = "This call was made with another version of the text, not with the one to rewrite."
 BRIEF = """The component may be a small model, which loses the thread in a long text. State each rule in one
 line, the most frequent case first, in the words of the inputs; leave out what the calls do not show
 to be needed. Then give one worked example for each rule and each output, taken from the calls below
@@ -88,11 +94,18 @@ domain need more."""
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to ask. signature: that for instructions; show: the rollouts that are shown."""
+    """A way to ask.
+
+    signature: that for instructions.
+    show: the rollouts that are shown.
+    published: True for the published prompt.
+    earlier: True to show what earlier texts did on other rows, too.
+    """
 
     signature: Any = RewriteInstruction
     show: Show = failures_first
     published: bool = False
+    earlier: bool = False
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -102,7 +115,8 @@ VARIANTS: Mapping[str, Variant] = {
     "brief": Variant(_closing(BRIEF)),
     "successes": Variant(show=with_successes),
     "all-seen": Variant(show=all_seen),
-    "published": Variant(published=True),
+    "earlier": Variant(show=with_successes, earlier=True),
+    "published": Variant(show=as_drawn, published=True),
 }
 
 
@@ -139,17 +153,20 @@ def run_cell(cell: PromptCell) -> dict[str, Any]:
     runner = RolloutRunner(program, Metric(task.metric), examples)
     ask = ReflectionRunner(cell.models.reflection_lm(task, cell.seed), rewrite=variant.signature)
     components, candidate = read_components(program), read_candidate(program)
-    generations = []
+    generations: list[Mapping[str, Any]] = []
+    earlier: list[Outcome] = []
     with cell.playing(task):
         before = tester.rows(program)
         for rows in (order[:SHOWN], order[SHOWN : SHOWN + RUN]):
             outcomes = [_outcome(runner(Rollout(candidate, row))) for row in rows]
             shown = variant.show(outcomes)
-            asked = {
-                c.name: _ask(ask, _request(c, components, candidate, shown, variant, cell.seed), shown)
+            beside = earlier if variant.earlier else []
+            requests = [
+                _request(c, components, candidate, shown, beside, variant, cell.seed)
                 for c in components
                 if has_evidence(c, shown)
-            }
+            ]
+            asked = {request.component: _ask(ask, request, [*shown, *beside]) for request in requests}
             texts = {name: each.text for name, each in asked.items() if each.text is not None}
             candidate = candidate.with_texts(texts)
             after = tester.rows(build_program(program, candidate))
@@ -163,7 +180,7 @@ def run_cell(cell: PromptCell) -> dict[str, Any]:
                     "texts": dict(candidate.items()),
                 }
             )
-            before = after
+            before, earlier = after, [*earlier, *outcomes]
     seconds = round(time.perf_counter() - started, 1)
     return {**cell.origin(), "seconds": seconds, "generations": generations}
 
@@ -179,13 +196,14 @@ def _request(
     components: Sequence[Component],
     candidate: Candidate,
     shown: Sequence[Outcome],
+    beside: Sequence[Outcome],
     variant: Variant,
     draw: int,
 ) -> Reflect:
     evidence = (
         render_published(component, shown, Random(draw))
         if variant.published
-        else render_evidence(component, shown, EvidenceLimits())
+        else _with_earlier(component, shown, beside)
     )
     return Reflect(
         component.name,
@@ -194,6 +212,14 @@ def _request(
         evidence,
         published=variant.published,
     )
+
+
+def _with_earlier(component: Component, shown: Sequence[Outcome], earlier: Sequence[Outcome]) -> str:
+    """Return the evidence; calls of earlier texts stand last and are marked."""
+    examples = split_examples(render_evidence(component, [*shown, *earlier], EvidenceLimits()))
+    mine = sum(has_evidence(component, [outcome]) for outcome in shown)
+    marked = [example.replace("\n", f"\n{OF_ANOTHER}\n", 1) for example in examples[mine:]]
+    return "".join([*examples[:mine], *marked])
 
 
 def _ask(runner: ReflectionRunner, request: Reflect, shown: Sequence[Outcome]) -> Asked:

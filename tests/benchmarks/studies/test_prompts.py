@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,11 @@ from dspy.lm15 import Request, Response
 
 from benchmarks.simulated.server import SimulatedServer
 from benchmarks.studies.prompts import (
+    OF_ANOTHER,
     SHOWN,
     VARIANTS,
     all_seen,
+    as_drawn,
     failures_first,
     prompts,
     with_successes,
@@ -117,5 +120,17 @@ def test_a_view_shows_failures_or_successes_beside_them() -> None:
     assert places(failures_first(run)) == [1, 2, 4, 7, 8, 9, 10, 11]
     assert places(with_successes(run)) == [1, 2, 4, 7, 8, 0, 3, 5]
     assert len(all_seen(run)) == len(run)
+    assert places(as_drawn(run)) == list(range(SHOWN))
     assert places(failures_first(outcomes([1, 1]))) == [0, 1]
     assert places(with_successes(outcomes([0, 1, 1, 1, 1, 1]))) == [0, 1, 2, 3, 4, 5]
+
+
+def test_calls_of_earlier_texts_are_shown_beside_those_of_the_second_parent_and_marked(
+    server: SimulatedServer, tmp_path: Path
+) -> None:
+    done = command(server, tmp_path, "teller", "--variants", "earlier")
+    assert done.exit_code == 0, done.output
+    with sqlite3.connect(tmp_path / "record.sqlite") as record:
+        bodies = [body for (body,) in record.execute("SELECT body FROM calls") if "# Example 1" in body]
+    marked = {body.count("# Example "): body.count(OF_ANOTHER) for body in bodies}
+    assert marked == {SHOWN: 0, 2 * SHOWN: SHOWN}
