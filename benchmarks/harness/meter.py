@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import dspy
+from dspy.utils.callback import BaseCallback
 
 from benchmarks.harness.files import read_json, write_json
+from dspy_gepa.program.faults import is_infrastructure
+from dspy_gepa.texts import counted
 
 FLUSH_EVERY = 25  # calls; a killed process loses count of fewer
 
@@ -159,6 +162,41 @@ class Reflections:
         """Return answers and tokens up to this number of rollouts; without one, of the whole run."""
         tokens = [spent for at, spent in self.entries if rollouts is None or at <= rollouts]
         return len(tokens), sum(tokens)
+
+
+class UnansweredError(RuntimeError):
+    """A model's server gave no answer, so that the figures are those of an outage."""
+
+
+class Outages(BaseCallback):
+    """Notes the prompts that a server never answered: an optimizer may go on without an answer."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, str] = {}
+        self._open: dict[str, Exception] = {}
+        self._lock = threading.Lock()
+
+    def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        """Note the prompt of a call."""
+        prompt = repr((instance.model, inputs.get("prompt"), inputs.get("messages")))
+        with self._lock:
+            self._asked[call_id] = prompt
+
+    def on_lm_end(self, call_id: str, outputs: Any, exception: Exception | None = None) -> None:
+        """Note what became of it; a prompt that is answered later is no outage."""
+        with self._lock:
+            prompt = self._asked.pop(call_id)
+            if exception is None:
+                self._open.pop(prompt, None)
+            elif is_infrastructure(exception):
+                self._open[prompt] = exception
+
+    def refuse(self) -> None:
+        """Raise UnansweredError if any prompt is without an answer."""
+        if self._open:
+            *_, last = self._open.values()
+            left = counted(len(self._open), "prompt")
+            raise UnansweredError(f"{left} got no answer, the last one because: {last}. Run the cell again.")
 
 
 class _Sink(list[Any]):

@@ -38,6 +38,7 @@ from benchmarks.tasks import Task
 
 PATIENCE = 4 * 3600.0  # seconds; a server may queue requests for long
 _BUSY = 60.0  # seconds that a writer waits for another one
+RETRIES = 2  # of a request that got no answer
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ class ServedModels(Models):
             temperature=sampling.temperature,
             max_tokens=sampling.max_tokens,
             cache=False,
-            num_retries=2,
+            num_retries=RETRIES,
         )
 
 

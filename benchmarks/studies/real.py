@@ -23,7 +23,7 @@ from benchmarks.harness.arms import ARMS, BASELINE, TUNED, best_within, referenc
 from benchmarks.harness.cell import Cell, OtherParametersError, Rows
 from benchmarks.harness.curves import draw
 from benchmarks.harness.evaluation import Tester, instructions
-from benchmarks.harness.meter import CountingMetric, Meter, Reflections
+from benchmarks.harness.meter import CountingMetric, Meter, Outages, Reflections
 from benchmarks.harness.options import AT_LEAST_ONE, chosen, numbers, of_served_models
 from benchmarks.harness.others.plain import best_of, drafts, one_reading
 from benchmarks.harness.runner import run_all
@@ -132,8 +132,11 @@ def run_cell(cell: RealCell) -> dict[str, Any]:
 def _measure(cell: RealCell, task: Task, tester: Tester) -> dict[str, Any]:
     metric, lm = CountingMetric(task.metric), cell.models.reflection_lm(task, cell.seed)
     reflections = Reflections(lm.model, lambda: metric.calls)
-    with dspy.context(**Meter(heard=reflections.heard).settings()):
+    outages = Outages()
+    listening = {"callbacks": [*dspy.settings.callbacks, outages]}
+    with dspy.context(**Meter(heard=reflections.heard).settings(), **listening):
         found = run_arm(REAL[cell.arm], Setting(task, lm, cell.budget, cell.seed, cell.threads), metric)
+    outages.refuse()
     within = _within(found, task, cell.budget)
     point = tester.point(within, reflections.until(cell.budget), cell.budget)
     return {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dspy
+import pytest
 
-from benchmarks.harness.meter import CountingMetric, Meter, Reflections
+from benchmarks.harness.meter import CountingMetric, Meter, Outages, Reflections, UnansweredError
 from benchmarks.tasks import load
 
 
@@ -38,3 +39,22 @@ def test_the_metric_counts_scores_and_not_feedback() -> None:
     assert metric.number(dspy.Example(), None) == 0.5
     metric(dspy.Example(), None, pred_name="a")
     assert metric.calls == 1
+
+
+def test_a_prompt_that_is_answered_later_is_no_outage() -> None:
+    outages, lm, asked = (
+        Outages(),
+        dspy.LM("openai/any"),
+        {"messages": [{"role": "user", "content": "hello"}]},
+    )
+    for call, error in (("a", ConnectionError("down")), ("b", None)):
+        outages.on_lm_start(call, lm, asked)
+        outages.on_lm_end(call, None, error)
+    outages.refuse()
+    outages.on_lm_start("c", lm, asked)
+    outages.on_lm_end("c", None, ValueError("the model's own fault"))
+    outages.refuse()
+    outages.on_lm_start("d", lm, asked)
+    outages.on_lm_end("d", None, ConnectionError("down again"))
+    with pytest.raises(UnansweredError, match="1 prompt got no answer"):
+        outages.refuse()

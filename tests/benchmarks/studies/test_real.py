@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from dspy.lm15 import Request, Response, ServerError
 
 from benchmarks.harness.cell import Rows
 from benchmarks.harness.served import ServedModels
@@ -43,6 +44,23 @@ def command(server: SimulatedServer, out: Path, *options: str) -> Result:
         "1",
     ]
     return CliRunner().invoke(real, [*fixed, *small, "--out", str(out), *options])
+
+
+class OutOfOrder:
+    def complete(self, request: Request) -> Response:
+        raise ServerError("out of order", status=503)
+
+
+@pytest.mark.parametrize(("arm", "budget"), [("dspy-gepa", "9"), ("best-of-n", "40")])
+def test_a_cell_whose_reflection_model_gives_no_answer_is_a_failure_and_no_figure(
+    arm: str, budget: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.harness.served.RETRIES", 0)
+    with SimulatedServer({"writer": LineWriter(), "teller": OutOfOrder()}) as down:
+        done = command(down, tmp_path, "--arms", arm, "--budgets", budget)
+    assert done.exit_code != 0
+    assert "HTTP 500" in done.output
+    assert not list(tmp_path.glob(f"lines/{arm}-*.json"))
 
 
 def test_arms_run_within_the_budget_and_a_second_command_asks_nothing(
